@@ -1,0 +1,48 @@
+//! Everything the core can ask of the shell.
+
+use std::rc::Rc;
+
+use super::report::Report;
+use super::GroupId;
+
+/// What the core asks for. Actions are to be carried out in the order given.
+#[derive(Debug, Clone)]
+pub enum Action {
+    /// Hand this message to every link.
+    Send(Rc<Packet>),
+    /// Start a group. Answered by `GroupOutcome::Started`, `StartFailed` or `StopFailed`.
+    StartGroup(GroupId),
+    /// Stop a group. Overtakes a start of the same group that still runs. Answered by
+    /// `GroupOutcome::Stopped` or `StopFailed`.
+    StopGroup(GroupId),
+    /// See whether anything of a group runs here. Answered by `FoundStopped` or `FoundRunning`.
+    ProbeGroup(GroupId),
+    /// Tell the people.
+    Report(Report),
+    /// Keep what was seen of the peer over our own restart.
+    RememberPeer(PeerMemory),
+    /// The local node stopped cleanly: leave the event loop once what was sent has left.
+    Exit,
+}
+
+/// A signed message in both forms, ready for any link.
+#[derive(Debug, Clone, Default)]
+pub struct Packet {
+    /// For UDP: one datagram.
+    pub datagram: Vec<u8>,
+    /// For a serial line: classic text with its own signature. Empty when the message has no such form.
+    pub text: Vec<u8>,
+    /// A heartbeat. On a slow link a newer one replaces one that still waits.
+    pub is_heartbeat: bool,
+}
+
+/// What is known of the peer beyond its death and ours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct PeerMemory {
+    /// Its uuid.
+    pub uuid: Option<[u8; 16]>,
+    /// The highest generation heard.
+    pub generation: u64,
+    /// The highest sequence number heard in that generation.
+    pub sequence: u64,
+}

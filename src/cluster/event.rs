@@ -1,0 +1,53 @@
+//! Everything that can happen to the core.
+
+use super::{GroupId, LinkId};
+use crate::message::Keys;
+
+/// What the shell tells the core.
+#[derive(Debug)]
+pub enum Event<'a> {
+    /// Bytes arrived on a link: one datagram, or one message text from a serial line. Nothing of them is
+    /// trusted yet.
+    Received {
+        /// The link they came on.
+        link: LinkId,
+        /// As they came.
+        bytes: &'a [u8],
+    },
+    /// All devices were read; judge deadlines now. The shell gives exactly one at the end of every turn.
+    Tick,
+    /// The wall clock, in seconds since 1970. Given before the first tick and whenever a turn begins in a
+    /// new second; used for the `ts` field only.
+    WallClock {
+        /// Seconds since 1970.
+        seconds: u64,
+    },
+    /// A group action that the core asked for has ended, or a probe's answer.
+    Group {
+        /// Which group.
+        group: GroupId,
+        /// How it ended.
+        outcome: GroupOutcome,
+    },
+    /// The operator asked for a clean stop.
+    StopRequested,
+    /// `authkeys` was read again.
+    KeysChanged(Keys),
+}
+
+/// How an action on a resource group ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum GroupOutcome {
+    /// Every resource runs.
+    Started,
+    /// A resource did not start; all of the group is stopped again.
+    StartFailed,
+    /// Every resource is stopped.
+    Stopped,
+    /// A resource did not stop (or a failed start could not be undone): it must be taken as still running.
+    StopFailed,
+    /// Probe: nothing of the group runs here.
+    FoundStopped,
+    /// Probe: at least one resource of the group runs here.
+    FoundRunning,
+}

@@ -1,0 +1,263 @@
+//! The three configuration files: text in, a [`Config`] or [`Diagnostics`](diagnostic::Diagnostics) out.
+//!
+//! Nothing here touches a file except through the reader it is given.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::message::Keys;
+
+/// Everything the three files say, checked and with defaults filled in.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Name of this machine, in lower case: `nodeinfo`, else `uname -n`.
+    pub local_node: String,
+    /// Name of the other machine, in lower case.
+    pub peer_node: String,
+    /// Both nodes in the order of their `node` lines.
+    pub nodes: Vec<String>,
+    /// Interval between heartbeats.
+    pub keepalive: Duration,
+    /// Silence after which the peer counts as dead.
+    pub deadtime: Duration,
+    /// Silence after which a late heartbeat is reported.
+    pub warntime: Duration,
+    /// Silence after which a peer never heard counts as dead.
+    pub initdead: Duration,
+    /// Silence after which a ping node counts as dead.
+    pub deadping: Duration,
+    /// Whether resources return to their preferred node.
+    pub auto_failback: AutoFailback,
+    /// The media in the order of their lines, ping media left out.
+    pub media: Vec<Medium>,
+    /// Hosts to ping, from `ping`, `ping6` and `ping_group`.
+    pub ping_nodes: Vec<PingNode>,
+    /// `logfile`.
+    pub logfile: Option<PathBuf>,
+    /// `debugfile`.
+    pub debugfile: Option<PathBuf>,
+    /// `logfacility` in lower case; `None` when absent or `none`.
+    pub logfacility: Option<String>,
+    /// `use_logd yes`, or no logging directive at all: messages go to syslog, facility `user`.
+    pub log_to_syslog: bool,
+    /// `debug`: 0 is silent.
+    pub debug: u8,
+    /// `syslogmsgfmt`.
+    pub syslogmsgfmt: bool,
+    /// `log_badpack`: whether refused packets are reported.
+    pub log_badpack: bool,
+    /// `watchdog` device.
+    pub watchdog: Option<PathBuf>,
+    /// `realtime`: whether to ask for realtime scheduling.
+    pub realtime: bool,
+    /// `rtprio`, 1–99.
+    pub rtprio: u8,
+    /// `coredumps`.
+    pub coredumps: bool,
+    /// `coreroot`.
+    pub coreroot: PathBuf,
+    /// `msgfmt`.
+    pub msgfmt: MessageFormat,
+    /// `compression`.
+    pub compression: CompressionMethod,
+    /// `compression_threshold`, in KiB.
+    pub compression_threshold: u32,
+    /// `traditional_compression`.
+    pub traditional_compression: bool,
+    /// `max_rexmit_delay`.
+    pub max_rexmit_delay: Duration,
+    /// `hopfudge`, written into `ttl`.
+    pub hopfudge: u8,
+    /// `hbgenmethod time`: the generation comes from the clock at every start.
+    pub generation_from_time: bool,
+    /// `uuidfrom nodename`.
+    pub uuid_from_node_name: bool,
+    /// `env NAME=VALUE` lines.
+    pub env: Vec<(String, String)>,
+    /// `respawn` and `failfast` lines in order.
+    pub respawn: Vec<Respawn>,
+    /// `apiauth` lines, the built-in ones included.
+    pub apiauth: Vec<ApiAuth>,
+    /// `cluster` name; only stored.
+    pub cluster: String,
+    /// Every recorded plain directive with the text as written (computed ones like `warntime=1500ms`):
+    /// what `cl_status hbparameter` prints and scripts see as `HA_<name>`.
+    pub parameters: Vec<(String, String)>,
+    /// `authkeys`.
+    pub keys: Keys,
+    /// `haresources`: one resource group a line, in file order.
+    pub groups: Vec<Group>,
+    /// The configuration directory, `/etc/ha.d` unless told otherwise.
+    pub directory: PathBuf,
+}
+
+/// The value of `auto_failback`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AutoFailback {
+    /// A group returns to its preferred node as soon as that node is back.
+    On,
+    /// A group stays where it is.
+    Off,
+    /// `legacy`, or the directive is missing: behaves like [`AutoFailback::On`].
+    Legacy,
+}
+
+/// One way to reach the peer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Medium {
+    /// The link name: device path or interface name. Two media of one name share one link.
+    pub link: String,
+    /// What kind of medium, with its parameters.
+    pub kind: MediumKind,
+}
+
+/// The kinds of media that carry messages between the nodes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum MediumKind {
+    /// `serial DEVICE`; the rate is `baud`.
+    Serial {
+        /// Device path.
+        device: PathBuf,
+        /// Bits per second.
+        baud: u32,
+    },
+    /// `bcast IF`.
+    Bcast {
+        /// UDP port.
+        port: u16,
+    },
+    /// `ucast IF HOST`; the host is resolved when the medium is opened.
+    Ucast {
+        /// Name or address as written.
+        host: String,
+        /// UDP port.
+        port: u16,
+    },
+    /// `mcast IF GROUP PORT TTL LOOP`.
+    Mcast {
+        /// Multicast group.
+        group: Ipv4Addr,
+        /// UDP port.
+        port: u16,
+        /// 0–4.
+        ttl: u8,
+        /// Whether our own words come back.
+        loopback: bool,
+    },
+    /// `ucast6 IF ADDR`.
+    Ucast6 {
+        /// Name or address as written.
+        host: String,
+        /// UDP port.
+        port: u16,
+    },
+    /// `mcast6 IF GROUP PORT HOPS LOOP`.
+    Mcast6 {
+        /// Multicast group.
+        group: Ipv6Addr,
+        /// UDP port.
+        port: u16,
+        /// 0–4.
+        hops: u8,
+        /// Whether our own words come back.
+        loopback: bool,
+    },
+}
+
+/// A pseudo node that is alive while one of its hosts answers an echo request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PingNode {
+    /// Name as written; the host itself for `ping` and `ping6`.
+    pub name: String,
+    /// Hosts, several for `ping_group`.
+    pub hosts: Vec<String>,
+    /// Whether the hosts are reached by ICMPv6.
+    pub v6: bool,
+}
+
+/// `msgfmt`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MessageFormat {
+    /// Netstrings over UDP with both signatures.
+    Classic,
+    /// Netstrings over UDP with the trailer only.
+    Netstring,
+}
+
+/// `compression`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CompressionMethod {
+    /// RFC 1950.
+    Zlib,
+    /// bzip2.
+    Bz2,
+}
+
+/// A `respawn` or `failfast` line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Respawn {
+    /// User name.
+    pub user: String,
+    /// Absolute path of the program.
+    pub program: PathBuf,
+    /// The rest of the line.
+    pub arguments: String,
+    /// Written as `failfast`.
+    pub failfast: bool,
+}
+
+/// An `apiauth` line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ApiAuth {
+    /// Client name.
+    pub client: String,
+    /// Users as written, names or numbers.
+    pub users: Vec<String>,
+    /// Groups as written, names or numbers.
+    pub groups: Vec<String>,
+}
+
+/// One line of `haresources`: resources that live on one node together.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Group {
+    /// The node that the line names, in lower case.
+    pub preferred: String,
+    /// Left to right: start order.
+    pub resources: Vec<ResourceWord>,
+    /// Line number in the file, from 1.
+    pub line: usize,
+}
+
+impl Group {
+    /// The first resource exactly as written; unique in the file.
+    pub fn key(&self) -> &str {
+        self.resources.first().map_or("", |word| word.text.as_str())
+    }
+}
+
+/// One resource of a group.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ResourceWord {
+    /// Exactly as written, e.g. `IPaddr::10.0.0.1/24/eth0:0`.
+    pub text: String,
+    /// The script name; `IPaddr` for a bare address.
+    pub name: String,
+    /// What stands between the `::`.
+    pub arguments: Vec<String>,
+}
+
+/// An address in the forms that `haresources` allows after `IPaddr::`, `IPaddr2::`, `IPv6addr::` or bare.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AddressSpec {
+    /// The address.
+    pub address: IpAddr,
+    /// Prefix length, when given.
+    pub prefix: Option<u8>,
+    /// Interface, when given.
+    pub interface: Option<String>,
+    /// Alias label such as `eth0:0`, when given.
+    pub label: Option<String>,
+    /// Broadcast address, when given.
+    pub broadcast: Option<Ipv4Addr>,
+}
