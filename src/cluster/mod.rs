@@ -1,6 +1,13 @@
 //! The core: what this node believes and decides. A value: no clock, no descriptors, no randomness.
 
 pub mod action;
+pub mod claims;
+pub mod incoming;
+pub mod links;
+pub mod node;
+pub mod ownership;
+pub mod random;
+pub mod refusals;
 pub mod event;
 pub mod report;
 pub mod time;
