@@ -26,6 +26,8 @@ pub enum Fault {
     StallBoth(Time),
     /// The wall clock of a machine jumps by so many seconds.
     WallJump(usize, i64),
+    /// The administrator lets the other key of `authkeys` sign.
+    Rekey(usize),
     /// Random bytes arrive at a machine.
     Garbage { to: usize, count: u32 },
     /// Datagrams recorded earlier arrive again, from all of the run so far.
@@ -133,6 +135,10 @@ fn disaster(plan: &Plan, rng: &mut Rng, at: Time, long: Time, faults: &mut Vec<(
         64..=70 => (Fault::StopRequest(node), Some(Fault::Start(node))),
         71..=80 => (Fault::Stall(node, long), None),
         81..=83 => (Fault::StallBoth(long), None),
+        84 if !plan.signs_with_crc() => {
+            faults.push((at + long, Fault::Rekey(1 - node)));
+            (Fault::Rekey(node), None)
+        }
         84..=86 => {
             let seconds = rng.pick(&[-86_400, -3600, -1, 1, 3600, 86_400 * 365]);
             (Fault::WallJump(node, seconds), None)

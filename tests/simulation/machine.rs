@@ -4,6 +4,8 @@ use std::collections::{BTreeMap, VecDeque};
 
 use heartbeat::cluster::{GroupId, GroupOutcome, Instant, PeerMemory};
 
+use heartbeat::message::Keys;
+
 use super::node::Node;
 use super::plan::{SECOND, Time};
 use super::virtual_link::Cargo;
@@ -44,6 +46,8 @@ pub enum Inbound {
     Outcome(GroupId, GroupOutcome),
     /// The operator's wish.
     Stop,
+    /// `authkeys` was read again.
+    Keys(Keys),
 }
 
 /// One run of a daemon.
@@ -72,6 +76,10 @@ pub struct Daemon {
     pub read: BTreeMap<(u64, u64), Time>,
     /// It was stopped and has not yet gone on.
     pub stalled: bool,
+    /// When its last turn was.
+    pub last_turn: Time,
+    /// It stood still for so long that this turn must give up everything.
+    pub must_yield: bool,
     /// When it last went on.
     pub went_on: Time,
     /// What it thought of its peer after its last turn.
@@ -98,6 +106,8 @@ pub struct Machine {
     pub remembered_number: (u64, u64),
     /// The last run of the daemon that was asked to stop: its peer may call it dead early.
     pub goodbye: Option<u64>,
+    /// What its `authkeys` says.
+    pub keys: Keys,
     /// When it booted, in the time of the world; before its beginning for those that run already.
     boot: i64,
     /// How far its wall clock is off, in seconds.
@@ -120,6 +130,8 @@ impl Daemon {
             send_times: VecDeque::new(),
             read: BTreeMap::new(),
             stalled: false,
+            last_turn: started,
+            must_yield: false,
             went_on: 0,
             peer_was_dead: false,
             complaints: 0,
@@ -134,7 +146,7 @@ impl Daemon {
 
 impl Machine {
     /// With power, without a daemon.
-    pub fn new(groups: usize, uptime: Time) -> Self {
+    pub fn new(groups: usize, uptime: Time, keys: Keys) -> Self {
         let resource = Resource { real: Real::Stopped, action: 0, run: 0, failures: 0 };
         Self {
             powered: true,
@@ -145,6 +157,7 @@ impl Machine {
             remembered: None,
             remembered_number: (0, 0),
             goodbye: None,
+            keys,
             boot: -signed(uptime),
             wall: 0,
         }

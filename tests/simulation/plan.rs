@@ -139,6 +139,12 @@ impl Plan {
         plan
     }
 
+    /// Whether anybody could sign.
+    pub fn signs_with_crc(&self) -> bool {
+        let entry = self.keys.entries.get(usize::from(self.keys.signing)).and_then(Option::as_ref);
+        entry.is_some_and(|key| key.method == Method::Crc)
+    }
+
     /// The other cluster's keys, or ours.
     pub fn stranger_keys(&self) -> Keys {
         match self.stranger {
@@ -173,9 +179,10 @@ impl Plan {
     }
 }
 
-/// One entry that signs.
+/// An entry that signs, and one that may sign later.
 fn keys(text: &[u8], method: Method) -> Keys {
     let mut entries: [Option<Key>; 16] = std::array::from_fn(|_| None);
+    entries[2] = Some(Key { method: Method::Sha1, text: text.iter().rev().copied().collect() });
     let text = if method == Method::Crc { Vec::new() } else { text.to_vec() };
     entries[1] = Some(Key { method, text });
     Keys { entries, signing: 1 }

@@ -299,6 +299,18 @@ fn a_wall_clock_that_jumps_moves_nothing() {
 }
 
 #[test]
+fn keys_are_changed_one_node_after_the_other_without_a_moment_of_deafness() {
+    let mut story = Story::settled(Plan::quiet(1));
+    let before = story.moves();
+    for node in [0, 1, 1, 0] {
+        story.strike(Fault::Rekey(node));
+        story.until(story.world.now + 3 * SECOND);
+        assert!((0..2).all(|node| story.peer_status(node) == NodeStatus::Active));
+    }
+    assert_eq!(story.moves(), before);
+}
+
+#[test]
 fn a_slow_serial_line_alone_keeps_the_pair_together() {
     let mut plan = Plan::quiet(1);
     plan.links[2].rate = Some(1920);

@@ -6,9 +6,9 @@ use std::rc::Rc;
 use heartbeat::cluster::{Action, Event, GroupId, GroupOutcome, GroupView, LinkId, NodeStatus, Packet};
 
 use super::invariants::{Reading, Violation};
-use super::machine::{Daemon, Inbound, Real};
+use super::machine::{Daemon, Inbound, Real, Resource};
 use super::node::Node;
-use super::plan::{MS, SECOND, Time};
+use super::plan::{MS, SECOND};
 use super::trace::hash;
 use super::virtual_link::{Cargo, Origin};
 use super::world::{Happening, STRANGER, World};
@@ -65,7 +65,24 @@ impl World {
             exits |= matches!(action, Action::Exit);
             self.perform(node, action)?;
         }
+        self.judge_stale_claims(node)?;
         if exits { self.exit(node) } else { self.plan_next_turn(node, deadline) }
+    }
+
+    /// S3: who stood still for deadtime has given up everything in the turn in which it noticed.
+    fn judge_stale_claims(&mut self, node: usize) -> Result<(), Violation> {
+        let now = self.now;
+        let machine = &mut self.machines[node];
+        let Some(daemon) = &mut machine.daemon else { return Ok(()) };
+        daemon.last_turn = now;
+        if !daemon.must_yield {
+            return Ok(());
+        }
+        let holds = |resource: &Resource| matches!(resource.real, Real::Starting | Real::Running);
+        match machine.resources.iter().position(holds) {
+            Some(group) => Err(self.violation("S3", format!("node {node} keeps group {group} after a stall"))),
+            None => Ok(()),
+        }
     }
 
     fn plan_next_turn(&mut self, node: usize, deadline: heartbeat::cluster::Instant) -> Result<(), Violation> {
@@ -84,9 +101,11 @@ impl World {
     /// Everything that waits, in the order of its arrival.
     fn read(&mut self, node: usize, daemon: &mut Daemon, actions: &mut Vec<Action>) -> Result<(), Violation> {
         let local = self.machines[node].local(self.now);
+        daemon.must_yield = false;
         if daemon.stalled {
             daemon.stalled = false;
             daemon.went_on = self.now;
+            daemon.must_yield = self.now - daemon.last_turn >= self.plan.deadtime;
             if node < STRANGER {
                 self.judge.caught_up(node, self.now);
             }
@@ -106,6 +125,7 @@ impl World {
                     });
                     daemon.core.handle(local, Event::Group { group, outcome });
                 }
+                Inbound::Keys(keys) => daemon.core.handle(local, Event::KeysChanged(keys)),
                 Inbound::Stop => daemon.core.handle(local, Event::StopRequested),
             }
             drain(&mut *daemon.core, actions);

@@ -94,8 +94,12 @@ impl World {
         let mut dice = Rng::new(plan.seed, 2);
         let groups = plan.preferred.len();
         let count = if plan.stranger.is_some() { 3 } else { 2 };
-        let machines =
-            (0..count).map(|_| Machine::new(groups, dice.below(1000) * SECOND + SECOND)).collect();
+        let machines = (0..count)
+            .map(|node| {
+                let keys = if node == STRANGER { plan.stranger_keys() } else { plan.keys.clone() };
+                Machine::new(groups, dice.below(1000) * SECOND + SECOND, keys)
+            })
+            .collect();
         let mut world = Self {
             now: 0,
             machines,
@@ -237,6 +241,12 @@ impl World {
                 self.stall(1, time);
             }
             Fault::WallJump(node, seconds) => self.machines[node].wall += seconds,
+            Fault::Rekey(node) => {
+                let keys = &mut self.machines[node].keys;
+                keys.signing = 3 - keys.signing;
+                let keys = keys.clone();
+                return self.arrive(node, Inbound::Keys(keys));
+            }
             Fault::Garbage { to, count } => self.garbage(to, count),
             Fault::Replay { to, count } => self.replay(to, count),
         }
@@ -313,7 +323,7 @@ impl World {
                     prefers_local: preferred == node % 2,
                 })
                 .collect(),
-            keys: if node == STRANGER { plan.stranger_keys() } else { plan.keys.clone() },
+            keys: self.machines[node].keys.clone(),
         }
     }
 
