@@ -52,11 +52,6 @@ impl World {
         daemon.peer_was_dead = daemon.core.peer_status() == NodeStatus::Dead;
         self.machines[node].daemon = Some(daemon);
         read?;
-        if node < STRANGER && died {
-            let goodbye = self.machines[1 - node].goodbye;
-            self.trace.step(self.now, &[7, node as u64], || format!("{node} declares its peer dead"));
-            self.judge.declared_dead(node, self.now, goodbye)?;
-        }
         if deadline <= local {
             return Err(self.violation("progress", format!("node {node} ticks without end")));
         }
@@ -64,6 +59,11 @@ impl World {
         for action in actions {
             exits |= matches!(action, Action::Exit);
             self.perform(node, action)?;
+        }
+        if node < STRANGER && died {
+            let goodbye = self.machines[1 - node].goodbye;
+            self.trace.step(self.now, &[7, node as u64], || format!("{node} declares its peer dead"));
+            self.judge.declared_dead(node, self.now, goodbye)?;
         }
         self.judge_stale_claims(node)?;
         if exits { self.exit(node) } else { self.plan_next_turn(node, deadline) }
@@ -92,8 +92,7 @@ impl World {
         let Some(daemon) = &mut self.machines[node].daemon else { return Ok(()) };
         daemon.busy_until = daemon.busy_until.max(now + busy);
         daemon.wake += 1;
-        let (run, wake) = (daemon.run, daemon.wake);
-        let at = if busy > 0 { daemon.busy_until } else { due };
+        let (run, wake, at) = (daemon.run, daemon.wake, due.max(daemon.busy_until));
         self.at(at, Happening::Wake { machine: node, run, wake });
         Ok(())
     }
@@ -145,7 +144,7 @@ impl World {
         actions: &mut Vec<Action>,
     ) -> Result<(), Violation> {
         let (now, local) = (self.now, self.machines[node].local(self.now));
-        let reading = if node == STRANGER {
+        let reading = if node == STRANGER || daemon.must_yield {
             Reading::Free
         } else {
             self.judge.reading(node, &self.machines[node], daemon, cargo, now)

@@ -205,7 +205,13 @@ impl World {
         if daemon.inbox.len() < KERNEL_BUFFER || !matches!(inbound, Inbound::Bytes(..)) {
             daemon.inbox.push(inbound);
         }
-        if daemon.busy_until > now { Ok(()) } else { self.turn(to) }
+        if daemon.busy_until <= now {
+            return self.turn(to);
+        }
+        daemon.wake += 1;
+        let (run, wake, at) = (daemon.run, daemon.wake, daemon.busy_until);
+        self.at(at, Happening::Wake { machine: to, run, wake });
+        Ok(())
     }
 
     /// Something goes wrong, or right again.
