@@ -207,10 +207,8 @@ impl Cluster {
     }
 
     fn judge_peer(&mut self, now: Instant) {
-        let silent_at = match self.peer.status {
-            NodeStatus::Dead => return,
-            NodeStatus::Init => self.started + self.settings.initdead,
-            NodeStatus::Up | NodeStatus::Active => self.peer.last_heard + self.peer.deadtime,
+        let Some(silent_at) = self.peer_silent_at() else {
+            return;
         };
         if now < silent_at {
             self.judge_deafness(now);
@@ -228,6 +226,17 @@ impl Cluster {
         } else {
             self.report(Report::NoFencing);
             self.report(Report::TakingOver { node });
+        }
+    }
+
+    /// When the peer counts as dead if nothing more is heard of it; `None` when it does already.
+    pub(super) fn peer_silent_at(&self) -> Option<Instant> {
+        let silent_at = self.peer.last_heard + self.peer.deadtime;
+        match self.peer.status {
+            NodeStatus::Dead => None,
+            // Never heard, or `init` is what it says of itself because it has just been started again.
+            NodeStatus::Init => Some(silent_at.max(self.started + self.settings.initdead)),
+            NodeStatus::Up | NodeStatus::Active => Some(silent_at),
         }
     }
 
