@@ -221,6 +221,7 @@ impl Cluster {
         self.report(Report::NodeDead { node: node.clone() });
         self.next_epoch();
         self.answering = None;
+        self.remember_peer();
         if self.peer.has_left {
             self.report(Report::DeadNodeHeldNothing { node });
         } else {
@@ -234,9 +235,10 @@ impl Cluster {
         let silent_at = self.peer.last_heard + self.peer.deadtime;
         match self.peer.status {
             NodeStatus::Dead => None,
-            // Never heard, or `init` is what it says of itself because it has just been started again.
-            NodeStatus::Init => Some(silent_at.max(self.started + self.settings.initdead)),
-            NodeStatus::Up | NodeStatus::Active => Some(silent_at),
+            // `init` is also what it says of itself when it has just been started again. And before we have
+            // agreed, what we heard may be a recording: nobody is found dead sooner because of it.
+            NodeStatus::Up | NodeStatus::Active if self.status == NodeStatus::Active => Some(silent_at),
+            _ => Some(silent_at.max(self.started + self.settings.initdead)),
         }
     }
 
@@ -259,7 +261,10 @@ impl Cluster {
         let is_joined = match self.peer.status {
             NodeStatus::Init => false,
             NodeStatus::Dead => true,
-            NodeStatus::Up | NodeStatus::Active => self.has_node_list || self.is_agreed,
+            // A node list can be a recording, an answer to this run can't; old nodes give no answers.
+            NodeStatus::Up | NodeStatus::Active => {
+                self.is_agreed || (self.has_node_list && self.told.without_groups)
+            }
         };
         if is_joined {
             self.ask_nodes_at = None;
