@@ -265,15 +265,12 @@ mod tests {
     #[test]
     fn structs_nest_sixteen_deep_and_no_deeper() {
         let nested = |depth: usize| {
-            let open: String = (1..=depth)
-                .map(|d| format!("(2)s=>>>{}", NEWLINES[d] as char))
-                .collect();
-            let close: String = (1..=depth)
-                .rev()
-                .map(|d| format!("<<<{0}{1}", NEWLINES[d] as char, NEWLINES[d - 1] as char))
-                .collect();
-            format!(">>>\n{open}{close}<<<\n")
+            (1..=depth).rev().fold(String::new(), |inner, level| {
+                let (newline, outer) = (NEWLINES[level] as char, NEWLINES[level - 1] as char);
+                format!("(2)s=>>>{newline}{inner}<<<{newline}{outer}")
+            })
         };
+        let nested = |depth| format!(">>>\n{}<<<\n", nested(depth));
         let deepest = parse(&nested(16)).unwrap();
         assert_eq!(format!(">>>\n{}<<<\n", written(&deepest)), nested(16));
         let too_deep = nested(16).replace("<<<\x12", "(2)s=>>>\x01<<<\x01\x12<<<\x12");

@@ -2,10 +2,18 @@
 
 use super::MAX_WIRE;
 
+const START: &[u8] = b">>>\n";
+const END: &[u8] = b"<<<";
+
 /// Finds the messages in what a serial line delivers. Memory is bounded: a start marker whose end does
 /// not come within [`MAX_WIRE`] bytes is forgotten.
 ///
 /// After each [`push`](Self::push), take frames until there are none.
+///
+/// 3.0.6 looks for start markers at the beginning of a line and not inside a message, and so loses the
+/// message after a damaged or cut-off one. Here every line that ends with a start marker can start a
+/// message. Where that cannot be told from a field, both readings are handed out; only one of them can
+/// have a good signature.
 #[derive(Debug, Clone, Default)]
 pub struct TextFrames {
     buffer: Vec<u8>,
@@ -17,8 +25,10 @@ pub struct TextFrames {
     searched: usize,
     /// A start marker was found and its end marker not yet.
     collecting: bool,
-    /// The line is the rest of one that cannot matter.
-    skipping: bool,
+    /// The latest place inside the message that may be the start of another one.
+    other_start: Option<usize>,
+    /// From `done` to here is the other reading of the last frame.
+    other_end: Option<usize>,
 }
 
 impl TextFrames {
@@ -29,14 +39,18 @@ impl TextFrames {
 
     /// Takes received bytes. Carriage returns are dropped, as the terminal does for 3.0.6.
     pub fn push(&mut self, bytes: &[u8]) {
-        self.buffer.drain(..self.done.min(self.buffer.len()));
-        self.line = self.line.saturating_sub(self.done);
-        self.searched = self.searched.saturating_sub(self.done);
-        self.done = 0;
-        if self.buffer.len() > MAX_WIRE {
-            let inside_line = self.buffer.last() != Some(&b'\n');
-            self.reset();
-            self.skipping = inside_line;
+        if self.buffer.len().saturating_sub(self.done) > MAX_WIRE {
+            self.reset(); // nobody took the frames
+        }
+        let done = std::mem::take(&mut self.done);
+        self.buffer.drain(..done.min(self.buffer.len()));
+        self.line = self.line.saturating_sub(done);
+        self.searched = self.searched.saturating_sub(done);
+        for place in [&mut self.other_start, &mut self.other_end]
+            .into_iter()
+            .flatten()
+        {
+            *place = place.saturating_sub(done);
         }
         self.buffer
             .extend(bytes.iter().filter(|&&byte| byte != b'\r'));
@@ -44,13 +58,25 @@ impl TextFrames {
 
     /// Forgets what was received, as after the port was opened again.
     pub fn reset(&mut self) {
-        self.buffer.clear();
-        (self.done, self.line, self.searched) = (0, 0, 0);
-        (self.collecting, self.skipping) = (false, false);
+        let mut buffer = std::mem::take(&mut self.buffer);
+        buffer.clear();
+        *self = Self {
+            buffer,
+            ..Self::default()
+        };
     }
 
     /// The text of the next message, markers included. Whether it is a good one is for the parser.
     pub fn next_frame(&mut self) -> Option<&[u8]> {
+        let (first, end) = self.find()?;
+        self.buffer.get(first..end)
+    }
+
+    fn find(&mut self) -> Option<(usize, usize)> {
+        if let Some(end) = self.other_end.take() {
+            let first = std::mem::replace(&mut self.done, end);
+            return Some((first, end));
+        }
         loop {
             let rest = self.buffer.get(self.searched..)?;
             let Some(newline) = rest.iter().position(|&byte| byte == b'\n') else {
@@ -61,41 +87,51 @@ impl TextFrames {
             let line = self.buffer.get(start..end)?;
             self.line = end;
             self.searched = end;
-            if std::mem::take(&mut self.skipping) {
-                self.done = end;
-            } else if line == b">>>\n" || !self.collecting && line.starts_with(b">>>") {
-                // No field is just `>>>`: while collecting, this is the start of a new message, and
-                // the one before was cut off.
-                self.done = start;
-                self.collecting = true;
-            } else if !self.collecting {
-                self.done = end;
-            } else if line.starts_with(b"<<<") {
-                let first = self.done;
-                self.done = end;
-                self.collecting = false;
-                if end - first <= MAX_WIRE {
-                    return self.buffer.get(first..end);
+            let alone = !self.collecting || end - self.done > MAX_WIRE;
+            if line.ends_with(START) {
+                // No field is just `>>>`, so there the message before was cut off.
+                if alone || line == START {
+                    self.start(end - START.len());
+                } else {
+                    self.other_start = Some(end - START.len());
                 }
-            } else if end - self.done > MAX_WIRE {
-                self.done = end;
-                self.collecting = false;
+            } else if alone {
+                self.skip_to(end);
+            } else if line.starts_with(END) {
+                return Some(self.finish(end));
             }
         }
     }
 
-    /// The line is incomplete. Outside a message it is kept only while it can be a start marker.
+    fn start(&mut self, place: usize) {
+        self.done = place;
+        self.collecting = true;
+        self.other_start = None;
+    }
+
+    fn finish(&mut self, end: usize) -> (usize, usize) {
+        let first = self.done;
+        self.other_end = self.other_start.map(|_| end);
+        self.done = self.other_start.unwrap_or(end);
+        self.collecting = false;
+        self.other_start = None;
+        (first, end)
+    }
+
+    fn skip_to(&mut self, place: usize) {
+        self.done = place;
+        self.collecting = false;
+        self.other_start = None;
+    }
+
+    /// The line is incomplete. Outside a message only what may be part of a start marker matters.
     fn wait_for_rest_of_line(&mut self) {
-        let line = self.buffer.get(self.line..).unwrap_or_default();
-        let can_matter = !self.skipping
-            && (self.collecting || line.iter().zip(b">>>").all(|(byte, marker)| byte == marker));
-        if !can_matter || self.buffer.len().saturating_sub(self.done) > MAX_WIRE {
-            self.skipping |= !line.is_empty();
-            self.collecting = false;
-            self.done = self.buffer.len();
-            self.line = self.done;
+        let end = self.buffer.len();
+        if !self.collecting || end.saturating_sub(self.done) > MAX_WIRE {
+            self.line = self.line.max(end.saturating_sub(START.len()));
+            self.skip_to(self.line);
         }
-        self.searched = self.buffer.len();
+        self.searched = end;
     }
 }
 
@@ -125,9 +161,8 @@ mod tests {
             (format!("{one}{two}"), vec![one, two]),
             (format!("noise\n{one}\n\n{two}"), vec![one, two]),
             (format!("=1\n<<<\n{one}"), vec![one]),
-            (format!("noise{one}{two}"), vec![two]),
-            (format!("\0{one}{two}"), vec![two]),
-            (format!("> {one}{two}"), vec![two]),
+            (format!("noise{one}{two}"), vec![one, two]),
+            (format!("\0{one}{two}"), vec![one, two]),
             (one.replace('\n', "\r\n"), vec![one]),
             (">>>\n\na=1\n\n<<<\n".into(), vec![">>>\n\na=1\n\n<<<\n"]),
             ("###\n5:(0)a=,%%%\n".into(), vec![]),
@@ -149,12 +184,25 @@ mod tests {
         assert_eq!(frames(stream, 5), [">>>\nc=3\n<<<\n"]);
     }
 
-    /// The parser refuses them; here it matters only that the reader is in step again afterwards.
+    /// The first reading is right when a field ends with a start marker, the second after a cut.
     #[test]
-    fn damaged_markers_frame_but_do_not_swallow_what_follows() {
+    fn a_message_cut_off_inside_a_line_is_read_both_ways() {
+        let (whole, last) = (">>>\na=1>>>\nc=3>>>\nd=4\n<<<\n", ">>>\nd=4\n<<<\n");
+        let good = ">>>\ne=5\n<<<\n";
+        for piece in [1, 5, 100] {
+            assert_eq!(
+                frames(format!("{whole}{good}").as_bytes(), piece),
+                [whole, last, good]
+            );
+        }
+    }
+
+    /// As with 3.0.6 that message is lost, and only that.
+    #[test]
+    fn damaged_markers_do_not_swallow_what_follows() {
         let good = ">>>\nc=3\n<<<\n";
         let stream = format!(">>>x\na=1\n<<<\n{good}");
-        assert_eq!(frames(stream.as_bytes(), 4), [">>>x\na=1\n<<<\n", good]);
+        assert_eq!(frames(stream.as_bytes(), 4), [good]);
         let stream = format!(">>>\na=1\n<<<x\n{good}");
         assert_eq!(frames(stream.as_bytes(), 4), [">>>\na=1\n<<<x\n", good]);
     }
@@ -163,12 +211,12 @@ mod tests {
     fn a_message_without_end_is_given_up_and_memory_stays_bounded() {
         let good = ">>>\nc=3\n<<<\n";
         let endless_lines = [b">>>\n".as_slice(), &b"abc=defg\n".repeat(60_000)].concat();
-        let endless_line = [b">>>\na=".as_slice(), &[b'x'; 600_000]].concat();
-        let endless_marker = [b'>'; 600_000];
+        let endless_line = [b">>>\na=".as_slice(), &b"x".repeat(600_000)].concat();
+        let endless_marker = b">".repeat(600_000);
         for (junk, line_end) in [
             (&endless_lines[..], ""),
             (&endless_line[..], "\n"),
-            (&endless_marker[..], "\n"),
+            (&endless_marker[..], "x\n"),
         ] {
             let stream = [junk, line_end.as_bytes(), good.as_bytes()].concat();
             assert_eq!(frames(&stream, 4096), [good]);
