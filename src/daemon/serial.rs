@@ -26,6 +26,7 @@ const CONSOLES: &str = "/sys/class/tty/console/active";
 pub struct SerialPort {
     port: TTYPort,
     lock: Option<LockFile>,
+    is_pty: bool,
     line_break: Break,
     queue: SerialQueue,
     frames: TextFrames,
@@ -72,16 +73,28 @@ impl std::fmt::Display for SerialError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Open { device, why } => write!(f, "cannot open {}: {why}", device.display()),
-            Self::NotCharacterDevice(device) => write!(f, "Serial port [{}] not a char device", device.display()),
+            Self::NotCharacterDevice(device) => {
+                write!(f, "Serial port [{}] not a char device", device.display())
+            }
             Self::Console { device, name } => write!(
                 f,
                 "{} is the kernel's console, whose messages would go to the peer and whose boot could wait for it: \
                  take console={name} off the kernel command line, or use another port",
                 device.display()
             ),
-            Self::Locked { device, error } => write!(f, "cannot lock line {}: {error}", device.display()),
-            Self::Rate { device, wanted, actual } => {
-                write!(f, "{} cannot do {wanted} baud, the nearest it does is {actual}", device.display())
+            Self::Locked { device, error } => {
+                write!(f, "cannot lock line {}: {error}", device.display())
+            }
+            Self::Rate {
+                device,
+                wanted,
+                actual,
+            } => {
+                write!(
+                    f,
+                    "{} cannot do {wanted} baud, the nearest it does is {actual}",
+                    device.display()
+                )
             }
         }
     }
@@ -105,21 +118,40 @@ enum Break {
 impl SerialPort {
     /// Opens a device. Does not wait for a carrier, for pending output or for the end of the break.
     pub fn open(device: &Path, baud: u32) -> Result<Self, SerialError> {
-        let fail = |why: String| SerialError::Open { device: device.to_owned(), why };
+        let fail = |why: String| SerialError::Open {
+            device: device.to_owned(),
+            why,
+        };
         let real = fs::canonicalize(device).map_err(|error| fail(error.to_string()))?;
-        let kind = fs::metadata(&real).map_err(|error| fail(error.to_string()))?.file_type();
+        let kind = fs::metadata(&real)
+            .map_err(|error| fail(error.to_string()))?
+            .file_type();
         if !kind.is_char_device() {
             return Err(SerialError::NotCharacterDevice(device.to_owned()));
         }
         let consoles = fs::read_to_string(CONSOLES).unwrap_or_default();
         if let Some(name) = console_name(&real, &consoles) {
-            return Err(SerialError::Console { device: device.to_owned(), name });
+            return Err(SerialError::Console {
+                device: device.to_owned(),
+                name,
+            });
         }
         let is_pty = real.starts_with("/dev/pts");
-        let lock = if is_pty { None } else { take_lock(device, &real)? };
+        let lock = if is_pty {
+            None
+        } else {
+            take_lock(device, &real)?
+        };
         let port = open_port(&real, baud, is_pty).map_err(fail)?;
         check_rate(device, &port, baud)?;
-        Ok(Self { port, lock, line_break: Break::Begun, queue: SerialQueue::new(baud), frames: TextFrames::default() })
+        Ok(Self {
+            port,
+            lock,
+            is_pty,
+            line_break: Break::Begun,
+            queue: SerialQueue::new(baud),
+            frames: TextFrames::new(),
+        })
     }
 
     /// The descriptor to be watched.
@@ -127,9 +159,9 @@ impl SerialPort {
         self.port.as_raw_fd()
     }
 
-    /// Whether the lock file could be written. The port is locked against most programs even without.
-    pub fn has_lock_file(&self) -> bool {
-        self.lock.is_some()
+    /// Whether a lock file could not be written. The port is locked against most programs even so.
+    pub fn lacks_lock_file(&self) -> bool {
+        self.lock.is_none() && !self.is_pty
     }
 
     /// The next message text among the bytes read so far.
@@ -158,7 +190,10 @@ impl SerialPort {
         loop {
             // Drivers that cannot count say 0 or refuse; the queue keeps its own count beside.
             let held = self.port.bytes_to_write().unwrap_or(0);
-            let outcome = match self.queue.step(now, usize::try_from(held).unwrap_or(usize::MAX)) {
+            let outcome = match self
+                .queue
+                .step(now, usize::try_from(held).unwrap_or(usize::MAX))
+            {
                 Step::Wait => return Ok(written),
                 Step::Flush { stalled } => {
                     written.stalled |= stalled;
@@ -217,15 +252,21 @@ fn open_port(real: &Path, baud: u32, is_pty: bool) -> Result<TTYPort, String> {
         return Err("0 baud hangs the line up".to_owned());
     }
     // A pty keeps its exclusive mark while the other end is open, even after the death of who set it.
-    let builder = serialport::new(real.to_string_lossy(), baud).exclusive(!is_pty).flow_control(FlowControl::Hardware);
+    let builder = serialport::new(real.to_string_lossy(), baud)
+        .exclusive(!is_pty)
+        .flow_control(FlowControl::Hardware);
     let port = TTYPort::open(&builder).map_err(|error| error.to_string())?;
     let say = |error: io::Error| error.to_string();
     let fd = tty::descriptor(&port);
     if is_pty {
-        tty::lock_exclusive(fd).map_err(|error| format!("another program has locked it ({error})"))?;
+        tty::lock_exclusive(fd)
+            .map_err(|error| format!("another program has locked it ({error})"))?;
     }
     tty::set_nonblocking(fd).map_err(say)?;
-    let flush = |port: &TTYPort| port.clear(ClearBuffer::All).map_err(|error| error.to_string());
+    let flush = |port: &TTYPort| {
+        port.clear(ClearBuffer::All)
+            .map_err(|error| error.to_string())
+    };
     flush(&port)?;
     tty::set_line_modes(fd).map_err(say)?;
     flush(&port)?;
@@ -238,7 +279,10 @@ fn take_lock(device: &Path, real: &Path) -> Result<Option<LockFile>, SerialError
     match LockFile::take(Path::new(LOCK_DIRECTORY), real) {
         Ok(lock) => Ok(Some(lock)),
         Err(LockError::Unwritable { .. }) => Ok(None),
-        Err(error) => Err(SerialError::Locked { device: device.to_owned(), error }),
+        Err(error) => Err(SerialError::Locked {
+            device: device.to_owned(),
+            error,
+        }),
     }
 }
 
@@ -246,7 +290,11 @@ fn take_lock(device: &Path, real: &Path) -> Result<Option<LockFile>, SerialError
 fn check_rate(device: &Path, port: &TTYPort, wanted: u32) -> Result<(), SerialError> {
     match port.baud_rate() {
         Ok(actual) if u64::from(actual.abs_diff(wanted)) * 100 > u64::from(wanted) * 3 => {
-            Err(SerialError::Rate { device: device.to_owned(), wanted, actual })
+            Err(SerialError::Rate {
+                device: device.to_owned(),
+                wanted,
+                actual,
+            })
         }
         _ => Ok(()),
     }
@@ -254,7 +302,10 @@ fn check_rate(device: &Path, port: &TTYPort, wanted: u32) -> Result<(), SerialEr
 
 fn console_name(real: &Path, consoles: &str) -> Option<String> {
     let name = real.strip_prefix("/dev").ok()?.to_str()?;
-    consoles.split_whitespace().find(|&console| console == name).map(str::to_owned)
+    consoles
+        .split_whitespace()
+        .find(|&console| console == name)
+        .map(str::to_owned)
 }
 
 #[cfg(test)]
@@ -264,21 +315,37 @@ mod tests {
     #[test]
     fn the_kernel_console_is_refused_with_the_way_out() {
         let name = console_name(Path::new("/dev/ttyS0"), "tty0 ttyS0\n").expect("a console");
-        let refused = SerialError::Console { device: "/dev/heartbeat".into(), name };
+        let refused = SerialError::Console {
+            device: "/dev/heartbeat".into(),
+            name,
+        };
         assert_eq!(
             refused.to_string(),
             "/dev/heartbeat is the kernel's console, whose messages would go to the peer and whose boot could wait \
              for it: take console=ttyS0 off the kernel command line, or use another port"
         );
-        assert_eq!(console_name(Path::new("/dev/ttyS1"), "tty0 ttyS0 ttyS10\n"), None);
+        assert_eq!(
+            console_name(Path::new("/dev/ttyS1"), "tty0 ttyS0 ttyS10\n"),
+            None
+        );
         assert_eq!(console_name(Path::new("/dev/ttyS1"), ""), None);
     }
 
     #[test]
     fn what_is_no_serial_port_is_refused_by_name() {
-        let refused = |device: &str| SerialPort::open(Path::new(device), 19_200).expect_err("no port").to_string();
-        assert_eq!(refused("/dev/no-such-port"), "cannot open /dev/no-such-port: No such file or directory (os error 2)");
-        assert_eq!(refused("/etc/passwd"), "Serial port [/etc/passwd] not a char device");
+        let refused = |device: &str| {
+            SerialPort::open(Path::new(device), 19_200)
+                .expect_err("no port")
+                .to_string()
+        };
+        assert_eq!(
+            refused("/dev/no-such-port"),
+            "cannot open /dev/no-such-port: No such file or directory (os error 2)"
+        );
+        assert_eq!(
+            refused("/etc/passwd"),
+            "Serial port [/etc/passwd] not a char device"
+        );
         assert!(refused("/dev/null").starts_with("cannot open /dev/null: "));
     }
 }

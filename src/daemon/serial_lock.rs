@@ -37,8 +37,12 @@ pub enum LockError {
 impl std::fmt::Display for LockError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Self::Held { file, owner } => write!(f, "process {owner} uses it, says {}", file.display()),
-            Self::Unwritable { file, error } => write!(f, "cannot write {}: {error}", file.display()),
+            Self::Held { file, owner } => {
+                write!(f, "process {owner} uses it, says {}", file.display())
+            }
+            Self::Unwritable { file, error } => {
+                write!(f, "cannot write {}: {error}", file.display())
+            }
         }
     }
 }
@@ -50,7 +54,10 @@ impl LockFile {
         let path = directory.join(format!("LCK..{name}"));
         let own = std::process::id();
         let text = format!("{own:>10}\n");
-        let fail = |error| LockError::Unwritable { file: path.clone(), error };
+        let fail = |error| LockError::Unwritable {
+            file: path.clone(),
+            error,
+        };
         // A file that appears with its content at once: nobody reads a lock without an owner.
         let draft = directory.join(format!("LTMP.{own}.{name}"));
         write_new(&draft, &text).map_err(fail)?;
@@ -74,7 +81,11 @@ impl Drop for LockFile {
 
 fn write_new(draft: &Path, text: &str) -> io::Result<()> {
     let _ = fs::remove_file(draft);
-    let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(0o644).open(draft)?;
+    let mut file = fs::OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o644)
+        .open(draft)?;
     file.write_all(text.as_bytes())
 }
 
@@ -101,8 +112,14 @@ fn link_or_take_over(draft: &Path, path: &Path, own: u32) -> io::Result<Option<u
 /// The process that a lock file names; some programs write four bytes instead of text.
 fn owner_of(path: &Path) -> Option<u32> {
     let bytes = fs::read(path).ok()?;
-    let text = std::str::from_utf8(&bytes).ok().and_then(|text| text.split_whitespace().next()?.parse().ok());
-    text.or_else(|| <[u8; 4]>::try_from(bytes.as_slice()).ok().map(u32::from_ne_bytes))
+    let text = std::str::from_utf8(&bytes)
+        .ok()
+        .and_then(|text| text.split_whitespace().next()?.parse().ok());
+    text.or_else(|| {
+        <[u8; 4]>::try_from(bytes.as_slice())
+            .ok()
+            .map(u32::from_ne_bytes)
+    })
 }
 
 fn is_running(process: u32) -> bool {
@@ -122,7 +139,10 @@ mod tests {
         let directory = directory();
         let lock = LockFile::take(directory.path(), Path::new("/dev/ttyS0")).expect("free");
         let file = directory.path().join("LCK..ttyS0");
-        assert_eq!(fs::read_to_string(&file).expect("there"), format!("{:>10}\n", std::process::id()));
+        assert_eq!(
+            fs::read_to_string(&file).expect("there"),
+            format!("{:>10}\n", std::process::id())
+        );
         drop(lock);
         assert_eq!(fs::read_dir(directory.path()).expect("there").count(), 0);
     }
@@ -132,7 +152,10 @@ mod tests {
         let directory = directory();
         fs::write(directory.path().join("LCK..ttyS0"), "         1\n").expect("written");
         let refused = LockFile::take(directory.path(), Path::new("/dev/ttyS0")).expect_err("held");
-        assert!(matches!(refused, LockError::Held { owner: 1, .. }), "{refused}");
+        assert!(
+            matches!(refused, LockError::Held { owner: 1, .. }),
+            "{refused}"
+        );
         assert!(directory.path().join("LCK..ttyS0").exists());
     }
 
@@ -141,7 +164,10 @@ mod tests {
         for stale in ["4194999999\n", "", "garbage\n", " 4194304\n"] {
             let directory = directory();
             fs::write(directory.path().join("LCK..ttyUSB0"), stale).expect("written");
-            assert!(LockFile::take(directory.path(), Path::new("/dev/ttyUSB0")).is_ok(), "{stale:?}");
+            assert!(
+                LockFile::take(directory.path(), Path::new("/dev/ttyUSB0")).is_ok(),
+                "{stale:?}"
+            );
         }
     }
 
@@ -157,7 +183,8 @@ mod tests {
 
     #[test]
     fn a_directory_that_is_missing_is_told() {
-        let refused = LockFile::take(Path::new("/no/such/place"), Path::new("/dev/ttyS0")).expect_err("missing");
+        let refused = LockFile::take(Path::new("/no/such/place"), Path::new("/dev/ttyS0"))
+            .expect_err("missing");
         assert!(matches!(refused, LockError::Unwritable { .. }));
     }
 }

@@ -21,14 +21,22 @@ pub struct InterfaceAddress {
 pub fn addresses() -> io::Result<Vec<InterfaceAddress>> {
     let mut found = Vec::new();
     for entry in getifaddrs()? {
-        let Some(storage) = entry.address else { continue };
+        let Some(storage) = entry.address else {
+            continue;
+        };
         let address = match (storage.as_sockaddr_in(), storage.as_sockaddr_in6()) {
             (Some(v4), _) => IpAddr::V4(v4.ip()),
             (_, Some(v6)) => IpAddr::V6(v6.ip()),
             _ => continue,
         };
-        let broadcast = entry.broadcast.and_then(|storage| storage.as_sockaddr_in().map(|v4| v4.ip()));
-        found.push(InterfaceAddress { interface: entry.interface_name, address, broadcast });
+        let broadcast = entry
+            .broadcast
+            .and_then(|storage| storage.as_sockaddr_in().map(|v4| v4.ip()));
+        found.push(InterfaceAddress {
+            interface: entry.interface_name,
+            address,
+            broadcast,
+        });
     }
     Ok(found)
 }

@@ -4,7 +4,7 @@ use std::io;
 use std::mem::MaybeUninit;
 use std::os::fd::{AsRawFd, BorrowedFd};
 
-use nix::fcntl::{fcntl, FcntlArg, OFlag};
+use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use serialport::TTYPort;
 
 /// The descriptor of a port; the crate gives it only as a number.
@@ -34,7 +34,11 @@ pub fn write(fd: BorrowedFd<'_>, bytes: &[u8]) -> io::Result<usize> {
 pub fn lock_exclusive(fd: BorrowedFd<'_>) -> io::Result<()> {
     // SAFETY: flock takes a descriptor and a number; the descriptor is open for the whole call.
     let result = unsafe { libc::flock(fd.as_raw_fd(), libc::LOCK_EX | libc::LOCK_NB) };
-    if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+    if result == 0 {
+        Ok(())
+    } else {
+        Err(io::Error::last_os_error())
+    }
 }
 
 /// Sets the modes that a heartbeat line has: nothing is translated on output, input loses its top bit and
@@ -50,8 +54,13 @@ pub fn set_line_modes(fd: BorrowedFd<'_>) -> io::Result<()> {
     }
     // SAFETY: filled by the call above, and every bit pattern is a valid termios2.
     let mut modes = unsafe { modes.assume_init() };
-    modes.c_iflag &=
-        !(libc::IGNBRK | libc::IUCLC | libc::IXANY | libc::IXOFF | libc::IXON | libc::ICRNL | libc::PARMRK);
+    modes.c_iflag &= !(libc::IGNBRK
+        | libc::IUCLC
+        | libc::IXANY
+        | libc::IXOFF
+        | libc::IXON
+        | libc::ICRNL
+        | libc::PARMRK);
     modes.c_iflag |= libc::INPCK | libc::ISTRIP | libc::IGNCR | libc::BRKINT;
     modes.c_oflag &= !libc::OPOST;
     modes.c_cflag |= libc::CREAD | libc::CLOCAL;
