@@ -170,9 +170,10 @@ fn may_adopt(group: &Group, standing: Standing) -> bool {
     }
 }
 
-/// S7: both hold the group. What is merely known to run yields to what is managed; whoever took it because
-/// the other was thought dead yields to the one that had it all along; else the preferred node keeps it.
-/// Both nodes come to opposite answers from the same four facts.
+/// S7: both hold the group. Whoever is stopping it already goes on with that (it may have to, S3), so the
+/// other keeps it. What is merely known to run yields to what is managed; whoever took it because the other
+/// was thought dead yields to the one that had it all along; else the preferred node keeps it. Both nodes
+/// come to opposite answers from the same facts.
 pub(super) fn yields(group: &Group, standing: Standing, prefers_me: bool) -> bool {
     let (Some(Claim::Held { phase, taken }), Some(stated)) = (group.mine, group.theirs) else {
         return false;
@@ -186,11 +187,18 @@ pub(super) fn yields(group: &Group, standing: Standing, prefers_me: bool) -> boo
     };
     match standing.relation {
         Relation::Deaf { for_deadtime } => for_deadtime, // the other does not know of us and can't yield
-        Relation::Talking => match (phase == Phase::Unknown, their_phase == Phase::Unknown) {
-            (mine_unknown, theirs_unknown) if mine_unknown != theirs_unknown => mine_unknown,
-            _ if taken != theirs_taken => taken,
-            _ => !prefers_me,
-        },
+        Relation::Talking => {
+            let only = |wanted| (phase == wanted) != (their_phase == wanted);
+            if only(Phase::Stopping) {
+                phase == Phase::Stopping
+            } else if only(Phase::Unknown) {
+                phase == Phase::Unknown
+            } else if taken != theirs_taken {
+                taken
+            } else {
+                !prefers_me
+            }
+        }
         Relation::Unheard | Relation::Gone { .. } => false,
     }
 }

@@ -45,6 +45,8 @@ pub struct Hearing {
     since: Option<Time>,
     /// When it last read a new heartbeat, and of which run of the peer.
     fresh: Option<(Time, u64)>,
+    /// Whether it read anything of the peer.
+    knows: bool,
     /// The newest message that it ever read: (run, number).
     pub newest: (u64, u64),
     /// The last moment at which it was cut off.
@@ -166,6 +168,7 @@ impl Judge {
     /// The node is given something that is neither forged nor foreign.
     pub fn reads(&mut self, node: usize, cargo: &Cargo, now: Time) {
         let hearing = &mut self.hearing[node];
+        hearing.knows |= cargo.origin == Origin::Genuine && cargo.from != node;
         if cargo.from == node || (cargo.run, cargo.number) <= hearing.newest {
             return;
         }
@@ -232,7 +235,7 @@ impl Judge {
         };
         let hearing = &self.hearing[node];
         let waited = now - hearing.since.unwrap_or(now);
-        if hearing.fresh.is_none() && waited < self.initdead {
+        if !hearing.knows && waited < self.initdead {
             return breach(format!(
                 "node {node} starts group {group} before it knows anything of its peer"
             ));

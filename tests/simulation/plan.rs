@@ -186,7 +186,8 @@ impl Plan {
 
     /// Who is asked to stop is gone after this, when its groups can be stopped.
     pub fn stop_time(&self) -> Time {
-        self.deadtime + self.action_time.1 * 3 + self.news_time() * 2
+        // Two seconds are for the peer's questions after the last word.
+        2 * SECOND + self.deadtime + self.action_time.1 * 3 + self.news_time() * 2
     }
 
     /// The most packets that a node may send within a second.

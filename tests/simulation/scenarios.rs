@@ -269,6 +269,24 @@ fn a_machine_that_reboots_within_deadtime_orphans_nothing() {
 }
 
 #[test]
+fn a_node_that_says_init_long_after_our_own_start_is_not_taken_for_dead() {
+    let plan = Plan {
+        deadtime: 3 * SECOND,
+        initdead: 4 * SECOND,
+        faults_end: 60 * SECOND,
+        ..Plan::quiet(1)
+    };
+    for fault in [Fault::MachineCrash(0), Fault::DaemonCrash(0)] {
+        let mut story = Story::settled(plan.clone());
+        story.strike(fault);
+        story.until(6 * SECOND);
+        story.strike(Fault::Start(0));
+        story.until(10 * SECOND);
+        assert_eq!(story.peer_status(1), NodeStatus::Active);
+    }
+}
+
+#[test]
 fn a_killed_daemon_finds_what_it_left_running() {
     let mut story = Story::settled(Plan {
         deadtime: 3 * SECOND,

@@ -65,13 +65,6 @@ impl World {
         daemon.peer_was_dead = daemon.core.peer_status() == NodeStatus::Dead;
         self.machines[node].daemon = Some(daemon);
         read?;
-        if node < STRANGER && died {
-            let goodbye = self.machines[1 - node].goodbye;
-            self.trace.step(self.now, &[7, node as u64], || {
-                format!("{node} declares its peer dead")
-            });
-            self.judge.declared_dead(node, self.now, goodbye)?;
-        }
         if deadline <= local {
             return Err(self.violation("progress", format!("node {node} ticks without end")));
         }
@@ -79,6 +72,13 @@ impl World {
         for action in actions {
             exits |= matches!(action, Action::Exit);
             self.perform(node, action)?;
+        }
+        if node < STRANGER && died {
+            let goodbye = self.machines[1 - node].goodbye;
+            self.trace.step(self.now, &[7, node as u64], || {
+                format!("{node} declares its peer dead")
+            });
+            self.judge.declared_dead(node, self.now, goodbye)?;
         }
         self.judge_stale_claims(node)?;
         if exits {
@@ -126,8 +126,7 @@ impl World {
         };
         daemon.busy_until = daemon.busy_until.max(now + busy);
         daemon.wake += 1;
-        let (run, wake) = (daemon.run, daemon.wake);
-        let at = if busy > 0 { daemon.busy_until } else { due };
+        let (run, wake, at) = (daemon.run, daemon.wake, due.max(daemon.busy_until));
         self.at(
             at,
             Happening::Wake {
@@ -199,7 +198,7 @@ impl World {
         actions: &mut Vec<Action>,
     ) -> Result<(), Violation> {
         let (now, local) = (self.now, self.machines[node].local(self.now));
-        let reading = if node == STRANGER {
+        let reading = if node == STRANGER || daemon.must_yield {
             Reading::Free
         } else {
             self.judge

@@ -241,11 +241,20 @@ impl World {
         if daemon.inbox.len() < KERNEL_BUFFER || !matches!(inbound, Inbound::Bytes(..)) {
             daemon.inbox.push(inbound);
         }
-        if daemon.busy_until > now {
-            Ok(())
-        } else {
-            self.turn(to)
+        if daemon.busy_until <= now {
+            return self.turn(to);
         }
+        daemon.wake += 1;
+        let (run, wake, at) = (daemon.run, daemon.wake, daemon.busy_until);
+        self.at(
+            at,
+            Happening::Wake {
+                machine: to,
+                run,
+                wake,
+            },
+        );
+        Ok(())
     }
 
     /// Something goes wrong, or right again.
@@ -491,7 +500,8 @@ impl World {
         self.at(self.now + self.plan.keepalive, Happening::Check);
         self.judge.clashes_end(&self.machines, self.now)?;
         self.stops_end()?;
-        if !self.calm {
+        let calm_at = self.plan.faults_end + self.plan.deadtime + self.plan.news_time();
+        if !self.calm || self.now < calm_at {
             return Ok(false);
         }
         match (self.unsettled(), self.settled_since) {
@@ -545,6 +555,10 @@ impl World {
             let Some(daemon) = &machine.daemon else {
                 return Some(format!("node {node} does not run"));
             };
+            let lately = self.plan.deadtime + self.plan.news_time();
+            if daemon.stop_requested.is_some() || daemon.stalled_lately(self.now, lately) {
+                return Some(format!("node {node} is stopping or has just gone on"));
+            }
             if daemon.core.local_status() != NodeStatus::Active {
                 return Some(format!("node {node} is {:?}", daemon.core.local_status()));
             }
