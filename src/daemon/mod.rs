@@ -1,1 +1,4 @@
 //! To come.
+
+pub mod children;
+pub mod resources;
