@@ -55,6 +55,7 @@ impl Cluster {
             self.peer.last_heard = now; // its silence may be ours
         } else {
             self.peer.status = NodeStatus::Init; // it may have come and started everything: listen first
+            self.peer.heard_in_this_run = false;
             self.peer.has_left = false;
             self.started = now;
         }
@@ -128,10 +129,12 @@ impl Cluster {
     }
 
     /// The peer runs anew: what its former run claimed is void, and it holds what it will say.
-    pub(super) fn peer_restarted(&mut self) {
-        self.report(Report::NodeRestarted {
-            node: self.peer_name(),
-        });
+    pub(super) fn peer_runs_anew(&mut self) {
+        if self.peer.heard_in_this_run {
+            self.report(Report::NodeRestarted {
+                node: self.peer_name(),
+            });
+        }
         self.peer.status = NodeStatus::Init;
         self.peer.has_left = false;
         self.peer.is_leaving = false;
@@ -191,6 +194,17 @@ impl Cluster {
         }
     }
 
+    /// When the peer will count as dead if nothing more is heard of it. A peer never heard has initdead;
+    /// so has one that we have not agreed with yet, because what we heard may be a recording.
+    pub(super) fn peer_silent_at(&self) -> Option<Instant> {
+        let silent_at = self.peer.last_heard + self.peer.deadtime;
+        match self.peer.status {
+            NodeStatus::Dead => None,
+            _ if self.peer.heard_in_this_run && self.status == NodeStatus::Active => Some(silent_at),
+            _ => Some(silent_at.max(self.started + self.settings.initdead)),
+        }
+    }
+
     fn judge_links(&mut self, now: Instant) {
         while let Some(link) = self.links.take_down_silent(self.peer.deadtime, now) {
             let (node, name) = (self.peer_name(), self.links.name(link).to_owned());
@@ -227,18 +241,6 @@ impl Cluster {
         } else {
             self.report(Report::NoFencing);
             self.report(Report::TakingOver { node });
-        }
-    }
-
-    /// When the peer counts as dead if nothing more is heard of it; `None` when it does already.
-    pub(super) fn peer_silent_at(&self) -> Option<Instant> {
-        let silent_at = self.peer.last_heard + self.peer.deadtime;
-        match self.peer.status {
-            NodeStatus::Dead => None,
-            // `init` is also what it says of itself when it has just been started again. And before we have
-            // agreed, what we heard may be a recording: nobody is found dead sooner because of it.
-            NodeStatus::Up | NodeStatus::Active if self.status == NodeStatus::Active => Some(silent_at),
-            _ => Some(silent_at.max(self.started + self.settings.initdead)),
         }
     }
 

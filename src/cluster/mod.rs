@@ -14,6 +14,7 @@ mod membership;
 pub mod node;
 pub mod outgoing;
 pub mod ownership;
+pub mod policy;
 pub mod random;
 mod receive;
 pub mod refusals;
@@ -39,7 +40,8 @@ use links::Links;
 pub use node::NodeStatus;
 use node::Peer;
 use outgoing::{Identity, Outgoing};
-use ownership::{Ownership, Relation, Standing};
+use ownership::Ownership;
+use policy::{Relation, Standing};
 use random::Jitter;
 use refusals::{RefusalKind, Refusals};
 
@@ -305,7 +307,7 @@ impl Cluster {
             Event::WallClock { seconds } => self.wall_clock = seconds.max(1),
             Event::Group { group, outcome } => self.group_ended(group, outcome, now),
             Event::StopRequested => self.leave(),
-            Event::KeysChanged(keys) => self.settings.keys = keys,
+            Event::KeysChanged(keys) => self.settings.keys = *keys,
             Event::Tick => self.tick(now),
         }
     }

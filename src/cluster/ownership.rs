@@ -13,97 +13,15 @@ use std::time::Duration;
 
 use super::claims::{Claim, Phase, Stated};
 use super::event::GroupOutcome;
+use super::policy::{Group, Reason, Relation, Standing, Step, prefers_me, wanted, yields};
 use super::time::Instant;
 use super::{GroupId, GroupSettings};
+use crate::message::checksum;
 
 /// Pause before a group that could be started nowhere is tried again.
 const START_AGAIN: Duration = Duration::from_secs(60);
 /// Pause before a failed stop is tried again.
 const STOP_AGAIN: Duration = Duration::from_secs(30);
-
-/// How we stand with the peer; decides what its claims are worth.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Relation {
-    /// Nothing valid was heard of it in this run, and it is not known to be dead.
-    Unheard,
-    /// We hear it, it does not hear us.
-    Deaf {
-        /// For so long that it may have taken what we hold.
-        for_deadtime: bool,
-    },
-    /// Each has heard the other's newest epoch: claims are valid.
-    Talking,
-    /// It is dead, or has left holding nothing.
-    Gone {
-        /// It fell silent, as opposed to leaving.
-        died: bool,
-    },
-}
-
-/// Everything outside the groups that decisions depend on.
-#[derive(Debug, Clone, Copy)]
-pub struct Standing {
-    /// How we stand with the peer.
-    pub relation: Relation,
-    /// This node is a full member.
-    pub is_active: bool,
-    /// This node is about to stop.
-    pub is_leaving: bool,
-    /// The peer can be given groups.
-    pub peer_takes: bool,
-    /// Groups return to their preferred node.
-    pub fails_back: bool,
-}
-
-/// What to do with a group.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Step {
-    /// Start it.
-    Start,
-    /// Stop it.
-    Stop,
-}
-
-/// Why; for the log.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Reason {
-    /// This node is the preferred one and nobody holds it.
-    Preferred,
-    /// The other node gave it up.
-    Ceded,
-    /// The other node could not start it.
-    FailedThere,
-    /// The other node is dead.
-    PeerDied,
-    /// The other node left.
-    PeerLeft,
-    /// It was found running here at start.
-    FoundRunning,
-    /// It returns to its preferred node.
-    Failback,
-    /// This node stops.
-    Leaving,
-    /// Both nodes hold it, and this one yields (S7).
-    Conflict,
-    /// This node did not run for so long that the other may have taken it (S3).
-    Stale,
-    /// An earlier attempt failed.
-    Retry,
-}
-
-#[derive(Debug, Clone)]
-struct Group {
-    /// `None` until the first probe has answered.
-    mine: Option<Claim>,
-    theirs: Option<Stated>,
-    prefers_local: bool,
-    /// Found running at start and not yet adopted.
-    found: bool,
-    must_stop: bool,
-    /// The other node holds it too and has to yield; this was told.
-    conflict_told: bool,
-    retry_at: Instant,
-}
 
 /// All groups.
 #[derive(Debug, Clone)]
@@ -126,10 +44,11 @@ impl Ownership {
                 .map(|g| &g.key)
                 .cmp(&settings.get(*b).map(|g| &g.key))
         });
-        let mut digest = crc::Crc::<u32>::new(&crc::CRC_32_CKSUM).digest().finalize();
-        for group in order.iter().filter_map(|index| settings.get(*index)) {
-            digest = chained(digest, &group.key);
-        }
+        let keys = order
+            .iter()
+            .filter_map(|index| settings.get(*index))
+            .map(|group| group.key.as_bytes());
+        let digest = checksum(keys);
         let groups = settings
             .iter()
             .map(|group| Group {
@@ -229,7 +148,7 @@ impl Ownership {
     /// The next thing to do, if any. To be asked until it says nothing; each answer changes the claims.
     pub fn next_step(
         &mut self,
-        standing: &Standing,
+        standing: Standing,
         now: Instant,
     ) -> Option<(GroupId, Step, Reason)> {
         let (index, step, reason) = (0..self.groups.len()).find_map(|index| {
@@ -254,7 +173,7 @@ impl Ownership {
     }
 
     /// The next group that the other node holds too and has to give up, each once for each conflict.
-    pub fn next_conflict(&mut self, standing: &Standing) -> Option<GroupId> {
+    pub fn next_conflict(&mut self, standing: Standing) -> Option<GroupId> {
         let ties = self.wins_ties;
         for (index, group) in self.groups.iter_mut().enumerate() {
             let both = group.mine.is_some_and(Claim::is_held)
@@ -270,7 +189,7 @@ impl Ownership {
     }
 
     /// An action or probe has ended.
-    pub fn ended(&mut self, id: GroupId, outcome: GroupOutcome, standing: &Standing, now: Instant) {
+    pub fn ended(&mut self, id: GroupId, outcome: GroupOutcome, standing: Standing, now: Instant) {
         let Some(group) = usize::try_from(id.0)
             .ok()
             .and_then(|index| self.groups.get_mut(index))
@@ -413,139 +332,6 @@ impl Ownership {
     }
 }
 
-/// Whether this node is the preferred one, where the files of both nodes are taken into account.
-fn prefers_me(group: &Group, wins_ties: bool) -> bool {
-    match group.theirs {
-        Some(stated) if stated.prefers_self == group.prefers_local => wins_ties,
-        _ => group.prefers_local,
-    }
-}
-
-fn chained(digest: u32, key: &str) -> u32 {
-    let crc = crc::Crc::<u32>::new(&crc::CRC_32_CKSUM);
-    let mut next = crc.digest();
-    next.update(&digest.to_be_bytes());
-    next.update(key.as_bytes());
-    next.finalize()
-}
-
-/// The whole policy: what one group wants done, and why.
-fn wanted(
-    group: &Group,
-    standing: &Standing,
-    prefers_me: bool,
-    now: Instant,
-) -> Option<(Step, Reason)> {
-    let Claim::Held { phase, .. } = group.mine? else {
-        return wanted_free(group, standing, prefers_me, now);
-    };
-    let ending = if group.must_stop {
-        Some(Reason::Stale)
-    } else if standing.is_leaving {
-        Some(Reason::Leaving)
-    } else if yields(group, standing, prefers_me) {
-        Some(Reason::Conflict)
-    } else {
-        None
-    };
-    match (phase, ending) {
-        (Phase::Stopping, _) => None,
-        (Phase::Unknown, ending) if group.found => match ending {
-            Some(reason) => Some((Step::Stop, reason)),
-            None if may_adopt(group, standing) => Some((Step::Start, Reason::FoundRunning)),
-            None => None,
-        },
-        (Phase::Unknown, _) => (group.retry_at <= now).then_some((Step::Stop, Reason::Retry)),
-        (_, Some(reason)) => Some((Step::Stop, reason)),
-        (Phase::Running, None) if fails_back(group, standing, prefers_me) => {
-            Some((Step::Stop, Reason::Failback))
-        }
-        (Phase::Starting | Phase::Running, None) => None,
-    }
-}
-
-/// A group that is not held here.
-fn wanted_free(
-    group: &Group,
-    standing: &Standing,
-    prefers_me: bool,
-    now: Instant,
-) -> Option<(Step, Reason)> {
-    if !standing.is_active || standing.is_leaving {
-        return None;
-    }
-    let mine = group.mine?;
-    let rests = mine == Claim::Failed && group.retry_at > now;
-    let reason = match (standing.relation, group.theirs.map(|stated| stated.claim)) {
-        (Relation::Gone { .. }, _) if rests => return None,
-        (Relation::Gone { .. }, _) if mine == Claim::Failed => Reason::Retry,
-        (Relation::Gone { died: true }, _) => Reason::PeerDied,
-        (Relation::Gone { died: false }, _) => Reason::PeerLeft,
-        (Relation::Talking, Some(Claim::Ceded)) => Reason::Ceded,
-        (Relation::Talking, Some(Claim::Failed)) if mine != Claim::Failed => Reason::FailedThere,
-        (Relation::Talking, Some(Claim::Failed)) if prefers_me && !rests => Reason::Retry,
-        (Relation::Talking, Some(Claim::Free)) if mine == Claim::Free && prefers_me => {
-            Reason::Preferred
-        }
-        _ => return None,
-    };
-    Some((Step::Start, reason))
-}
-
-/// A group found running may be kept when nobody else can hold it.
-fn may_adopt(group: &Group, standing: &Standing) -> bool {
-    match standing.relation {
-        Relation::Gone { .. } => standing.is_active,
-        Relation::Talking => {
-            standing.is_active && group.theirs.is_some_and(|stated| !stated.claim.is_held())
-        }
-        Relation::Unheard | Relation::Deaf { .. } => false,
-    }
-}
-
-/// S7: both hold the group. Whoever is stopping it already goes on with that (it may have to, S3), so the
-/// other keeps it. What is merely known to run yields to what is managed; whoever took it because the other
-/// was thought dead yields to the one that had it all along; else the preferred node keeps it. Both nodes
-/// come to opposite answers from the same facts.
-fn yields(group: &Group, standing: &Standing, prefers_me: bool) -> bool {
-    let (Some(Claim::Held { phase, taken }), Some(stated)) = (group.mine, group.theirs) else {
-        return false;
-    };
-    let Claim::Held {
-        phase: their_phase,
-        taken: theirs_taken,
-    } = stated.claim
-    else {
-        return false;
-    };
-    match standing.relation {
-        Relation::Deaf { for_deadtime } => for_deadtime, // the other does not know of us and can't yield
-        Relation::Talking => {
-            let only = |wanted| (phase == wanted) != (their_phase == wanted);
-            if only(Phase::Stopping) {
-                phase == Phase::Stopping
-            } else if only(Phase::Unknown) {
-                phase == Phase::Unknown
-            } else if taken != theirs_taken {
-                taken
-            } else {
-                !prefers_me
-            }
-        }
-        Relation::Unheard | Relation::Gone { .. } => false,
-    }
-}
-
-fn fails_back(group: &Group, standing: &Standing, prefers_me: bool) -> bool {
-    standing.fails_back
-        && standing.peer_takes
-        && standing.relation == Relation::Talking
-        && !prefers_me
-        && group
-            .theirs
-            .is_some_and(|stated| stated.claim == Claim::Free)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -567,12 +353,12 @@ mod tests {
             prefers_local,
         }];
         let mut node = Ownership::new(&settings, prefers_local);
-        node.ended(G, GroupOutcome::FoundStopped, &TALKING, NOW);
+        node.ended(G, GroupOutcome::FoundStopped, TALKING, NOW);
         node
     }
 
     fn step(node: &mut Ownership, standing: Standing) -> Option<(Step, Reason)> {
-        node.next_step(&standing, NOW)
+        node.next_step(standing, NOW)
             .map(|(_, step, reason)| (step, reason))
     }
 
@@ -600,7 +386,7 @@ mod tests {
         let (mut a, mut b) = (node(true), node(false));
         tell(&b, &mut a);
         step(&mut a, TALKING);
-        a.ended(G, GroupOutcome::Started, &TALKING, NOW);
+        a.ended(G, GroupOutcome::Started, TALKING, NOW);
         let leaving = Standing {
             is_leaving: true,
             ..TALKING
@@ -608,7 +394,7 @@ mod tests {
         assert_eq!(step(&mut a, leaving), Some((Step::Stop, Reason::Leaving)));
         tell(&a, &mut b);
         assert_eq!(step(&mut b, TALKING), None);
-        a.ended(G, GroupOutcome::Stopped, &leaving, NOW);
+        a.ended(G, GroupOutcome::Stopped, leaving, NOW);
         assert_eq!(step(&mut a, leaving), None);
         tell(&a, &mut b);
         assert_eq!(step(&mut b, TALKING), Some((Step::Start, Reason::Ceded)));
@@ -621,20 +407,20 @@ mod tests {
         let (mut a, mut b) = (node(true), node(false));
         tell(&b, &mut a);
         step(&mut a, TALKING);
-        a.ended(G, GroupOutcome::Started, &TALKING, NOW);
+        a.ended(G, GroupOutcome::Started, TALKING, NOW);
         let leaving = Standing {
             is_leaving: true,
             ..TALKING
         };
         step(&mut a, leaving);
-        a.ended(G, GroupOutcome::StopFailed, &leaving, NOW);
+        a.ended(G, GroupOutcome::StopFailed, leaving, NOW);
         tell(&a, &mut b);
         assert_eq!(step(&mut b, TALKING), None);
         assert!(a.holds_any());
         assert_eq!(step(&mut a, leaving), None);
         let later = a.next_retry(NOW).expect("a retry is due");
         assert_eq!(
-            a.next_step(&leaving, later).map(|(_, step, _)| step),
+            a.next_step(leaving, later).map(|(_, step, _)| step),
             Some(Step::Stop)
         );
     }
@@ -644,22 +430,22 @@ mod tests {
         let (mut a, mut b) = (node(true), node(false));
         tell(&b, &mut a);
         step(&mut a, TALKING);
-        a.ended(G, GroupOutcome::StartFailed, &TALKING, NOW);
+        a.ended(G, GroupOutcome::StartFailed, TALKING, NOW);
         tell(&a, &mut b);
         assert_eq!(
             step(&mut b, TALKING),
             Some((Step::Start, Reason::FailedThere))
         );
-        b.ended(G, GroupOutcome::StartFailed, &TALKING, NOW);
+        b.ended(G, GroupOutcome::StartFailed, TALKING, NOW);
         tell(&b, &mut a);
         tell(&a, &mut b);
         assert_eq!((step(&mut a, TALKING), step(&mut b, TALKING)), (None, None));
         assert_eq!(
-            b.next_step(&TALKING, NOW + START_AGAIN),
+            b.next_step(TALKING, NOW + START_AGAIN),
             None,
             "one node tries again, not both"
         );
-        assert!(a.next_step(&TALKING, NOW + START_AGAIN).is_some());
+        assert!(a.next_step(TALKING, NOW + START_AGAIN).is_some());
     }
 
     #[test]
@@ -671,14 +457,14 @@ mod tests {
         let (mut a, mut b) = (node(false), node(true));
         tell(&a, &mut b);
         step(&mut b, TALKING);
-        b.ended(G, GroupOutcome::Started, &TALKING, NOW);
+        b.ended(G, GroupOutcome::Started, TALKING, NOW);
         assert_eq!(step(&mut a, gone), Some((Step::Start, Reason::PeerDied)));
-        a.ended(G, GroupOutcome::Started, &gone, NOW);
+        a.ended(G, GroupOutcome::Started, gone, NOW);
         tell(&a, &mut b);
         tell(&b, &mut a);
         assert_eq!(step(&mut b, TALKING), None);
         assert_eq!(step(&mut a, TALKING), Some((Step::Stop, Reason::Conflict)));
-        a.ended(G, GroupOutcome::Stopped, &TALKING, NOW);
+        a.ended(G, GroupOutcome::Stopped, TALKING, NOW);
         assert_eq!(a.mine(G), Some(Claim::Free));
     }
 
@@ -716,8 +502,8 @@ mod tests {
                         group(*mine, *theirs, a_prefers, b_prefers),
                         group(*theirs, *mine, b_prefers, a_prefers),
                     );
-                    let a_yields = yields(&ga, &TALKING, prefers_me(&ga, a.wins_ties));
-                    let b_yields = yields(&gb, &TALKING, prefers_me(&gb, b.wins_ties));
+                    let a_yields = yields(&ga, TALKING, prefers_me(&ga, a.wins_ties));
+                    let b_yields = yields(&gb, TALKING, prefers_me(&gb, b.wins_ties));
                     assert!(
                         a_yields != b_yields,
                         "{mine:?} {theirs:?} {a_prefers} {b_prefers}"
@@ -735,14 +521,14 @@ mod tests {
             ..TALKING
         };
         step(&mut a, gone);
-        a.ended(G, GroupOutcome::Started, &gone, NOW);
+        a.ended(G, GroupOutcome::Started, gone, NOW);
         assert_eq!(a.mark_stale(), 1);
         let unheard = Standing {
             relation: Relation::Unheard,
             ..TALKING
         };
         assert_eq!(step(&mut a, unheard), Some((Step::Stop, Reason::Stale)));
-        a.ended(G, GroupOutcome::Stopped, &unheard, NOW);
+        a.ended(G, GroupOutcome::Stopped, unheard, NOW);
         assert_eq!(step(&mut a, unheard), None);
         assert_eq!(a.mine(G), Some(Claim::Free));
     }
@@ -763,7 +549,7 @@ mod tests {
             prefers_local: true,
         }];
         let mut a = Ownership::new(&settings, true);
-        a.ended(G, GroupOutcome::FoundRunning, &TALKING, NOW);
+        a.ended(G, GroupOutcome::FoundRunning, TALKING, NOW);
         let mut b = node(false);
         let mut adopting = a.clone();
         tell(&b, &mut adopting);
@@ -776,7 +562,7 @@ mod tests {
             ..TALKING
         };
         step(&mut b, gone);
-        b.ended(G, GroupOutcome::Started, &gone, NOW);
+        b.ended(G, GroupOutcome::Started, gone, NOW);
         tell(&a, &mut b);
         tell(&b, &mut a);
         let (mine, theirs) = (step(&mut a, TALKING), step(&mut b, TALKING));
