@@ -37,13 +37,17 @@ impl Cluster {
 
     /// S3: when we did not run for so long that the peer may have taken over, what we hold is given up
     /// before anything else is looked at, and every claim has to be heard anew.
-    pub(super) fn notice_stall(&mut self, now: Instant) {
+    ///
+    /// Judged only when we have just not run for a `pause`: what is read after a stall may bring back a peer
+    /// that had long been dead, and that makes the stall no worse.
+    pub(super) fn notice_stall(&mut self, pause: Duration, now: Instant) {
         let gap = now.since(self.last_heartbeat);
         let peer_waits = match self.peer.status {
             NodeStatus::Up | NodeStatus::Active if !self.peer.has_left => self.settings.deadtime,
             _ => self.settings.initdead.max(self.settings.deadtime),
         };
-        if gap < peer_waits || self.status == NodeStatus::Init {
+        let has_paused = pause >= self.settings.keepalive / 2;
+        if !has_paused || gap < peer_waits || self.status == NodeStatus::Init {
             return;
         }
         self.last_heartbeat = now;
