@@ -232,6 +232,7 @@ impl Cluster {
         self.peer.status = NodeStatus::Dead;
         self.peer.is_leaving = false;
         self.peer.incoming.forget_missing();
+        self.remember_peer(); // what is heard of this run later is a recording, also after our own restart
         self.report(Report::NodeDead { node: node.clone() });
         self.next_epoch();
         self.answering = None;
