@@ -1,7 +1,7 @@
 //! Carries out what [`ownership`](super::ownership) decides, and tells of it.
 
 use super::event::GroupOutcome;
-use super::ownership::{Reason, Step};
+use super::policy::{Reason, Step};
 use super::report::Report;
 use super::{Action, Claim, Cluster, GroupId, Holdings, Instant, NodeStatus, Relation};
 
@@ -89,8 +89,11 @@ impl Cluster {
 
     /// Tells the cluster, in the old words, when what we hold has changed.
     fn announce(&mut self) {
-        if self.status != NodeStatus::Active || self.leaving != super::Leaving::No {
-            return;
+        if self.status != NodeStatus::Active
+            || self.leaving != super::Leaving::No
+            || !self.told.without_groups
+        {
+            return; // a peer that reads our heartbeats knows already, and no peer asks when it comes
         }
         let now = (self.settled_holdings(), !self.ownership.is_moving());
         if self.announced != Some(now) {
