@@ -1,9 +1,8 @@
 //! Garbage in floods, on a serial line and a network at once.
 
 use std::net::UdpSocket;
-use std::time::Duration;
 
-use crate::bench::{Node, PORT, Wire, bcast, in_namespace, mcast, now, packet, serial, until};
+use crate::bench::{Node, PORT, Wire, bcast, in_namespace, mcast, packet, serial, until};
 
 const FLOOD: usize = 20 * 1024 * 1024;
 
@@ -43,15 +42,15 @@ fn garbage_on_line_and_network_costs_bounded_memory_and_delays_nobody() {
                 let beat = packet(beats, true);
                 beats += 1;
                 b.media.send(&beat, time);
-                let delivered = a.turn(time);
-                assert!(
-                    delivered <= 3 * 32,
-                    "more than each device's share in one turn: {delivered}"
-                );
-                assert!(
-                    a.has_received(2, &beat.datagram),
-                    "a heartbeat had to wait behind garbage"
-                );
+                let turns = (1..=10).find(|_| {
+                    let delivered = a.turn(time);
+                    assert!(
+                        delivered <= 3 * 32,
+                        "more than each device's share in one turn: {delivered}"
+                    );
+                    a.has_received(2, &beat.datagram)
+                });
+                assert!(turns.is_some(), "a heartbeat waits behind garbage");
                 a.received.clear();
                 memory.get_or_insert_with(resident);
                 on_line >= FLOOD && on_net >= FLOOD
@@ -87,19 +86,21 @@ fn a_device_with_more_than_its_share_is_remembered() {
             let mut a = Node::open(vec![bcast("hb0")]).expect("open");
             let mut b = world.on_b(|| Node::open(vec![bcast("hb0")])).expect("open");
             (0..100).for_each(|number| b.send(&packet(number, false)));
-            let time = now();
-            let shares: Vec<usize> = (0..3).map(|_| a.turn(time)).collect();
-            assert_eq!(shares, [32, 32, 32]);
-            assert!(a.media.has_more(), "the event loop reports an edge once");
-            assert_eq!((a.turn(time), a.media.has_more()), (4, false));
+            let mut full_turns = 0;
+            until("all have come", |time| {
+                let delivered = a.turn(time);
+                assert!(delivered <= 32, "{delivered} in one turn");
+                // The event loop reports an edge once: nobody else would remember what is left.
+                assert!(delivered < 32 || a.media.has_more());
+                full_turns += u32::from(delivered == 32);
+                a.received.len() == 100
+            });
+            assert!(full_turns >= 1, "nothing was ever left for the next turn");
             let numbers: Vec<_> = a.received.iter().map(|(_, bytes)| bytes.clone()).collect();
-            assert_eq!(
-                numbers,
-                (0..100)
-                    .map(|number| packet(number, false).datagram.clone())
-                    .collect::<Vec<_>>()
-            );
-            assert_eq!(a.turn(time + Duration::from_secs(1)), 0);
+            let sent: Vec<_> = (0..100)
+                .map(|number| packet(number, false).datagram.clone())
+                .collect();
+            assert_eq!(numbers, sent);
         },
     );
 }
