@@ -3,5 +3,6 @@
 pub mod interface;
 pub mod netlink;
 pub mod packet;
+pub mod regular_file;
 pub mod socket;
 pub mod tty;
