@@ -1,5 +1,7 @@
 //! The other end of the control socket: asks one daemon for its state, for the commands.
 
+pub mod cl_status;
+
 use std::fmt;
 use std::io::{self, Read, Write};
 use std::os::unix::net::UnixStream;

@@ -63,6 +63,22 @@ pub fn is_writable(fd: BorrowedFd<'_>) -> bool {
     ready == 1 && poll.revents & libc::POLLOUT != 0
 }
 
+/// Waits for a time. For commands that wait for a person or a daemon; the event loop never does this.
+pub fn pause(time: std::time::Duration) {
+    let milliseconds = i32::try_from(time.as_millis()).unwrap_or(i32::MAX);
+    // SAFETY: no descriptors, so nothing is read or written.
+    unsafe { libc::poll(std::ptr::null_mut(), 0, milliseconds) };
+}
+
+/// The name of this machine, as `uname -n` prints it.
+pub fn host_name() -> String {
+    let mut name = [0u8; 256];
+    // SAFETY: `name` has room for the length given, and the last byte stays zero.
+    unsafe { libc::gethostname(name.as_mut_ptr().cast(), name.len().saturating_sub(1)) };
+    let length = name.iter().position(|&byte| byte == 0).unwrap_or(0);
+    String::from_utf8_lossy(name.get(..length).unwrap_or_default()).into_owned()
+}
+
 /// Whether this process holds the capability with this number (`CAP_IPC_LOCK` is 14).
 pub fn has_capability(number: u32) -> bool {
     let Ok(status) = std::fs::read_to_string("/proc/self/status") else {
