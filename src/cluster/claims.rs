@@ -59,14 +59,62 @@ impl Claim {
         (b'n', Self::Free),
         (b'c', Self::Ceded),
         (b'f', Self::Failed),
-        (b's', Self::Held { phase: Phase::Starting, taken: false }),
-        (b'r', Self::Held { phase: Phase::Running, taken: false }),
-        (b'p', Self::Held { phase: Phase::Stopping, taken: false }),
-        (b'u', Self::Held { phase: Phase::Unknown, taken: false }),
-        (b't', Self::Held { phase: Phase::Starting, taken: true }),
-        (b'o', Self::Held { phase: Phase::Running, taken: true }),
-        (b'q', Self::Held { phase: Phase::Stopping, taken: true }),
-        (b'v', Self::Held { phase: Phase::Unknown, taken: true }),
+        (
+            b's',
+            Self::Held {
+                phase: Phase::Starting,
+                taken: false,
+            },
+        ),
+        (
+            b'r',
+            Self::Held {
+                phase: Phase::Running,
+                taken: false,
+            },
+        ),
+        (
+            b'p',
+            Self::Held {
+                phase: Phase::Stopping,
+                taken: false,
+            },
+        ),
+        (
+            b'u',
+            Self::Held {
+                phase: Phase::Unknown,
+                taken: false,
+            },
+        ),
+        (
+            b't',
+            Self::Held {
+                phase: Phase::Starting,
+                taken: true,
+            },
+        ),
+        (
+            b'o',
+            Self::Held {
+                phase: Phase::Running,
+                taken: true,
+            },
+        ),
+        (
+            b'q',
+            Self::Held {
+                phase: Phase::Stopping,
+                taken: true,
+            },
+        ),
+        (
+            b'v',
+            Self::Held {
+                phase: Phase::Unknown,
+                taken: true,
+            },
+        ),
     ];
 
     /// Whether the group may be running at the claimant.
@@ -75,11 +123,17 @@ impl Claim {
     }
 
     fn letter(self) -> u8 {
-        Self::LETTERS.iter().find(|(_, claim)| *claim == self).map_or(b'u', |(letter, _)| *letter)
+        Self::LETTERS
+            .iter()
+            .find(|(_, claim)| *claim == self)
+            .map_or(b'u', |(letter, _)| *letter)
     }
 
     fn from_letter(letter: u8) -> Option<Self> {
-        Self::LETTERS.iter().find(|(known, _)| *known == letter).map(|(_, claim)| *claim)
+        Self::LETTERS
+            .iter()
+            .find(|(known, _)| *known == letter)
+            .map(|(_, claim)| *claim)
     }
 }
 
@@ -145,8 +199,13 @@ impl<I: Iterator<Item = Stated> + Clone> fmt::Display for Field<'_, I> {
     }
 }
 
-fn write_states(f: &mut fmt::Formatter<'_>, mut states: impl Iterator<Item = Stated>) -> fmt::Result {
-    let Some(mut current) = states.next() else { return f.write_char('-') };
+fn write_states(
+    f: &mut fmt::Formatter<'_>,
+    mut states: impl Iterator<Item = Stated>,
+) -> fmt::Result {
+    let Some(mut current) = states.next() else {
+        return f.write_char('-');
+    };
     let mut count = 1_usize;
     loop {
         let next = states.next();
@@ -155,7 +214,11 @@ fn write_states(f: &mut fmt::Formatter<'_>, mut states: impl Iterator<Item = Sta
             continue;
         }
         let letter = current.claim.letter();
-        f.write_char(char::from(if current.prefers_self { letter.to_ascii_uppercase() } else { letter }))?;
+        f.write_char(char::from(if current.prefers_self {
+            letter.to_ascii_uppercase()
+        } else {
+            letter
+        }))?;
         if count > 1 {
             write!(f, "{count}")?;
         }
@@ -189,20 +252,36 @@ pub fn parse(text: &str, states: &mut Vec<Stated>) -> Option<Heading> {
         "2" => Leaving::Stopped,
         _ => return None,
     };
-    Some(Heading { epoch, answering, digest, superseded, leaving })
+    Some(Heading {
+        epoch,
+        answering,
+        digest,
+        superseded,
+        leaving,
+    })
 }
 
 fn parse_states(text: &str, states: &mut Vec<Stated>) -> Option<()> {
     let mut rest = if text == "-" { &[] } else { text.as_bytes() };
     while let Some((&letter, after)) = rest.split_first() {
         let claim = Claim::from_letter(letter.to_ascii_lowercase())?;
-        let digits = after.iter().take_while(|byte| byte.is_ascii_digit()).count();
+        let digits = after
+            .iter()
+            .take_while(|byte| byte.is_ascii_digit())
+            .count();
         let (number, after) = after.split_at(digits);
-        let count: usize = if digits == 0 { 1 } else { std::str::from_utf8(number).ok()?.parse().ok()? };
+        let count: usize = if digits == 0 {
+            1
+        } else {
+            std::str::from_utf8(number).ok()?.parse().ok()?
+        };
         if count == 0 || count > MOST_GROUPS - states.len() {
             return None;
         }
-        let stated = Stated { claim, prefers_self: letter.is_ascii_uppercase() };
+        let stated = Stated {
+            claim,
+            prefers_self: letter.is_ascii_uppercase(),
+        };
         states.extend(std::iter::repeat_n(stated, count));
         rest = after;
     }
@@ -225,7 +304,12 @@ mod tests {
     fn every_claim_survives_the_wire() {
         let states: Vec<Stated> = Claim::LETTERS
             .iter()
-            .flat_map(|(_, claim)| [true, true, false].map(|prefers_self| Stated { claim: *claim, prefers_self }))
+            .flat_map(|(_, claim)| {
+                [true, true, false].map(|prefers_self| Stated {
+                    claim: *claim,
+                    prefers_self,
+                })
+            })
             .collect();
         let heading = Heading {
             epoch: 3,
@@ -234,8 +318,15 @@ mod tests {
             superseded: 17,
             leaving: Leaving::Stopping,
         };
-        let text = Field { heading: &heading, states: states.iter().copied() }.to_string();
-        assert_eq!(text, "3 6b008f1f.1 1a2b3c4d N2nC2cF2fS2sR2rP2pU2uT2tO2oQ2qV2v 11 1");
+        let text = Field {
+            heading: &heading,
+            states: states.iter().copied(),
+        }
+        .to_string();
+        assert_eq!(
+            text,
+            "3 6b008f1f.1 1a2b3c4d N2nC2cF2fS2sR2rP2pU2uT2tO2oQ2qV2v 11 1"
+        );
         let mut read = Vec::new();
         assert_eq!(parse(&text, &mut read), Some(heading));
         assert_eq!(read, states);
@@ -243,8 +334,18 @@ mod tests {
 
     #[test]
     fn a_node_that_knows_nothing_says_so() {
-        let heading = Heading { epoch: 1, answering: None, digest: None, superseded: 0, leaving: Leaving::No };
-        let text = Field { heading: &heading, states: std::iter::empty() }.to_string();
+        let heading = Heading {
+            epoch: 1,
+            answering: None,
+            digest: None,
+            superseded: 0,
+            leaving: Leaving::No,
+        };
+        let text = Field {
+            heading: &heading,
+            states: std::iter::empty(),
+        }
+        .to_string();
         assert_eq!(text, "1 - - - 0 0");
         assert_eq!(parse(&text, &mut Vec::new()), Some(heading));
     }
@@ -252,9 +353,16 @@ mod tests {
     #[test]
     fn nonsense_is_refused_and_allocates_nothing_by_a_sender_s_number() {
         let mut states = Vec::new();
-        for text in
-            ["", "1", "1 - - r99999999999 0 0", "1 - - r100001 0 0", "1 - - r0 0 0", "1 - - x 0 0", "1 - - n 0 3", "+1 - - - 0 0"]
-        {
+        for text in [
+            "",
+            "1",
+            "1 - - r99999999999 0 0",
+            "1 - - r100001 0 0",
+            "1 - - r0 0 0",
+            "1 - - x 0 0",
+            "1 - - n 0 3",
+            "+1 - - - 0 0",
+        ] {
             assert_eq!(parse(text, &mut states), None, "{text}");
         }
         assert!(states.capacity() < 1000);

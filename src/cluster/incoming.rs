@@ -6,9 +6,9 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use super::LinkId;
 use super::random::Jitter;
 use super::time::Instant;
-use super::LinkId;
 
 /// A gap of more than this is not followed: the stream continues behind it (250 in 3.0.6).
 const LARGEST_GAP: u64 = 250;
@@ -24,8 +24,10 @@ const ACK_RHYTHM: u64 = 10;
 /// What to make of a numbered message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Arrival {
-    /// New: deliver it.
+    /// New: deliver it. Proves that the sender lives and that the link works.
     New,
+    /// Fills a gap that was noticed long ago: deliver it, but it may be a recording and proves nothing.
+    Late,
     /// A copy of a message of the last moments that came over this link for the first time: proves the
     /// link, delivers nothing.
     Copy,
@@ -43,6 +45,7 @@ struct Seen {
 
 #[derive(Debug, Clone, Copy)]
 struct Missing {
+    noticed: Instant,
     ask_at: Instant,
     pause: Duration,
 }
@@ -100,11 +103,19 @@ impl Incoming {
         if number > self.highest {
             self.note_gap(number, delay, jitter, now);
             self.highest = number;
-        } else if self.missing.remove(&number).is_none() {
+        } else if let Some(missing) = self.missing.remove(&number) {
+            if now.since(missing.noticed) > fresh {
+                return Arrival::Late;
+            }
+        } else {
             return self.copy(number, bit, fresh, now);
         }
         if let Some(seen) = self.slot(number) {
-            *seen = Seen { number, first: now, links: bit };
+            *seen = Seen {
+                number,
+                first: now,
+                links: bit,
+            };
         }
         Arrival::New
     }
@@ -135,9 +146,16 @@ impl Incoming {
     /// The next range of numbers to ask for, if one is due. Ask again and again: each call moves the
     /// deadlines of what it returns.
     pub fn next_request(&mut self, delay: Duration, now: Instant) -> Option<(u64, u64)> {
-        let first = *self.missing.iter().find(|(_, missing)| missing.ask_at <= now)?.0;
+        let first = *self
+            .missing
+            .iter()
+            .find(|(_, missing)| missing.ask_at <= now)?
+            .0;
         let mut last = first;
-        for (&number, missing) in self.missing.range_mut(first..first.saturating_add(LARGEST_REQUEST)) {
+        for (&number, missing) in self
+            .missing
+            .range_mut(first..first.saturating_add(LARGEST_REQUEST))
+        {
             if number > last.saturating_add(1) || missing.ask_at > now {
                 break;
             }
@@ -155,7 +173,11 @@ impl Incoming {
 
     /// The number to acknowledge now, if the rhythm says so and nothing older is missing.
     pub fn acknowledgement(&mut self) -> Option<u64> {
-        let complete = self.missing.keys().next().map_or(self.highest, |lowest| lowest - 1);
+        let complete = self
+            .missing
+            .keys()
+            .next()
+            .map_or(self.highest, |lowest| lowest - 1);
         let back = complete.checked_sub(self.ack_trigger)? % ACK_RHYTHM;
         let candidate = complete - back;
         if candidate == 0 || candidate <= self.acknowledged {
@@ -179,13 +201,24 @@ impl Incoming {
             let delay_micros = u64::try_from(delay.as_micros()).unwrap_or(u64::MAX);
             let earliest = if delay_micros < 100_000 { 0 } else { 50_000 };
             let wait = earliest + jitter.below(delay_micros.saturating_sub(earliest).max(1));
-            self.missing.insert(lost, Missing { ask_at: now + Duration::from_micros(wait), pause: delay });
+            self.missing.insert(
+                lost,
+                Missing {
+                    noticed: now,
+                    ask_at: now + Duration::from_micros(wait),
+                    pause: delay,
+                },
+            );
         }
     }
 
     fn copy(&mut self, number: u64, bit: u64, fresh: Duration, now: Instant) -> Arrival {
         match self.slot(number) {
-            Some(seen) if seen.number == number && seen.links & bit == 0 && now.since(seen.first) <= fresh => {
+            Some(seen)
+                if seen.number == number
+                    && seen.links & bit == 0
+                    && now.since(seen.first) <= fresh =>
+            {
                 seen.links |= bit;
                 Arrival::Copy
             }
@@ -194,7 +227,8 @@ impl Incoming {
     }
 
     fn slot(&mut self, number: u64) -> Option<&mut Seen> {
-        self.window.get_mut(usize::try_from(number % WINDOW).unwrap_or(0))
+        self.window
+            .get_mut(usize::try_from(number % WINDOW).unwrap_or(0))
     }
 }
 
@@ -217,12 +251,22 @@ mod tests {
     #[test]
     fn a_copy_proves_each_link_once_and_a_replay_proves_nothing() {
         let (mut incoming, mut jitter) = stream();
-        let mut arrive = |number, link, now| incoming.arrive(number, LinkId(link), FRESH, DELAY, &mut jitter, at(now));
+        let mut arrive = |number, link, now| {
+            incoming.arrive(number, LinkId(link), FRESH, DELAY, &mut jitter, at(now))
+        };
         assert_eq!(arrive(7, 0, 0), Arrival::New);
         assert_eq!(arrive(8, 0, 500), Arrival::New);
-        assert_eq!(arrive(7, 1, 600), Arrival::Copy, "late on a slow link, but proves that link");
+        assert_eq!(
+            arrive(7, 1, 600),
+            Arrival::Copy,
+            "late on a slow link, but proves that link"
+        );
         assert_eq!(arrive(7, 1, 700), Arrival::Old, "the same datagram again");
-        assert_eq!(arrive(8, 1, 9000), Arrival::Old, "older than anything a working link delivers");
+        assert_eq!(
+            arrive(8, 1, 9000),
+            Arrival::Old,
+            "older than anything a working link delivers"
+        );
         assert_eq!(arrive(3, 1, 700), Arrival::Old);
     }
 
@@ -233,12 +277,19 @@ mod tests {
             incoming.arrive(number, LinkId(0), FRESH, DELAY, &mut jitter, at(0));
         }
         assert_eq!(incoming.missing(), 3);
-        assert_eq!(incoming.next_request(DELAY, at(10)), None, "a little late is not lost");
+        assert_eq!(
+            incoming.next_request(DELAY, at(10)),
+            None,
+            "a little late is not lost"
+        );
         assert_eq!(incoming.next_request(DELAY, at(250)), Some((3, 5)));
         assert_eq!(incoming.next_request(DELAY, at(250)), None);
         assert_eq!(incoming.next_request(DELAY, at(500)), Some((3, 5)));
         assert_eq!(incoming.next_request(DELAY, at(750)), None);
-        assert_eq!(incoming.arrive(4, LinkId(0), FRESH, DELAY, &mut jitter, at(760)), Arrival::New);
+        assert_eq!(
+            incoming.arrive(4, LinkId(0), FRESH, DELAY, &mut jitter, at(760)),
+            Arrival::New
+        );
         assert_eq!(incoming.next_request(DELAY, at(2000)), Some((3, 3)));
         assert_eq!(incoming.next_request(DELAY, at(2000)), Some((5, 5)));
         assert!(incoming.give_up(3) && incoming.give_up(5) && !incoming.give_up(5));

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use super::time::Instant;
 use super::LinkId;
+use super::time::Instant;
 
 /// The state of every link, each judged on its own.
 #[derive(Debug, Clone)]
@@ -21,12 +21,22 @@ struct Link {
 impl Links {
     /// All links down.
     pub fn new(names: &[String]) -> Self {
-        Self { links: names.iter().map(|name| Link { name: name.clone(), heard: None }).collect() }
+        Self {
+            links: names
+                .iter()
+                .map(|name| Link {
+                    name: name.clone(),
+                    heard: None,
+                })
+                .collect(),
+        }
     }
 
     /// The peer was heard on `link`. True when that brings the link up.
     pub fn heard(&mut self, link: LinkId, now: Instant) -> bool {
-        let Some(link) = self.links.get_mut(usize::from(link.0)) else { return false };
+        let Some(link) = self.links.get_mut(usize::from(link.0)) else {
+            return false;
+        };
         let was_down = link.heard.is_none();
         link.heard = Some(now);
         was_down
@@ -34,29 +44,43 @@ impl Links {
 
     /// Takes down one link that was silent for `deadtime`, if there is one.
     pub fn take_down_silent(&mut self, deadtime: Duration, now: Instant) -> Option<LinkId> {
-        let index = self.links.iter().position(|link| link.heard.is_some_and(|heard| heard + deadtime <= now))?;
+        let index = self
+            .links
+            .iter()
+            .position(|link| link.heard.is_some_and(|heard| heard + deadtime <= now))?;
         self.links.get_mut(index)?.heard = None;
         u8::try_from(index).ok().map(LinkId)
     }
 
     /// When the next link would go down.
     pub fn next_silence(&self, deadtime: Duration) -> Option<Instant> {
-        self.links.iter().filter_map(|link| link.heard).min().map(|heard| heard + deadtime)
+        self.links
+            .iter()
+            .filter_map(|link| link.heard)
+            .min()
+            .map(|heard| heard + deadtime)
     }
 
     /// Whether the peer is heard on `link`.
     pub fn is_up(&self, link: LinkId) -> bool {
-        self.links.get(usize::from(link.0)).is_some_and(|link| link.heard.is_some())
+        self.links
+            .get(usize::from(link.0))
+            .is_some_and(|link| link.heard.is_some())
     }
 
     /// How many links are up.
     pub fn count_up(&self) -> usize {
-        self.links.iter().filter(|link| link.heard.is_some()).count()
+        self.links
+            .iter()
+            .filter(|link| link.heard.is_some())
+            .count()
     }
 
     /// The link's name.
     pub fn name(&self, link: LinkId) -> &str {
-        self.links.get(usize::from(link.0)).map_or("?", |link| &link.name)
+        self.links
+            .get(usize::from(link.0))
+            .map_or("?", |link| &link.name)
     }
 }
 

@@ -22,7 +22,9 @@ pub enum NodeStatus {
 impl NodeStatus {
     /// From the `st` field; case does not matter. `None` for words that a node does not say of itself.
     pub fn from_word(word: &str) -> Option<Self> {
-        [Self::Init, Self::Up, Self::Active].into_iter().find(|status| word.eq_ignore_ascii_case(status.word()))
+        [Self::Init, Self::Up, Self::Active]
+            .into_iter()
+            .find(|status| word.eq_ignore_ascii_case(status.word()))
     }
 
     /// The word on the wire.

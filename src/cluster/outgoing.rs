@@ -103,28 +103,48 @@ impl Outgoing {
         &mut self.message
     }
 
+    /// The message begun last.
+    pub fn message(&mut self) -> &mut Message {
+        &mut self.message
+    }
+
     /// Numbers, completes and signs the message begun last.
     pub fn finish(&mut self, signing: Signing<'_>, seconds: u64, is_heartbeat: bool) -> Rc<Packet> {
-        let is_numbered = !self.message.text("t").unwrap_or_default().starts_with("NS_");
+        let is_numbered = !self
+            .message
+            .text("t")
+            .unwrap_or_default()
+            .starts_with("NS_");
         if is_numbered {
             self.last += 1;
-            self.heartbeats_in_a_row = if is_heartbeat { self.heartbeats_in_a_row + 1 } else { 0 };
+            self.heartbeats_in_a_row = if is_heartbeat {
+                self.heartbeats_in_a_row + 1
+            } else {
+                0
+            };
         }
         self.complete(is_numbered, seconds);
         let mut packet = self.take_buffer(is_numbered);
         if let Some(buffers) = Rc::get_mut(&mut packet) {
             buffers.is_heartbeat = is_heartbeat;
-            message::seal(
+            let Packet { datagram, text, .. } = buffers;
+            // Fails only where `authkeys` lacks the entry it names or a message outgrows the wire; then both
+            // forms are empty and no link carries them.
+            let _ = message::seal(
                 &self.message,
                 signing.keys,
                 signing.key,
                 self.identity.inner_auth,
-                &mut buffers.datagram,
-                &mut buffers.text,
+                datagram,
+                text,
             );
         }
         if is_numbered {
-            self.history.push_back(Sent { number: self.last, packet: Rc::clone(&packet), resent_at: None });
+            self.history.push_back(Sent {
+                number: self.last,
+                packet: Rc::clone(&packet),
+                resent_at: None,
+            });
         } else {
             self.unnumbered.push_back(Rc::clone(&packet));
         }
@@ -149,8 +169,16 @@ impl Outgoing {
                 give(Answer::TooOld(number));
                 continue;
             }
-            let Some(sent) = usize::try_from(number - oldest).ok().and_then(|index| self.history.get_mut(index)) else { continue };
-            if sent.resent_at.is_some_and(|at| now.since(at) + EARLY < pause) {
+            let Some(sent) = usize::try_from(number - oldest)
+                .ok()
+                .and_then(|index| self.history.get_mut(index))
+            else {
+                continue;
+            };
+            if sent
+                .resent_at
+                .is_some_and(|at| now.since(at) + EARLY < pause)
+            {
                 continue;
             }
             sent.resent_at = Some(now);
@@ -177,13 +205,16 @@ impl Outgoing {
     /// by every link, so that a heartbeat allocates nothing in the long run.
     fn take_buffer(&mut self, is_numbered: bool) -> Rc<Packet> {
         let oldest = if is_numbered {
-            (self.history.len() >= HISTORY).then(|| self.history.pop_front().map(|sent| sent.packet)).flatten()
+            (self.history.len() >= HISTORY)
+                .then(|| self.history.pop_front().map(|sent| sent.packet))
+                .flatten()
         } else {
-            (self.unnumbered.len() >= SPARE).then(|| self.unnumbered.pop_front()).flatten()
+            (self.unnumbered.len() >= SPARE)
+                .then(|| self.unnumbered.pop_front())
+                .flatten()
         };
-        match oldest {
-            Some(mut packet) if Rc::get_mut(&mut packet).is_some() => packet,
-            _ => Rc::default(),
-        }
+        oldest
+            .filter(|packet| Rc::strong_count(packet) == 1)
+            .unwrap_or_default()
     }
 }

@@ -100,6 +100,8 @@ struct Group {
     /// Found running at start and not yet adopted.
     found: bool,
     must_stop: bool,
+    /// The other node holds it too and has to yield; this was told.
+    conflict_told: bool,
     retry_at: Instant,
 }
 
@@ -118,7 +120,12 @@ impl Ownership {
     /// Nothing probed, nothing heard. `wins_ties` must be true on exactly one of the two nodes.
     pub fn new(settings: &[GroupSettings], wins_ties: bool) -> Self {
         let mut order: Vec<usize> = (0..settings.len()).collect();
-        order.sort_by(|a, b| settings.get(*a).map(|g| &g.key).cmp(&settings.get(*b).map(|g| &g.key)));
+        order.sort_by(|a, b| {
+            settings
+                .get(*a)
+                .map(|g| &g.key)
+                .cmp(&settings.get(*b).map(|g| &g.key))
+        });
         let mut digest = crc::Crc::<u32>::new(&crc::CRC_32_CKSUM).digest().finalize();
         for group in order.iter().filter_map(|index| settings.get(*index)) {
             digest = chained(digest, &group.key);
@@ -131,10 +138,16 @@ impl Ownership {
                 prefers_local: group.prefers_local,
                 found: false,
                 must_stop: false,
+                conflict_told: false,
                 retry_at: Instant::default(),
             })
             .collect();
-        Self { groups, order, digest, wins_ties }
+        Self {
+            groups,
+            order,
+            digest,
+            wins_ties,
+        }
     }
 
     /// Whether every group was probed: before that we don't know what we hold.
@@ -149,10 +162,16 @@ impl Ownership {
 
     /// Our claims in the order of the wire.
     pub fn stated(&self) -> impl Iterator<Item = Stated> + Clone {
-        self.order.iter().filter_map(|index| self.groups.get(*index)).map(|group| Stated {
-            claim: group.mine.unwrap_or(Claim::Held { phase: Phase::Unknown, taken: false }),
-            prefers_self: group.prefers_local,
-        })
+        self.order
+            .iter()
+            .filter_map(|index| self.groups.get(*index))
+            .map(|group| Stated {
+                claim: group.mine.unwrap_or(Claim::Held {
+                    phase: Phase::Unknown,
+                    taken: false,
+                }),
+                prefers_self: group.prefers_local,
+            })
     }
 
     /// The peer's claims, in the order of the wire; `is_agreed` when they answer our own. Returns false when
@@ -166,7 +185,9 @@ impl Ownership {
             return false;
         }
         for (index, stated) in self.order.iter().zip(states) {
-            let Some(group) = self.groups.get_mut(*index) else { continue };
+            let Some(group) = self.groups.get_mut(*index) else {
+                continue;
+            };
             group.theirs = Some(*stated);
             if stated.claim.is_held() {
                 if group.mine == Some(Claim::Ceded) {
@@ -198,53 +219,126 @@ impl Ownership {
 
     /// S3: everything held must be stopped before it may be held again.
     pub fn mark_stale(&mut self) -> usize {
-        let held = self.groups.iter_mut().filter(|group| group.mine.is_some_and(Claim::is_held));
+        let held = self
+            .groups
+            .iter_mut()
+            .filter(|group| group.mine.is_some_and(Claim::is_held));
         held.map(|group| group.must_stop = true).count()
     }
 
     /// The next thing to do, if any. To be asked until it says nothing; each answer changes the claims.
-    pub fn next_step(&mut self, standing: &Standing, now: Instant) -> Option<(GroupId, Step, Reason)> {
+    pub fn next_step(
+        &mut self,
+        standing: &Standing,
+        now: Instant,
+    ) -> Option<(GroupId, Step, Reason)> {
         let (index, step, reason) = (0..self.groups.len()).find_map(|index| {
             let group = self.groups.get(index)?;
-            let (step, reason) = wanted(group, standing, self.prefers_me(group), now)?;
+            let (step, reason) = wanted(group, standing, prefers_me(group, self.wins_ties), now)?;
             Some((index, step, reason))
         })?;
         let group = self.groups.get_mut(index)?;
         let taken_before = matches!(group.mine, Some(Claim::Held { taken: true, .. }));
         group.mine = Some(match step {
-            Step::Start => Claim::Held { phase: Phase::Starting, taken: standing.relation == (Relation::Gone { died: true }) },
-            Step::Stop => Claim::Held { phase: Phase::Stopping, taken: taken_before },
+            Step::Start => Claim::Held {
+                phase: Phase::Starting,
+                taken: standing.relation == (Relation::Gone { died: true }),
+            },
+            Step::Stop => Claim::Held {
+                phase: Phase::Stopping,
+                taken: taken_before,
+            },
         });
         group.found = false;
         Some((GroupId(u32::try_from(index).ok()?), step, reason))
     }
 
+    /// The next group that the other node holds too and has to give up, each once for each conflict.
+    pub fn next_conflict(&mut self, standing: &Standing) -> Option<GroupId> {
+        let ties = self.wins_ties;
+        for (index, group) in self.groups.iter_mut().enumerate() {
+            let both = group.mine.is_some_and(Claim::is_held)
+                && group.theirs.is_some_and(|s| s.claim.is_held());
+            let stays = both
+                && standing.relation == Relation::Talking
+                && !yields(group, standing, prefers_me(group, ties));
+            if !std::mem::replace(&mut group.conflict_told, stays) && stays {
+                return u32::try_from(index).ok().map(GroupId);
+            }
+        }
+        None
+    }
+
     /// An action or probe has ended.
     pub fn ended(&mut self, id: GroupId, outcome: GroupOutcome, standing: &Standing, now: Instant) {
-        let Some(group) = usize::try_from(id.0).ok().and_then(|index| self.groups.get_mut(index)) else { return };
+        let Some(group) = usize::try_from(id.0)
+            .ok()
+            .and_then(|index| self.groups.get_mut(index))
+        else {
+            return;
+        };
         let peer_is_free = standing.relation == Relation::Talking
-            && group.theirs.is_some_and(|stated| stated.claim == Claim::Free);
+            && group
+                .theirs
+                .is_some_and(|stated| stated.claim == Claim::Free);
         let Some(mine) = group.mine else {
             group.found = outcome != GroupOutcome::FoundStopped;
-            let found = Claim::Held { phase: Phase::Unknown, taken: false };
+            let found = Claim::Held {
+                phase: Phase::Unknown,
+                taken: false,
+            };
             group.mine = Some(if group.found { found } else { Claim::Free });
             return;
         };
         match (mine, outcome) {
-            (Claim::Held { phase: Phase::Starting, taken }, GroupOutcome::Started) => {
-                group.mine = Some(Claim::Held { phase: Phase::Running, taken });
+            (
+                Claim::Held {
+                    phase: Phase::Starting,
+                    taken,
+                },
+                GroupOutcome::Started,
+            ) => {
+                group.mine = Some(Claim::Held {
+                    phase: Phase::Running,
+                    taken,
+                });
             }
-            (Claim::Held { phase: Phase::Starting, .. }, GroupOutcome::StartFailed) => {
+            (
+                Claim::Held {
+                    phase: Phase::Starting,
+                    ..
+                },
+                GroupOutcome::StartFailed,
+            ) => {
                 group.mine = Some(Claim::Failed);
                 group.must_stop = false;
                 group.retry_at = now + START_AGAIN;
             }
-            (Claim::Held { phase: Phase::Stopping, .. }, GroupOutcome::Stopped | GroupOutcome::StartFailed) => {
-                group.mine = Some(if peer_is_free && !group.must_stop { Claim::Ceded } else { Claim::Free });
+            (
+                Claim::Held {
+                    phase: Phase::Stopping,
+                    ..
+                },
+                GroupOutcome::Stopped | GroupOutcome::StartFailed,
+            ) => {
+                group.mine = Some(if peer_is_free && !group.must_stop {
+                    Claim::Ceded
+                } else {
+                    Claim::Free
+                });
                 group.must_stop = false;
             }
-            (Claim::Held { phase: Phase::Starting | Phase::Stopping, taken }, GroupOutcome::StopFailed) => {
-                group.mine = Some(Claim::Held { phase: Phase::Unknown, taken });
+            (
+                Claim::Held {
+                    phase: Phase::Starting | Phase::Stopping,
+                    taken,
+                },
+                GroupOutcome::StopFailed,
+            ) => {
+                group.mine = Some(Claim::Held {
+                    phase: Phase::Unknown,
+                    taken,
+                });
                 group.retry_at = now + STOP_AGAIN;
             }
             _ => {} // the answer to an action that another one has overtaken
@@ -254,10 +348,23 @@ impl Ownership {
     /// When a failed action is due again.
     pub fn next_retry(&self, now: Instant) -> Option<Instant> {
         let waits = |group: &&Group| {
-            let failed = matches!(group.mine, Some(Claim::Failed | Claim::Held { phase: Phase::Unknown, .. }));
+            let failed = matches!(
+                group.mine,
+                Some(
+                    Claim::Failed
+                        | Claim::Held {
+                            phase: Phase::Unknown,
+                            ..
+                        }
+                )
+            );
             failed && !group.found && group.retry_at > now
         };
-        self.groups.iter().filter(waits).map(|group| group.retry_at).min()
+        self.groups
+            .iter()
+            .filter(waits)
+            .map(|group| group.retry_at)
+            .min()
     }
 
     /// Our claim on a group; `None` before it was probed.
@@ -272,33 +379,45 @@ impl Ownership {
 
     /// Whether anything may be running here.
     pub fn holds_any(&self) -> bool {
-        self.groups.iter().any(|group| group.mine.is_none_or(Claim::is_held))
+        self.groups
+            .iter()
+            .any(|group| group.mine.is_none_or(Claim::is_held))
     }
 
     /// Whether an action is under way.
     pub fn is_moving(&self) -> bool {
         self.groups.iter().any(|group| {
-            matches!(group.mine, None | Some(Claim::Held { phase: Phase::Starting | Phase::Stopping, .. }))
+            matches!(
+                group.mine,
+                None | Some(Claim::Held {
+                    phase: Phase::Starting | Phase::Stopping,
+                    ..
+                })
+            )
         })
     }
 
     /// Whether all groups that prefer this node (`true`), or the other, are held here. Also true when there are none.
     pub fn holds_all(&self, local: bool) -> bool {
-        let half = self.groups.iter().filter(|group| group.prefers_local == local);
-        half.clone().all(|group| group.mine.is_some_and(Claim::is_held))
+        let half = self
+            .groups
+            .iter()
+            .filter(|group| group.prefers_local == local);
+        half.clone()
+            .all(|group| group.mine.is_some_and(Claim::is_held))
     }
 
     /// Whether any group prefers this node (`true`) or the other.
     pub fn has_any(&self, local: bool) -> bool {
         self.groups.iter().any(|group| group.prefers_local == local)
     }
+}
 
-    /// Whether this node is the preferred one, where the files of both nodes are taken into account.
-    fn prefers_me(&self, group: &Group) -> bool {
-        match group.theirs {
-            Some(stated) if stated.prefers_self == group.prefers_local => self.wins_ties,
-            _ => group.prefers_local,
-        }
+/// Whether this node is the preferred one, where the files of both nodes are taken into account.
+fn prefers_me(group: &Group, wins_ties: bool) -> bool {
+    match group.theirs {
+        Some(stated) if stated.prefers_self == group.prefers_local => wins_ties,
+        _ => group.prefers_local,
     }
 }
 
@@ -311,8 +430,15 @@ fn chained(digest: u32, key: &str) -> u32 {
 }
 
 /// The whole policy: what one group wants done, and why.
-fn wanted(group: &Group, standing: &Standing, prefers_me: bool, now: Instant) -> Option<(Step, Reason)> {
-    let Claim::Held { phase, .. } = group.mine? else { return wanted_free(group, standing, prefers_me, now) };
+fn wanted(
+    group: &Group,
+    standing: &Standing,
+    prefers_me: bool,
+    now: Instant,
+) -> Option<(Step, Reason)> {
+    let Claim::Held { phase, .. } = group.mine? else {
+        return wanted_free(group, standing, prefers_me, now);
+    };
     let ending = if group.must_stop {
         Some(Reason::Stale)
     } else if standing.is_leaving {
@@ -331,13 +457,20 @@ fn wanted(group: &Group, standing: &Standing, prefers_me: bool, now: Instant) ->
         },
         (Phase::Unknown, _) => (group.retry_at <= now).then_some((Step::Stop, Reason::Retry)),
         (_, Some(reason)) => Some((Step::Stop, reason)),
-        (Phase::Running, None) if fails_back(group, standing, prefers_me) => Some((Step::Stop, Reason::Failback)),
+        (Phase::Running, None) if fails_back(group, standing, prefers_me) => {
+            Some((Step::Stop, Reason::Failback))
+        }
         (Phase::Starting | Phase::Running, None) => None,
     }
 }
 
 /// A group that is not held here.
-fn wanted_free(group: &Group, standing: &Standing, prefers_me: bool, now: Instant) -> Option<(Step, Reason)> {
+fn wanted_free(
+    group: &Group,
+    standing: &Standing,
+    prefers_me: bool,
+    now: Instant,
+) -> Option<(Step, Reason)> {
     if !standing.is_active || standing.is_leaving {
         return None;
     }
@@ -351,7 +484,9 @@ fn wanted_free(group: &Group, standing: &Standing, prefers_me: bool, now: Instan
         (Relation::Talking, Some(Claim::Ceded)) => Reason::Ceded,
         (Relation::Talking, Some(Claim::Failed)) if mine != Claim::Failed => Reason::FailedThere,
         (Relation::Talking, Some(Claim::Failed)) if prefers_me && !rests => Reason::Retry,
-        (Relation::Talking, Some(Claim::Free)) if mine == Claim::Free && prefers_me => Reason::Preferred,
+        (Relation::Talking, Some(Claim::Free)) if mine == Claim::Free && prefers_me => {
+            Reason::Preferred
+        }
         _ => return None,
     };
     Some((Step::Start, reason))
@@ -361,7 +496,9 @@ fn wanted_free(group: &Group, standing: &Standing, prefers_me: bool, now: Instan
 fn may_adopt(group: &Group, standing: &Standing) -> bool {
     match standing.relation {
         Relation::Gone { .. } => standing.is_active,
-        Relation::Talking => standing.is_active && group.theirs.is_some_and(|stated| !stated.claim.is_held()),
+        Relation::Talking => {
+            standing.is_active && group.theirs.is_some_and(|stated| !stated.claim.is_held())
+        }
         Relation::Unheard | Relation::Deaf { .. } => false,
     }
 }
@@ -370,8 +507,16 @@ fn may_adopt(group: &Group, standing: &Standing) -> bool {
 /// the other was thought dead yields to the one that had it all along; else the preferred node keeps it.
 /// Both nodes come to opposite answers from the same four facts.
 fn yields(group: &Group, standing: &Standing, prefers_me: bool) -> bool {
-    let (Some(Claim::Held { phase, taken }), Some(stated)) = (group.mine, group.theirs) else { return false };
-    let Claim::Held { phase: their_phase, taken: theirs_taken } = stated.claim else { return false };
+    let (Some(Claim::Held { phase, taken }), Some(stated)) = (group.mine, group.theirs) else {
+        return false;
+    };
+    let Claim::Held {
+        phase: their_phase,
+        taken: theirs_taken,
+    } = stated.claim
+    else {
+        return false;
+    };
     match standing.relation {
         Relation::Deaf { for_deadtime } => for_deadtime, // the other does not know of us and can't yield
         Relation::Talking => match (phase == Phase::Unknown, their_phase == Phase::Unknown) {
@@ -388,7 +533,9 @@ fn fails_back(group: &Group, standing: &Standing, prefers_me: bool) -> bool {
         && standing.peer_takes
         && standing.relation == Relation::Talking
         && !prefers_me
-        && group.theirs.is_some_and(|stated| stated.claim == Claim::Free)
+        && group
+            .theirs
+            .is_some_and(|stated| stated.claim == Claim::Free)
 }
 
 #[cfg(test)]
@@ -406,14 +553,19 @@ mod tests {
     const G: GroupId = GroupId(0);
 
     fn node(prefers_local: bool) -> Ownership {
-        let settings = [GroupSettings { key: "10.0.0.1".into(), line: String::new(), prefers_local }];
+        let settings = [GroupSettings {
+            key: "10.0.0.1".into(),
+            line: String::new(),
+            prefers_local,
+        }];
         let mut node = Ownership::new(&settings, prefers_local);
         node.ended(G, GroupOutcome::FoundStopped, &TALKING, NOW);
         node
     }
 
     fn step(node: &mut Ownership, standing: Standing) -> Option<(Step, Reason)> {
-        node.next_step(&standing, NOW).map(|(_, step, reason)| (step, reason))
+        node.next_step(&standing, NOW)
+            .map(|(_, step, reason)| (step, reason))
     }
 
     fn tell(from: &Ownership, to: &mut Ownership) {
@@ -428,7 +580,10 @@ mod tests {
         tell(&a, &mut b);
         tell(&b, &mut a);
         assert_eq!(step(&mut b, TALKING), None);
-        assert_eq!(step(&mut a, TALKING), Some((Step::Start, Reason::Preferred)));
+        assert_eq!(
+            step(&mut a, TALKING),
+            Some((Step::Start, Reason::Preferred))
+        );
         assert_eq!(step(&mut a, TALKING), None);
     }
 
@@ -438,7 +593,10 @@ mod tests {
         tell(&b, &mut a);
         step(&mut a, TALKING);
         a.ended(G, GroupOutcome::Started, &TALKING, NOW);
-        let leaving = Standing { is_leaving: true, ..TALKING };
+        let leaving = Standing {
+            is_leaving: true,
+            ..TALKING
+        };
         assert_eq!(step(&mut a, leaving), Some((Step::Stop, Reason::Leaving)));
         tell(&a, &mut b);
         assert_eq!(step(&mut b, TALKING), None);
@@ -456,7 +614,10 @@ mod tests {
         tell(&b, &mut a);
         step(&mut a, TALKING);
         a.ended(G, GroupOutcome::Started, &TALKING, NOW);
-        let leaving = Standing { is_leaving: true, ..TALKING };
+        let leaving = Standing {
+            is_leaving: true,
+            ..TALKING
+        };
         step(&mut a, leaving);
         a.ended(G, GroupOutcome::StopFailed, &leaving, NOW);
         tell(&a, &mut b);
@@ -464,7 +625,10 @@ mod tests {
         assert!(a.holds_any());
         assert_eq!(step(&mut a, leaving), None);
         let later = a.next_retry(NOW).expect("a retry is due");
-        assert_eq!(a.next_step(&leaving, later).map(|(_, step, _)| step), Some(Step::Stop));
+        assert_eq!(
+            a.next_step(&leaving, later).map(|(_, step, _)| step),
+            Some(Step::Stop)
+        );
     }
 
     #[test]
@@ -474,18 +638,28 @@ mod tests {
         step(&mut a, TALKING);
         a.ended(G, GroupOutcome::StartFailed, &TALKING, NOW);
         tell(&a, &mut b);
-        assert_eq!(step(&mut b, TALKING), Some((Step::Start, Reason::FailedThere)));
+        assert_eq!(
+            step(&mut b, TALKING),
+            Some((Step::Start, Reason::FailedThere))
+        );
         b.ended(G, GroupOutcome::StartFailed, &TALKING, NOW);
         tell(&b, &mut a);
         tell(&a, &mut b);
         assert_eq!((step(&mut a, TALKING), step(&mut b, TALKING)), (None, None));
-        assert_eq!(b.next_step(&TALKING, NOW + START_AGAIN), None, "one node tries again, not both");
+        assert_eq!(
+            b.next_step(&TALKING, NOW + START_AGAIN),
+            None,
+            "one node tries again, not both"
+        );
         assert!(a.next_step(&TALKING, NOW + START_AGAIN).is_some());
     }
 
     #[test]
     fn after_a_partition_the_one_that_held_the_group_all_along_keeps_it() {
-        let gone = Standing { relation: Relation::Gone { died: true }, ..TALKING };
+        let gone = Standing {
+            relation: Relation::Gone { died: true },
+            ..TALKING
+        };
         let (mut a, mut b) = (node(false), node(true));
         tell(&a, &mut b);
         step(&mut b, TALKING);
@@ -502,27 +676,44 @@ mod tests {
 
     #[test]
     fn two_owners_never_both_yield_and_never_both_stay() {
-        let phases = [Phase::Starting, Phase::Running, Phase::Stopping, Phase::Unknown];
+        let phases = [
+            Phase::Starting,
+            Phase::Running,
+            Phase::Stopping,
+            Phase::Unknown,
+        ];
         let claims: Vec<Claim> = phases
             .into_iter()
             .flat_map(|phase| [true, false].map(|taken| Claim::Held { phase, taken }))
             .collect();
         for mine in &claims {
             for theirs in &claims {
-                for (a_prefers, b_prefers) in [(true, false), (false, true), (true, true), (false, false)] {
+                for (a_prefers, b_prefers) in
+                    [(true, false), (false, true), (true, true), (false, false)]
+                {
                     let group = |mine, theirs, prefers_local, theirs_prefer| Group {
                         mine: Some(mine),
-                        theirs: Some(Stated { claim: theirs, prefers_self: theirs_prefer }),
+                        theirs: Some(Stated {
+                            claim: theirs,
+                            prefers_self: theirs_prefer,
+                        }),
                         prefers_local,
                         found: false,
                         must_stop: false,
+                        conflict_told: false,
                         retry_at: NOW,
                     };
                     let (a, b) = (node(true), node(false));
-                    let (ga, gb) = (group(*mine, *theirs, a_prefers, b_prefers), group(*theirs, *mine, b_prefers, a_prefers));
-                    let a_yields = yields(&ga, &TALKING, a.prefers_me(&ga));
-                    let b_yields = yields(&gb, &TALKING, b.prefers_me(&gb));
-                    assert!(a_yields != b_yields, "{mine:?} {theirs:?} {a_prefers} {b_prefers}");
+                    let (ga, gb) = (
+                        group(*mine, *theirs, a_prefers, b_prefers),
+                        group(*theirs, *mine, b_prefers, a_prefers),
+                    );
+                    let a_yields = yields(&ga, &TALKING, prefers_me(&ga, a.wins_ties));
+                    let b_yields = yields(&gb, &TALKING, prefers_me(&gb, b.wins_ties));
+                    assert!(
+                        a_yields != b_yields,
+                        "{mine:?} {theirs:?} {a_prefers} {b_prefers}"
+                    );
                 }
             }
         }
@@ -531,11 +722,17 @@ mod tests {
     #[test]
     fn a_stalled_owner_stops_before_anything_else_and_waits_to_hear_who_has_it() {
         let mut a = node(true);
-        let gone = Standing { relation: Relation::Gone { died: true }, ..TALKING };
+        let gone = Standing {
+            relation: Relation::Gone { died: true },
+            ..TALKING
+        };
         step(&mut a, gone);
         a.ended(G, GroupOutcome::Started, &gone, NOW);
         assert_eq!(a.mark_stale(), 1);
-        let unheard = Standing { relation: Relation::Unheard, ..TALKING };
+        let unheard = Standing {
+            relation: Relation::Unheard,
+            ..TALKING
+        };
         assert_eq!(step(&mut a, unheard), Some((Step::Stop, Reason::Stale)));
         a.ended(G, GroupOutcome::Stopped, &unheard, NOW);
         assert_eq!(step(&mut a, unheard), None);
@@ -552,19 +749,32 @@ mod tests {
 
     #[test]
     fn what_was_found_running_is_adopted_when_nobody_else_holds_it_and_yields_otherwise() {
-        let settings = [GroupSettings { key: "10.0.0.1".into(), line: String::new(), prefers_local: true }];
+        let settings = [GroupSettings {
+            key: "10.0.0.1".into(),
+            line: String::new(),
+            prefers_local: true,
+        }];
         let mut a = Ownership::new(&settings, true);
         a.ended(G, GroupOutcome::FoundRunning, &TALKING, NOW);
         let mut b = node(false);
         let mut adopting = a.clone();
         tell(&b, &mut adopting);
-        assert_eq!(step(&mut adopting, TALKING), Some((Step::Start, Reason::FoundRunning)));
-        let gone = Standing { relation: Relation::Gone { died: true }, ..TALKING };
+        assert_eq!(
+            step(&mut adopting, TALKING),
+            Some((Step::Start, Reason::FoundRunning))
+        );
+        let gone = Standing {
+            relation: Relation::Gone { died: true },
+            ..TALKING
+        };
         step(&mut b, gone);
         b.ended(G, GroupOutcome::Started, &gone, NOW);
         tell(&a, &mut b);
         tell(&b, &mut a);
         let (mine, theirs) = (step(&mut a, TALKING), step(&mut b, TALKING));
-        assert!(mine.is_some() != theirs.is_some(), "exactly one yields: {mine:?} {theirs:?}");
+        assert!(
+            mine.is_some() != theirs.is_some(),
+            "exactly one yields: {mine:?} {theirs:?}"
+        );
     }
 }

@@ -62,7 +62,9 @@ impl Refusals {
 
     /// How many of a kind were refused in this run.
     pub fn total(&self, kind: RefusalKind) -> u64 {
-        self.counters.get(kind as usize).map_or(0, |counter| counter.total)
+        self.counters
+            .get(kind as usize)
+            .map_or(0, |counter| counter.total)
     }
 }
 
