@@ -11,7 +11,7 @@ use super::command::{CONFIGURATION, DONE, FAILED, PERMISSION, load, say, show};
 use super::command_line::CommandLine;
 use super::control::{Access, ControlServer};
 use super::disk::Disk;
-use super::event_loop::{Daemon, Devices, tokens};
+use super::event_loop::{Daemon, Devices, Identity, tokens};
 use super::media::Media;
 use super::pid_file::{PidFile, Refused};
 use super::reload::{Loaded, tell};
@@ -140,22 +140,27 @@ impl Start<'_> {
         ::log::info!("Configuration validated. Starting heartbeat {}", crate::VERSION);
         ::log::info!("heartbeat: version {} (successor of {})", crate::VERSION, crate::SUCCEEDS);
         ::log::info!("Heartbeat generation: {}", state.generation);
-        let now = clock::now();
-        let devices = self.open_devices(&config)?;
+        let mut devices = self.open_devices(&config)?;
         let seed = state::random_bytes().map(u64::from_le_bytes).map_err(|error| Refusal::new(error, false))?;
-        let cluster = Cluster::new(now, settings::of_core(&config, &state, seed));
+        let cluster = Cluster::new(clock::now(), settings::of_core(&config, &state, seed));
         if config.realtime && !self.line.no_realtime {
             scheduling::become_realtime(config.rtprio);
         }
         // Last of all: from here on, nothing may refuse to start.
-        let watchdog = config.watchdog.as_deref().map(|path| {
-            Watchdog::open(path, config.keepalive, config.deadtime, now).map_err(|error| Refusal::new(error, false))
-        });
-        let watchdog = watchdog.transpose()?;
+        if let Some(path) = &config.watchdog {
+            let watchdog = Watchdog::open(path, config.keepalive, config.deadtime, clock::now());
+            devices.watchdog = Some(watchdog.map_err(|error| Refusal::new(error, false))?);
+        }
         let recorder = state::Recorder::new(&self.places.state, state.generation, &config.peer_node);
-        let no_resources = self.line.no_resources;
-        let daemon =
-            Daemon::new(config, self.places.clone(), no_resources, loaded, state, cluster, devices, recorder, watchdog);
+        let identity = Identity {
+            config,
+            places: self.places.clone(),
+            no_resources: self.line.no_resources,
+            loaded,
+            state,
+            since: clock::wall_seconds(),
+        };
+        let daemon = Daemon::new(identity, cluster, devices, recorder);
         Ok((daemon, lock))
     }
 
@@ -200,7 +205,7 @@ impl Start<'_> {
         let resources = Resources::new(config, poll.registry(), tokens::RESOURCES)
             .map_err(|error| Refusal::new(error, false))?;
         let service_manager = ServiceManager::from_environment(clock::now());
-        Ok(Devices { poll, signals, control, media, resources, service_manager })
+        Ok(Devices { poll, signals, control, media, resources, service_manager, watchdog: None })
     }
 
     /// Lets go of the terminal and of the process that waits there.

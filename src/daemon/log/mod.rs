@@ -16,7 +16,7 @@ use std::sync::atomic::{AtomicU8, Ordering};
 
 use log::{LevelFilter, Log, Metadata, Record};
 
-use crate::cluster::{Report, Severity};
+use crate::cluster::Severity;
 use file::LogFile;
 use line::{Line, Style};
 use standard_error::StandardError;
@@ -114,15 +114,15 @@ pub fn debug_level() -> u8 {
     DEBUG_LEVEL.load(Ordering::Relaxed)
 }
 
-/// Writes what the core has to tell.
-pub fn report(report: &Report) {
-    match report.severity() {
-        Severity::Debug => log::debug!(target: "heartbeat", "{report}"),
-        Severity::Info => log::info!(target: "heartbeat", "{report}"),
-        Severity::Notice => log::info!(target: "notice:heartbeat", "{report}"),
-        Severity::Warn => log::warn!(target: "heartbeat", "{report}"),
-        Severity::Error => log::error!(target: "heartbeat", "{report}"),
-        Severity::Crit => log::error!(target: "CRIT:heartbeat", "{report}"),
+/// Writes something with one of heartbeat's own levels.
+pub fn tell(severity: Severity, text: &dyn std::fmt::Display) {
+    match severity {
+        Severity::Debug => log::debug!(target: "heartbeat", "{text}"),
+        Severity::Info => log::info!(target: "heartbeat", "{text}"),
+        Severity::Notice => log::info!(target: "notice:heartbeat", "{text}"),
+        Severity::Warn => log::warn!(target: "heartbeat", "{text}"),
+        Severity::Error => log::error!(target: "heartbeat", "{text}"),
+        Severity::Crit => log::error!(target: "CRIT:heartbeat", "{text}"),
     }
 }
 

@@ -54,9 +54,15 @@ impl Recorder {
         }
     }
 
-    /// Nothing is being written.
-    pub fn is_idle(&self) -> bool {
-        self.child.is_none() && self.waiting.is_none()
+    /// At the end nothing is delayed by waiting for the disk.
+    pub fn finish(mut self) {
+        while let Some(mut child) = self.child.take() {
+            match child.wait() {
+                Ok(status) => self.ended(status.code()),
+                Err(error) => self.complain(&error),
+            }
+            self.turn();
+        }
     }
 
     fn start(&mut self, peer: PeerMemory) {
