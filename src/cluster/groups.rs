@@ -13,7 +13,7 @@ impl Cluster {
         }
         let standing = self.standing(now);
         self.tell_settled(standing.relation);
-        while let Some(group) = self.ownership.next_conflict(&standing) {
+        while let Some(group) = self.ownership.next_conflict(standing) {
             let (key, node) = (self.key(group), self.peer_name());
             self.report(Report::TwoOwners {
                 key,
@@ -21,7 +21,7 @@ impl Cluster {
                 yields: false,
             });
         }
-        while let Some((group, step, reason)) = self.ownership.next_step(&standing, now) {
+        while let Some((group, step, reason)) = self.ownership.next_step(standing, now) {
             let key = self.key(group);
             match step {
                 Step::Start => {
@@ -50,7 +50,7 @@ impl Cluster {
     pub(super) fn group_ended(&mut self, group: GroupId, outcome: GroupOutcome, now: Instant) {
         let standing = self.standing(now);
         let before = self.ownership.mine(group);
-        self.ownership.ended(group, outcome, &standing, now);
+        self.ownership.ended(group, outcome, standing, now);
         let after = self.ownership.mine(group);
         if before == after {
             return;
@@ -60,10 +60,10 @@ impl Cluster {
         match outcome {
             GroupOutcome::Started => self.report(Report::GroupStarted { key }),
             GroupOutcome::StartFailed if after == Some(Claim::Failed) => {
-                self.report(Report::GroupStartFailed { key })
+                self.report(Report::GroupStartFailed { key });
             }
             GroupOutcome::Stopped | GroupOutcome::StartFailed => {
-                self.report(Report::GroupStopped { key })
+                self.report(Report::GroupStopped { key });
             }
             GroupOutcome::StopFailed => self.report(Report::GroupStopFailed { key }),
             GroupOutcome::FoundRunning => self.report(Report::GroupFoundRunning { key }),

@@ -55,6 +55,7 @@ impl Cluster {
             self.peer.last_heard = now; // its silence may be ours
         } else {
             self.peer.status = NodeStatus::Init; // it may have come and started everything: listen first
+            self.peer.heard_in_this_run = false;
             self.peer.has_left = false;
             self.started = now;
         }
@@ -128,10 +129,12 @@ impl Cluster {
     }
 
     /// The peer runs anew: what its former run claimed is void, and it holds what it will say.
-    pub(super) fn peer_restarted(&mut self) {
-        self.report(Report::NodeRestarted {
-            node: self.peer_name(),
-        });
+    pub(super) fn peer_runs_anew(&mut self) {
+        if self.peer.heard_in_this_run {
+            self.report(Report::NodeRestarted {
+                node: self.peer_name(),
+            });
+        }
         self.peer.status = NodeStatus::Init;
         self.peer.has_left = false;
         self.peer.is_leaving = false;
@@ -191,6 +194,15 @@ impl Cluster {
         }
     }
 
+    /// When the peer will count as dead if nothing more is heard of it. A peer never heard has initdead.
+    pub(super) fn peer_silent_at(&self) -> Option<Instant> {
+        match self.peer.status {
+            NodeStatus::Dead => None,
+            _ if self.peer.heard_in_this_run => Some(self.peer.last_heard + self.peer.deadtime),
+            _ => Some(self.started + self.settings.initdead),
+        }
+    }
+
     fn judge_links(&mut self, now: Instant) {
         while let Some(link) = self.links.take_down_silent(self.peer.deadtime, now) {
             let (node, name) = (self.peer_name(), self.links.name(link).to_owned());
@@ -207,10 +219,8 @@ impl Cluster {
     }
 
     fn judge_peer(&mut self, now: Instant) {
-        let silent_at = match self.peer.status {
-            NodeStatus::Dead => return,
-            NodeStatus::Init => self.started + self.settings.initdead,
-            NodeStatus::Up | NodeStatus::Active => self.peer.last_heard + self.peer.deadtime,
+        let Some(silent_at) = self.peer_silent_at() else {
+            return;
         };
         if now < silent_at {
             self.judge_deafness(now);

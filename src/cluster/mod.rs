@@ -305,7 +305,7 @@ impl Cluster {
             Event::WallClock { seconds } => self.wall_clock = seconds.max(1),
             Event::Group { group, outcome } => self.group_ended(group, outcome, now),
             Event::StopRequested => self.leave(),
-            Event::KeysChanged(keys) => self.settings.keys = keys,
+            Event::KeysChanged(keys) => self.settings.keys = *keys,
             Event::Tick => self.tick(now),
         }
     }
@@ -317,17 +317,12 @@ impl Cluster {
 
     /// When the next `Tick` is needed even if nothing happens.
     pub fn next_deadline(&self) -> Instant {
-        let peer_silent = match self.peer.status {
-            NodeStatus::Init => Some(self.started + self.settings.initdead),
-            NodeStatus::Dead => None,
-            NodeStatus::Up | NodeStatus::Active => Some(self.peer.last_heard + self.peer.deadtime),
-        };
         let deaf = self
             .unanswered_since
             .filter(|_| !self.told.deaf)
             .map(|since| since + self.settings.deadtime);
         let others = [
-            peer_silent,
+            self.peer_silent_at(),
             deaf,
             self.links.next_silence(self.peer.deadtime),
             self.ask_nodes_at,

@@ -229,7 +229,7 @@ impl Ownership {
     /// The next thing to do, if any. To be asked until it says nothing; each answer changes the claims.
     pub fn next_step(
         &mut self,
-        standing: &Standing,
+        standing: Standing,
         now: Instant,
     ) -> Option<(GroupId, Step, Reason)> {
         let (index, step, reason) = (0..self.groups.len()).find_map(|index| {
@@ -254,7 +254,7 @@ impl Ownership {
     }
 
     /// The next group that the other node holds too and has to give up, each once for each conflict.
-    pub fn next_conflict(&mut self, standing: &Standing) -> Option<GroupId> {
+    pub fn next_conflict(&mut self, standing: Standing) -> Option<GroupId> {
         let ties = self.wins_ties;
         for (index, group) in self.groups.iter_mut().enumerate() {
             let both = group.mine.is_some_and(Claim::is_held)
@@ -270,7 +270,7 @@ impl Ownership {
     }
 
     /// An action or probe has ended.
-    pub fn ended(&mut self, id: GroupId, outcome: GroupOutcome, standing: &Standing, now: Instant) {
+    pub fn ended(&mut self, id: GroupId, outcome: GroupOutcome, standing: Standing, now: Instant) {
         let Some(group) = usize::try_from(id.0)
             .ok()
             .and_then(|index| self.groups.get_mut(index))
@@ -432,7 +432,7 @@ fn chained(digest: u32, key: &str) -> u32 {
 /// The whole policy: what one group wants done, and why.
 fn wanted(
     group: &Group,
-    standing: &Standing,
+    standing: Standing,
     prefers_me: bool,
     now: Instant,
 ) -> Option<(Step, Reason)> {
@@ -467,7 +467,7 @@ fn wanted(
 /// A group that is not held here.
 fn wanted_free(
     group: &Group,
-    standing: &Standing,
+    standing: Standing,
     prefers_me: bool,
     now: Instant,
 ) -> Option<(Step, Reason)> {
@@ -493,7 +493,7 @@ fn wanted_free(
 }
 
 /// A group found running may be kept when nobody else can hold it.
-fn may_adopt(group: &Group, standing: &Standing) -> bool {
+fn may_adopt(group: &Group, standing: Standing) -> bool {
     match standing.relation {
         Relation::Gone { .. } => standing.is_active,
         Relation::Talking => {
@@ -506,7 +506,7 @@ fn may_adopt(group: &Group, standing: &Standing) -> bool {
 /// S7: both hold the group. What is merely known to run yields to what is managed; whoever took it because
 /// the other was thought dead yields to the one that had it all along; else the preferred node keeps it.
 /// Both nodes come to opposite answers from the same four facts.
-fn yields(group: &Group, standing: &Standing, prefers_me: bool) -> bool {
+fn yields(group: &Group, standing: Standing, prefers_me: bool) -> bool {
     let (Some(Claim::Held { phase, taken }), Some(stated)) = (group.mine, group.theirs) else {
         return false;
     };
@@ -528,7 +528,7 @@ fn yields(group: &Group, standing: &Standing, prefers_me: bool) -> bool {
     }
 }
 
-fn fails_back(group: &Group, standing: &Standing, prefers_me: bool) -> bool {
+fn fails_back(group: &Group, standing: Standing, prefers_me: bool) -> bool {
     standing.fails_back
         && standing.peer_takes
         && standing.relation == Relation::Talking
@@ -559,12 +559,12 @@ mod tests {
             prefers_local,
         }];
         let mut node = Ownership::new(&settings, prefers_local);
-        node.ended(G, GroupOutcome::FoundStopped, &TALKING, NOW);
+        node.ended(G, GroupOutcome::FoundStopped, TALKING, NOW);
         node
     }
 
     fn step(node: &mut Ownership, standing: Standing) -> Option<(Step, Reason)> {
-        node.next_step(&standing, NOW)
+        node.next_step(standing, NOW)
             .map(|(_, step, reason)| (step, reason))
     }
 
@@ -592,7 +592,7 @@ mod tests {
         let (mut a, mut b) = (node(true), node(false));
         tell(&b, &mut a);
         step(&mut a, TALKING);
-        a.ended(G, GroupOutcome::Started, &TALKING, NOW);
+        a.ended(G, GroupOutcome::Started, TALKING, NOW);
         let leaving = Standing {
             is_leaving: true,
             ..TALKING
@@ -600,7 +600,7 @@ mod tests {
         assert_eq!(step(&mut a, leaving), Some((Step::Stop, Reason::Leaving)));
         tell(&a, &mut b);
         assert_eq!(step(&mut b, TALKING), None);
-        a.ended(G, GroupOutcome::Stopped, &leaving, NOW);
+        a.ended(G, GroupOutcome::Stopped, leaving, NOW);
         assert_eq!(step(&mut a, leaving), None);
         tell(&a, &mut b);
         assert_eq!(step(&mut b, TALKING), Some((Step::Start, Reason::Ceded)));
@@ -613,20 +613,20 @@ mod tests {
         let (mut a, mut b) = (node(true), node(false));
         tell(&b, &mut a);
         step(&mut a, TALKING);
-        a.ended(G, GroupOutcome::Started, &TALKING, NOW);
+        a.ended(G, GroupOutcome::Started, TALKING, NOW);
         let leaving = Standing {
             is_leaving: true,
             ..TALKING
         };
         step(&mut a, leaving);
-        a.ended(G, GroupOutcome::StopFailed, &leaving, NOW);
+        a.ended(G, GroupOutcome::StopFailed, leaving, NOW);
         tell(&a, &mut b);
         assert_eq!(step(&mut b, TALKING), None);
         assert!(a.holds_any());
         assert_eq!(step(&mut a, leaving), None);
         let later = a.next_retry(NOW).expect("a retry is due");
         assert_eq!(
-            a.next_step(&leaving, later).map(|(_, step, _)| step),
+            a.next_step(leaving, later).map(|(_, step, _)| step),
             Some(Step::Stop)
         );
     }
@@ -636,22 +636,22 @@ mod tests {
         let (mut a, mut b) = (node(true), node(false));
         tell(&b, &mut a);
         step(&mut a, TALKING);
-        a.ended(G, GroupOutcome::StartFailed, &TALKING, NOW);
+        a.ended(G, GroupOutcome::StartFailed, TALKING, NOW);
         tell(&a, &mut b);
         assert_eq!(
             step(&mut b, TALKING),
             Some((Step::Start, Reason::FailedThere))
         );
-        b.ended(G, GroupOutcome::StartFailed, &TALKING, NOW);
+        b.ended(G, GroupOutcome::StartFailed, TALKING, NOW);
         tell(&b, &mut a);
         tell(&a, &mut b);
         assert_eq!((step(&mut a, TALKING), step(&mut b, TALKING)), (None, None));
         assert_eq!(
-            b.next_step(&TALKING, NOW + START_AGAIN),
+            b.next_step(TALKING, NOW + START_AGAIN),
             None,
             "one node tries again, not both"
         );
-        assert!(a.next_step(&TALKING, NOW + START_AGAIN).is_some());
+        assert!(a.next_step(TALKING, NOW + START_AGAIN).is_some());
     }
 
     #[test]
@@ -663,14 +663,14 @@ mod tests {
         let (mut a, mut b) = (node(false), node(true));
         tell(&a, &mut b);
         step(&mut b, TALKING);
-        b.ended(G, GroupOutcome::Started, &TALKING, NOW);
+        b.ended(G, GroupOutcome::Started, TALKING, NOW);
         assert_eq!(step(&mut a, gone), Some((Step::Start, Reason::PeerDied)));
-        a.ended(G, GroupOutcome::Started, &gone, NOW);
+        a.ended(G, GroupOutcome::Started, gone, NOW);
         tell(&a, &mut b);
         tell(&b, &mut a);
         assert_eq!(step(&mut b, TALKING), None);
         assert_eq!(step(&mut a, TALKING), Some((Step::Stop, Reason::Conflict)));
-        a.ended(G, GroupOutcome::Stopped, &TALKING, NOW);
+        a.ended(G, GroupOutcome::Stopped, TALKING, NOW);
         assert_eq!(a.mine(G), Some(Claim::Free));
     }
 
@@ -708,8 +708,8 @@ mod tests {
                         group(*mine, *theirs, a_prefers, b_prefers),
                         group(*theirs, *mine, b_prefers, a_prefers),
                     );
-                    let a_yields = yields(&ga, &TALKING, prefers_me(&ga, a.wins_ties));
-                    let b_yields = yields(&gb, &TALKING, prefers_me(&gb, b.wins_ties));
+                    let a_yields = yields(&ga, TALKING, prefers_me(&ga, a.wins_ties));
+                    let b_yields = yields(&gb, TALKING, prefers_me(&gb, b.wins_ties));
                     assert!(
                         a_yields != b_yields,
                         "{mine:?} {theirs:?} {a_prefers} {b_prefers}"
@@ -727,14 +727,14 @@ mod tests {
             ..TALKING
         };
         step(&mut a, gone);
-        a.ended(G, GroupOutcome::Started, &gone, NOW);
+        a.ended(G, GroupOutcome::Started, gone, NOW);
         assert_eq!(a.mark_stale(), 1);
         let unheard = Standing {
             relation: Relation::Unheard,
             ..TALKING
         };
         assert_eq!(step(&mut a, unheard), Some((Step::Stop, Reason::Stale)));
-        a.ended(G, GroupOutcome::Stopped, &unheard, NOW);
+        a.ended(G, GroupOutcome::Stopped, unheard, NOW);
         assert_eq!(step(&mut a, unheard), None);
         assert_eq!(a.mine(G), Some(Claim::Free));
     }
@@ -755,7 +755,7 @@ mod tests {
             prefers_local: true,
         }];
         let mut a = Ownership::new(&settings, true);
-        a.ended(G, GroupOutcome::FoundRunning, &TALKING, NOW);
+        a.ended(G, GroupOutcome::FoundRunning, TALKING, NOW);
         let mut b = node(false);
         let mut adopting = a.clone();
         tell(&b, &mut adopting);
@@ -768,7 +768,7 @@ mod tests {
             ..TALKING
         };
         step(&mut b, gone);
-        b.ended(G, GroupOutcome::Started, &gone, NOW);
+        b.ended(G, GroupOutcome::Started, gone, NOW);
         tell(&a, &mut b);
         tell(&b, &mut a);
         let (mine, theirs) = (step(&mut a, TALKING), step(&mut b, TALKING));

@@ -180,9 +180,7 @@ impl Cluster {
             }
             self.peer.generation = generation;
             self.peer.incoming = Incoming::new(0, &mut self.jitter);
-            if self.peer.heard_in_this_run {
-                self.peer_restarted();
-            }
+            self.peer_runs_anew();
         }
         self.peer.heard_in_this_run = true;
         self.peer.uuid = message

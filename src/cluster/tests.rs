@@ -312,6 +312,18 @@ fn a_node_that_is_back_within_deadtime_takes_up_its_groups_again() {
 }
 
 #[test]
+fn a_restarted_node_is_not_taken_for_dead_because_its_first_word_is_init() {
+    let mut pair = Pair::together(AutoFailback::Off);
+    pair.run(Duration::from_secs(60));
+    pair.kill(0);
+    pair.run(Duration::from_millis(300));
+    pair.start(0);
+    pair.run(Duration::from_secs(3));
+    assert_eq!(pair.said(1, "is dead"), 0, "{:#?}", pair.log);
+    assert_eq!(pair.owners(), [[true, false], [false, true]]);
+}
+
+#[test]
 fn a_clean_stop_hands_over_at_once_and_waits_for_nobody() {
     let mut pair = Pair::together(AutoFailback::On);
     if let Some(cluster) = &mut pair.nodes[0] {

@@ -2,7 +2,8 @@
 //!
 //! Its lines are also what an inner signature covers, in whichever form a message travels.
 
-use super::fields::{Field, FieldKind, Malformed, Message, check_name};
+use super::fields::{Field, FieldKind, Message, check_name};
+use super::rejection::Malformed;
 use super::{MAX_DEPTH, Sink, base64, netstring};
 
 pub(super) const START: &[u8] = b">>>\n";
@@ -18,6 +19,7 @@ const NEWLINES: [u8; MAX_DEPTH + 1] = [
 ];
 
 /// One line, its value still encoded.
+#[derive(Clone, Copy)]
 pub(super) struct Line<'a> {
     pub(super) kind: FieldKind,
     pub(super) name: &'a [u8],
@@ -181,4 +183,97 @@ fn put_struct(nested: &[u8], depth: usize, out: &mut impl Sink) {
     netstring::for_each(nested, |field| put_line(field, depth, out));
     out.put(b"<<<");
     out.put(&[*newline]);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(text: &str) -> Result<Message, Malformed> {
+        let mut message = Message::new();
+        read(text.as_bytes(), &mut message).map(|()| message)
+    }
+
+    fn written(message: &Message) -> String {
+        let mut out = Vec::new();
+        message
+            .fields()
+            .for_each(|field| put_field(field, &mut out));
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn each_kind_of_field_has_its_line() {
+        let mut grand = Message::new();
+        grand.push_text("deep", "line1\nline2");
+        let mut child = Message::new();
+        child.push_text("a", "one");
+        child.push_struct("grand", &grand).unwrap();
+        let mut message = Message::new();
+        message.push_text("t", "x\ny");
+        message.push_binary("b", &[0, 1, 0xff]);
+        message.push_list("l", ["abc", "defg"]).unwrap();
+        message.push_struct("child", &child).unwrap();
+        message
+            .push(Field {
+                kind: FieldKind::Compressed,
+                name: b"z",
+                value: b"\0",
+            })
+            .unwrap();
+        let lines = "t=x\x13y\n(1)b=AAH/\n(3)l=3:abc,4:defg,\n\
+            (2)child=>>>\x14a=one\x14(2)grand=>>>\x15deep=line1\x13line2\x15<<<\x15\x14<<<\x14\n\
+            (4)z=AA==\n";
+        assert_eq!(written(&message), lines);
+        assert_eq!(parse(&format!(">>>\n{lines}<<<\n")), Ok(message));
+    }
+
+    #[test]
+    fn blank_lines_and_what_follows_the_end_do_not_matter() {
+        let plain = parse(">>>\na=1\nb=\n<<<\n").unwrap();
+        assert_eq!(parse(">>>\n\na=1\n\n\nb=\n\n<<<\nc=3\n\0"), Ok(plain));
+    }
+
+    #[test]
+    fn what_the_original_refuses_is_refused() {
+        for (text, error) in [
+            (">>>\na=1\n", Malformed::EndMarker),
+            (">>>\na=1\n<<<", Malformed::EndMarker),
+            (">>>\na=1\n<<<x\n<<<\n", Malformed::Name),
+            (">>>\na=1\n<<<x=1\n<<<\n", Malformed::Name),
+            (">>>\r\na=1\r\n<<<\r\n", Malformed::Struct),
+            (">>>\na\n<<<\n", Malformed::Name),
+            (">>>\n=a\n<<<\n", Malformed::Name),
+            (">>>\n(1)=a\n<<<\n", Malformed::Name),
+            (">>>\n(1)\n<<<\n", Malformed::Name),
+            (">>>\n(0)a=1\n<<<\n", Malformed::Kind),
+            (">>>\n(5)a=1\n<<<\n", Malformed::Kind),
+            (">>>\n(7)a=1\n<<<\n", Malformed::Kind),
+            (">>>\n(a=1\n<<<\n", Malformed::Kind),
+            (">>>\n(1)a=*\n<<<\n", Malformed::Base64),
+            (">>>\n(2)a=\n<<<\n", Malformed::Struct),
+            (">>>\n(2)a=>>>\x14b=1\n<<<\n", Malformed::EndMarker),
+            (">>>\n(2)a=>>>\x15<<<\x15\n<<<\n", Malformed::Struct),
+            (">>>\n(3)a=\n<<<\n", Malformed::List),
+            (">>>\na=1\0\n<<<\n", Malformed::Nul),
+            (">>>\na\0=1\n<<<\n", Malformed::Name),
+        ] {
+            assert_eq!(parse(text), Err(error), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn structs_nest_sixteen_deep_and_no_deeper() {
+        let nested = |depth: usize| {
+            (1..=depth).rev().fold(String::new(), |inner, level| {
+                let (newline, outer) = (NEWLINES[level] as char, NEWLINES[level - 1] as char);
+                format!("(2)s=>>>{newline}{inner}<<<{newline}{outer}")
+            })
+        };
+        let nested = |depth| format!(">>>\n{}<<<\n", nested(depth));
+        let deepest = parse(&nested(16)).unwrap();
+        assert_eq!(format!(">>>\n{}<<<\n", written(&deepest)), nested(16));
+        let too_deep = nested(16).replace("<<<\x12", "(2)s=>>>\x01<<<\x01\x12<<<\x12");
+        assert_eq!(parse(&too_deep), Err(Malformed::TooDeep));
+    }
 }

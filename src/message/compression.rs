@@ -90,3 +90,78 @@ fn inflate_with(
         rest = rest.get(read..).unwrap_or_default();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::Read as _;
+
+    use super::*;
+
+    fn zlib(data: &[u8]) -> Vec<u8> {
+        let mut out = Vec::new();
+        flate2::read::ZlibEncoder::new(data, flate2::Compression::default())
+            .read_to_end(&mut out)
+            .unwrap();
+        out
+    }
+
+    fn bz2(data: &[u8]) -> Vec<u8> {
+        let mut out = Vec::new();
+        bzip2::read::BzEncoder::new(data, bzip2::Compression::new(1))
+            .read_to_end(&mut out)
+            .unwrap();
+        out
+    }
+
+    #[test]
+    fn everything_up_to_the_limit_comes_back_and_one_byte_more_does_not() {
+        for (algorithm, compress) in [("zlib", zlib as fn(&[u8]) -> Vec<u8>), ("bz2", bz2)] {
+            for length in [0, 1, STEP - 1, STEP, STEP + 1, MAX_INFLATED] {
+                let data: Vec<u8> = (0..=255)
+                    .cycle()
+                    .flat_map(|byte| [byte; 100])
+                    .take(length)
+                    .collect();
+                let mut out = b"old".to_vec();
+                assert_eq!(inflate(&compress(&data), Some(algorithm), &mut out), Ok(()));
+                assert!(out == data, "{algorithm} {length}");
+            }
+            let mut out = Vec::new();
+            let bomb = compress(&vec![0; MAX_INFLATED + 1]);
+            assert_eq!(
+                inflate(&bomb, Some(algorithm), &mut out),
+                Err(Inflation::TooLarge)
+            );
+            let bomb = compress(&vec![0; 20 * MAX_INFLATED]);
+            assert_eq!(
+                inflate(&bomb, Some(algorithm), &mut out),
+                Err(Inflation::TooLarge)
+            );
+            assert!(out.capacity() <= MAX_INFLATED + STEP);
+        }
+    }
+
+    #[test]
+    fn damaged_and_cut_off_data_is_refused() {
+        for (algorithm, compress) in [("zlib", zlib as fn(&[u8]) -> Vec<u8>), ("bz2", bz2)] {
+            let good = compress(b"some text that is compressed, some text that is not");
+            let mut out = Vec::new();
+            for length in 0..good.len() {
+                let cut = inflate(&good[..length], Some(algorithm), &mut out);
+                assert_eq!(cut, Err(Inflation::Damaged), "{algorithm} {length}");
+            }
+            assert_eq!(
+                inflate(b"no such stream", Some(algorithm), &mut out),
+                Err(Inflation::Damaged)
+            );
+        }
+        assert_eq!(
+            inflate(b"", Some("lzma"), &mut Vec::new()),
+            Err(Inflation::UnknownAlgorithm)
+        );
+        assert_eq!(
+            inflate(b"", None, &mut Vec::new()),
+            Err(Inflation::UnknownAlgorithm)
+        );
+    }
+}

@@ -6,6 +6,7 @@
 
 use std::fmt;
 
+use super::rejection::Malformed;
 use super::{Sink as _, classic, netstring};
 
 /// The type of a field's value.
@@ -47,48 +48,6 @@ pub struct Field<'a> {
     pub value: &'a [u8],
 }
 
-/// What is wrong with bytes that should have been a message.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Malformed {
-    /// A length is missing, too long or points outside.
-    Length,
-    /// The end marker is missing or damaged.
-    EndMarker,
-    /// A type that does not exist or is not allowed there.
-    Kind,
-    /// An empty name, one without `=`, or one that could be mistaken for something else.
-    Name,
-    /// A NUL inside text.
-    Nul,
-    /// A binary value that is not base64.
-    Base64,
-    /// A list that is empty or has a bad item.
-    List,
-    /// A struct that is not a message.
-    Struct,
-    /// Structs nested deeper than sixteen levels.
-    TooDeep,
-    /// A signature that is not an index and a token.
-    Signature,
-}
-
-impl fmt::Display for Malformed {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Length => "bad length",
-            Self::EndMarker => "no end marker",
-            Self::Kind => "bad field type",
-            Self::Name => "bad field name",
-            Self::Nul => "NUL in text",
-            Self::Base64 => "bad base64",
-            Self::List => "bad list",
-            Self::Struct => "bad nested message",
-            Self::TooDeep => "nested too deep",
-            Self::Signature => "bad signature text",
-        })
-    }
-}
-
 /// Where a field lies in the buffer: its name, at once followed by its value.
 #[derive(Debug, Clone, Copy)]
 struct Span {
@@ -108,8 +67,9 @@ pub struct Message {
     pub(super) inflated: Vec<u8>,
 }
 
-/// A buffer that one huge message has grown past this is given back.
-const KEPT: usize = super::MAX_WIRE;
+/// Memory that one huge message has grown past this is given back.
+const KEPT_BYTES: usize = super::MAX_WIRE;
+const KEPT_SPANS: usize = 4096;
 
 impl Message {
     /// A message without fields.
@@ -122,13 +82,9 @@ impl Message {
         self.arena.clear();
         self.spans.clear();
         self.inflated.clear();
-        if self.arena.capacity() > KEPT {
-            self.arena = Vec::new();
-            self.spans = Vec::new();
-        }
-        if self.inflated.capacity() > KEPT {
-            self.inflated = Vec::new();
-        }
+        self.arena.shrink_to(KEPT_BYTES);
+        self.spans.shrink_to(KEPT_SPANS);
+        self.inflated.shrink_to(KEPT_BYTES);
     }
 
     /// Adds a text. A NUL would end a 3.0.6 peer; it becomes a question mark.
@@ -312,5 +268,102 @@ impl fmt::Write for TextInto<'_> {
         self.0
             .extend(text.bytes().map(|byte| if byte == 0 { b'?' } else { byte }));
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lookups_find_the_first_field_of_a_name_and_only_of_the_right_kind() {
+        let mut message = Message::new();
+        message.push_text("a", "1");
+        message.push_text("a", "2");
+        message.push_binary("b", b"\xff\0");
+        message
+            .push(Field {
+                kind: FieldKind::Text,
+                name: b"c",
+                value: b"\xff",
+            })
+            .unwrap();
+        assert_eq!(message.text("a"), Some("1"));
+        assert_eq!(message.binary("b"), Some(b"\xff\0".as_slice()));
+        assert_eq!(message.binary("a"), None);
+        assert_eq!(message.text("b"), None);
+        assert_eq!(message.text("c"), None);
+        assert_eq!(message.text("d"), None);
+        assert_eq!(message.fields().count(), 4);
+        message.clear();
+        assert!(message.is_empty());
+        assert_eq!(message.text("a"), None);
+    }
+
+    #[test]
+    fn a_nul_that_would_end_a_peer_of_3_0_6_is_not_let_through() {
+        let mut message = Message::new();
+        message.push_text("a", "x\0y");
+        message.push_fmt("b", format_args!("{:x}{}", 255, '\0'));
+        assert_eq!(message.text("a"), Some("x?y"));
+        assert_eq!(message.text("b"), Some("ff?"));
+    }
+
+    #[test]
+    fn a_field_that_cannot_be_sent_is_not_added() {
+        let mut message = Message::new();
+        message.push_text("kept", "1");
+        let before = message.clone();
+        let text = |name| Field {
+            kind: FieldKind::Text,
+            name,
+            value: b"",
+        };
+        for name in [b"".as_slice(), b"a=b", b"a\nb", b"a\0b", b"(1)a", b"<<<a"] {
+            assert_eq!(message.push(text(name)), Err(Malformed::Name));
+        }
+        let field = |kind, value| Field {
+            kind,
+            name: b"a",
+            value,
+        };
+        for (field, error) in [
+            (field(FieldKind::Text, b"\0".as_slice()), Malformed::Nul),
+            (field(FieldKind::List, b""), Malformed::List),
+            (field(FieldKind::List, b"0:,"), Malformed::List),
+            (field(FieldKind::List, b"1:\n,"), Malformed::List),
+            (field(FieldKind::List, b"1:a,2:b,"), Malformed::List),
+            (field(FieldKind::Struct, b""), Malformed::Struct),
+            (field(FieldKind::Struct, b"###\n"), Malformed::EndMarker),
+        ] {
+            assert_eq!(message.push(field), Err(error), "{field:?}");
+        }
+        assert_eq!(message.push_list("a", []), Err(Malformed::List));
+        assert_eq!(message.push_list("a", ["b", ""]), Err(Malformed::List));
+        assert_eq!(message, before);
+    }
+
+    #[test]
+    fn structs_nest_sixteen_deep_and_no_deeper() {
+        let mut message = Message::new();
+        message.push_text("bottom", "x");
+        for _ in 0..16 {
+            let mut outer = Message::new();
+            outer.push_struct("s", &message).unwrap();
+            message = outer;
+        }
+        let mut outer = Message::new();
+        assert_eq!(outer.push_struct("s", &message), Err(Malformed::TooDeep));
+        assert!(outer.is_empty());
+    }
+
+    #[test]
+    fn memory_that_one_huge_message_needed_is_given_back() {
+        let mut message = Message::new();
+        message.push_binary("a", &vec![0; 2 << 20]);
+        (0..10_000).for_each(|_| message.push_text("b", ""));
+        message.clear();
+        assert!(message.arena.capacity() <= KEPT_BYTES);
+        assert!(message.spans.capacity() <= KEPT_SPANS);
     }
 }

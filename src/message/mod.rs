@@ -6,7 +6,8 @@
 //! | `netstring`, `classic` | the two forms of a message, parsed and written |
 //! | `framing` | [`TextFrames`]: a serial byte stream cut into classic messages |
 //! | `authentication` | [`Keys`] and the tokens made with them |
-//! | `sealing` | [`open`] and [`seal`]: whole messages with their signatures |
+//! | `opening`, `sealing` | [`open`] and [`seal`]: whole messages with their signatures |
+//! | `rejection` | why a message was not let in, or not sent |
 //! | `compression` | inflating what a peer compressed, up to a limit |
 //! | `base64` | binary values inside the classic form |
 //!
@@ -19,14 +20,18 @@ mod compression;
 mod fields;
 mod framing;
 mod netstring;
+mod opening;
+mod rejection;
 mod sealing;
 
 pub use authentication::{Key, Keys, Method};
 pub use compression::{Inflation, inflate};
-pub use fields::{Field, FieldKind, Malformed, Message};
+pub use fields::{Field, FieldKind, Message};
 pub use framing::TextFrames;
 pub use netstring::list_items;
-pub use sealing::{Form, Opened, Rejection, Unsealed, open, seal};
+pub use opening::{Form, Opened, open, parse_nested};
+pub use rejection::{Malformed, Rejection, Unsealed};
+pub use sealing::seal;
 
 /// The most bytes that a message may have in either form (262 143 in heartbeat 3.0.6).
 pub const MAX_WIRE: usize = 262_143;

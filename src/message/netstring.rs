@@ -1,6 +1,9 @@
 //! The netstring form: length-prefixed fields between `###` and `%%%` lines, nothing escaped.
 
-use super::fields::{Field, FieldKind, Malformed, Message, check_name};
+use std::io::Write as _;
+
+use super::fields::{Field, FieldKind, Message, check_name};
+use super::rejection::Malformed;
 use super::{MAX_DEPTH, Sink as _};
 
 pub(super) const START: &[u8] = b"###\n";
@@ -183,12 +186,14 @@ pub(super) fn for_each<'a>(nested: &'a [u8], mut visit: impl FnMut(Field<'a>)) {
 
 /// Writes a field.
 pub(super) fn put_field(field: Field<'_>, out: &mut Vec<u8>) {
-    let item = out.len();
+    let length = "(0)=".len() + field.name.len() + field.value.len();
+    put_length(length, out);
     put_head(field.kind, field.name, out);
     out.put(field.value);
-    close_item(out, item);
+    out.put(b",");
 }
 
+/// Writes what precedes a value.
 pub(super) fn put_head(kind: FieldKind, name: &[u8], out: &mut Vec<u8>) {
     out.put(&[b'(', kind.digit(), b')']);
     out.put(name);
@@ -197,24 +202,125 @@ pub(super) fn put_head(kind: FieldKind, name: &[u8], out: &mut Vec<u8>) {
 
 /// Makes a netstring of everything from `start` to the end of `out`.
 pub(super) fn close_item(out: &mut Vec<u8>, start: usize) {
-    let mut digits = [0; 20];
-    let mut first = digits.len();
-    let mut length = out.len().saturating_sub(start);
-    loop {
-        first -= 1;
-        if let Some(place) = digits.get_mut(first) {
-            *place = b'0' + (length % 10) as u8;
-        }
-        length /= 10;
-        if length == 0 || first == 0 {
-            break;
-        }
-    }
-    let digits = digits.get(first..).unwrap_or_default();
-    out.put(digits);
-    out.put(b":");
+    let end = out.len();
+    put_length(end.saturating_sub(start), out);
+    let prefix = out.len().saturating_sub(end);
     if let Some(item) = out.get_mut(start..) {
-        item.rotate_right(digits.len() + 1);
+        item.rotate_right(prefix);
     }
     out.put(b",");
+}
+
+fn put_length(length: usize, out: &mut Vec<u8>) {
+    write!(out, "{length}:").expect("writing to memory does not fail");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(bytes: &[u8]) -> Result<Message, Malformed> {
+        let mut message = Message::new();
+        read(bytes, &mut message).map(|()| message)
+    }
+
+    #[test]
+    fn a_length_is_up_to_nine_digits_and_must_fit() {
+        assert_eq!(
+            take(b"3:abc,rest"),
+            Some((b"abc".as_slice(), b"rest".as_slice()))
+        );
+        assert_eq!(
+            take(b"0000003:abc,"),
+            Some((b"abc".as_slice(), b"".as_slice()))
+        );
+        assert_eq!(take(b"0:,"), Some((b"".as_slice(), b"".as_slice())));
+        for bad in [
+            "",
+            ":",
+            ":a,",
+            "3:ab,",
+            "3:abc",
+            "3:abcd",
+            "a:b,",
+            "-1:a,",
+            "+1:a,",
+            " 1:a,",
+            "1 :a,",
+            "0000000003:abc,",
+            "2000000000:abcd,",
+            "999999999:a,",
+            "18446744073709551617:a,",
+        ] {
+            assert_eq!(take(bad.as_bytes()), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn the_covered_part_ends_with_the_end_marker_whatever_fields_contain() {
+        let covered = b"###\n13:(0)a=%%%\n###\n,%%%\n";
+        let bytes = [covered.as_slice(), b"3:2 x,junk"].concat();
+        assert_eq!(
+            split_covered(&bytes),
+            Ok((covered.as_slice(), b"3:2 x,junk".as_slice()))
+        );
+        assert_eq!(split_covered(b"###\n"), Err(Malformed::EndMarker));
+        assert_eq!(split_covered(b"###\n5:(0)a=,"), Err(Malformed::EndMarker));
+        assert_eq!(split_covered(b"###\n5:(0)a=,%%%"), Err(Malformed::Length));
+        assert_eq!(split_covered(b"###\n9:(0)a=,%%%\n"), Err(Malformed::Length));
+    }
+
+    #[test]
+    fn what_kills_the_original_is_an_error() {
+        for (bytes, error) in [
+            ("###\n6:abcdef,%%%\n", Malformed::Kind),
+            ("###\n7:(6)a=bc,%%%\n", Malformed::Kind),
+            ("###\n7:(x)a=bc,%%%\n", Malformed::Kind),
+            ("###\n0:,%%%\n", Malformed::Kind),
+            ("###\n3:(0),%%%\n", Malformed::Name),
+            ("###\n4:(0)a,%%%\n", Malformed::Name),
+            ("###\n5:(0)=a,%%%\n", Malformed::Name),
+            ("###\n6:(0)a=\0,%%%\n", Malformed::Nul),
+            ("###\n20:(3)l=2000000000:abcd,,%%%\n", Malformed::List),
+            ("###\n5:(2)s=,%%%\n", Malformed::Struct),
+            ("###\n20:(2)s=###\n0:,%%%\n,%%%\n", Malformed::Length),
+            ("###\n16:(2)s=###\n0:,%%%\n,%%%\n", Malformed::Kind),
+        ] {
+            assert_eq!(parse(bytes.as_bytes()), Err(error), "{bytes}");
+        }
+    }
+
+    #[test]
+    fn a_struct_is_kept_without_leading_zeros_and_without_what_follows_it() {
+        let inner = "###\n0013:(5)t=###\n%%%\n,%%%\njunk";
+        let message = format!("###\n{}:(5)s={inner},%%%\n", inner.len() + 5);
+        let loose = parse(message.as_bytes()).unwrap();
+        let field = loose.fields().next().unwrap();
+        assert_eq!(field.kind, FieldKind::Struct);
+        assert_eq!(field.value, b"###\n13:(2)t=###\n%%%\n,%%%\n");
+    }
+
+    #[test]
+    fn an_item_is_closed_with_the_length_it_has() {
+        for length in [0, 1, 9, 10, 99, 100, 12345] {
+            let mut out = b"before".to_vec();
+            out.resize(6 + length, b'x');
+            close_item(&mut out, 6);
+            assert_eq!(
+                out,
+                format!("before{length}:{},", "x".repeat(length)).as_bytes()
+            );
+        }
+    }
+
+    #[test]
+    fn the_items_of_a_list_come_back() {
+        let mut message = Message::new();
+        message.push_list("l", ["abc", "d,e", "z"]).unwrap();
+        let value = message.fields().next().unwrap().value;
+        assert_eq!(
+            list_items(value).collect::<Vec<_>>(),
+            [b"abc".as_slice(), b"d,e", b"z"]
+        );
+    }
 }

@@ -1,213 +1,12 @@
-//! Whole messages with their signatures: [`open`] what came in, [`seal`] what goes out.
+//! [`seal`]: what goes out, signed, in both forms.
 
-use std::fmt;
-
-use super::authentication::{Key, Keys, Signer, split_signature};
-use super::compression::{Inflation, inflate};
-use super::fields::{Field, FieldKind, Malformed, Message};
+use super::authentication::{Key, Keys, Signer};
+use super::fields::{Field, FieldKind, Message};
+use super::rejection::Unsealed;
 use super::{MAX_WIRE, Sink as _, classic, netstring};
 
-/// The form in which a message came.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Form {
-    /// Text, one field per line.
-    Classic,
-    /// Length-prefixed fields.
-    Netstring,
-}
-
-/// What there is to know about a message that was let in, besides its fields.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Opened {
-    /// The form in which it came.
-    pub form: Form,
-    /// Index of the key that signed it.
-    pub key: u8,
-    /// Whether it came compressed.
-    pub compressed: bool,
-}
-
-/// Why a message was not let in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Rejection {
-    /// It begins like neither form.
-    NotAMessage,
-    /// Longer than [`MAX_WIRE`].
-    TooLarge,
-    /// It begins like a message and is none.
-    Malformed(Malformed),
-    /// It carries no signature.
-    NoSignature,
-    /// It names a key that is not in `authkeys`.
-    UnknownKey(u8),
-    /// Signed with `crc`, while our own `auth` line names a real key.
-    WeakKey,
-    /// The signature does not fit.
-    WrongSignature,
-    /// Authentic, but what it carries could not be inflated.
-    Inflate(Inflation),
-}
-
-impl fmt::Display for Rejection {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::NotAMessage => f.write_str("not a heartbeat message"),
-            Self::TooLarge => write!(f, "longer than {MAX_WIRE} bytes"),
-            Self::Malformed(what) => write!(f, "malformed: {what}"),
-            Self::NoSignature => f.write_str("not signed"),
-            Self::UnknownKey(index) => {
-                write!(f, "signed with key {index}, which is not in authkeys")
-            }
-            Self::WeakKey => f.write_str("signed with crc, which is no protection"),
-            Self::WrongSignature => f.write_str("wrong signature"),
-            Self::Inflate(what) => what.fmt(f),
-        }
-    }
-}
-
-impl From<Malformed> for Rejection {
-    fn from(what: Malformed) -> Self {
-        Self::Malformed(what)
-    }
-}
-
-/// Why a message could not be sealed. The buffers are empty then.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Unsealed {
-    /// `authkeys` has no entry with this index.
-    UnknownKey(u8),
-    /// One of its forms would be longer than [`MAX_WIRE`].
-    TooLarge,
-}
-
-impl fmt::Display for Unsealed {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::UnknownKey(index) => write!(f, "there is no key {index} in authkeys"),
-            Self::TooLarge => write!(f, "a message would be longer than {MAX_WIRE} bytes"),
-        }
-    }
-}
-
 /// The field that carries the inner signature.
-const AUTH: &[u8] = b"auth";
-
-/// Verifies and parses a message in either form into `message`, whose memory is reused and which is
-/// empty after a rejection.
-///
-/// The signature of a netstring is checked over its raw bytes before any field is looked at. Classic
-/// text has its signature in a field and covers the fields as they would be written again, so it is
-/// parsed first.
-pub fn open(bytes: &[u8], keys: &Keys, message: &mut Message) -> Result<Opened, Rejection> {
-    message.clear();
-    let result = open_into(bytes, keys, message);
-    if result.is_err() {
-        message.clear();
-    }
-    result
-}
-
-fn open_into(bytes: &[u8], keys: &Keys, message: &mut Message) -> Result<Opened, Rejection> {
-    if bytes.len() > MAX_WIRE {
-        return Err(Rejection::TooLarge);
-    }
-    let (form, key) = if bytes.starts_with(netstring::START) {
-        let (covered, trailer) = netstring::split_covered(bytes)?;
-        let key = verify_trailer(covered, trailer, keys)?;
-        netstring::read(covered, message)?;
-        (Form::Netstring, key)
-    } else if bytes.starts_with(classic::START) {
-        classic::read(bytes, message)?;
-        (Form::Classic, verify_inner(message, keys)?)
-    } else {
-        return Err(Rejection::NotAMessage);
-    };
-    let compressed = inflate_payload(message)?;
-    Ok(Opened {
-        form,
-        key,
-        compressed,
-    })
-}
-
-fn verify_trailer(covered: &[u8], trailer: &[u8], keys: &Keys) -> Result<u8, Rejection> {
-    if trailer.is_empty() {
-        return Err(Rejection::NoSignature);
-    }
-    let (signature, _) = netstring::take(trailer).ok_or(Malformed::Signature)?;
-    let (index, token) = split_signature(signature).ok_or(Malformed::Signature)?;
-    let mut signer = Signer::new(trusted(keys, index)?);
-    signer.put(covered);
-    if signer.accepts(token) {
-        Ok(index)
-    } else {
-        Err(Rejection::WrongSignature)
-    }
-}
-
-fn verify_inner(message: &Message, keys: &Keys) -> Result<u8, Rejection> {
-    let auth = message.fields().filter(|field| field.name == AUTH).last();
-    let signature = match auth {
-        Some(Field {
-            kind: FieldKind::Text,
-            value,
-            ..
-        }) => value,
-        Some(_) => return Err(Malformed::Signature.into()),
-        None => return Err(Rejection::NoSignature),
-    };
-    let (index, token) = split_signature(signature).ok_or(Malformed::Signature)?;
-    let signer = inner_signer(message, trusted(keys, index)?);
-    if signer.accepts(token) {
-        Ok(index)
-    } else {
-        Err(Rejection::WrongSignature)
-    }
-}
-
-fn trusted(keys: &Keys, index: u8) -> Result<&Key, Rejection> {
-    let key = keys.entry(index).ok_or(Rejection::UnknownKey(index))?;
-    if keys.trusts(key) {
-        Ok(key)
-    } else {
-        Err(Rejection::WeakKey)
-    }
-}
-
-/// The digest of all that an inner signature covers: every line but those of the signature itself.
-fn inner_signer(message: &Message, key: &Key) -> Signer {
-    let mut signer = Signer::new(key);
-    for field in message.fields().filter(|field| field.name != AUTH) {
-        classic::put_field(field, &mut signer);
-    }
-    signer
-}
-
-/// Replaces a message that carries a compressed one by what it carries. That has no signature of its
-/// own that counts: the one outside covers it.
-fn inflate_payload(message: &mut Message) -> Result<bool, Rejection> {
-    let mut inflated = std::mem::take(&mut message.inflated);
-    let result = match message.binary("_compressed_payload") {
-        None => Ok(false),
-        Some(payload) => inflate(
-            payload,
-            message.text("_compression_algorithm"),
-            &mut inflated,
-        )
-        .map_err(Rejection::Inflate)
-        .and_then(|()| {
-            message.clear();
-            if inflated.starts_with(netstring::START) {
-                netstring::read(&inflated, message)?;
-            } else {
-                classic::read(&inflated, message)?;
-            }
-            Ok(true)
-        }),
-    };
-    message.inflated = inflated;
-    result
-}
+pub(super) const AUTH: &[u8] = b"auth";
 
 /// Signs `message` with entry `key` and writes both forms into the given buffers: a netstring with
 /// trailer for datagrams, classic text for serial lines.
@@ -282,7 +81,7 @@ fn for_each_signed<'a>(message: &'a Message, auth: Field<'a>, mut visit: impl Fn
 }
 
 /// An index, a space and a token as text, without allocation.
-struct Signature {
+pub(super) struct Signature {
     text: [u8; 68],
     length: usize,
 }
@@ -297,7 +96,7 @@ impl Default for Signature {
 }
 
 impl Signature {
-    fn set(&mut self, index: u8, signer: Signer) {
+    pub(super) fn set(&mut self, index: u8, signer: Signer) {
         self.length = 0;
         if index >= 10 {
             self.add(&[b'0' + index / 10]);
@@ -314,7 +113,96 @@ impl Signature {
         }
     }
 
-    fn as_bytes(&self) -> &[u8] {
+    pub(super) fn as_bytes(&self) -> &[u8] {
         self.text.get(..self.length).unwrap_or_default()
+    }
+}
+
+/// The digest of all that an inner signature covers: every line but those of the signature itself.
+pub(super) fn inner_signer(message: &Message, key: &Key) -> Signer {
+    let mut signer = Signer::new(key);
+    for field in message.fields().filter(|field| field.name != AUTH) {
+        classic::put_field(field, &mut signer);
+    }
+    signer
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::super::authentication::Method;
+    use super::*;
+
+    pub(in super::super) fn keys(signing: u8) -> Keys {
+        let key = |method, text: &str| {
+            Some(Key {
+                method,
+                text: text.as_bytes().to_vec(),
+            })
+        };
+        let mut entries: [Option<Key>; 16] = Default::default();
+        entries[0] = key(Method::Crc, "");
+        entries[1] = key(Method::Md5, "one");
+        entries[2] = key(Method::Sha1, "two");
+        entries[15] = key(Method::Sha256, "fifteen");
+        Keys { entries, signing }
+    }
+
+    pub(in super::super) fn heartbeat() -> Message {
+        let mut message = Message::new();
+        message.push_text("t", "status");
+        message.push_text("st", "active");
+        message.push_text("src", "alpha");
+        message.push_binary("srcuuid", &[7; 16]);
+        message.push_fmt("seq", format_args!("{:x}", 17));
+        message
+    }
+
+    pub(in super::super) fn sealed(
+        message: &Message,
+        key: u8,
+        inner_auth: bool,
+    ) -> (Vec<u8>, Vec<u8>) {
+        let (mut datagram, mut text) = (b"old".to_vec(), b"old".to_vec());
+        seal(
+            message,
+            &keys(key),
+            key,
+            inner_auth,
+            &mut datagram,
+            &mut text,
+        )
+        .unwrap();
+        (datagram, text)
+    }
+
+    #[test]
+    fn the_inner_signature_takes_the_place_of_an_auth_field_and_spares_structs() {
+        let mut message = Message::new();
+        message.push_text("auth", "stale");
+        message.push_text("t", "status");
+        message.push_text("auth", "staler");
+        let (datagram, text) = sealed(&message, 2, true);
+        assert!(text.starts_with(b">>>\nauth=2 "));
+        assert!(datagram.starts_with(b"###\n50:(0)auth=2 "));
+        assert!(!String::from_utf8(text).unwrap().contains("stale"));
+        let (datagram, _) = sealed(&message, 2, false);
+        assert!(datagram.starts_with(b"###\n11:(0)t=status,%%%\n42:2 "));
+        message.push_struct("s", &heartbeat()).unwrap();
+        let (datagram, text) = sealed(&message, 2, true);
+        assert!(datagram.starts_with(b"###\n11:(0)t=status,"));
+        assert!(text.starts_with(b">>>\nauth=2 "));
+    }
+
+    #[test]
+    fn what_cannot_be_sealed_leaves_the_buffers_empty() {
+        let (mut datagram, mut text) = (b"old".to_vec(), b"old".to_vec());
+        let mut try_seal =
+            |message: &Message, key| seal(message, &keys(2), key, true, &mut datagram, &mut text);
+        assert_eq!(try_seal(&heartbeat(), 9), Err(Unsealed::UnknownKey(9)));
+        assert_eq!(try_seal(&heartbeat(), 200), Err(Unsealed::UnknownKey(200)));
+        let mut huge = Message::new();
+        huge.push_binary("b", &vec![0; MAX_WIRE / 4 * 3]);
+        assert_eq!(try_seal(&huge, 2), Err(Unsealed::TooLarge));
+        assert!(datagram.is_empty() && text.is_empty());
     }
 }

@@ -1,8 +1,12 @@
-//! Safe wrappers over system calls. The only folder where `unsafe` may appear; nothing here knows what the
-//! rest of the program is about.
+//! Safe wrappers over system calls. The only folder where `unsafe` may appear; it knows nothing of ours.
 
 pub mod credentials;
+pub mod interface;
 pub mod local_time;
+pub mod netlink;
+pub mod packet;
 pub mod process;
 pub mod scheduling;
+pub mod socket;
+pub mod tty;
 pub mod watchdog;
