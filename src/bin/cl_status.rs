@@ -3,5 +3,7 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    ExitCode::from(heartbeat::client::cl_status::run(std::env::args_os().skip(1)))
+    ExitCode::from(heartbeat::client::cl_status::run(
+        std::env::args_os().skip(1),
+    ))
 }

@@ -59,12 +59,18 @@ pub fn run(words: impl IntoIterator<Item = OsString>) -> u8 {
         Command::Status => status(&places),
         Command::Reload => reload(&line, &places),
         Command::Continue => {
-            say("ERROR: -R continued a daemon after its own restart; this one needs no such thing. \
-                 Use -r to have the files read again.\n");
+            say(
+                "ERROR: -R continued a daemon after its own restart; this one needs no such thing. \
+                 Use -r to have the files read again.\n",
+            );
             FAILED
         }
         Command::Defaults { wiki } => print(&defaults(*wiki)),
-        Command::Version => print(&format!("{} (successor of heartbeat {})\n", crate::VERSION, crate::SUCCEEDS)),
+        Command::Version => print(&format!(
+            "{} (successor of heartbeat {})\n",
+            crate::VERSION,
+            crate::SUCCEEDS
+        )),
         Command::Help => print(USAGE),
         Command::Check => check(&line, &places),
         Command::StoreFile { path, text } => store_file(path, text),
@@ -93,14 +99,21 @@ pub(super) fn load(
     places: &Places,
     disk: &Disk,
 ) -> Result<(config::Config, Diagnostics), Diagnostics> {
-    config::load(&places.configuration, &crate::os::process::host_name(), disk)
+    config::load(
+        &places.configuration,
+        &crate::os::process::host_name(),
+        disk,
+    )
 }
 
 fn check(line: &CommandLine, places: &Places) -> u8 {
     match load(places, &Disk::new(line.no_resources)) {
         Ok((_, diagnostics)) => {
             show(&diagnostics);
-            print(&format!("Configuration in {} is valid.\n", places.configuration.display()))
+            print(&format!(
+                "Configuration in {} is valid.\n",
+                places.configuration.display()
+            ))
         }
         Err(diagnostics) => {
             show(&diagnostics);
@@ -120,8 +133,15 @@ fn stop(places: &Places) -> u8 {
         Err(error) => return cannot_look(places, &error),
     };
     if let Err(error) = kill(Pid::from_raw(pid), Signal::SIGTERM) {
-        say(&format!("ERROR: Could not kill pid {pid} : {}\n", error.desc()));
-        return if error == Errno::EPERM { PERMISSION } else { FAILED };
+        say(&format!(
+            "ERROR: Could not kill pid {pid} : {}\n",
+            error.desc()
+        ));
+        return if error == Errno::EPERM {
+            PERMISSION
+        } else {
+            FAILED
+        };
     }
     wait_for_end(&places.pid_file, pid);
     DONE
@@ -129,7 +149,8 @@ fn stop(places: &Places) -> u8 {
 
 /// For as long as it takes: resources that stop slowly have limits of their own.
 fn wait_for_end(pid_file: &Path, pid: i32) {
-    while matches!(presence(pid_file), Ok(Presence::Running(found)) if found.is_none_or(|found| found == pid)) {
+    while matches!(presence(pid_file), Ok(Presence::Running(found)) if found.is_none_or(|found| found == pid))
+    {
         crate::os::process::pause(POLL);
     }
 }
@@ -138,9 +159,12 @@ fn status(places: &Places) -> u8 {
     match presence(&places.pid_file) {
         Ok(Presence::Running(pid)) => {
             let host = crate::os::process::host_name();
-            let node = crate::client::status(&places.control_socket()).map_or_else(|_| host.clone(), |status| status.node);
+            let node = crate::client::status(&places.control_socket())
+                .map_or_else(|_| host.clone(), |status| status.node);
             let pid = pid.map_or_else(|| "unknown".into(), |pid| pid.to_string());
-            print(&format!("heartbeat OK [pid {pid} et al] is running on {host} [{node}]...\n"))
+            print(&format!(
+                "heartbeat OK [pid {pid} et al] is running on {host} [{node}]...\n"
+            ))
         }
         Ok(Presence::Dead) => {
             print("heartbeat is stopped. No process\n");
@@ -164,17 +188,32 @@ fn reload(line: &CommandLine, places: &Places) -> u8 {
     match load(places, &Disk::new(line.no_resources)) {
         Err(diagnostics) => {
             show(&diagnostics);
-            say(&format!("info: Config errors: Heartbeat pid {pid} NOT restarted\n"));
-            if diagnostics.exit_status() == PERMISSION { PERMISSION } else { FAILED }
+            say(&format!(
+                "info: Config errors: Heartbeat pid {pid} NOT restarted\n"
+            ));
+            if diagnostics.exit_status() == PERMISSION {
+                PERMISSION
+            } else {
+                FAILED
+            }
         }
         Ok((_, diagnostics)) => {
             show(&diagnostics);
-            say(&format!("info: Signalling heartbeat pid {pid} to reread config files\n"));
+            say(&format!(
+                "info: Signalling heartbeat pid {pid} to reread config files\n"
+            ));
             match kill(Pid::from_raw(pid), Signal::SIGHUP) {
                 Ok(()) => DONE,
                 Err(error) => {
-                    say(&format!("ERROR: Could not signal pid {pid} : {}\n", error.desc()));
-                    if error == Errno::EPERM { PERMISSION } else { FAILED }
+                    say(&format!(
+                        "ERROR: Could not signal pid {pid} : {}\n",
+                        error.desc()
+                    ));
+                    if error == Errno::EPERM {
+                        PERMISSION
+                    } else {
+                        FAILED
+                    }
                 }
             }
         }
@@ -182,20 +221,33 @@ fn reload(line: &CommandLine, places: &Places) -> u8 {
 }
 
 fn unreadable(places: &Places) -> u8 {
-    say(&format!("ERROR: heartbeat runs, but there is no number in {}\n", places.pid_file.display()));
+    say(&format!(
+        "ERROR: heartbeat runs, but there is no number in {}\n",
+        places.pid_file.display()
+    ));
     FAILED
 }
 
 fn cannot_look(places: &Places, error: &std::io::Error) -> u8 {
-    say(&format!("ERROR: cannot read {}: {error}\n", places.pid_file.display()));
-    if error.kind() == std::io::ErrorKind::PermissionDenied { PERMISSION } else { FAILED }
+    say(&format!(
+        "ERROR: cannot read {}: {error}\n",
+        places.pid_file.display()
+    ));
+    if error.kind() == std::io::ErrorKind::PermissionDenied {
+        PERMISSION
+    } else {
+        FAILED
+    }
 }
 
 /// The child of the daemon that waits for the disk. Its exit status is the number of the error.
 fn store_file(path: &Path, text: &OsString) -> u8 {
     match super::state::replace(path, text.as_encoded_bytes()) {
         Ok(()) => DONE,
-        Err(error) => error.raw_os_error().and_then(|code| u8::try_from(code).ok()).unwrap_or(FAILED),
+        Err(error) => error
+            .raw_os_error()
+            .and_then(|code| u8::try_from(code).ok())
+            .unwrap_or(FAILED),
     }
 }
 

@@ -126,7 +126,9 @@ pub fn parse(words: impl IntoIterator<Item = OsString>) -> Result<CommandLine, S
             other => return Err(other.unexpected().to_string()),
         };
         if found.command != Command::Start && found.command != command {
-            return Err("one thing at a time: -k, -s, -r, -R, -D, -V and check exclude each other".into());
+            return Err(
+                "one thing at a time: -k, -s, -r, -R, -D, -V and check exclude each other".into(),
+            );
         }
         found.command = command;
     }
@@ -135,7 +137,10 @@ pub fn parse(words: impl IntoIterator<Item = OsString>) -> Result<CommandLine, S
 
 fn store_file(parser: &mut lexopt::Parser) -> Result<Command, String> {
     let mut value = || parser.value().map_err(|error| error.to_string());
-    Ok(Command::StoreFile { path: value()?.into(), text: value()? })
+    Ok(Command::StoreFile {
+        path: value()?.into(),
+        text: value()?,
+    })
 }
 
 #[cfg(test)]
@@ -161,10 +166,17 @@ mod tests {
             ("-C /srv/pair check", Command::Check),
         ];
         for (words, command) in cases {
-            assert_eq!(parse_words(words).map(|found| found.command), Ok(command), "{words}");
+            assert_eq!(
+                parse_words(words).map(|found| found.command),
+                Ok(command),
+                "{words}"
+            );
         }
         let found = parse_words("-dfdlMv").expect("valid");
-        assert_eq!((found.debug, found.foreground, found.no_realtime), (2, true, true));
+        assert_eq!(
+            (found.debug, found.foreground, found.no_realtime),
+            (2, true, true)
+        );
         assert!(found.no_resources && found.dump);
     }
 

@@ -31,7 +31,10 @@ pub struct Texts {
 impl Disk {
     /// With `no_resources`, `haresources` is empty whatever it says.
     pub fn new(no_resources: bool) -> Self {
-        Self { no_resources, seen: RefCell::default() }
+        Self {
+            no_resources,
+            seen: RefCell::default(),
+        }
     }
 
     /// What was read.
@@ -44,7 +47,10 @@ impl Reader for Disk {
     fn read(&self, path: &Path) -> io::Result<Source> {
         let is = |name| path.file_name().is_some_and(|file| file == name);
         if self.no_resources && is("haresources") {
-            return Ok(Source { mode: 0o644, ..Source::default() });
+            return Ok(Source {
+                mode: 0o644,
+                ..Source::default()
+            });
         }
         let source = read(path)?;
         let mut seen = self.seen.borrow_mut();
@@ -59,12 +65,18 @@ impl Reader for Disk {
 
 /// Without waiting, should it be a pipe.
 fn read(path: &Path) -> io::Result<Source> {
-    let file = File::options().read(true).custom_flags(libc::O_NONBLOCK).open(path)?;
+    let file = File::options()
+        .read(true)
+        .custom_flags(libc::O_NONBLOCK)
+        .open(path)?;
     let metadata = file.metadata()?;
     if !metadata.is_file() {
         return Err(io::Error::other("not a regular file"));
     }
     let mut text = Vec::new();
     file.take(MAX_FILE).read_to_end(&mut text)?;
-    Ok(Source { text, mode: metadata.permissions().mode() })
+    Ok(Source {
+        text,
+        mode: metadata.permissions().mode(),
+    })
 }

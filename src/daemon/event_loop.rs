@@ -93,7 +93,15 @@ pub struct Daemon {
 impl Daemon {
     /// Ready for its first turn.
     pub fn new(identity: Identity, cluster: Cluster, devices: Devices, recorder: Recorder) -> Self {
-        Self { identity, cluster, devices, recorder, outcomes: VecDeque::new(), wall_seconds: 0, leave_at: None }
+        Self {
+            identity,
+            cluster,
+            devices,
+            recorder,
+            outcomes: VecDeque::new(),
+            wall_seconds: 0,
+            leave_at: None,
+        }
     }
 
     /// Runs until the core has stopped cleanly; gives back the exit status.
@@ -101,7 +109,11 @@ impl Daemon {
         let mut events = Events::with_capacity(256);
         self.devices.service_manager.ready(&self.summary());
         loop {
-            match self.devices.poll.poll(&mut events, Some(self.time_to_wait())) {
+            match self
+                .devices
+                .poll
+                .poll(&mut events, Some(self.time_to_wait()))
+            {
                 Err(error) if error.kind() != std::io::ErrorKind::Interrupted => {
                     ::log::error!(target: "CRIT:heartbeat", "Cannot wait for events: {error}. Resources are left as they are");
                     return command::FAILED;
@@ -139,7 +151,11 @@ impl Daemon {
             devices.watchdog.as_ref().map(Watchdog::next_deadline),
             self.leave_at,
         ];
-        others.into_iter().flatten().fold(self.cluster.next_deadline(), Instant::min).since(now)
+        others
+            .into_iter()
+            .flatten()
+            .fold(self.cluster.next_deadline(), Instant::min)
+            .since(now)
     }
 
     /// Whose device became ready. Signals are acted on at once: they are few.
@@ -174,7 +190,10 @@ impl Daemon {
             }
             Signal::Reload => {
                 let identity = &mut self.identity;
-                if let Some(keys) = identity.loaded.reload(&identity.places, identity.no_resources) {
+                if let Some(keys) = identity
+                    .loaded
+                    .reload(&identity.places, identity.no_resources)
+                {
                     self.cluster.handle(clock::now(), Event::KeysChanged(keys));
                 }
             }
@@ -190,10 +209,15 @@ impl Daemon {
     /// Everything that happened goes to the core before it judges: a daemon that was held up finds the
     /// heartbeats that came meanwhile before it finds that time has passed.
     fn read(&mut self) {
-        let Devices { media, resources, .. } = &mut self.devices;
+        let Devices {
+            media, resources, ..
+        } = &mut self.devices;
         for _ in 0..PACKETS_PER_TURN {
-            let Some((link, bytes)) = media.receive() else { break };
-            self.cluster.handle(clock::now(), Event::Received { link, bytes });
+            let Some((link, bytes)) = media.receive() else {
+                break;
+            };
+            self.cluster
+                .handle(clock::now(), Event::Received { link, bytes });
         }
         let now = clock::now();
         media.turn(now);
@@ -203,7 +227,8 @@ impl Daemon {
         resources.turn(now);
         self.collect_outcomes();
         for (group, outcome) in std::mem::take(&mut self.outcomes) {
-            self.cluster.handle(clock::now(), Event::Group { group, outcome });
+            self.cluster
+                .handle(clock::now(), Event::Group { group, outcome });
         }
     }
 
@@ -211,7 +236,8 @@ impl Daemon {
         let seconds = clock::wall_seconds();
         if seconds != self.wall_seconds {
             self.wall_seconds = seconds;
-            self.cluster.handle(clock::now(), Event::WallClock { seconds });
+            self.cluster
+                .handle(clock::now(), Event::WallClock { seconds });
         }
         self.cluster.handle(clock::now(), Event::Tick);
     }
@@ -246,18 +272,32 @@ impl Daemon {
     }
 
     fn answer_clients(&mut self, now: Instant) {
-        let Self { identity, cluster, devices, .. } = self;
-        devices.control.turn(now, devices.poll.registry(), |request| match request {
-            Request::Status => {
-                let Identity { config, state, since, .. } = identity;
-                Answer::Status(Box::new(status::status(config, cluster, state, *since)))
-            }
-        });
+        let Self {
+            identity,
+            cluster,
+            devices,
+            ..
+        } = self;
+        devices
+            .control
+            .turn(now, devices.poll.registry(), |request| match request {
+                Request::Status => {
+                    let Identity {
+                        config,
+                        state,
+                        since,
+                        ..
+                    } = identity;
+                    Answer::Status(Box::new(status::status(config, cluster, state, *since)))
+                }
+            });
     }
 
     /// For the service manager.
     fn summary(&self) -> String {
-        let Self { identity, cluster, .. } = self;
+        let Self {
+            identity, cluster, ..
+        } = self;
         format!(
             "{} is {}, {} is {}; holding: {}",
             identity.config.local_node,
@@ -270,7 +310,11 @@ impl Daemon {
 
     fn farewell(&self) -> Duration {
         let is_serial = |medium: &Medium| matches!(medium.kind, MediumKind::Serial { .. });
-        if self.identity.config.media.iter().any(is_serial) { FAREWELL } else { Duration::ZERO }
+        if self.identity.config.media.iter().any(is_serial) {
+            FAREWELL
+        } else {
+            Duration::ZERO
+        }
     }
 
     /// Everything is released: the machine may live without us.
@@ -279,7 +323,10 @@ impl Daemon {
             watchdog.close();
         }
         self.recorder.finish();
-        ::log::info!("{} Heartbeat shutdown complete.", self.identity.config.local_node);
+        ::log::info!(
+            "{} Heartbeat shutdown complete.",
+            self.identity.config.local_node
+        );
         command::DONE
     }
 }

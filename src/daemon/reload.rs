@@ -26,7 +26,9 @@ impl Loaded {
         match result {
             Err(diagnostics) => {
                 tell(&diagnostics);
-                ::log::error!("Configuration errors: everything goes on as before. heartbeat check shows them in full");
+                ::log::error!(
+                    "Configuration errors: everything goes on as before. heartbeat check shows them in full"
+                );
                 None
             }
             Ok((config, diagnostics)) => {

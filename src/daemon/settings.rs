@@ -49,7 +49,10 @@ pub fn of_log(config: &Config, more_debug: u8) -> log::Settings {
     log::Settings {
         host: crate::os::process::host_name(),
         old_form: !config.syslogmsgfmt,
-        facility: config.logfacility.clone().or_else(|| config.log_to_syslog.then(|| "user".into())),
+        facility: config
+            .logfacility
+            .clone()
+            .or_else(|| config.log_to_syslog.then(|| "user".into())),
         syslog_socket: syslog_socket(),
         logfile: config.logfile.clone(),
         debugfile: config.debugfile.clone(),
@@ -75,8 +78,12 @@ pub fn links(config: &Config) -> Vec<String> {
 
 /// The directives that make up a link, such as `bcast` or `bcast ucast`.
 pub fn kinds_of_link(config: &Config, link: &str) -> String {
-    let kinds: Vec<_> =
-        config.media.iter().filter(|medium| medium.link == link).map(|medium| directive(&medium.kind)).collect();
+    let kinds: Vec<_> = config
+        .media
+        .iter()
+        .filter(|medium| medium.link == link)
+        .map(|medium| directive(&medium.kind))
+        .collect();
     kinds.join(" ")
 }
 

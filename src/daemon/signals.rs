@@ -22,8 +22,13 @@ pub enum Signal {
 }
 
 /// The signals that are taken care of.
-#[derive(Debug)]
 pub struct Signals(Source);
+
+impl std::fmt::Debug for Signals {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Signals")
+    }
+}
 
 impl Signals {
     /// From here on no signal listed below ends the process.
@@ -32,7 +37,8 @@ impl Signals {
     /// When the kernel refuses.
     pub fn open(registry: &Registry, token: Token) -> io::Result<Self> {
         // INT is ignored as ever: a Ctrl-C in the terminal of an administrator must not move resources.
-        let mut source = Source::new([SIGTERM, SIGHUP, SIGUSR1, SIGUSR2, SIGCHLD, SIGINT, SIGPIPE])?;
+        let mut source =
+            Source::new([SIGTERM, SIGHUP, SIGUSR1, SIGUSR2, SIGCHLD, SIGINT, SIGPIPE])?;
         registry.register(&mut source, token, Interest::READABLE)?;
         Ok(Self(source))
     }

@@ -30,12 +30,22 @@ use crate::os::process::{Fork, discard_standard_streams, fork_into_background, h
 /// Starts the daemon; gives back the exit status once it is up, or, in the foreground, once it has ended.
 pub fn run(line: &CommandLine, places: &Places) -> u8 {
     if line.foreground {
-        return Start { line, places, announce: None }.run();
+        return Start {
+            line,
+            places,
+            announce: None,
+        }
+        .run();
     }
     match fork_into_background() {
         Ok(Fork::Background(writer)) => {
             let mut told = writer.try_clone().ok();
-            let exit = Start { line, places, announce: Some(writer) }.run();
+            let exit = Start {
+                line,
+                places,
+                announce: Some(writer),
+            }
+            .run();
             // Once it was up, nobody listens any more.
             if let Some(told) = &mut told {
                 let _ = told.write_all(&[exit]);
@@ -67,7 +77,10 @@ struct Refusal {
 
 impl Refusal {
     fn new(text: impl ToString, is_permission: bool) -> Self {
-        Self { text: text.to_string(), exit: if is_permission { PERMISSION } else { FAILED } }
+        Self {
+            text: text.to_string(),
+            exit: if is_permission { PERMISSION } else { FAILED },
+        }
     }
 }
 
@@ -89,7 +102,10 @@ impl Start<'_> {
         };
         log::configure(&settings::of_log(&config, self.line.debug));
         tell(&diagnostics);
-        let loaded = Loaded { texts: disk.into_texts(), keys: config.keys.clone() };
+        let loaded = Loaded {
+            texts: disk.into_texts(),
+            keys: config.keys.clone(),
+        };
         let pid_file = match self.claim() {
             Ok(pid_file) => pid_file,
             Err(exit) => return exit,
@@ -123,7 +139,11 @@ impl Start<'_> {
             }
             Refused::Io(error) => {
                 ::log::error!("cannot write the pid file {}: {error}", path.display());
-                if error.kind() == std::io::ErrorKind::PermissionDenied { PERMISSION } else { FAILED }
+                if error.kind() == std::io::ErrorKind::PermissionDenied {
+                    PERMISSION
+                } else {
+                    FAILED
+                }
             }
         })
     }
@@ -137,11 +157,20 @@ impl Start<'_> {
             }
         }
         ::log::info!("**************************");
-        ::log::info!("Configuration validated. Starting heartbeat {}", crate::VERSION);
-        ::log::info!("heartbeat: version {} (successor of {})", crate::VERSION, crate::SUCCEEDS);
+        ::log::info!(
+            "Configuration validated. Starting heartbeat {}",
+            crate::VERSION
+        );
+        ::log::info!(
+            "heartbeat: version {} (successor of {})",
+            crate::VERSION,
+            crate::SUCCEEDS
+        );
         ::log::info!("Heartbeat generation: {}", state.generation);
         let mut devices = self.open_devices(&config)?;
-        let seed = state::random_bytes().map(u64::from_le_bytes).map_err(|error| Refusal::new(error, false))?;
+        let seed = state::random_bytes()
+            .map(u64::from_le_bytes)
+            .map_err(|error| Refusal::new(error, false))?;
         let cluster = Cluster::new(clock::now(), settings::of_core(&config, &state, seed));
         if config.realtime && !self.line.no_realtime {
             scheduling::become_realtime(config.rtprio);
@@ -151,7 +180,8 @@ impl Start<'_> {
             let watchdog = Watchdog::open(path, config.keepalive, config.deadtime, clock::now());
             devices.watchdog = Some(watchdog.map_err(|error| Refusal::new(error, false))?);
         }
-        let recorder = state::Recorder::new(&self.places.state, state.generation, &config.peer_node);
+        let recorder =
+            state::Recorder::new(&self.places.state, state.generation, &config.peer_node);
         let identity = Identity {
             config,
             places: self.places.clone(),
@@ -169,7 +199,13 @@ impl Start<'_> {
         let directory = &self.places.state;
         let refuse = |error: std::io::Error| {
             let is_permission = error.kind() == std::io::ErrorKind::PermissionDenied;
-            Refusal::new(format!("cannot use the state directory {}: {error}", directory.display()), is_permission)
+            Refusal::new(
+                format!(
+                    "cannot use the state directory {}: {error}",
+                    directory.display()
+                ),
+                is_permission,
+            )
         };
         std::fs::create_dir_all(directory).map_err(refuse)?;
         let file = File::open(directory).map_err(refuse)?;
@@ -205,7 +241,15 @@ impl Start<'_> {
         let resources = Resources::new(config, poll.registry(), tokens::RESOURCES)
             .map_err(|error| Refusal::new(error, false))?;
         let service_manager = ServiceManager::from_environment(clock::now());
-        Ok(Devices { poll, signals, control, media, resources, service_manager, watchdog: None })
+        Ok(Devices {
+            poll,
+            signals,
+            control,
+            media,
+            resources,
+            service_manager,
+            watchdog: None,
+        })
     }
 
     /// Lets go of the terminal and of the process that waits there.

@@ -27,12 +27,20 @@ pub fn status(config: &Config, cluster: &Cluster, state: &State, since: u64) -> 
 fn nodes(config: &Config, cluster: &Cluster) -> Vec<Node> {
     let normal = config.nodes.iter().map(|name| {
         let is_local = *name == config.local_node;
-        let status = if is_local { cluster.local_status() } else { cluster.peer_status() };
+        let status = if is_local {
+            cluster.local_status()
+        } else {
+            cluster.peer_status()
+        };
         Node {
             name: name.clone(),
             kind: "normal".into(),
             status: status.to_string(),
-            links: if is_local { Vec::new() } else { links_to_peer(config, cluster) },
+            links: if is_local {
+                Vec::new()
+            } else {
+                links_to_peer(config, cluster)
+            },
         }
     });
     // Nobody pings yet, so none of them was ever heard.
@@ -51,7 +59,11 @@ fn links_to_peer(config: &Config, cluster: &Cluster) -> Vec<Link> {
         up: cluster.link_is_up(LinkId(id)),
         name,
     };
-    links(config).into_iter().zip(0..=u8::MAX).map(link).collect()
+    links(config)
+        .into_iter()
+        .zip(0..=u8::MAX)
+        .map(link)
+        .collect()
 }
 
 fn groups(config: &Config, cluster: &Cluster) -> Vec<Group> {
@@ -60,7 +72,11 @@ fn groups(config: &Config, cluster: &Cluster) -> Vec<Group> {
         Group {
             key: group.key().into(),
             preferred: group.preferred.clone(),
-            resources: group.resources.iter().map(|word| word.text.clone()).collect(),
+            resources: group
+                .resources
+                .iter()
+                .map(|word| word.text.clone())
+                .collect(),
             local: view.local.to_string(),
             peer: view.peer.map(|state| state.to_string()),
         }

@@ -51,7 +51,9 @@ pub(super) struct Arguments {
 }
 
 /// `None` asks for help. The error is what to print.
-pub(super) fn parse(words: impl IntoIterator<Item = OsString>) -> Result<Option<Arguments>, String> {
+pub(super) fn parse(
+    words: impl IntoIterator<Item = OsString>,
+) -> Result<Option<Arguments>, String> {
     let mut parser = lexopt::Parser::from_args(words);
     let mut command: Option<String> = None;
     let mut operands = Vec::new();
@@ -84,14 +86,20 @@ pub(super) fn parse(words: impl IntoIterator<Item = OsString>) -> Result<Option<
             other => return Err(text(other.unexpected())),
         }
     }
-    let Some(command) = command else { return Ok(None) };
+    let Some(command) = command else {
+        return Ok(None);
+    };
     found.query = query(&command, operands, parameter)?;
     Ok(Some(found))
 }
 
 fn query(command: &str, operands: Vec<String>, parameter: Option<String>) -> Result<Query, String> {
     let mut operands = operands.into_iter();
-    let mut operand = || operands.next().ok_or_else(|| "Not enough parameters.".to_owned());
+    let mut operand = || {
+        operands
+            .next()
+            .ok_or_else(|| "Not enough parameters.".to_owned())
+    };
     Ok(match command {
         "hbstatus" => Query::Running,
         "listnodes" => Query::Nodes,

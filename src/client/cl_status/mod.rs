@@ -32,11 +32,19 @@ struct Reply {
 
 impl Reply {
     fn new(out: impl Into<String>, exit: u8) -> Self {
-        Self { out: out.into(), err: String::new(), exit }
+        Self {
+            out: out.into(),
+            err: String::new(),
+            exit,
+        }
     }
 
     fn failed(err: impl Into<String>, exit: u8) -> Self {
-        Self { out: String::new(), err: err.into(), exit }
+        Self {
+            out: String::new(),
+            err: err.into(),
+            exit,
+        }
     }
 }
 
@@ -46,7 +54,11 @@ pub fn run(words: impl IntoIterator<Item = OsString>) -> u8 {
         Ok(None) => Reply::new(arguments::HELP, GOOD),
         Ok(Some(arguments)) => {
             let places = Places::new(arguments.directory.as_deref());
-            reply(&arguments, super::status(&places.control_socket()), &places.configuration)
+            reply(
+                &arguments,
+                super::status(&places.control_socket()),
+                &places.configuration,
+            )
         }
         Err(error) => Reply::failed(format!("{error}\n"), USAGE),
     };
@@ -62,12 +74,19 @@ fn reply(arguments: &Arguments, status: Result<Status, Error>, configuration: &P
         (Query::Running, Err(error)) => not_running(arguments, &error),
         (query, Ok(status)) => answer(arguments, query, &status),
         (_, Err(error)) => {
-            let exit = if matches!(error, Error::Silent) { TIMEOUT } else { BAD };
+            let exit = if matches!(error, Error::Silent) {
+                TIMEOUT
+            } else {
+                BAD
+            };
             let hint = match error {
-                Error::Stopped(_) => format!(" (configuration directory {})", configuration.display()),
+                Error::Stopped(_) => {
+                    format!(" (configuration directory {})", configuration.display())
+                }
                 _ => String::new(),
             };
-            let text = format!("ERROR: Cannot signon with heartbeat\nERROR: REASON: {error}{hint}\n");
+            let text =
+                format!("ERROR: Cannot signon with heartbeat\nERROR: REASON: {error}{hint}\n");
             Reply::failed(text, exit)
         }
     }
@@ -82,11 +101,21 @@ fn running(arguments: &Arguments, status: &Status) -> Reply {
     }
     let mut reply = Reply::new(sentence(status.communicating), exit);
     if !status.communicating {
-        let waiting: Vec<_> =
-            status.nodes.iter().filter(|node| node.status == "init").map(|node| node.name.as_str()).collect();
-        reply.err = format!("heartbeat is starting: not yet heard from {}\n", waiting.join(", "));
+        let waiting: Vec<_> = status
+            .nodes
+            .iter()
+            .filter(|node| node.status == "init")
+            .map(|node| node.name.as_str())
+            .collect();
+        reply.err = format!(
+            "heartbeat is starting: not yet heard from {}\n",
+            waiting.join(", ")
+        );
     } else if arguments.verbose {
-        let version = format!("version:\t{}\nmanaged by:\t\"haresources\"\n", status.version);
+        let version = format!(
+            "version:\t{}\nmanaged by:\t\"haresources\"\n",
+            status.version
+        );
         reply.out.push_str(&version);
         reply.out.push_str(&all_nodes(arguments, status));
     }
@@ -100,7 +129,9 @@ fn not_running(arguments: &Arguments, error: &Error) -> Reply {
     }
     let mut reply = Reply::new(sentence(false), BAD);
     if arguments.verbose {
-        reply.out.push_str("(hb_api_signon: Can't initiate connection to heartbeat)\n");
+        reply
+            .out
+            .push_str("(hb_api_signon: Can't initiate connection to heartbeat)\n");
     }
     if !matches!(error, Error::Stopped(_)) {
         reply.err = format!("{error}\n");
@@ -119,12 +150,21 @@ fn answer(arguments: &Arguments, query: &Query, status: &Status) -> Reply {
         Query::Nodes if arguments.json => json(&nodes(arguments, status).collect::<Vec<_>>(), GOOD),
         Query::Nodes => Reply::new(all_nodes(arguments, status), GOOD),
         Query::NodeStatus(name) => with_node(status, name, |node| {
-            let exit = if matches!(node.status.as_str(), "active" | "up" | "ping") { GOOD } else { BAD };
+            let exit = if matches!(node.status.as_str(), "active" | "up" | "ping") {
+                GOOD
+            } else {
+                BAD
+            };
             let human = format!("The cluster node {name} is {}", node.status);
             tell(arguments, &node.status, &human, exit)
         }),
         Query::NodeKind(name) => with_node(status, name, |node| {
-            tell(arguments, &node.kind, &format!("The node {name}'s type: {}", node.kind), GOOD)
+            tell(
+                arguments,
+                &node.kind,
+                &format!("The node {name}'s type: {}", node.kind),
+                GOOD,
+            )
         }),
         Query::Links(name) => links(arguments, status, name),
         Query::LinkStatus(name, link) => link_status(arguments, status, name, link),
@@ -132,13 +172,20 @@ fn answer(arguments: &Arguments, query: &Query, status: &Status) -> Reply {
             let human = format!("This node is holding {} resources.", status.holdings);
             if arguments.json {
                 let groups = &status.groups;
-                json(&serde_json::json!({ "holdings": status.holdings, "groups": groups }), GOOD)
+                json(
+                    &serde_json::json!({ "holdings": status.holdings, "groups": groups }),
+                    GOOD,
+                )
             } else {
                 tell(arguments, &status.holdings, &human, GOOD)
             }
         }
         Query::Parameter(name) => {
-            match status.parameters.iter().find(|parameter| parameter.name.eq_ignore_ascii_case(name)) {
+            match status
+                .parameters
+                .iter()
+                .find(|parameter| parameter.name.eq_ignore_ascii_case(name))
+            {
                 Some(parameter) => tell(arguments, &parameter.value, &parameter.value, GOOD),
                 None => Reply::failed(format!("ERROR: Cannot get parameter {name}'s value\n"), BAD),
             }
@@ -151,7 +198,10 @@ fn tell(arguments: &Arguments, word: &str, human: &str, exit: u8) -> Reply {
     if arguments.json {
         json(word, exit)
     } else {
-        Reply::new(format!("{}\n", if arguments.human { human } else { word }), exit)
+        Reply::new(
+            format!("{}\n", if arguments.human { human } else { word }),
+            exit,
+        )
     }
 }
 
@@ -163,7 +213,10 @@ fn json(value: &(impl serde::Serialize + ?Sized), exit: u8) -> Reply {
 }
 
 fn find<'a>(status: &'a Status, name: &str) -> Option<&'a Node> {
-    status.nodes.iter().find(|node| node.name.eq_ignore_ascii_case(name))
+    status
+        .nodes
+        .iter()
+        .find(|node| node.name.eq_ignore_ascii_case(name))
 }
 
 fn with_node(status: &Status, name: &str, answer: impl FnOnce(&Node) -> Reply) -> Reply {
@@ -176,10 +229,14 @@ fn with_node(status: &Status, name: &str, answer: impl FnOnce(&Node) -> Reply) -
 /// The last declared comes first, as ever; `-n` and `-p` leave out the other kind.
 fn nodes<'a>(arguments: &Arguments, status: &'a Status) -> impl Iterator<Item = &'a Node> {
     let (normal, ping) = (arguments.only_normal, arguments.only_ping);
-    status.nodes.iter().rev().filter(move |node| match node.kind.as_str() {
-        "ping" => ping || !normal,
-        _ => normal || !ping,
-    })
+    status
+        .nodes
+        .iter()
+        .rev()
+        .filter(move |node| match node.kind.as_str() {
+            "ping" => ping || !normal,
+            _ => normal || !ping,
+        })
 }
 
 fn all_nodes(arguments: &Arguments, status: &Status) -> String {
@@ -189,7 +246,10 @@ fn all_nodes(arguments: &Arguments, status: &Status) -> String {
     }
     for node in nodes(arguments, status) {
         if arguments.verbose {
-            text.push_str(&format!("\n{}\t{}\t(nodetype: {})\n", node.name, node.status, node.kind));
+            text.push_str(&format!(
+                "\n{}\t{}\t(nodetype: {})\n",
+                node.name, node.status, node.kind
+            ));
             text.extend(link_lines(node, true));
         } else {
             text.push_str(&node.name);
@@ -201,7 +261,11 @@ fn all_nodes(arguments: &Arguments, status: &Status) -> String {
 
 fn link_lines(node: &Node, with_status: bool) -> impl Iterator<Item = String> {
     node.links.iter().rev().map(move |link| {
-        if with_status { format!("\t{}\t{}\n", link.name, up_or_dead(link.up)) } else { format!("\t{}\n", link.name) }
+        if with_status {
+            format!("\t{}\t{}\n", link.name, up_or_dead(link.up))
+        } else {
+            format!("\t{}\n", link.name)
+        }
     })
 }
 
@@ -225,13 +289,22 @@ fn links(arguments: &Arguments, status: &Status, name: &str) -> Reply {
 }
 
 fn link_status(arguments: &Arguments, status: &Status, name: &str, link: &str) -> Reply {
-    let found = find(status, name).and_then(|node| node.links.iter().find(|there| there.name == link));
+    let found =
+        find(status, name).and_then(|node| node.links.iter().find(|there| there.name == link));
     let Some(found) = found else {
-        return Reply::failed("Error. May be due to incorrect node or link name\n", UNKNOWN);
+        return Reply::failed(
+            "Error. May be due to incorrect node or link name\n",
+            UNKNOWN,
+        );
     };
     let word = up_or_dead(found.up);
     let exit = if found.up { GOOD } else { BAD };
-    tell(arguments, word, &format!("The link status of {name}:{link}: {word}"), exit)
+    tell(
+        arguments,
+        word,
+        &format!("The link status of {name}:{link}: {word}"),
+        exit,
+    )
 }
 
 #[cfg(test)]

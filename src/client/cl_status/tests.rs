@@ -6,7 +6,11 @@ use super::*;
 use crate::control::{Group, Link, Parameter};
 
 fn example() -> Status {
-    let link = |name: &str, up| Link { name: name.into(), kind: "ucast".into(), up };
+    let link = |name: &str, up| Link {
+        name: name.into(),
+        kind: "ucast".into(),
+        up,
+    };
     let node = |name: &str, kind: &str, status: &str, links| Node {
         name: name.into(),
         kind: kind.into(),
@@ -24,7 +28,12 @@ fn example() -> Status {
         holdings: "local".into(),
         nodes: vec![
             node("ba", "normal", "active", vec![]),
-            node("bb", "normal", "active", vec![link("eth0", true), link("/dev/ttyS0", false)]),
+            node(
+                "bb",
+                "normal",
+                "active",
+                vec![link("eth0", true), link("/dev/ttyS0", false)],
+            ),
             node("10.0.0.254", "ping", "init", vec![]),
         ],
         groups: vec![Group {
@@ -34,13 +43,20 @@ fn example() -> Status {
             local: "running".into(),
             peer: Some("stopped".into()),
         }],
-        parameters: vec![Parameter { name: "keepalive".into(), value: "500ms".into() }],
+        parameters: vec![Parameter {
+            name: "keepalive".into(),
+            value: "500ms".into(),
+        }],
     }
 }
 
 fn ask_of(status: Result<Status, Error>, words: &str) -> Reply {
     let arguments = arguments::parse(words.split_whitespace().map(OsString::from));
-    reply(&arguments.expect("valid").expect("not help"), status, Path::new("/etc/ha.d"))
+    reply(
+        &arguments.expect("valid").expect("not help"),
+        status,
+        Path::new("/etc/ha.d"),
+    )
 }
 
 fn ask(words: &str) -> Reply {
@@ -103,12 +119,23 @@ fn what_nobody_declared_has_the_old_exit_codes() {
 #[test]
 fn a_stopped_daemon_is_told_in_the_old_words() {
     let reply = ask_of(Err(stopped()), "hbstatus");
-    assert_eq!(reply, Reply::new("Heartbeat is stopped on this machine.\n", 1));
+    assert_eq!(
+        reply,
+        Reply::new("Heartbeat is stopped on this machine.\n", 1)
+    );
     let reply = ask_of(Err(stopped()), "hbstatus -v");
-    assert!(reply.out.contains("(hb_api_signon: Can't initiate connection to heartbeat)"));
+    assert!(
+        reply
+            .out
+            .contains("(hb_api_signon: Can't initiate connection to heartbeat)")
+    );
     let reply = ask_of(Err(stopped()), "rscstatus");
     assert_eq!((reply.exit, reply.out.as_str()), (1, ""));
-    assert!(reply.err.starts_with("ERROR: Cannot signon with heartbeat\nERROR: REASON: "));
+    assert!(
+        reply
+            .err
+            .starts_with("ERROR: Cannot signon with heartbeat\nERROR: REASON: ")
+    );
     assert_eq!(ask_of(Err(Error::Silent), "rscstatus").exit, 12);
 }
 
@@ -121,7 +148,10 @@ fn a_starting_daemon_counts_as_stopped_and_says_whom_it_waits_for() {
     }
     status.nodes.truncate(2);
     let reply = ask_of(Ok(status), "hbstatus");
-    assert_eq!((reply.out.as_str(), reply.exit), ("Heartbeat is stopped on this machine.\n", 1));
+    assert_eq!(
+        (reply.out.as_str(), reply.exit),
+        ("Heartbeat is stopped on this machine.\n", 1)
+    );
     assert_eq!(reply.err, "heartbeat is starting: not yet heard from bb\n");
 }
 
@@ -139,7 +169,8 @@ fn every_sub_command_has_json() {
     for words in commands.split('|') {
         let reply = ask(&format!("{words} --json"));
         assert_eq!(reply.exit, 0, "{words}");
-        serde_json::from_str::<serde_json::Value>(&reply.out).unwrap_or_else(|error| panic!("{words}: {error}"));
+        serde_json::from_str::<serde_json::Value>(&reply.out)
+            .unwrap_or_else(|error| panic!("{words}: {error}"));
     }
     let whole: Status = serde_json::from_str(&ask("hbstatus --json").out).expect("a status");
     assert_eq!(whole, example());
@@ -153,7 +184,10 @@ fn wrong_words_are_refused_as_ever() {
     let parse = |words: &str| arguments::parse(words.split_whitespace().map(OsString::from));
     assert_eq!(parse("fly"), Err("ERROR: fly: invalid sub-command.".into()));
     assert_eq!(parse("nodestatus"), Err("Not enough parameters.".into()));
-    assert_eq!(parse("hblinkstatus bb"), Err("Not enough parameters.".into()));
+    assert_eq!(
+        parse("hblinkstatus bb"),
+        Err("Not enough parameters.".into())
+    );
     assert_eq!(parse("hbparameter"), Err("Not enough parameters.".into()));
     assert_eq!(parse(""), Ok(None));
     assert_eq!(parse("-h"), Ok(None));
