@@ -3,5 +3,5 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    ExitCode::SUCCESS
+    ExitCode::from(heartbeat::daemon::command::run(std::env::args_os().skip(1)))
 }

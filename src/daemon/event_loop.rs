@@ -30,8 +30,8 @@ pub mod tokens {
     pub const CONTROL: Range<usize> = 1..1 + control::TOKENS;
     /// The media.
     pub const MEDIA: Range<usize> = 1000..2000;
-    /// Children and netlink.
-    pub const RESOURCES: Range<usize> = 2000..usize::MAX;
+    /// The output of children.
+    pub const RESOURCES: usize = 2000;
 }
 
 /// Packets taken in one turn; what remains is read in the next, after deadlines were looked at.
@@ -145,7 +145,7 @@ impl Daemon {
         let now = clock::now();
         let others = [
             devices.media.next_deadline(),
-            devices.resources.next_deadline(now),
+            devices.resources.next_deadline(),
             devices.control.next_deadline(),
             devices.service_manager.next_deadline(),
             devices.watchdog.as_ref().map(Watchdog::next_deadline),
@@ -170,12 +170,12 @@ impl Daemon {
                 self.devices.control.ready(event);
             } else if tokens::MEDIA.contains(&token) {
                 self.devices.media.ready(event, now);
-            } else {
-                self.devices.resources.ready(event);
             }
+            // Output of children needs no note: resources look after them in every turn.
         }
         if signalled {
-            for signal in self.devices.signals.pending() {
+            let signals: Vec<_> = self.devices.signals.pending().collect();
+            for signal in signals {
                 self.take_signal(signal);
             }
         }
@@ -194,15 +194,12 @@ impl Daemon {
                     .loaded
                     .reload(&identity.places, identity.no_resources)
                 {
-                    self.cluster.handle(clock::now(), Event::KeysChanged(keys));
+                    self.cluster.handle(clock::now(), Event::KeysChanged(Box::new(keys)));
                 }
             }
             Signal::MoreDebug => change_debug(log::debug_level().saturating_add(1)),
             Signal::LessDebug => change_debug(log::debug_level().saturating_sub(1)),
-            Signal::Child => {
-                self.devices.resources.child_ended();
-                self.recorder.turn();
-            }
+            Signal::Child => self.recorder.turn(),
         }
     }
 
@@ -248,9 +245,9 @@ impl Daemon {
             let now = clock::now();
             match action {
                 Action::Send(packet) => self.devices.media.send(&packet, now),
-                Action::StartGroup(group) => self.devices.resources.start(now, group),
-                Action::StopGroup(group) => self.devices.resources.stop(now, group),
-                Action::ProbeGroup(group) => self.devices.resources.probe(now, group),
+                Action::StartGroup(group) => self.devices.resources.start(group),
+                Action::StopGroup(group) => self.devices.resources.stop(group),
+                Action::ProbeGroup(group) => self.devices.resources.probe(group),
                 Action::RememberPeer(peer) => self.recorder.remember(peer),
                 Action::Exit => self.leave_at = Some(now + self.farewell()),
                 Action::Report(report) => {

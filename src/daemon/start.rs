@@ -22,7 +22,7 @@ use super::state::{self, State, Wanted};
 use super::watchdog::Watchdog;
 use super::{clock, log, scheduling, settings};
 use crate::cluster::Cluster;
-use crate::config::Config;
+use crate::config::{AddressSpec, Config, ResourceWord, parse_address};
 use crate::config::diagnostic::Diagnostics;
 use crate::control::Places;
 use crate::os::process::{Fork, discard_standard_streams, fork_into_background, host_name};
@@ -238,7 +238,8 @@ impl Start<'_> {
             .map_err(|error| Refusal::new(&error, error.is_permission()))?;
         let media = Media::open(config, poll.registry(), tokens::MEDIA)
             .map_err(|error| Refusal::new(error, false))?;
-        let resources = Resources::new(config, poll.registry(), tokens::RESOURCES)
+        let registry = poll.registry().try_clone().map_err(|error| Refusal::new(error, false))?;
+        let resources = Resources::new(config, registry, Token(tokens::RESOURCES), read_address)
             .map_err(|error| Refusal::new(error, false))?;
         let service_manager = ServiceManager::from_environment(clock::now());
         Ok(Devices {
@@ -262,6 +263,16 @@ impl Start<'_> {
             }
             let _ = announce.write_all(&[DONE]); // whoever waited may be gone
         }
+    }
+}
+
+/// What an address in `haresources` means.
+fn read_address(name: &str, arguments: &[String]) -> Result<AddressSpec, String> {
+    let text = [&[name.to_owned()], arguments].concat().join("::");
+    let word = ResourceWord { text, name: name.to_owned(), arguments: arguments.to_vec() };
+    match parse_address(&word) {
+        Some(result) => result.map_err(|error| error.to_string()),
+        None => Err(format!("{name} is not an address")),
     }
 }
 
