@@ -13,9 +13,9 @@ use super::command_line::{Command, CommandLine, USAGE, parse};
 use super::disk::Disk;
 use super::pid_file::{Presence, presence};
 use super::start;
-use crate::config::diagnostic::Diagnostics;
-use crate::config::{self, directive};
+use crate::config::{self, Diagnostics, directive};
 use crate::control::Places;
+use crate::os::process::{host_name, pause};
 
 /// Done; or the daemon runs already.
 pub const DONE: u8 = 0;
@@ -99,27 +99,19 @@ pub(super) fn load(
     places: &Places,
     disk: &Disk,
 ) -> Result<(config::Config, Diagnostics), Diagnostics> {
-    config::load(
-        &places.configuration,
-        &crate::os::process::host_name(),
-        disk,
-    )
+    config::load(&places.configuration, &host_name(), disk)
 }
 
 fn check(line: &CommandLine, places: &Places) -> u8 {
-    match load(places, &Disk::new(line.no_resources)) {
-        Ok((_, diagnostics)) => {
-            show(&diagnostics);
-            print(&format!(
-                "Configuration in {} is valid.\n",
-                places.configuration.display()
-            ))
-        }
-        Err(diagnostics) => {
-            show(&diagnostics);
-            diagnostics.exit_status()
-        }
-    }
+    let colour = std::io::stderr().is_terminal();
+    let checked = config::check(
+        &places.configuration,
+        &host_name(),
+        &Disk::new(line.no_resources),
+        colour,
+    );
+    say(&checked.text);
+    checked.exit_status
 }
 
 fn stop(places: &Places) -> u8 {
@@ -151,14 +143,14 @@ fn stop(places: &Places) -> u8 {
 fn wait_for_end(pid_file: &Path, pid: i32) {
     while matches!(presence(pid_file), Ok(Presence::Running(found)) if found.is_none_or(|found| found == pid))
     {
-        crate::os::process::pause(POLL);
+        pause(POLL);
     }
 }
 
 fn status(places: &Places) -> u8 {
     match presence(&places.pid_file) {
         Ok(Presence::Running(pid)) => {
-            let host = crate::os::process::host_name();
+            let host = host_name();
             let node = crate::client::status(&places.control_socket())
                 .map_or_else(|_| host.clone(), |status| status.node);
             let pid = pid.map_or_else(|| "unknown".into(), |pid| pid.to_string());

@@ -194,7 +194,8 @@ impl Daemon {
                     .loaded
                     .reload(&identity.places, identity.no_resources)
                 {
-                    self.cluster.handle(clock::now(), Event::KeysChanged(Box::new(keys)));
+                    self.cluster
+                        .handle(clock::now(), Event::KeysChanged(Box::new(keys)));
                 }
             }
             Signal::MoreDebug => change_debug(log::debug_level().saturating_add(1)),

@@ -3,7 +3,7 @@
 use super::command::load;
 use super::disk::{Disk, Texts};
 use super::log;
-use crate::config::diagnostic::{Diagnostics, Severity};
+use crate::config::{Diagnostics, Severity};
 use crate::control::Places;
 use crate::message::Keys;
 
@@ -34,7 +34,7 @@ impl Loaded {
             Ok((config, diagnostics)) => {
                 tell(&diagnostics);
                 let new_keys = (config.keys != self.keys).then_some(config.keys);
-                self.compare(texts, new_keys.is_some());
+                self.compare(&texts, new_keys.is_some());
                 if let Some(keys) = &new_keys {
                     self.keys.clone_from(keys);
                 }
@@ -43,7 +43,7 @@ impl Loaded {
         }
     }
 
-    fn compare(&self, texts: Texts, has_new_keys: bool) {
+    fn compare(&self, texts: &Texts, has_new_keys: bool) {
         let changed: Vec<_> = [
             ("ha.cf", texts.ha_cf != self.texts.ha_cf),
             ("haresources", texts.haresources != self.texts.haresources),

@@ -1,6 +1,7 @@
 //! From the command line to a running daemon: everything that may fail fails here, before the peer hears of
 //! us, and is told to the terminal and by the exit status.
 
+use std::fmt::Display;
 use std::fs::File;
 use std::io::{Read, Write};
 
@@ -15,15 +16,14 @@ use super::event_loop::{Daemon, Devices, Identity, tokens};
 use super::media::Media;
 use super::pid_file::{PidFile, Refused};
 use super::reload::{Loaded, tell};
-use super::resources::Resources;
+use super::resources::{Limits, Resources};
 use super::service_manager::ServiceManager;
 use super::signals::Signals;
 use super::state::{self, State, Wanted};
 use super::watchdog::Watchdog;
 use super::{clock, log, scheduling, settings};
 use crate::cluster::Cluster;
-use crate::config::{AddressSpec, Config, ResourceWord, parse_address};
-use crate::config::diagnostic::Diagnostics;
+use crate::config::{AddressSpec, Config, Diagnostics, ResourceWord, parse_address};
 use crate::control::Places;
 use crate::os::process::{Fork, discard_standard_streams, fork_into_background, host_name};
 
@@ -54,13 +54,10 @@ pub fn run(line: &CommandLine, places: &Places) -> u8 {
         }
         Ok(Fork::Foreground(mut reader)) => {
             let mut exit = [FAILED];
-            match reader.read_exact(&mut exit) {
-                Ok(()) => exit[0],
-                Err(_) => {
-                    say("ERROR: heartbeat died while starting\n");
-                    FAILED
-                }
+            if reader.read_exact(&mut exit).is_err() {
+                say("ERROR: heartbeat died while starting\n");
             }
+            exit[0]
         }
         Err(error) => {
             say(&format!("ERROR: cannot start in the background: {error}\n"));
@@ -76,7 +73,7 @@ struct Refusal {
 }
 
 impl Refusal {
-    fn new(text: impl ToString, is_permission: bool) -> Self {
+    fn new(text: &dyn Display, is_permission: bool) -> Self {
         Self {
             text: text.to_string(),
             exit: if is_permission { PERMISSION } else { FAILED },
@@ -170,7 +167,7 @@ impl Start<'_> {
         let mut devices = self.open_devices(&config)?;
         let seed = state::random_bytes()
             .map(u64::from_le_bytes)
-            .map_err(|error| Refusal::new(error, false))?;
+            .map_err(|error| Refusal::new(&error, false))?;
         let cluster = Cluster::new(clock::now(), settings::of_core(&config, &state, seed));
         if config.realtime && !self.line.no_realtime {
             scheduling::become_realtime(config.rtprio);
@@ -178,7 +175,7 @@ impl Start<'_> {
         // Last of all: from here on, nothing may refuse to start.
         if let Some(path) = &config.watchdog {
             let watchdog = Watchdog::open(path, config.keepalive, config.deadtime, clock::now());
-            devices.watchdog = Some(watchdog.map_err(|error| Refusal::new(error, false))?);
+            devices.watchdog = Some(watchdog.map_err(|error| Refusal::new(&error, false))?);
         }
         let recorder =
             state::Recorder::new(&self.places.state, state.generation, &config.peer_node);
@@ -200,7 +197,7 @@ impl Start<'_> {
         let refuse = |error: std::io::Error| {
             let is_permission = error.kind() == std::io::ErrorKind::PermissionDenied;
             Refusal::new(
-                format!(
+                &format!(
                     "cannot use the state directory {}: {error}",
                     directory.display()
                 ),
@@ -215,7 +212,7 @@ impl Start<'_> {
                 directory.display(),
                 self.places.pid_file.display()
             );
-            Refusal::new(text, false)
+            Refusal::new(&text, false)
         })?;
         let state = state::open(&Wanted {
             directory,
@@ -230,17 +227,26 @@ impl Start<'_> {
     }
 
     fn open_devices(&self, config: &Config) -> Result<Devices, Refusal> {
-        let poll = Poll::new().map_err(|error| Refusal::new(error, false))?;
+        let poll = Poll::new().map_err(|error| Refusal::new(&error, false))?;
         let signals = Signals::open(poll.registry(), Token(tokens::SIGNALS))
-            .map_err(|error| Refusal::new(format!("cannot watch for signals: {error}"), false))?;
+            .map_err(|error| Refusal::new(&format!("cannot watch for signals: {error}"), false))?;
         let access = Access::new(&config.apiauth);
         let control = ControlServer::open(self.places, access, poll.registry(), tokens::CONTROL)
             .map_err(|error| Refusal::new(&error, error.is_permission()))?;
         let media = Media::open(config, poll.registry(), tokens::MEDIA)
-            .map_err(|error| Refusal::new(error, false))?;
-        let registry = poll.registry().try_clone().map_err(|error| Refusal::new(error, false))?;
-        let resources = Resources::new(config, registry, Token(tokens::RESOURCES), read_address)
-            .map_err(|error| Refusal::new(error, false))?;
+            .map_err(|error| Refusal::new(&error, false))?;
+        let registry = poll
+            .registry()
+            .try_clone()
+            .map_err(|error| Refusal::new(&error, false))?;
+        let resources = Resources::new(
+            config,
+            registry,
+            Token(tokens::RESOURCES),
+            Limits::default(),
+            read_address,
+        )
+        .map_err(|error| Refusal::new(&error, false))?;
         let service_manager = ServiceManager::from_environment(clock::now());
         Ok(Devices {
             poll,
@@ -269,7 +275,11 @@ impl Start<'_> {
 /// What an address in `haresources` means.
 fn read_address(name: &str, arguments: &[String]) -> Result<AddressSpec, String> {
     let text = [&[name.to_owned()], arguments].concat().join("::");
-    let word = ResourceWord { text, name: name.to_owned(), arguments: arguments.to_vec() };
+    let word = ResourceWord {
+        text,
+        name: name.to_owned(),
+        arguments: arguments.to_vec(),
+    };
     match parse_address(&word) {
         Some(result) => result.map_err(|error| error.to_string()),
         None => Err(format!("{name} is not an address")),

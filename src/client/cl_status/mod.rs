@@ -246,10 +246,15 @@ fn all_nodes(arguments: &Arguments, status: &Status) -> String {
     }
     for node in nodes(arguments, status) {
         if arguments.verbose {
-            text.push_str(&format!(
-                "\n{}\t{}\t(nodetype: {})\n",
-                node.name, node.status, node.kind
-            ));
+            text.extend([
+                "\n",
+                &node.name,
+                "\t",
+                &node.status,
+                "\t(nodetype: ",
+                &node.kind,
+                ")\n",
+            ]);
             text.extend(link_lines(node, true));
         } else {
             text.push_str(&node.name);
@@ -282,7 +287,7 @@ fn links(arguments: &Arguments, status: &Status, name: &str) -> Reply {
     }
     let mut text = String::new();
     if arguments.human {
-        text.push_str(&format!("Heartbeat links of node {}:\n", node.name));
+        text.extend(["Heartbeat links of node ", &node.name, ":\n"]);
     }
     text.extend(link_lines(node, arguments.verbose));
     Reply::new(text, GOOD)

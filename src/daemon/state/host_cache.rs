@@ -7,7 +7,7 @@
 //! checksum 12345678
 //! ```
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 
 use crc::{CRC_32_CKSUM, Crc};
 
@@ -81,11 +81,11 @@ impl fmt::Display for HostCache {
                 || "-".into(),
                 |uuid| uuid::Uuid::from_bytes(uuid).simple().to_string(),
             );
-            body.push_str(&format!("peer {name} {uuid} {generation} {sequence}\n"));
+            writeln!(body, "peer {name} {uuid} {generation} {sequence}")?;
         }
-        write!(
+        writeln!(
             f,
-            "{body}checksum {:08x}\n",
+            "{body}checksum {:08x}",
             CHECKSUM.checksum(body.as_bytes())
         )
     }

@@ -57,20 +57,20 @@ pub struct Wanted<'a> {
 pub struct Error {
     what: &'static str,
     path: PathBuf,
-    error: io::Error,
+    cause: io::Error,
 }
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { what, path, error } = self;
-        write!(f, "cannot {what} {}: {error}", path.display())
+        let Self { what, path, cause } = self;
+        write!(f, "cannot {what} {}: {cause}", path.display())
     }
 }
 
 impl Error {
     /// Whether more rights would have helped.
     pub fn is_permission(&self) -> bool {
-        self.error.kind() == io::ErrorKind::PermissionDenied
+        self.cause.kind() == io::ErrorKind::PermissionDenied
     }
 }
 
@@ -112,7 +112,7 @@ pub fn open(wanted: &Wanted<'_>) -> Result<State, Error> {
 
 fn error(what: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Error {
     let path = path.to_owned();
-    move |error| Error { what, path, error }
+    move |cause| Error { what, path, cause }
 }
 
 fn read_host_cache(directory: &Path) -> Result<Option<HostCache>, Error> {
