@@ -1,7 +1,7 @@
 //! Carries out what [`ownership`](super::ownership) decides, and tells of it.
 
 use super::event::GroupOutcome;
-use super::ownership::{Reason, Step};
+use super::policy::{Reason, Step};
 use super::report::Report;
 use super::{Action, Claim, Cluster, GroupId, Holdings, Instant, NodeStatus, Relation};
 

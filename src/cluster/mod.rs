@@ -14,6 +14,7 @@ mod membership;
 pub mod node;
 pub mod outgoing;
 pub mod ownership;
+pub mod policy;
 pub mod random;
 mod receive;
 pub mod refusals;
@@ -39,7 +40,8 @@ use links::Links;
 pub use node::NodeStatus;
 use node::Peer;
 use outgoing::{Identity, Outgoing};
-use ownership::{Ownership, Relation, Standing};
+use ownership::Ownership;
+use policy::{Relation, Standing};
 use random::Jitter;
 use refusals::{RefusalKind, Refusals};
 

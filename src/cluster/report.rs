@@ -5,7 +5,7 @@ use std::fmt;
 use std::time::Duration;
 
 use super::node::NodeStatus;
-use super::ownership::Reason;
+use super::policy::Reason;
 use super::refusals::RefusalKind;
 
 /// How bad it is. The words in the log: `debug info notice WARN ERROR CRIT`.

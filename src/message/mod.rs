@@ -24,7 +24,7 @@ mod opening;
 mod rejection;
 mod sealing;
 
-pub use authentication::{Key, Keys, Method};
+pub use authentication::{Key, Keys, Method, checksum};
 pub use compression::{Inflation, inflate};
 pub use fields::{Field, FieldKind, Message};
 pub use framing::TextFrames;

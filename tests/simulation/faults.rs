@@ -7,7 +7,11 @@ use super::rng::Rng;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fault {
     /// One direction of one link changes.
-    Wire { link: usize, from: usize, weather: Weather },
+    Wire {
+        link: usize,
+        from: usize,
+        weather: Weather,
+    },
     /// All links in both directions are cut.
     Partition,
     /// All links work as at the beginning.
@@ -81,7 +85,11 @@ impl Weather {
 pub fn schedule(plan: &mut Plan, rng: &mut Rng) {
     let begin = plan.starts[0].min(plan.starts[1]);
     // Half of the runs begin quietly, the others are hit while the nodes get to know each other.
-    let calm = if rng.chance(500) { plan.deadtime * 2 } else { 0 };
+    let calm = if rng.chance(500) {
+        plan.deadtime * 2
+    } else {
+        0
+    };
     let span = plan.deadtime * rng.between(4, 12);
     let mut faults = Vec::new();
     for _ in 0..rng.between(1, 6) {
@@ -106,26 +114,71 @@ fn disaster(plan: &Plan, rng: &mut Rng, at: Time, long: Time, faults: &mut Vec<(
     let (hit, relief) = match rng.below(100) {
         0..=17 => {
             let weather = Weather::random(rng, plan);
-            faults.push((at, Fault::Wire { link, from: 1 - node, weather }));
-            (Fault::Wire { link, from: node, weather }, Some(Fault::HealLinks))
+            faults.push((
+                at,
+                Fault::Wire {
+                    link,
+                    from: 1 - node,
+                    weather,
+                },
+            ));
+            (
+                Fault::Wire {
+                    link,
+                    from: node,
+                    weather,
+                },
+                Some(Fault::HealLinks),
+            )
         }
         18..=27 => {
             // One way only.
             let weather = Weather::random(rng, plan);
-            (Fault::Wire { link, from: node, weather }, Some(Fault::HealLinks))
+            (
+                Fault::Wire {
+                    link,
+                    from: node,
+                    weather,
+                },
+                Some(Fault::HealLinks),
+            )
         }
         28..=33 => {
             for link in 0..plan.links.len() {
-                let weather = Weather { loss: rng.pick(&[200, 400, 600]), ..Weather::default() };
-                faults.push((at, Fault::Wire { link, from: node, weather }));
-                faults.push((at, Fault::Wire { link, from: 1 - node, weather }));
+                let weather = Weather {
+                    loss: rng.pick(&[200, 400, 600]),
+                    ..Weather::default()
+                };
+                faults.push((
+                    at,
+                    Fault::Wire {
+                        link,
+                        from: node,
+                        weather,
+                    },
+                ));
+                faults.push((
+                    at,
+                    Fault::Wire {
+                        link,
+                        from: 1 - node,
+                        weather,
+                    },
+                ));
             }
             (Fault::WallJump(node, 0), Some(Fault::HealLinks))
         }
         34..=37 => {
             // Every link fails in the same direction.
             for link in 0..plan.links.len() {
-                faults.push((at, Fault::Wire { link, from: node, weather: Weather::CUT }));
+                faults.push((
+                    at,
+                    Fault::Wire {
+                        link,
+                        from: node,
+                        weather: Weather::CUT,
+                    },
+                ));
             }
             (Fault::WallJump(node, 0), Some(Fault::HealLinks))
         }
@@ -153,7 +206,10 @@ fn disaster(plan: &Plan, rng: &mut Rng, at: Time, long: Time, faults: &mut Vec<(
         }
         _ => {
             // A machine dies, and what it once said is heard again.
-            let replay = Fault::Replay { to: 1 - node, count: 30 };
+            let replay = Fault::Replay {
+                to: 1 - node,
+                count: 30,
+            };
             faults.push((at + long / 2, replay));
             faults.push((at + long.saturating_sub(plan.keepalive), replay));
             (Fault::MachineCrash(node), Some(Fault::Start(node)))

@@ -28,7 +28,13 @@ pub struct Violation {
 
 impl std::fmt::Display for Violation {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{} at {:.6}: {}", self.rule, micros_as_seconds(self.at), self.text)
+        write!(
+            f,
+            "{} at {:.6}: {}",
+            self.rule,
+            micros_as_seconds(self.at),
+            self.text
+        )
     }
 }
 
@@ -39,6 +45,8 @@ pub struct Hearing {
     since: Option<Time>,
     /// When it last read a new heartbeat, and of which run of the peer.
     fresh: Option<(Time, u64)>,
+    /// Whether it read anything of the peer.
+    knows: bool,
     /// The newest message that it ever read: (run, number).
     pub newest: (u64, u64),
     /// The last moment at which it was cut off.
@@ -92,7 +100,11 @@ impl Judge {
     /// A daemon began.
     pub fn started(&mut self, node: usize, now: Time) {
         let newest = self.hearing[node].newest;
-        self.hearing[node] = Hearing { since: Some(now), newest, ..Hearing::default() };
+        self.hearing[node] = Hearing {
+            since: Some(now),
+            newest,
+            ..Hearing::default()
+        };
         self.disturb();
     }
 
@@ -116,14 +128,24 @@ impl Judge {
     }
 
     /// What the node must make of this, given what it read before and what it remembers.
-    pub fn reading(&self, node: usize, machine: &Machine, daemon: &Daemon, cargo: &Cargo, now: Time) -> Reading {
+    pub fn reading(
+        &self,
+        node: usize,
+        machine: &Machine,
+        daemon: &Daemon,
+        cargo: &Cargo,
+        now: Time,
+    ) -> Reading {
         match cargo.origin {
             Origin::Corrupted | Origin::Garbage | Origin::Foreign => return Reading::Ignored,
             _ if cargo.from == node => return Reading::Ignored,
             Origin::Genuine | Origin::Replayed => {}
         }
         let name = (cargo.run, cargo.number);
-        let newest = daemon.read.last_key_value().map_or((0, 0), |(&name, _)| name);
+        let newest = daemon
+            .read
+            .last_key_value()
+            .map_or((0, 0), |(&name, _)| name);
         let first_read = daemon.read.get(&name).copied();
         if cargo.run < newest.0.max(machine.remembered_number.0) {
             Reading::Ignored
@@ -131,7 +153,11 @@ impl Judge {
             Reading::Free
         } else if let Some(first) = first_read {
             // On a link where it was not heard before, it may be the copy that this link owes.
-            if now - first < self.deadtime { Reading::Repeated } else { Reading::Ignored }
+            if now - first < self.deadtime {
+                Reading::Repeated
+            } else {
+                Reading::Ignored
+            }
         } else if name <= machine.remembered_number {
             Reading::Ignored
         } else {
@@ -142,6 +168,7 @@ impl Judge {
     /// The node is given something that is neither forged nor foreign.
     pub fn reads(&mut self, node: usize, cargo: &Cargo, now: Time) {
         let hearing = &mut self.hearing[node];
+        hearing.knows |= cargo.origin == Origin::Genuine && cargo.from != node;
         if cargo.from == node || (cargo.run, cargo.number) <= hearing.newest {
             return;
         }
@@ -149,7 +176,11 @@ impl Judge {
         if cargo.origin != Origin::Genuine || !cargo.packet.is_heartbeat {
             return;
         }
-        let silent_since = hearing.fresh.map(|(at, _)| at).or(hearing.since).unwrap_or(now);
+        let silent_since = hearing
+            .fresh
+            .map(|(at, _)| at)
+            .or(hearing.since)
+            .unwrap_or(now);
         let was_cut_off = now - silent_since >= self.deadtime;
         if was_cut_off {
             hearing.cut_off = Some(now);
@@ -162,7 +193,12 @@ impl Judge {
     }
 
     /// S1: the node has just declared its peer dead.
-    pub fn declared_dead(&self, node: usize, now: Time, said_goodbye: Option<u64>) -> Result<(), Violation> {
+    pub fn declared_dead(
+        &self,
+        node: usize,
+        now: Time,
+        said_goodbye: Option<u64>,
+    ) -> Result<(), Violation> {
         let hearing = &self.hearing[node];
         let silence = match hearing.fresh {
             Some((_, run)) if said_goodbye == Some(run) => return Ok(()),
@@ -190,17 +226,27 @@ impl Judge {
         machines: &[Machine],
         now: Time,
     ) -> Result<(), Violation> {
-        let breach = |text: String| Err(Violation { rule: "S2", at: now, text });
+        let breach = |text: String| {
+            Err(Violation {
+                rule: "S2",
+                at: now,
+                text,
+            })
+        };
         let hearing = &self.hearing[node];
         let waited = now - hearing.since.unwrap_or(now);
-        if hearing.fresh.is_none() && waited < self.initdead {
-            return breach(format!("node {node} starts group {group} before it knows anything of its peer"));
+        if !hearing.knows && waited < self.initdead {
+            return breach(format!(
+                "node {node} starts group {group} before it knows anything of its peer"
+            ));
         }
         let other = machines[1 - node].real(group);
         if other == Real::Stopped || self.is_excused(now) {
             return Ok(());
         }
-        breach(format!("node {node} starts group {group}, which is {other:?} on the other"))
+        breach(format!(
+            "node {node} starts group {group}, which is {other:?} on the other"
+        ))
     }
 
     /// Whether one of the nodes can't know better.
@@ -212,7 +258,9 @@ impl Judge {
     }
 
     fn is_cut_off(&self, hearing: &Hearing, now: Time) -> bool {
-        let Some(since) = hearing.since else { return false };
+        let Some(since) = hearing.since else {
+            return false;
+        };
         let silent_since = hearing.fresh.map_or(since, |(at, _)| at);
         now - silent_since >= self.deadtime
     }
@@ -229,13 +277,22 @@ impl Judge {
         let clash = here != Real::Stopped && there != Real::Stopped;
         let broken = here == Real::Broken || there == Real::Broken;
         match (&mut self.clashes[group], clash) {
-            (place @ None, true) => *place = Some(Clash { since: now, disturbed: broken }),
+            (place @ None, true) => {
+                *place = Some(Clash {
+                    since: now,
+                    disturbed: broken,
+                })
+            }
             (Some(going_on), true) => going_on.disturbed |= broken,
             (place @ Some(_), false) => {
                 let ended = place.take().is_some_and(|clash| !clash.disturbed);
                 if ended && here == Real::Stopped && there == Real::Stopping {
                     let text = format!("both owners of group {group} gave it up");
-                    return Err(Violation { rule: "S7", at: now, text });
+                    return Err(Violation {
+                        rule: "S7",
+                        at: now,
+                        text,
+                    });
                 }
             }
             (None, false) => {}
@@ -248,17 +305,25 @@ impl Judge {
         let hear = self.hearing.iter().all(|hearing| {
             hearing.fresh.is_some() && hearing.since.is_some() && !self.is_cut_off(hearing, now)
         });
-        let awake = machines[..2].iter().all(|machine| machine.is_attentive(now));
+        let awake = machines[..2]
+            .iter()
+            .all(|machine| machine.is_attentive(now));
         if !hear || !awake {
             return Ok(());
         }
         let contact = self.hearing[0].contact.max(self.hearing[1].contact);
         for (group, clash) in self.clashes.iter().enumerate() {
             let Some(clash) = clash else { continue };
-            let broken = machines[..2].iter().any(|machine| machine.real(group) == Real::Broken);
+            let broken = machines[..2]
+                .iter()
+                .any(|machine| machine.real(group) == Real::Broken);
             if !broken && now - clash.since.max(contact) > self.heal_time {
                 let text = format!("two owners of group {group} go on though they hear each other");
-                return Err(Violation { rule: "S7", at: now, text });
+                return Err(Violation {
+                    rule: "S7",
+                    at: now,
+                    text,
+                });
             }
         }
         Ok(())

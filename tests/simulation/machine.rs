@@ -147,7 +147,12 @@ impl Daemon {
 impl Machine {
     /// With power, without a daemon.
     pub fn new(groups: usize, uptime: Time, keys: Keys) -> Self {
-        let resource = Resource { real: Real::Stopped, action: 0, run: 0, failures: 0 };
+        let resource = Resource {
+            real: Real::Stopped,
+            action: 0,
+            run: 0,
+            failures: 0,
+        };
         Self {
             powered: true,
             daemon: None,
@@ -205,7 +210,9 @@ impl Machine {
 
     /// Whether the daemon runs and is not held up.
     pub fn is_attentive(&self, now: Time) -> bool {
-        self.daemon.as_ref().is_some_and(|daemon| daemon.busy_until <= now)
+        self.daemon
+            .as_ref()
+            .is_some_and(|daemon| daemon.busy_until <= now)
     }
 }
 

@@ -60,10 +60,16 @@ fn run_all(seeds: &[u64]) -> (Vec<(u64, Violation)>, Figures) {
         let workers: Vec<_> = (0..threads)
             .map(|worker| {
                 let mine = seeds.iter().skip(worker).step_by(threads);
-                scope.spawn(move || mine.map(|&seed| (seed, run(seed, node::honest))).collect::<Vec<_>>())
+                scope.spawn(move || {
+                    mine.map(|&seed| (seed, run(seed, node::honest)))
+                        .collect::<Vec<_>>()
+                })
             })
             .collect();
-        workers.into_iter().flat_map(|worker| worker.join().expect("a run panicked")).collect()
+        workers
+            .into_iter()
+            .flat_map(|worker| worker.join().expect("a run panicked"))
+            .collect()
     });
     let mut total = Figures::default();
     let mut failures = Vec::new();
@@ -99,7 +105,9 @@ fn no_seed_breaks_a_rule() {
     }
     let count = number_from_environment("HB_SIM_RUNS").unwrap_or(10_000);
     let chance = RandomState::new();
-    let fresh: Vec<u64> = (0..20_u64).map(|number| chance.hash_one(number) % 1_000_000_000_000).collect();
+    let fresh: Vec<u64> = (0..20_u64)
+        .map(|number| chance.hash_one(number) % 1_000_000_000_000)
+        .collect();
     println!("fresh seeds: {fresh:?}");
     let seeds: Vec<u64> = (0..count).chain(fresh).collect();
     let (failures, total) = run_all(&seeds);
@@ -108,7 +116,12 @@ fn no_seed_breaks_a_rule() {
         println!("seed {seed}: {violation}");
     }
     if let Some((seed, violation)) = failures.first() {
-        panic!("{} of {} seeds fail. {}", failures.len(), seeds.len(), explain(*seed, violation));
+        panic!(
+            "{} of {} seeds fail. {}",
+            failures.len(),
+            seeds.len(),
+            explain(*seed, violation)
+        );
     }
 }
 
@@ -125,7 +138,10 @@ fn the_same_seed_gives_the_same_trace() {
 
 /// The rules that a hundred seeds show to be broken by a node with this mistake.
 fn caught(make: MakeNode) -> Vec<&'static str> {
-    (0..100).filter_map(|seed| run(seed, make).err()).map(|violation| violation.rule).collect()
+    (0..100)
+        .filter_map(|seed| run(seed, make).err())
+        .map(|violation| violation.rule)
+        .collect()
 }
 
 #[test]

@@ -59,17 +59,26 @@ pub fn honest(now: Instant, settings: Settings) -> Box<dyn Node> {
 pub fn one_silent_link_deafens(now: Instant, settings: Settings) -> Box<dyn Node> {
     let heard = vec![now; settings.links.len()];
     let deadtime = settings.deadtime;
-    Box::new(Wrapped { core: Cluster::new(now, settings), mistake: Mistake::Deaf { heard, deadtime } })
+    Box::new(Wrapped {
+        core: Cluster::new(now, settings),
+        mistake: Mistake::Deaf { heard, deadtime },
+    })
 }
 
 /// Planted: a stop that failed is taken for a stop.
 pub fn failed_stop_counts_as_stop(now: Instant, settings: Settings) -> Box<dyn Node> {
-    Box::new(Wrapped { core: Cluster::new(now, settings), mistake: Mistake::Optimist })
+    Box::new(Wrapped {
+        core: Cluster::new(now, settings),
+        mistake: Mistake::Optimist,
+    })
 }
 
 /// Planted: a probe finds nothing, whatever runs.
 pub fn probe_is_blind(now: Instant, settings: Settings) -> Box<dyn Node> {
-    Box::new(Wrapped { core: Cluster::new(now, settings), mistake: Mistake::Blind })
+    Box::new(Wrapped {
+        core: Cluster::new(now, settings),
+        mistake: Mistake::Blind,
+    })
 }
 
 struct Wrapped {
@@ -78,7 +87,10 @@ struct Wrapped {
 }
 
 enum Mistake {
-    Deaf { heard: Vec<Instant>, deadtime: Duration },
+    Deaf {
+        heard: Vec<Instant>,
+        deadtime: Duration,
+    },
     Optimist,
     Blind,
 }
@@ -94,12 +106,26 @@ impl Mistake {
                 let all_heard = heard.iter().all(|&last| now.since(last) < *deadtime);
                 all_heard.then_some(Event::Received { link, bytes })
             }
-            (Self::Optimist, Event::Group { group, outcome: GroupOutcome::StopFailed }) => {
-                Some(Event::Group { group, outcome: GroupOutcome::Stopped })
-            }
-            (Self::Blind, Event::Group { group, outcome: GroupOutcome::FoundRunning }) => {
-                Some(Event::Group { group, outcome: GroupOutcome::FoundStopped })
-            }
+            (
+                Self::Optimist,
+                Event::Group {
+                    group,
+                    outcome: GroupOutcome::StopFailed,
+                },
+            ) => Some(Event::Group {
+                group,
+                outcome: GroupOutcome::Stopped,
+            }),
+            (
+                Self::Blind,
+                Event::Group {
+                    group,
+                    outcome: GroupOutcome::FoundRunning,
+                },
+            ) => Some(Event::Group {
+                group,
+                outcome: GroupOutcome::FoundStopped,
+            }),
             (_, event) => Some(event),
         }
     }

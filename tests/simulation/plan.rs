@@ -79,7 +79,12 @@ pub enum Stranger {
 impl Plan {
     /// A quiet pair: two networks and a serial line, one group for each machine, nothing happens.
     pub fn quiet(seed: u64) -> Self {
-        let network = LinkPlan { rate: None, echo: false, delay: 100, jitter: 200 };
+        let network = LinkPlan {
+            rate: None,
+            echo: false,
+            delay: 100,
+            jitter: 200,
+        };
         Self {
             seed,
             keepalive: 200 * MS,
@@ -87,7 +92,14 @@ impl Plan {
             initdead: 10 * SECOND,
             failback: AutoFailback::On,
             preferred: vec![0, 1],
-            links: vec![network, network, LinkPlan { rate: Some(11_520), ..network }],
+            links: vec![
+                network,
+                network,
+                LinkPlan {
+                    rate: Some(11_520),
+                    ..network
+                },
+            ],
             starts: [0, 0],
             action_time: (5 * MS, 50 * MS),
             start_failures: 0,
@@ -124,7 +136,10 @@ impl Plan {
             faults: Vec::new(),
             faults_end: 0,
             stranger: None,
-            keys: keys(b"secret", rng.pick(&[Method::Crc, Method::Md5, Method::Sha1, Method::Sha256])),
+            keys: keys(
+                b"secret",
+                rng.pick(&[Method::Crc, Method::Md5, Method::Sha1, Method::Sha256]),
+            ),
             inner_auth: rng.chance(500),
             turn_time: rng.pick(&[0, 0, MS, 20 * MS]),
         };
@@ -141,7 +156,11 @@ impl Plan {
 
     /// Whether anybody could sign.
     pub fn signs_with_crc(&self) -> bool {
-        let entry = self.keys.entries.get(usize::from(self.keys.signing)).and_then(Option::as_ref);
+        let entry = self
+            .keys
+            .entries
+            .get(usize::from(self.keys.signing))
+            .and_then(Option::as_ref);
         entry.is_some_and(|key| key.method == Method::Crc)
     }
 
@@ -156,13 +175,19 @@ impl Plan {
     /// How long a change may take to be known on the other side of a working link, a lost message or
     /// two included.
     pub fn news_time(&self) -> Time {
-        let slowest = self.links.iter().map(|link| link.delay + link.jitter).max().unwrap_or(0);
+        let slowest = self
+            .links
+            .iter()
+            .map(|link| link.delay + link.jitter)
+            .max()
+            .unwrap_or(0);
         self.keepalive * 2 + slowest * 2 + self.turn_time * 4
     }
 
     /// Who is asked to stop is gone after this, when its groups can be stopped.
     pub fn stop_time(&self) -> Time {
-        self.deadtime + self.action_time.1 * 3 + self.news_time() * 2
+        // Two seconds are for the peer's questions after the last word.
+        2 * SECOND + self.deadtime + self.action_time.1 * 3 + self.news_time() * 2
     }
 
     /// The most packets that a node may send within a second.
@@ -174,7 +199,11 @@ impl Plan {
     /// After the last fault ended and every daemon runs: until then everything has found its place.
     pub fn settle_time(&self) -> Time {
         // A failed start is tried again after a minute, a failed stop after half of one.
-        let again = if self.start_failures + self.stop_failures > 0 { 65 * SECOND } else { 0 };
+        let again = if self.start_failures + self.stop_failures > 0 {
+            65 * SECOND
+        } else {
+            0
+        };
         again + self.initdead + self.deadtime * 4 + self.action_time.1 * 8 + self.news_time() * 4
     }
 }
@@ -182,10 +211,20 @@ impl Plan {
 /// An entry that signs, and one that may sign later.
 fn keys(text: &[u8], method: Method) -> Keys {
     let mut entries: [Option<Key>; 16] = std::array::from_fn(|_| None);
-    entries[2] = Some(Key { method: Method::Sha1, text: text.iter().rev().copied().collect() });
-    let text = if method == Method::Crc { Vec::new() } else { text.to_vec() };
+    entries[2] = Some(Key {
+        method: Method::Sha1,
+        text: text.iter().rev().copied().collect(),
+    });
+    let text = if method == Method::Crc {
+        Vec::new()
+    } else {
+        text.to_vec()
+    };
     entries[1] = Some(Key { method, text });
-    Keys { entries, signing: 1 }
+    Keys {
+        entries,
+        signing: 1,
+    }
 }
 
 /// One to three links; a serial line alone is fast enough for the heartbeats of its pair.
@@ -195,12 +234,26 @@ fn random_links(rng: &mut Rng, keepalive: Time) -> Vec<LinkPlan> {
     for _ in 0..count {
         let delay = rng.pick(&[50, 500, 5 * MS, keepalive / 4]);
         let jitter = rng.pick(&[0, 200, 5 * MS, keepalive / 2]);
-        links.push(LinkPlan { rate: None, echo: rng.chance(150), delay, jitter });
+        links.push(LinkPlan {
+            rate: None,
+            echo: rng.chance(150),
+            delay,
+            jitter,
+        });
     }
     if rng.chance(600) {
         let alone = links.len() == 1;
-        let rate = if alone { 11_520 } else { rng.pick(&[960, 1920, 3840, 11_520]) };
-        let serial = LinkPlan { rate: Some(rate), echo: false, delay: 100, jitter: 0 };
+        let rate = if alone {
+            11_520
+        } else {
+            rng.pick(&[960, 1920, 3840, 11_520])
+        };
+        let serial = LinkPlan {
+            rate: Some(rate),
+            echo: false,
+            delay: 100,
+            jitter: 0,
+        };
         if alone && rng.chance(500) {
             links.clear();
         }

@@ -16,7 +16,9 @@ struct Story {
 
 impl Story {
     fn new(plan: Plan) -> Self {
-        Self { world: World::new(plan, node::honest, true) }
+        Self {
+            world: World::new(plan, node::honest, true),
+        }
     }
 
     /// Both daemons started together, and both groups at home.
@@ -44,7 +46,11 @@ impl Story {
     /// Cuts a link in both directions.
     fn cut(&mut self, link: usize) {
         for from in 0..2 {
-            self.strike(Fault::Wire { link, from, weather: Weather::CUT });
+            self.strike(Fault::Wire {
+                link,
+                from,
+                weather: Weather::CUT,
+            });
         }
     }
 
@@ -52,10 +58,16 @@ impl Story {
     fn owners(&mut self, owners: &[Option<usize>]) {
         for (group, &owner) in owners.iter().enumerate() {
             for node in 0..2 {
-                let wanted = if owner == Some(node) { Real::Running } else { Real::Stopped };
+                let wanted = if owner == Some(node) {
+                    Real::Running
+                } else {
+                    Real::Stopped
+                };
                 let real = self.world.machines[node].real(group);
                 if real != wanted {
-                    self.fail(&format!("group {group} is {real:?} on node {node}, not {wanted:?}"));
+                    self.fail(&format!(
+                        "group {group} is {real:?} on node {node}, not {wanted:?}"
+                    ));
                 }
             }
         }
@@ -82,11 +94,17 @@ impl Story {
     }
 
     fn peer_status(&self, node: usize) -> NodeStatus {
-        self.world.machines[node].daemon.as_ref().map_or(NodeStatus::Dead, |daemon| daemon.core.peer_status())
+        self.world.machines[node]
+            .daemon
+            .as_ref()
+            .map_or(NodeStatus::Dead, |daemon| daemon.core.peer_status())
     }
 
     fn link_is_up(&self, node: usize, link: u8) -> bool {
-        self.world.machines[node].daemon.as_ref().is_some_and(|daemon| daemon.core.link_is_up(LinkId(link)))
+        self.world.machines[node]
+            .daemon
+            .as_ref()
+            .is_some_and(|daemon| daemon.core.link_is_up(LinkId(link)))
     }
 
     /// Starts and stops so far.
@@ -97,7 +115,10 @@ impl Story {
     fn fail(&mut self, text: &str) -> ! {
         let trace = std::mem::replace(&mut self.world.trace, super::trace::Trace::new(false));
         let lines = trace.into_lines();
-        panic!("{}\n{text}", lines[lines.len().saturating_sub(120)..].join("\n"));
+        panic!(
+            "{}\n{text}",
+            lines[lines.len().saturating_sub(120)..].join("\n")
+        );
     }
 }
 
@@ -115,7 +136,10 @@ fn both_started_together_serve_within_two_seconds() {
 
 #[test]
 fn a_node_alone_serves_after_initdead_and_not_before() {
-    let mut story = Story::new(Plan { starts: [0, 100 * SECOND], ..Plan::quiet(1) });
+    let mut story = Story::new(Plan {
+        starts: [0, 100 * SECOND],
+        ..Plan::quiet(1)
+    });
     story.until(10 * SECOND - 1);
     story.owners(&[None, None]);
     story.wait_for(&[Some(0), Some(0)], 500 * MS);
@@ -123,8 +147,17 @@ fn a_node_alone_serves_after_initdead_and_not_before() {
 
 #[test]
 fn a_second_node_that_comes_late_gets_its_groups_back_or_not_as_configured() {
-    for (failback, owner) in [(AutoFailback::On, 1), (AutoFailback::Legacy, 1), (AutoFailback::Off, 0)] {
-        let plan = Plan { starts: [0, 15 * SECOND], failback, faults_end: 60 * SECOND, ..Plan::quiet(1) };
+    for (failback, owner) in [
+        (AutoFailback::On, 1),
+        (AutoFailback::Legacy, 1),
+        (AutoFailback::Off, 0),
+    ] {
+        let plan = Plan {
+            starts: [0, 15 * SECOND],
+            failback,
+            faults_end: 60 * SECOND,
+            ..Plan::quiet(1)
+        };
         let mut story = Story::new(plan);
         story.until(15 * SECOND);
         story.owners(&[Some(0), Some(0)]);
@@ -144,7 +177,11 @@ fn one_working_link_of_three_moves_nothing() {
         story.until(12 * SECOND);
         for node in 0..2 {
             for link in 0..3_u8 {
-                assert_eq!(story.link_is_up(node, link), usize::from(link) == left, "node {node} link {link}");
+                assert_eq!(
+                    story.link_is_up(node, link),
+                    usize::from(link) == left,
+                    "node {node} link {link}"
+                );
             }
         }
         story.strike(Fault::HealLinks);
@@ -159,8 +196,16 @@ fn two_links_that_work_in_one_direction_each_keep_the_pair_together() {
     let mut story = Story::settled(Plan::quiet(1));
     let before = story.moves();
     story.cut(2);
-    story.strike(Fault::Wire { link: 0, from: 0, weather: Weather::CUT });
-    story.strike(Fault::Wire { link: 1, from: 1, weather: Weather::CUT });
+    story.strike(Fault::Wire {
+        link: 0,
+        from: 0,
+        weather: Weather::CUT,
+    });
+    story.strike(Fault::Wire {
+        link: 1,
+        from: 1,
+        weather: Weather::CUT,
+    });
     story.until(15 * SECOND);
     assert_eq!(story.moves(), before);
 }
@@ -193,26 +238,60 @@ fn both_stop_together_and_leave_nothing_behind() {
     story.strike(Fault::StopRequest(1));
     story.until(9 * SECOND);
     story.owners(&[None, None]);
-    assert!(story.world.machines[..2].iter().all(|machine| machine.daemon.is_none()));
+    assert!(
+        story.world.machines[..2]
+            .iter()
+            .all(|machine| machine.daemon.is_none())
+    );
 }
 
 #[test]
 fn a_machine_that_reboots_within_deadtime_orphans_nothing() {
     for failback in [AutoFailback::On, AutoFailback::Off] {
-        let plan = Plan { failback, deadtime: 3 * SECOND, faults_end: 60 * SECOND, ..Plan::quiet(1) };
+        let plan = Plan {
+            failback,
+            deadtime: 3 * SECOND,
+            faults_end: 60 * SECOND,
+            ..Plan::quiet(1)
+        };
         let mut story = Story::settled(plan);
         story.strike(Fault::MachineCrash(0));
         story.until(6 * SECOND);
         story.strike(Fault::Start(0));
         story.until(10 * SECOND);
-        let owner = if story.world.machines[0].real(0) == Real::Running { 0 } else { 1 };
+        let owner = if story.world.machines[0].real(0) == Real::Running {
+            0
+        } else {
+            1
+        };
         story.owners(&[Some(owner), Some(1)]);
     }
 }
 
 #[test]
+fn a_node_that_says_init_long_after_our_own_start_is_not_taken_for_dead() {
+    let plan = Plan {
+        deadtime: 3 * SECOND,
+        initdead: 4 * SECOND,
+        faults_end: 60 * SECOND,
+        ..Plan::quiet(1)
+    };
+    for fault in [Fault::MachineCrash(0), Fault::DaemonCrash(0)] {
+        let mut story = Story::settled(plan.clone());
+        story.strike(fault);
+        story.until(6 * SECOND);
+        story.strike(Fault::Start(0));
+        story.until(10 * SECOND);
+        assert_eq!(story.peer_status(1), NodeStatus::Active);
+    }
+}
+
+#[test]
 fn a_killed_daemon_finds_what_it_left_running() {
-    let mut story = Story::settled(Plan { deadtime: 3 * SECOND, ..Plan::quiet(1) });
+    let mut story = Story::settled(Plan {
+        deadtime: 3 * SECOND,
+        ..Plan::quiet(1)
+    });
     story.strike(Fault::DaemonCrash(0));
     story.until(6 * SECOND);
     story.strike(Fault::Start(0));
@@ -223,21 +302,33 @@ fn a_killed_daemon_finds_what_it_left_running() {
 #[test]
 fn after_a_partition_one_side_yields_and_the_other_never_stops() {
     for seed in 0..20 {
-        let mut story = Story::settled(Plan { faults_end: 60 * SECOND, ..Plan::quiet(seed) });
+        let mut story = Story::settled(Plan {
+            faults_end: 60 * SECOND,
+            ..Plan::quiet(seed)
+        });
         story.strike(Fault::Partition);
         story.until(8 * SECOND);
-        assert!((0..2).all(|node| (0..2).all(|group| story.world.machines[node].real(group) == Real::Running)));
+        assert!((0..2).all(|node| {
+            (0..2).all(|group| story.world.machines[node].real(group) == Real::Running)
+        }));
         let before = story.world.figures.stops;
         story.strike(Fault::HealLinks);
         story.wait_for(&[Some(0), Some(1)], 2 * SECOND);
         story.until(15 * SECOND);
-        assert_eq!(story.world.figures.stops - before, 2, "one stop for each group");
+        assert_eq!(
+            story.world.figures.stops - before,
+            2,
+            "one stop for each group"
+        );
     }
 }
 
 #[test]
 fn a_stalled_owner_yields_to_the_one_that_took_over() {
-    let mut story = Story::settled(Plan { failback: AutoFailback::Off, ..Plan::quiet(1) });
+    let mut story = Story::settled(Plan {
+        failback: AutoFailback::Off,
+        ..Plan::quiet(1)
+    });
     story.strike(Fault::Stall(0, 3 * SECOND));
     story.until(8 * SECOND - 1);
     assert_eq!(story.world.machines[1].real(0), Real::Running);
@@ -257,7 +348,10 @@ fn two_that_stood_still_together_serve_again() {
 
 #[test]
 fn what_a_dead_node_once_said_does_not_bring_it_back() {
-    let mut story = Story::settled(Plan { faults_end: 60 * SECOND, ..Plan::quiet(1) });
+    let mut story = Story::settled(Plan {
+        faults_end: 60 * SECOND,
+        ..Plan::quiet(1)
+    });
     story.strike(Fault::MachineCrash(0));
     story.until(8 * SECOND);
     assert_eq!(story.peer_status(1), NodeStatus::Dead);
@@ -280,7 +374,10 @@ fn what_a_dead_node_once_said_does_not_bring_it_back() {
 #[test]
 fn another_pair_on_the_segment_changes_nothing() {
     for stranger in [Stranger::SameNamesOtherKeys, Stranger::OtherNamesSameKeys] {
-        let mut story = Story::settled(Plan { stranger: Some(stranger), ..Plan::quiet(1) });
+        let mut story = Story::settled(Plan {
+            stranger: Some(stranger),
+            ..Plan::quiet(1)
+        });
         let before = story.moves();
         story.until(15 * SECOND);
         assert_eq!(story.moves(), before);
@@ -328,5 +425,8 @@ fn a_quiet_pair_says_little_more_than_its_heartbeats() {
     let before = story.world.figures.sent;
     story.until(15 * SECOND);
     let sent = story.world.figures.sent - before;
-    assert!((100..130).contains(&sent), "{sent} packets in ten seconds of two nodes that beat five times a second");
+    assert!(
+        (100..130).contains(&sent),
+        "{sent} packets in ten seconds of two nodes that beat five times a second"
+    );
 }

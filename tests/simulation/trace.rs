@@ -13,13 +13,18 @@ pub struct Trace {
 impl Trace {
     /// With the story or only with its digest.
     pub fn new(with_lines: bool) -> Self {
-        Self { digest: 0xCBF2_9CE4_8422_2325, lines: with_lines.then(Vec::new) }
+        Self {
+            digest: 0xCBF2_9CE4_8422_2325,
+            lines: with_lines.then(Vec::new),
+        }
     }
 
     /// One step. The numbers go into the digest; the text is made only when it is kept.
     pub fn step(&mut self, at: Time, numbers: &[u64], text: impl FnOnce() -> String) {
         for &number in [at].iter().chain(numbers) {
-            self.digest = (self.digest ^ number).wrapping_mul(0x0000_0100_0000_01B3).rotate_left(23);
+            self.digest = (self.digest ^ number)
+                .wrapping_mul(0x0000_0100_0000_01B3)
+                .rotate_left(23);
         }
         if let Some(lines) = &mut self.lines {
             let mut line = format!("{:>11.6} ", micros_as_seconds(at));
@@ -49,7 +54,9 @@ pub fn hash(bytes: &[u8]) -> u64 {
     // Eight bytes at a time: messages are hashed in every step of ten thousand runs.
     let mut digest = 0xCBF2_9CE4_8422_2325_u64 ^ bytes.len() as u64;
     for chunk in bytes.chunks(8) {
-        let word = chunk.iter().fold(0_u64, |word, &byte| word << 8 | u64::from(byte));
+        let word = chunk
+            .iter()
+            .fold(0_u64, |word, &byte| word << 8 | u64::from(byte));
         digest = (digest ^ word).wrapping_mul(0x9E37_79B9_7F4A_7C15);
         digest ^= digest >> 29;
     }

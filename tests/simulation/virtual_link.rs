@@ -48,7 +48,11 @@ pub struct Cargo {
 impl Cargo {
     /// What arrives.
     pub fn bytes(&self) -> &[u8] {
-        if self.is_text { &self.packet.text } else { &self.packet.datagram }
+        if self.is_text {
+            &self.packet.text
+        } else {
+            &self.packet.datagram
+        }
     }
 
     /// The same with a bit turned or the end missing, in a place that matters.
@@ -62,11 +66,21 @@ impl Cargo {
             bytes[rng.index(length)] ^= 1 << rng.below(8);
         }
         let packet = if self.is_text {
-            Packet { text: bytes, ..Packet::default() }
+            Packet {
+                text: bytes,
+                ..Packet::default()
+            }
         } else {
-            Packet { datagram: bytes, ..Packet::default() }
+            Packet {
+                datagram: bytes,
+                ..Packet::default()
+            }
         };
-        Self { packet: Rc::new(packet), origin: Origin::Corrupted, ..self.clone() }
+        Self {
+            packet: Rc::new(packet),
+            origin: Origin::Corrupted,
+            ..self.clone()
+        }
     }
 }
 
@@ -89,7 +103,11 @@ struct SerialLine {
 impl VirtualLink {
     /// In fair weather.
     pub fn new(plan: LinkPlan) -> Self {
-        Self { plan, weather: Default::default(), lines: Default::default() }
+        Self {
+            plan,
+            weather: Default::default(),
+            lines: Default::default(),
+        }
     }
 
     /// Whether it is a serial line.
@@ -104,12 +122,19 @@ impl VirtualLink {
         if weather.cut || rng.chance(weather.loss) {
             return arrivals;
         }
-        let copies = if rng.chance(weather.duplication) { 2 } else { 1 };
+        let copies = if rng.chance(weather.duplication) {
+            2
+        } else {
+            1
+        };
         for _ in 0..copies {
             let jitter = rng.below(self.plan.jitter + weather.extra_jitter + 1);
             let delay = self.plan.delay + weather.extra_delay + jitter;
-            let arriving =
-                if rng.chance(weather.corruption) { cargo.corrupted(rng) } else { cargo.clone() };
+            let arriving = if rng.chance(weather.corruption) {
+                cargo.corrupted(rng)
+            } else {
+                cargo.clone()
+            };
             arrivals.push((delay, arriving));
         }
         arrivals
@@ -125,7 +150,10 @@ impl VirtualLink {
             return Some(time);
         }
         let is_heartbeat = cargo.packet.is_heartbeat;
-        let waiting = line.waiting.iter().position(|other| other.packet.is_heartbeat);
+        let waiting = line
+            .waiting
+            .iter()
+            .position(|other| other.packet.is_heartbeat);
         match waiting {
             Some(place) if is_heartbeat => line.waiting[place] = cargo,
             _ if line.waiting.len() < QUEUE => line.waiting.push_back(cargo),
@@ -140,8 +168,12 @@ impl VirtualLink {
 
     /// The transmission in this direction ended: what has left, and how long the next one takes.
     pub fn transmitted(&mut self, from: usize) -> (Option<Cargo>, Option<Time>) {
-        let Some(rate) = self.plan.rate else { return (None, None) };
-        let Some(line) = self.lines.get_mut(from) else { return (None, None) };
+        let Some(rate) = self.plan.rate else {
+            return (None, None);
+        };
+        let Some(line) = self.lines.get_mut(from) else {
+            return (None, None);
+        };
         let left = line.moving.take();
         line.moving = line.waiting.pop_front();
         let next = line.moving.as_ref().map(|cargo| transmission(cargo, rate));

@@ -27,13 +27,26 @@ pub enum Happening {
     /// Everything is healed and started.
     FaultsEnd,
     /// Bytes arrive at a machine.
-    Arrival { link: usize, to: usize, cargo: Cargo },
+    Arrival {
+        link: usize,
+        to: usize,
+        cargo: Cargo,
+    },
     /// A serial line has finished a transmission.
     LineFree { link: usize, from: usize },
     /// A group action ends.
-    ActionEnds { machine: usize, group: usize, action: u64, outcome: GroupOutcome },
+    ActionEnds {
+        machine: usize,
+        group: usize,
+        action: u64,
+        outcome: GroupOutcome,
+    },
     /// A probe has its answer.
-    Probed { machine: usize, run: u64, group: usize },
+    Probed {
+        machine: usize,
+        run: u64,
+        group: usize,
+    },
     /// A timer of a daemon.
     Wake { machine: usize, run: u64, wake: u64 },
     /// Time to look around.
@@ -96,14 +109,22 @@ impl World {
         let count = if plan.stranger.is_some() { 3 } else { 2 };
         let machines = (0..count)
             .map(|node| {
-                let keys = if node == STRANGER { plan.stranger_keys() } else { plan.keys.clone() };
+                let keys = if node == STRANGER {
+                    plan.stranger_keys()
+                } else {
+                    plan.keys.clone()
+                };
                 Machine::new(groups, dice.below(1000) * SECOND + SECOND, keys)
             })
             .collect();
         let mut world = Self {
             now: 0,
             machines,
-            links: plan.links.iter().map(|&link| VirtualLink::new(link)).collect(),
+            links: plan
+                .links
+                .iter()
+                .map(|&link| VirtualLink::new(link))
+                .collect(),
             judge: Judge::new(&plan),
             trace: Trace::new(with_lines),
             figures: Figures::default(),
@@ -126,7 +147,10 @@ impl World {
             self.at(self.plan.starts[node], Happening::Fault(Fault::Start(node)));
         }
         if self.plan.stranger.is_some() {
-            self.at(self.plan.starts[1] / 2, Happening::Fault(Fault::Start(STRANGER)));
+            self.at(
+                self.plan.starts[1] / 2,
+                Happening::Fault(Fault::Start(STRANGER)),
+            );
         }
         for (at, fault) in self.plan.faults.clone() {
             self.at(at, Happening::Fault(fault));
@@ -169,7 +193,8 @@ impl World {
     /// Adds to what is about to happen.
     pub fn at(&mut self, time: Time, happening: Happening) {
         self.happenings += 1;
-        self.coming.insert((time.max(self.now), self.happenings), happening);
+        self.coming
+            .insert((time.max(self.now), self.happenings), happening);
     }
 
     fn happen(&mut self, happening: Happening) -> Result<(), Violation> {
@@ -181,10 +206,17 @@ impl World {
                 self.line_free(link, from);
                 Ok(())
             }
-            Happening::ActionEnds { machine, group, action, outcome } => {
-                self.action_ends(machine, group, action, outcome)
-            }
-            Happening::Probed { machine, run, group } => self.probed(machine, run, group),
+            Happening::ActionEnds {
+                machine,
+                group,
+                action,
+                outcome,
+            } => self.action_ends(machine, group, action, outcome),
+            Happening::Probed {
+                machine,
+                run,
+                group,
+            } => self.probed(machine, run, group),
             Happening::Wake { machine, run, wake } => {
                 let current = self.machines[machine].daemon.as_ref();
                 if current.is_some_and(|daemon| daemon.run == run && daemon.wake == wake) {
@@ -199,25 +231,51 @@ impl World {
     /// Gives a daemon something to read; it does so at once unless it is held up.
     pub fn arrive(&mut self, to: usize, inbound: Inbound) -> Result<(), Violation> {
         let now = self.now;
-        let Some(daemon) = self.machines.get_mut(to).and_then(|machine| machine.daemon.as_mut()) else {
+        let Some(daemon) = self
+            .machines
+            .get_mut(to)
+            .and_then(|machine| machine.daemon.as_mut())
+        else {
             return Ok(());
         };
         if daemon.inbox.len() < KERNEL_BUFFER || !matches!(inbound, Inbound::Bytes(..)) {
             daemon.inbox.push(inbound);
         }
-        if daemon.busy_until > now { Ok(()) } else { self.turn(to) }
+        if daemon.busy_until <= now {
+            return self.turn(to);
+        }
+        daemon.wake += 1;
+        let (run, wake, at) = (daemon.run, daemon.wake, daemon.busy_until);
+        self.at(
+            at,
+            Happening::Wake {
+                machine: to,
+                run,
+                wake,
+            },
+        );
+        Ok(())
     }
 
     /// Something goes wrong, or right again.
     pub fn strike(&mut self, fault: Fault) -> Result<(), Violation> {
-        self.trace.step(self.now, &[1], || format!("-------- {fault:?}"));
+        self.trace
+            .step(self.now, &[1], || format!("-------- {fault:?}"));
         match fault {
-            Fault::Wire { link, from, weather } => self.links[link].weather[from] = weather,
+            Fault::Wire {
+                link,
+                from,
+                weather,
+            } => self.links[link].weather[from] = weather,
             Fault::Partition => {
-                self.links.iter_mut().for_each(|link| link.weather = [Weather::CUT; 2]);
+                self.links
+                    .iter_mut()
+                    .for_each(|link| link.weather = [Weather::CUT; 2]);
             }
             Fault::HealLinks => {
-                self.links.iter_mut().for_each(|link| link.weather = Default::default());
+                self.links
+                    .iter_mut()
+                    .for_each(|link| link.weather = Default::default());
             }
             Fault::MachineCrash(node) => {
                 self.lose_daemon(node);
@@ -259,7 +317,9 @@ impl World {
         self.deadline = self.now + self.plan.settle_time();
         for node in 0..2 {
             if let Some(daemon) = &self.machines[node].daemon {
-                self.deadline = self.deadline.max(daemon.busy_until + self.plan.settle_time());
+                self.deadline = self
+                    .deadline
+                    .max(daemon.busy_until + self.plan.settle_time());
             }
             self.start(node);
         }
@@ -286,7 +346,14 @@ impl World {
         if node < STRANGER {
             self.judge.started(node, now);
         }
-        self.at(now, Happening::Wake { machine: node, run, wake: 0 });
+        self.at(
+            now,
+            Happening::Wake {
+                machine: node,
+                run,
+                wake: 0,
+            },
+        );
     }
 
     fn settings(&mut self, node: usize, generation: u64) -> Settings {
@@ -315,7 +382,9 @@ impl World {
             ttl: 3,
             inner_auth: plan.inner_auth,
             log_badpack: true,
-            links: (0..plan.links.len()).map(|link| format!("eth{link}")).collect(),
+            links: (0..plan.links.len())
+                .map(|link| format!("eth{link}"))
+                .collect(),
             groups: (plan.preferred.iter().enumerate())
                 .map(|(group, &preferred)| GroupSettings {
                     key: format!("10.0.0.{group}"),
@@ -345,7 +414,14 @@ impl World {
             daemon.busy_until = daemon.busy_until.max(self.now + time);
             daemon.wake += 1;
             let (run, wake, at) = (daemon.run, daemon.wake, daemon.busy_until);
-            self.at(at, Happening::Wake { machine: node, run, wake });
+            self.at(
+                at,
+                Happening::Wake {
+                    machine: node,
+                    run,
+                    wake,
+                },
+            );
         }
     }
 
@@ -362,7 +438,14 @@ impl World {
     /// From one end of a link to the other, or not.
     pub fn travel(&mut self, link: usize, to: usize, cargo: &Cargo) {
         for (delay, arriving) in self.links[link].travel(&mut self.dice, cargo) {
-            self.at(self.now + delay, Happening::Arrival { link, to, cargo: arriving });
+            self.at(
+                self.now + delay,
+                Happening::Arrival {
+                    link,
+                    to,
+                    cargo: arriving,
+                },
+            );
         }
     }
 
@@ -370,10 +453,17 @@ impl World {
         for _ in 0..count {
             let link = self.dice.index(self.links.len());
             let length = self.dice.pick(&[0, 1, 4, 40, 300, 2000]);
-            let mut bytes: Vec<u8> = (0..length).map(|_| self.dice.below(256).to_le_bytes()[0]).collect();
-            let start: &[u8] = self.dice.pick(&[b"".as_slice(), b"###\n", b">>>\n", b"###\n9:(0)t=stat,"]);
+            let mut bytes: Vec<u8> = (0..length)
+                .map(|_| self.dice.below(256).to_le_bytes()[0])
+                .collect();
+            let start: &[u8] =
+                self.dice
+                    .pick(&[b"".as_slice(), b"###\n", b">>>\n", b"###\n9:(0)t=stat,"]);
             bytes.splice(0..0, start.iter().copied());
-            let packet = heartbeat::cluster::Packet { datagram: bytes, ..Default::default() };
+            let packet = heartbeat::cluster::Packet {
+                datagram: bytes,
+                ..Default::default()
+            };
             let cargo = Cargo {
                 packet: packet.into(),
                 is_text: false,
@@ -390,9 +480,15 @@ impl World {
     fn replay(&mut self, to: usize, count: u32) {
         for _ in 0..count {
             let place = self.dice.index(self.recorded.len());
-            let Some(cargo) = self.recorded.get(place) else { return };
+            let Some(cargo) = self.recorded.get(place) else {
+                return;
+            };
             let is_text = !cargo.packet.text.is_empty() && self.dice.chance(100);
-            let cargo = Cargo { is_text, origin: Origin::Replayed, ..cargo.clone() };
+            let cargo = Cargo {
+                is_text,
+                origin: Origin::Replayed,
+                ..cargo.clone()
+            };
             let link = self.dice.index(self.links.len());
             let at = self.now + self.dice.below(100 * MS);
             self.at(at, Happening::Arrival { link, to, cargo });
@@ -404,7 +500,8 @@ impl World {
         self.at(self.now + self.plan.keepalive, Happening::Check);
         self.judge.clashes_end(&self.machines, self.now)?;
         self.stops_end()?;
-        if !self.calm {
+        let calm_at = self.plan.faults_end + self.plan.deadtime + self.plan.news_time();
+        if !self.calm || self.now < calm_at {
             return Ok(false);
         }
         match (self.unsettled(), self.settled_since) {
@@ -414,10 +511,16 @@ impl World {
                 Ok(false)
             }
             (None, Some(since)) => Ok(self.now - since > self.plan.deadtime * 2),
-            (Some(text), Some(_)) => Err(Violation { rule: "settling", at: self.now, text: format!("not for long: {text}") }),
-            (Some(text), None) if self.now > self.deadline => {
-                Err(Violation { rule: "settling", at: self.now, text })
-            }
+            (Some(text), Some(_)) => Err(Violation {
+                rule: "settling",
+                at: self.now,
+                text: format!("not for long: {text}"),
+            }),
+            (Some(text), None) if self.now > self.deadline => Err(Violation {
+                rule: "settling",
+                at: self.now,
+                text,
+            }),
             (Some(_), None) => Ok(false),
         }
     }
@@ -425,9 +528,20 @@ impl World {
     /// Who was asked to stop has stopped in time, if its groups can be stopped.
     fn stops_end(&self) -> Result<(), Violation> {
         for (node, machine) in self.machines[..2].iter().enumerate() {
-            let Some(daemon) = machine.daemon.as_ref().filter(|daemon| daemon.busy_until <= self.now) else { continue };
-            let failed = machine.resources.iter().any(|resource| resource.failures > 0);
-            let late = daemon.stop_requested.is_some_and(|at| self.now - at > self.plan.stop_time());
+            let Some(daemon) = machine
+                .daemon
+                .as_ref()
+                .filter(|daemon| daemon.busy_until <= self.now)
+            else {
+                continue;
+            };
+            let failed = machine
+                .resources
+                .iter()
+                .any(|resource| resource.failures > 0);
+            let late = daemon
+                .stop_requested
+                .is_some_and(|at| self.now - at > self.plan.stop_time());
             if late && !failed && !daemon.stalled_lately(self.now, self.plan.stop_time()) {
                 return Err(self.violation("stop", format!("node {node} does not stop")));
             }
@@ -438,15 +552,27 @@ impl World {
     /// What is not yet as it should be when nothing goes wrong any more.
     fn unsettled(&self) -> Option<String> {
         for (node, machine) in self.machines[..2].iter().enumerate() {
-            let Some(daemon) = &machine.daemon else { return Some(format!("node {node} does not run")) };
+            let Some(daemon) = &machine.daemon else {
+                return Some(format!("node {node} does not run"));
+            };
+            let lately = self.plan.deadtime + self.plan.news_time();
+            if daemon.stop_requested.is_some() || daemon.stalled_lately(self.now, lately) {
+                return Some(format!("node {node} is stopping or has just gone on"));
+            }
             if daemon.core.local_status() != NodeStatus::Active {
                 return Some(format!("node {node} is {:?}", daemon.core.local_status()));
             }
             if daemon.core.peer_status() != NodeStatus::Active {
-                return Some(format!("node {node} takes its peer for {:?}", daemon.core.peer_status()));
+                return Some(format!(
+                    "node {node} takes its peer for {:?}",
+                    daemon.core.peer_status()
+                ));
             }
             for link in 0..self.links.len() {
-                if !daemon.core.link_is_up(LinkId(u8::try_from(link).unwrap_or(0))) {
+                if !daemon
+                    .core
+                    .link_is_up(LinkId(u8::try_from(link).unwrap_or(0)))
+                {
                     return Some(format!("node {node} takes link {link} for down"));
                 }
             }
@@ -468,6 +594,9 @@ impl World {
         if runs_once {
             return None;
         }
-        Some(format!("group {group} of node {home} is {:?} here and {:?} there", real[0], real[1]))
+        Some(format!(
+            "group {group} of node {home} is {:?} here and {:?} there",
+            real[0], real[1]
+        ))
     }
 }
