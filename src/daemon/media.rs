@@ -179,6 +179,14 @@ impl Media {
         self.devices.iter().filter_map(Device::next_deadline).min()
     }
 
+    /// Whether a serial line still has something to send. Before an end, wait for this to become false, but not for
+    /// ever: a line can stand still.
+    pub fn has_unsent(&self, now: Instant) -> bool {
+        self.devices
+            .iter()
+            .any(|device| matches!(&device.state, State::Open(Port::Serial(serial)) if serial.has_unsent(now)))
+    }
+
     /// The next thing to tell.
     pub fn next_report(&mut self) -> Option<MediaReport> {
         self.reports.pop_front()

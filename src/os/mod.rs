@@ -6,6 +6,7 @@ pub mod local_time;
 pub mod netlink;
 pub mod packet;
 pub mod process;
+pub mod regular_file;
 pub mod scheduling;
 pub mod socket;
 pub mod tty;
