@@ -23,7 +23,7 @@ use super::state::{self, State, Wanted};
 use super::watchdog::Watchdog;
 use super::{clock, log, scheduling, settings};
 use crate::cluster::Cluster;
-use crate::config::{AddressSpec, Config, Diagnostics, ResourceWord, parse_address};
+use crate::config::{Config, Diagnostics};
 use crate::control::Places;
 use crate::os::process::{Fork, discard_standard_streams, fork_into_background, host_name};
 
@@ -244,7 +244,6 @@ impl Start<'_> {
             registry,
             Token(tokens::RESOURCES),
             Limits::default(),
-            read_address,
         )
         .map_err(|error| Refusal::new(&error, false))?;
         let service_manager = ServiceManager::from_environment(clock::now());
@@ -269,20 +268,6 @@ impl Start<'_> {
             }
             let _ = announce.write_all(&[DONE]); // whoever waited may be gone
         }
-    }
-}
-
-/// What an address in `haresources` means.
-fn read_address(name: &str, arguments: &[String]) -> Result<AddressSpec, String> {
-    let text = [&[name.to_owned()], arguments].concat().join("::");
-    let word = ResourceWord {
-        text,
-        name: name.to_owned(),
-        arguments: arguments.to_vec(),
-    };
-    match parse_address(&word) {
-        Some(result) => result.map_err(|error| error.to_string()),
-        None => Err(format!("{name} is not an address")),
     }
 }
 
