@@ -390,12 +390,17 @@ impl Maker<'_> {
     }
 }
 
+/// The broadcast address of an interface; the limited one where an address was configured without any (as
+/// `ip address add` does unless it is asked for `broadcast +`).
 fn broadcast_address(name: &str) -> Option<Ipv4Addr> {
     let addresses = interface::addresses().ok()?;
-    addresses
+    let mut has_address = false;
+    let configured = addresses
         .into_iter()
-        .filter(|entry| entry.interface == name)
-        .find_map(|entry| entry.broadcast)
+        .filter(|entry| entry.interface == name && entry.address.is_ipv4())
+        .inspect(|_| has_address = true)
+        .find_map(|entry| entry.broadcast);
+    configured.or(has_address.then_some(Ipv4Addr::BROADCAST))
 }
 
 fn first_address(name: &str) -> Option<Ipv4Addr> {

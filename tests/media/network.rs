@@ -49,6 +49,25 @@ fn every_kind_of_network_medium_carries_messages_both_ways() {
 }
 
 #[test]
+fn an_interface_without_a_broadcast_address_is_heard_all_the_same() {
+    in_namespace(
+        "network::an_interface_without_a_broadcast_address_is_heard_all_the_same",
+        |world| {
+            world.cable("hb0", 0);
+            let bare = |host| {
+                ip("addr flush dev hb0");
+                ip(&format!("addr add 10.88.0.{host}/24 dev hb0"));
+                Node::open(vec![bcast("hb0")]).expect("open")
+            };
+            let mut a = bare(1);
+            let mut b = world.on_b(|| bare(2));
+            assert_hears(&mut a, &mut b, 0, 1);
+            assert_hears(&mut b, &mut a, 0, 2);
+        },
+    );
+}
+
+#[test]
 fn start_lines_name_port_interface_and_peer() {
     in_namespace(
         "network::start_lines_name_port_interface_and_peer",
