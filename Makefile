@@ -41,7 +41,7 @@ build:
 
 test:
 	@packaging/prerequisites test
-	$(CARGO) test --locked
+	$(CARGO) test --locked --no-fail-fast
 
 demo:
 	@packaging/prerequisites demo

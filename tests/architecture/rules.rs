@@ -173,14 +173,14 @@ pub fn violations(sources: &[Source], dependencies: &BTreeSet<String>) -> Vec<St
             ));
             continue;
         };
-        for reference in source.references() {
-            if let Some(used) = folder_used(&reference).filter(|used| *used != folder.name) {
+        for reference in &source.references {
+            if let Some(used) = folder_used(reference).filter(|used| *used != folder.name) {
                 folder_edges
                     .entry(folder.name.to_owned())
                     .or_default()
                     .insert(used.to_owned());
             }
-            if let Some(problem) = forbidden(folder, &reference, dependencies) {
+            if let Some(problem) = forbidden(folder, reference, dependencies) {
                 found.push(format!("{}:{}: {problem}", source.path, reference.line));
             }
         }
@@ -308,12 +308,14 @@ fn hidden_ways(source: &Source, found: &mut Vec<String>) {
         let place = format!("{}:{}", source.path, token.line);
         let is_attribute =
             rest.starts_with(&["#", "[", "path"]) || rest.starts_with(&["#", "[", "cfg_attr"]);
-        let attribute: Vec<&str> = rest
-            .iter()
-            .copied()
-            .take_while(|word| *word != "]")
-            .collect();
-        let sets_path = is_attribute && attribute.windows(2).any(|pair| pair == ["path", "="]);
+        let sets_path = is_attribute && {
+            let attribute: Vec<&str> = rest
+                .iter()
+                .copied()
+                .take_while(|word| *word != "]")
+                .collect();
+            attribute.windows(2).any(|pair| pair == ["path", "="])
+        };
         if sets_path
             || rest.starts_with(&["extern", "crate"])
             || rest.starts_with(&["include", "!"])
@@ -356,7 +358,7 @@ fn file_edges(
         .collect();
     let mut edges: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     for source in &files {
-        for reference in source.references() {
+        for reference in &source.references {
             let Some(target) = file_named(&reference.path, &files) else {
                 continue;
             };
@@ -391,7 +393,7 @@ fn file_named<'a>(path: &[String], files: &[&'a Source]) -> Option<&'a Source> {
             return Some(file);
         };
         let inside = [&["crate".to_owned()], file.module.as_slice()].concat();
-        let led_on = file.references().into_iter().find(|reference| {
+        let led_on = file.references.iter().find(|reference| {
             reference.path.last() == Some(&item)
                 && reference.path.starts_with(&inside)
                 && reference.path.len() > inside.len() + 1
