@@ -2,6 +2,7 @@
 
 use super::diagnostic::{Diagnostic, Diagnostics};
 use super::directive::{self, Argument, Directive, Fate, Statement};
+use super::secrets::without_passwords;
 use super::settings::Settings;
 use super::source::{File, Line, is_blank, is_blank_or_comma};
 use super::suggest;
@@ -51,7 +52,7 @@ fn statement(
         let error = Diagnostic::error(&place, "the file begins with a byte order mark");
         out.push(error.label("invisible, from an editor of another system; remove it"));
     }
-    let shown = line.shown_as(without_secrets(&line.text));
+    let shown = line.shown_as(without_passwords(&line.text));
     let mut words = shown.words(start..end, is_blank);
     settings.says_anything |= !words.is_empty();
     if let Some(error) = suggest::first_lookalike(&words) {
@@ -90,26 +91,6 @@ fn statement(
         .trim()
         .to_owned();
     Some((Statement { name, words, rest }, shown))
-}
-
-/// The line as diagnostics may show it: fencing devices have passwords in it.
-fn without_secrets(text: &str) -> String {
-    let mut words = 0;
-    let mut inside = false;
-    let secret = text
-        .trim_start_matches(is_blank)
-        .starts_with("stonith_host");
-    let hide = |character: char| {
-        let begins = !is_blank(character) && !inside;
-        inside = !is_blank(character);
-        words += usize::from(begins);
-        if secret && words > 3 && inside && character.is_ascii() {
-            '*'
-        } else {
-            character
-        }
-    };
-    text.chars().map(hide).collect()
 }
 
 fn unknown(statement: &Statement, settings: &mut Settings, out: &mut Diagnostics) {

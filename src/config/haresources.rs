@@ -364,3 +364,53 @@ fn check_addresses(drafts: &[Draft], settings: &Settings, out: &mut Diagnostics)
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn groups(text: &str) -> Vec<String> {
+        let mut settings = Settings::new();
+        let nodes = File::new(Path::new("ha.cf"), b"a b");
+        settings.nodes = nodes.lines[0].words(0..3, is_blank);
+        let mut out = Diagnostics::default();
+        let source = Source {
+            text: text.as_bytes().to_vec(),
+            mode: 0,
+        };
+        let groups = parse(Path::new("haresources"), &source, &settings, &mut out);
+        assert!(!out.has_errors(), "{out}");
+        let shown = groups.iter().map(|group| {
+            let words: Vec<&str> = group
+                .resources
+                .iter()
+                .map(|word| word.text.as_str())
+                .collect();
+            format!("{}:{} {}", group.line, group.preferred, words.join(" "))
+        });
+        shown.collect()
+    }
+
+    #[test]
+    fn lines_are_joined_without_anything_between_them() {
+        assert_eq!(groups("a x \\\n y\\\nz\nb w"), ["1:a x yz", "4:b w"]);
+        assert_eq!(groups("a x \\"), ["1:a x"]);
+        assert_eq!(groups("a x \\\n\nb y"), ["1:a x", "3:b y"]);
+    }
+
+    #[test]
+    fn comments_end_every_physical_line() {
+        assert_eq!(
+            groups("# all\n  A x # first \\\nb y \\\n z # second\n"),
+            ["2:a x", "3:b y z"]
+        );
+    }
+
+    #[test]
+    fn words_keep_their_case_and_nodes_lose_it() {
+        assert_eq!(
+            groups("\tB\tIPaddr::10.0.0.1/24/eth0:0  Web\r\n"),
+            ["1:b IPaddr::10.0.0.1/24/eth0:0 Web"]
+        );
+    }
+}

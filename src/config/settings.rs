@@ -334,6 +334,10 @@ pub(super) fn node(
         out.push(warning.label("ignored").related(&first.place, "first here"));
         return;
     }
+    // Two are right and three are too many; a file that names thousands is none of ours.
+    if settings.nodes.len() >= 100 {
+        return;
+    }
     settings.nodes.push(Word {
         text: name,
         place: word.place.clone(),
