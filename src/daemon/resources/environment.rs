@@ -3,6 +3,8 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
+use nix::unistd::{AccessFlags, access};
+
 use crate::config::{AutoFailback, CompressionMethod, Config};
 use crate::daemon::children::Surroundings;
 
@@ -56,12 +58,10 @@ pub(super) fn surroundings(config: &Config) -> Surroundings {
     for (name, value) in &config.env {
         set(&format!("HA_{name}"), value.into());
     }
-    let home = config.coreroot.join("root");
-    let directory = if home.is_dir() {
-        home
-    } else {
-        PathBuf::from("/")
-    };
+    // Who runs as an ordinary user in a namespace may find it locked.
+    let cores = config.coreroot.join("root");
+    let is_open = cores.is_dir() && access(&cores, AccessFlags::X_OK).is_ok();
+    let directory = if is_open { cores } else { PathBuf::from("/") };
     Surroundings {
         environment,
         directory,
