@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::diagnostic::{Diagnostic, Diagnostics, Severity};
 use super::source::{File, Line, Place, Source, Word, is_blank};
-use super::suggest::{lookalike, nearest};
+use super::suggest::{first_lookalike, nearest};
 use crate::message::{Key, Keys, Method};
 
 /// The permission bits of others that make keys readable, or replaceable, for them.
@@ -47,7 +47,8 @@ pub(super) fn parse(path: &Path, source: &Source, out: &mut Diagnostics) -> Opti
     for (line, raw) in file.lines.iter().zip(raw_lines) {
         reading.take(line, raw, &mut errors);
     }
-    let signing = reading.signing_key(&file, &mut errors);
+    let end = file.end_of(|line| line.shown_as(without_key(&line.text)));
+    let signing = reading.signing_key(end.as_ref(), &mut errors);
     let sound = !errors.has_errors();
     out.append(errors);
     let signing = signing.filter(|_| sound)?;
@@ -87,7 +88,12 @@ impl Reading {
         let Some(first) = words.first().filter(|word| !word.text.starts_with('#')) else {
             return;
         };
-        if first.text.starts_with('a') {
+        if let Some(error) = first_lookalike(std::slice::from_ref(first)) {
+            // What the line was meant to be is a guess, so nothing is missing for sure.
+            self.auth_tried = true;
+            self.damaged = true;
+            out.push(error);
+        } else if first.text.starts_with('a') {
             self.auth_line(&words, out);
         } else {
             self.key_line(&words, raw, out);
@@ -262,11 +268,6 @@ impl Reading {
                 .label(format!("did you mean `auth {number}`?"))
                 .help("`auth` is written in lower case");
         }
-        if let Some((_, (name, meant))) = first.text.chars().find_map(|c| Some((c, lookalike(c)?)))
-        {
-            return Diagnostic::error(&first.place, "unexpected character")
-                .label(format!("{name}; {meant} is meant"));
-        }
         let error = Diagnostic::error(&first.place, "neither an `auth` line nor a key");
         if method(&lower).is_some() {
             return error.label(format!(
@@ -277,10 +278,10 @@ impl Reading {
     }
 
     /// The key that signs.
-    fn signing_key(&self, file: &File, out: &mut Diagnostics) -> Option<u8> {
+    fn signing_key(&self, end: Option<&Place>, out: &mut Diagnostics) -> Option<u8> {
         let Some((index, place)) = &self.auth else {
-            if let (false, Some(end)) = (self.auth_tried, file.end()) {
-                let error = Diagnostic::error(&end, "no `auth` line: which key signs is not said");
+            if let (false, Some(end)) = (self.auth_tried, end) {
+                let error = Diagnostic::error(end, "no `auth` line: which key signs is not said");
                 out.push(error.label("`auth NUMBER` is missing").help(
                     "for example two lines: `auth 1`, and `1 sha1 KEY` with a long random KEY",
                 ));
@@ -288,16 +289,18 @@ impl Reading {
             return None;
         };
         if self.signing.is_none() && !self.damaged {
-            let error = Diagnostic::error(place, format!("key {index} signs, but there is none"));
             let key = self
                 .places
                 .get(usize::from(*index))
                 .and_then(Option::as_ref);
             out.push(match key {
-                Some(key) => error
-                    .label("must stand before its key")
-                    .related(key, "the key"),
-                None => error.label(format!("no line `{index} METHOD KEY`")),
+                Some(key) => {
+                    Diagnostic::error(place, format!("`auth {index}` stands after its key"))
+                        .label("move this line to the beginning of the file")
+                        .related(key, "the key")
+                }
+                None => Diagnostic::error(place, format!("there is no key {index}"))
+                    .label(format!("a line `{index} METHOD KEY` is missing")),
             });
         }
         self.signing
@@ -376,7 +379,17 @@ fn index(digits: &str) -> Option<u8> {
     digits.parse().ok().filter(|index| *index <= 15)
 }
 
-/// The line with everything replaced that may be a key, byte for byte.
+/// A mark of as many bytes as the character, so that places and columns keep their meaning.
+fn blot(character: char) -> char {
+    match character.len_utf8() {
+        1 => '*',
+        2 => '\u{b7}',
+        3 => '\u{2022}',
+        _ => '\u{10101}',
+    }
+}
+
+/// The line with everything replaced that may be a key.
 fn without_key(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
     let mut words = 0;
@@ -394,8 +407,7 @@ fn without_key(text: &str) -> String {
         if is_comment || is_known || (words == 0 && word.len() < 8) {
             shown += word;
         } else {
-            // As many asterisks as bytes, so that places keep their meaning.
-            shown.extend(std::iter::repeat_n('*', word.len()));
+            shown.extend(word.chars().map(blot));
         }
         method_seen |= METHODS
             .iter()

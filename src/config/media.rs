@@ -36,7 +36,11 @@ pub(super) fn serial(
 ) {
     if !word.text.starts_with('/') {
         let error = Diagnostic::error(&word.place, "serial port without its full path");
-        out.push(error.label(format!("did you mean `/dev/{}`?", word.text)));
+        out.push(if word.text.starts_with("tty") {
+            error.label(format!("did you mean `/dev/{}`?", word.text))
+        } else {
+            error.label("must begin with `/`, such as `/dev/ttyS0`")
+        });
         return;
     }
     let device = PathBuf::from(&word.text);

@@ -103,7 +103,7 @@ impl Media {
         let index = event.token().0.checked_sub(self.tokens.start);
         if let Some(device) = index.and_then(|index| self.devices.get_mut(index)) {
             // A hang-up or an error shows when the device is read, after the last bytes.
-            device.is_ready = true;
+            device.is_ready = matches!(device.state, State::Open(_));
         }
     }
 
@@ -177,6 +177,14 @@ impl Media {
     /// When [`turn`](Self::turn) has something to do.
     pub fn next_deadline(&self) -> Option<Instant> {
         self.devices.iter().filter_map(Device::next_deadline).min()
+    }
+
+    /// Whether a serial line still has something to send. Before an end, wait for this to become false, but not for
+    /// ever: a line can stand still.
+    pub fn has_unsent(&self, now: Instant) -> bool {
+        self.devices
+            .iter()
+            .any(|device| matches!(&device.state, State::Open(Port::Serial(serial)) if serial.has_unsent(now)))
     }
 
     /// The next thing to tell.

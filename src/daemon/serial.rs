@@ -225,6 +225,11 @@ impl SerialPort {
         self.queue.take_dropped()
     }
 
+    /// Whether something is still on its way to the line or in the driver.
+    pub fn has_unsent(&self, now: Instant) -> bool {
+        self.queue.has_unsent(now) || self.port.bytes_to_write().is_ok_and(|held| held > 0)
+    }
+
     fn end_break(&mut self, now: Instant) -> bool {
         match self.line_break {
             Break::Over => return true,
@@ -242,7 +247,9 @@ impl SerialPort {
 
 impl Drop for SerialPort {
     fn drop(&mut self) {
-        // The kernel waits half a minute on close for output that cannot leave.
+        // The kernel waits half a minute on close for output that cannot leave. Not every driver can discard it,
+        // but without flow control it leaves.
+        let _ = self.port.set_flow_control(FlowControl::None);
         let _ = self.port.clear(ClearBuffer::All);
     }
 }

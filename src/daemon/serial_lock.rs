@@ -1,9 +1,11 @@
 //! The lock files by which programs that use serial ports keep out of each other's way: `LCK..ttyS0`.
 
 use std::fs;
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+
+use crate::os::regular_file;
 
 /// Where such files live.
 pub const LOCK_DIRECTORY: &str = "/var/lock";
@@ -51,22 +53,22 @@ impl LockFile {
     /// Takes the lock of a device, given by its real path. What a dead process left is taken over.
     pub fn take(directory: &Path, device: &Path) -> Result<Self, LockError> {
         let name = device.file_name().unwrap_or_default().to_string_lossy();
-        let path = directory.join(format!("LCK..{name}"));
+        let file = directory.join(format!("LCK..{name}"));
         let own = std::process::id();
         let text = format!("{own:>10}\n");
         let fail = |error| LockError::Unwritable {
-            file: path.clone(),
+            file: file.clone(),
             error,
         };
         // A file that appears with its content at once: nobody reads a lock without an owner.
         let draft = directory.join(format!("LTMP.{own}.{name}"));
         write_new(&draft, &text).map_err(fail)?;
-        let linked = link_or_take_over(&draft, &path, own);
+        let linked = link_or_take_over(&draft, &file, own);
         let _ = fs::remove_file(&draft);
         match linked {
-            Ok(None) => Ok(Self { path, text }),
-            Ok(Some(owner)) => Err(LockError::Held { file: path, owner }),
-            Err(error) => Err(LockError::Unwritable { file: path, error }),
+            Ok(None) => Ok(Self { path: file, text }),
+            Ok(Some(owner)) => Err(LockError::Held { file, owner }),
+            Err(error) => Err(LockError::Unwritable { file, error }),
         }
     }
 }
@@ -111,7 +113,13 @@ fn link_or_take_over(draft: &Path, path: &Path, own: u32) -> io::Result<Option<u
 
 /// The process that a lock file names; some programs write four bytes instead of text.
 fn owner_of(path: &Path) -> Option<u32> {
-    let bytes = fs::read(path).ok()?;
+    // Anybody may write to this directory.
+    let mut bytes = Vec::new();
+    regular_file::open(path)
+        .ok()?
+        .take(64)
+        .read_to_end(&mut bytes)
+        .ok()?;
     let text = std::str::from_utf8(&bytes)
         .ok()
         .and_then(|text| text.split_whitespace().next()?.parse().ok());
@@ -169,6 +177,18 @@ mod tests {
                 "{stale:?}"
             );
         }
+    }
+
+    #[test]
+    fn what_is_no_plain_file_holds_nobody_up() {
+        let directory = directory();
+        let file = directory.path().join("LCK..ttyS0");
+        let made = std::process::Command::new("mkfifo")
+            .arg(&file)
+            .status()
+            .expect("mkfifo runs");
+        assert!(made.success());
+        assert!(LockFile::take(directory.path(), Path::new("/dev/ttyS0")).is_ok());
     }
 
     #[test]

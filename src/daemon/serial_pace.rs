@@ -106,6 +106,11 @@ impl Pace {
             .max(self.held)
     }
 
+    /// Whether the line needs more time for what was written.
+    pub fn is_busy(&self, now: Instant) -> bool {
+        self.idle_at > now
+    }
+
     /// Small gaps are left to grow, so that the line is fed in pieces and not in bytes.
     pub fn has_room(&self, now: Instant) -> bool {
         self.ahead(now) <= self.window() / 2

@@ -5,6 +5,7 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use nix::ifaddrs::getifaddrs;
 use nix::net::if_::if_nametoindex;
+use nix::sys::socket::SockaddrIn;
 
 /// One address of one interface.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,7 +32,7 @@ pub fn addresses() -> io::Result<Vec<InterfaceAddress>> {
         };
         let broadcast = entry
             .broadcast
-            .and_then(|storage| storage.as_sockaddr_in().map(|v4| v4.ip()));
+            .and_then(|storage| storage.as_sockaddr_in().map(SockaddrIn::ip));
         found.push(InterfaceAddress {
             interface: entry.interface_name,
             address,
