@@ -136,7 +136,7 @@ impl Resources {
         });
         Ok(Self {
             groups: groups.collect(),
-            stop_retries: environment::stop_retries(config),
+            stop_retries: environment::stop_retries(&config.env),
             places,
             limits,
             children,
@@ -175,7 +175,7 @@ impl Resources {
             self.pausing.remove(&(until, group));
             self.answer(group, Answer::Waited);
         }
-        while self.children.len() < MOST_CHILDREN {
+        while self.children.running() < MOST_CHILDREN {
             let Some(errand) = self.waiting.pop_front() else {
                 break;
             };
@@ -310,7 +310,7 @@ impl Resources {
             invocation,
             limit,
         };
-        if self.children.len() < MOST_CHILDREN {
+        if self.children.running() < MOST_CHILDREN {
             self.send_out(now, errand);
         } else {
             self.waiting.push_back(errand);
