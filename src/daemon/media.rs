@@ -103,7 +103,7 @@ impl Media {
         let index = event.token().0.checked_sub(self.tokens.start);
         if let Some(device) = index.and_then(|index| self.devices.get_mut(index)) {
             // A hang-up or an error shows when the device is read, after the last bytes.
-            device.is_ready = true;
+            device.is_ready = matches!(device.state, State::Open(_));
         }
     }
 

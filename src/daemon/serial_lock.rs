@@ -53,22 +53,22 @@ impl LockFile {
     /// Takes the lock of a device, given by its real path. What a dead process left is taken over.
     pub fn take(directory: &Path, device: &Path) -> Result<Self, LockError> {
         let name = device.file_name().unwrap_or_default().to_string_lossy();
-        let path = directory.join(format!("LCK..{name}"));
+        let file = directory.join(format!("LCK..{name}"));
         let own = std::process::id();
         let text = format!("{own:>10}\n");
         let fail = |error| LockError::Unwritable {
-            file: path.clone(),
+            file: file.clone(),
             error,
         };
         // A file that appears with its content at once: nobody reads a lock without an owner.
         let draft = directory.join(format!("LTMP.{own}.{name}"));
         write_new(&draft, &text).map_err(fail)?;
-        let linked = link_or_take_over(&draft, &path, own);
+        let linked = link_or_take_over(&draft, &file, own);
         let _ = fs::remove_file(&draft);
         match linked {
-            Ok(None) => Ok(Self { path, text }),
-            Ok(Some(owner)) => Err(LockError::Held { file: path, owner }),
-            Err(error) => Err(LockError::Unwritable { file: path, error }),
+            Ok(None) => Ok(Self { path: file, text }),
+            Ok(Some(owner)) => Err(LockError::Held { file, owner }),
+            Err(error) => Err(LockError::Unwritable { file, error }),
         }
     }
 }
