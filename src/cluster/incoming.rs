@@ -197,10 +197,11 @@ impl Incoming {
             self.lost_many = true;
             return;
         }
+        // One delay for the whole gap, so that one request asks for all of it.
+        let delay_micros = u64::try_from(delay.as_micros()).unwrap_or(u64::MAX);
+        let earliest = if delay_micros < 100_000 { 0 } else { 50_000 };
+        let wait = earliest + jitter.below(delay_micros.saturating_sub(earliest).max(1));
         for lost in self.highest + 1..number {
-            let delay_micros = u64::try_from(delay.as_micros()).unwrap_or(u64::MAX);
-            let earliest = if delay_micros < 100_000 { 0 } else { 50_000 };
-            let wait = earliest + jitter.below(delay_micros.saturating_sub(earliest).max(1));
             self.missing.insert(
                 lost,
                 Missing {

@@ -173,7 +173,9 @@ impl Cluster {
             self.leaving = Leaving::Stopping;
             self.heartbeat_is_due = true;
             self.report(Report::GivingUpAll);
-            self.send_holdings(super::Holdings::None, false, Some("shutdown"));
+            if self.told.without_groups {
+                self.send_holdings(super::Holdings::None, false, Some("shutdown"));
+            }
         }
     }
 
