@@ -69,6 +69,8 @@ pub struct Judge {
     initdead: Time,
     news_time: Time,
     heal_time: Time,
+    /// No link takes so long that two that hear each other take each other for deaf.
+    answers_in_time: bool,
     hearing: [Hearing; 2],
     clashes: Vec<Option<Clash>>,
 }
@@ -92,6 +94,7 @@ impl Judge {
             initdead: plan.initdead,
             news_time: plan.news_time(),
             heal_time: plan.deadtime + plan.news_time() * 2 + plan.action_time.1 * 2,
+            answers_in_time: plan.news_time() < plan.deadtime,
             hearing: Default::default(),
             clashes: vec![None; plan.preferred.len()],
         }
@@ -286,7 +289,7 @@ impl Judge {
             (Some(going_on), true) => going_on.disturbed |= broken,
             (place @ Some(_), false) => {
                 let ended = place.take().is_some_and(|clash| !clash.disturbed);
-                if ended && here == Real::Stopped && there == Real::Stopping {
+                if ended && self.answers_in_time && here == Real::Stopped && there == Real::Stopping {
                     let text = format!("both owners of group {group} gave it up");
                     return Err(Violation {
                         rule: "S7",

@@ -78,8 +78,8 @@ pub struct Daemon {
     pub stalled: bool,
     /// When its last turn was.
     pub last_turn: Time,
-    /// It stood still for so long that this turn must give up everything.
-    pub must_yield: bool,
+    /// It stood still for so long that this turn must give up these groups, which it held before.
+    pub must_yield: Option<Vec<usize>>,
     /// When it last went on.
     pub went_on: Time,
     /// What it thought of its peer after its last turn.
@@ -131,7 +131,7 @@ impl Daemon {
             read: BTreeMap::new(),
             stalled: false,
             last_turn: started,
-            must_yield: false,
+            must_yield: None,
             went_on: 0,
             peer_was_dead: false,
             complaints: 0,
@@ -206,6 +206,16 @@ impl Machine {
     /// What a group really does here.
     pub fn real(&self, group: usize) -> Real {
         self.resources[group].real
+    }
+
+    /// The groups that its daemon lets run.
+    pub fn held(&self) -> Vec<usize> {
+        let run = self.daemon.as_ref().map(|daemon| daemon.run);
+        let held = |resource: &Resource| {
+            Some(resource.run) == run && matches!(resource.real, Real::Starting | Real::Running)
+        };
+        let groups = self.resources.iter().enumerate();
+        groups.filter(|(_, resource)| held(resource)).map(|(group, _)| group).collect()
     }
 
     /// Whether the daemon runs and is not held up.

@@ -172,16 +172,20 @@ impl Plan {
         }
     }
 
+    /// The longest that any link of this run may take to deliver.
+    pub fn longest_delay(&self) -> Time {
+        let link = self.links.iter().map(|link| link.delay + link.jitter).max().unwrap_or(0);
+        let weather = self.faults.iter().filter_map(|(_, fault)| match fault {
+            Fault::Wire { weather, .. } => Some(weather.extra_delay + weather.extra_jitter),
+            _ => None,
+        });
+        link + weather.max().unwrap_or(0)
+    }
+
     /// How long a change may take to be known on the other side of a working link, a lost message or
     /// two included.
     pub fn news_time(&self) -> Time {
-        let slowest = self
-            .links
-            .iter()
-            .map(|link| link.delay + link.jitter)
-            .max()
-            .unwrap_or(0);
-        self.keepalive * 2 + slowest * 2 + self.turn_time * 4
+        self.keepalive * 2 + self.longest_delay() * 2 + self.turn_time * 4
     }
 
     /// Who is asked to stop is gone after this, when its groups can be stopped.

@@ -8,7 +8,7 @@ use heartbeat::cluster::{
 };
 
 use super::invariants::{Reading, Violation};
-use super::machine::{Daemon, Inbound, Real, Resource};
+use super::machine::{Daemon, Inbound, Real};
 use super::node::Node;
 use super::plan::{MS, SECOND};
 use super::trace::hash;
@@ -52,17 +52,19 @@ impl World {
 
     /// One turn.
     pub fn turn(&mut self, node: usize) -> Result<(), Violation> {
+        let held = self.machines[node].held();
         let Some(mut daemon) = self.machines[node].daemon.take() else {
             return Ok(());
         };
         let mut actions = Vec::new();
-        let read = self.read(node, &mut daemon, &mut actions);
+        let read = self.read(node, &mut daemon, held, &mut actions);
         let local = self.machines[node].local(self.now);
         daemon.core.handle(local, Event::Tick);
         drain(&mut *daemon.core, &mut actions);
         let deadline = daemon.core.next_deadline();
-        let died = daemon.core.peer_status() == NodeStatus::Dead && !daemon.peer_was_dead;
-        daemon.peer_was_dead = daemon.core.peer_status() == NodeStatus::Dead;
+        let is_dead = daemon.core.peer_status() == NodeStatus::Dead;
+        let was_dead = std::mem::replace(&mut daemon.peer_was_dead, is_dead);
+        let died = is_dead && !was_dead;
         self.machines[node].daemon = Some(daemon);
         read?;
         if deadline <= local {
@@ -96,15 +98,12 @@ impl World {
             return Ok(());
         };
         daemon.last_turn = now;
-        if !daemon.must_yield {
+        let Some(held_before) = daemon.must_yield.take() else {
             return Ok(());
-        }
-        let holds = |resource: &Resource| matches!(resource.real, Real::Starting | Real::Running);
-        match machine.resources.iter().position(holds) {
-            Some(group) => Err(self.violation(
-                "S3",
-                format!("node {node} keeps group {group} after a stall"),
-            )),
+        };
+        let keeps = |group: &usize| matches!(machine.real(*group), Real::Starting | Real::Running);
+        match held_before.into_iter().find(keeps) {
+            Some(group) => Err(self.violation("S3", format!("node {node} keeps group {group} after a stall"))),
             None => Ok(()),
         }
     }
@@ -143,14 +142,20 @@ impl World {
         &mut self,
         node: usize,
         daemon: &mut Daemon,
+        held: Vec<usize>,
         actions: &mut Vec<Action>,
     ) -> Result<(), Violation> {
         let local = self.machines[node].local(self.now);
-        daemon.must_yield = false;
+        daemon.must_yield = None;
         if daemon.stalled {
             daemon.stalled = false;
             daemon.went_on = self.now;
-            daemon.must_yield = self.now - daemon.last_turn >= self.plan.deadtime;
+            // A peer that was dead before may have come meanwhile, and waits for initdead.
+            let peer_waits =
+                if daemon.peer_was_dead { self.plan.initdead } else { self.plan.deadtime };
+            if self.now - daemon.last_turn >= peer_waits {
+                daemon.must_yield = Some(held);
+            }
             if node < STRANGER {
                 self.judge.caught_up(node, self.now);
             }
@@ -200,7 +205,7 @@ impl World {
         actions: &mut Vec<Action>,
     ) -> Result<(), Violation> {
         let (now, local) = (self.now, self.machines[node].local(self.now));
-        let reading = if node == STRANGER || daemon.must_yield {
+        let reading = if node == STRANGER || daemon.must_yield.is_some() {
             Reading::Free
         } else {
             self.judge

@@ -585,7 +585,9 @@ impl World {
     fn group_unsettled(&self, group: usize) -> Option<String> {
         let real = [self.machines[0].real(group), self.machines[1].real(group)];
         let home = self.plan.preferred[group];
-        let stays = self.plan.failback == heartbeat::config::AutoFailback::Off;
+        // Where it could not be started it is not tried again while the other node runs it.
+        let stays = self.plan.failback == heartbeat::config::AutoFailback::Off
+            || self.machines[home].resources[group].failures > 0;
         let runs_once = match real {
             [Real::Running, Real::Stopped] => home == 0 || stays,
             [Real::Stopped, Real::Running] => home == 1 || stays,
