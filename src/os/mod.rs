@@ -2,18 +2,12 @@
 
 pub mod credentials;
 pub mod interface;
-<<<<<<< HEAD
 pub mod local_time;
 pub mod netlink;
 pub mod packet;
 pub mod process;
 pub mod regular_file;
 pub mod scheduling;
-=======
-pub mod netlink;
-pub mod packet;
-pub mod regular_file;
->>>>>>> media
 pub mod socket;
 pub mod tty;
 pub mod watchdog;
