@@ -151,8 +151,8 @@ fn status(places: &Places) -> u8 {
     match presence(&places.pid_file) {
         Ok(Presence::Running(pid)) => {
             let host = host_name();
-            let node = crate::client::status(&places.control_socket())
-                .map_or_else(|_| host.clone(), |status| status.node);
+            let node = load(places, &Disk::default())
+                .map_or_else(|_| host.clone(), |(config, _)| config.local_node);
             let pid = pid.map_or_else(|| "unknown".into(), |pid| pid.to_string());
             print(&format!(
                 "heartbeat OK [pid {pid} et al] is running on {host} [{node}]...\n"

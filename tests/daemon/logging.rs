@@ -138,3 +138,31 @@ fn the_older_form_of_lines_is_still_there() {
         "{log}"
     );
 }
+
+#[test]
+fn the_journal_is_told_the_level_and_no_line_twice() {
+    use std::os::unix::fs::MetadataExt;
+
+    for (lines, is_doubled) in [("", false), ("logfacility daemon\n", true)] {
+        let mut machine = Machine::new(lines);
+        let journal = std::fs::File::create(machine.path("journal")).expect("made");
+        let place = journal.metadata().expect("readable");
+        let mut command = machine.command(&["-f"]);
+        command.env("JOURNAL_STREAM", format!("{}:{}", place.dev(), place.ino()));
+        let mut child = command.stderr(journal).spawn().expect("started");
+        machine.wait_until_up();
+        machine.signal(Signal::SIGHUP);
+        machine.wait_for_log("Configuration unchanged.");
+        let text = machine.read("journal");
+        assert!(text.contains("Configuration validated."), "{text}");
+        assert!(text.lines().all(|line| line.starts_with('<')), "{text}");
+        // Once the daemon runs, syslog leads to the same journal.
+        assert_eq!(
+            text.contains("Configuration unchanged."),
+            !is_doubled,
+            "{text}"
+        );
+        assert_eq!(machine.heartbeat(&["-k"]).exit, 0);
+        child.wait().expect("a child");
+    }
+}

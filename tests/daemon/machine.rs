@@ -9,6 +9,7 @@ use std::process::{Child, Command, Output, Stdio};
 use std::time::Duration;
 
 use heartbeat::daemon::clock;
+use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::pty::{OpenptyResult, openpty};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -25,6 +26,7 @@ pub struct Machine {
     directory: TempDir,
     /// The other end of the serial line.
     line: fs::File,
+    /// Kept open, so that the line never looks hung up.
     _port: OwnedFd,
     daemon: Option<Child>,
 }
@@ -33,15 +35,16 @@ impl Machine {
     /// With these lines in `ha.cf` beside those that every node needs.
     pub fn new(lines: &str) -> Self {
         let OpenptyResult { master, slave } = openpty(None, None).expect("a pty");
+        fcntl(&master, FcntlArg::F_SETFL(OFlag::O_NONBLOCK)).expect("set");
         let directory = tempfile::tempdir().expect("a directory");
         fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o755)).expect("set");
+        let port = nix::unistd::ttyname(&slave).expect("a name");
         let machine = Self {
             directory,
             line: master.into(),
             _port: slave,
             daemon: None,
         };
-        let port = nix::unistd::ttyname(&machine._port).expect("a name");
         let ha_cf = format!(
             "keepalive 200ms\ndeadtime 3\ninitdead 3\nserial {}\nauto_failback on\nnode here there\n\
              realtime off\nlogfile {}\n{lines}",
@@ -172,14 +175,15 @@ impl Machine {
         });
     }
 
-    /// Waits for the next bytes on the serial line: the daemon's loop turns.
+    /// Waits for new bytes on the serial line: the daemon's loop turns.
     pub fn wait_for_heartbeat(&self) {
         let mut line = &self.line;
-        let mut buffer = [0; 65536];
-        // What was sent before now proves nothing. The second read waits for what comes.
-        for _ in 0..2 {
-            assert!(line.read(&mut buffer).expect("readable") > 0);
-        }
+        let mut buffer = [0; 4096];
+        // What was sent before now proves nothing.
+        while line.read(&mut buffer).is_ok() {}
+        wait_for("a heartbeat", || {
+            line.read(&mut buffer).ok().filter(|&length| length > 0)
+        });
     }
 }
 
