@@ -14,7 +14,7 @@ use heartbeat::config::{
     AutoFailback, CompressionMethod, Config, Medium, MediumKind, MessageFormat,
 };
 use heartbeat::daemon::media::Media;
-use heartbeat::daemon::media_report::{MediaError, MediaReport};
+use heartbeat::daemon::media::report::{MediaError, MediaReport};
 use heartbeat::message::{Key, Keys, Method};
 use mio::{Events, Poll};
 use nix::fcntl::{FcntlArg, OFlag, fcntl};

@@ -1,7 +1,7 @@
 //! Network media over cables between two namespaces.
 
 use heartbeat::config::Medium;
-use heartbeat::daemon::media_report::MediaError;
+use heartbeat::daemon::media::report::MediaError;
 
 use crate::bench::{
     Node, PORT, Wire, bcast, in_namespace, ip, mcast, mcast6, now, packet, serial, ucast, ucast6,

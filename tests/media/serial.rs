@@ -3,7 +3,7 @@
 use std::os::unix::fs::symlink;
 use std::time::Duration;
 
-use heartbeat::daemon::media_report::MediaError;
+use heartbeat::daemon::media::report::MediaError;
 use heartbeat::message::TextFrames;
 use nix::sys::termios::{
     ControlFlags, InputFlags, LocalFlags, OutputFlags, SpecialCharacterIndices, tcgetattr,

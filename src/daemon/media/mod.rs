@@ -2,6 +2,16 @@
 //!
 //! Nothing here knows what a message says or what a silent link means.
 
+pub mod device;
+pub mod report;
+pub mod resolver;
+pub mod serial;
+pub mod serial_lock;
+pub mod serial_pace;
+pub mod serial_queue;
+pub mod udp;
+pub mod write_failures;
+
 use std::collections::VecDeque;
 use std::io;
 use std::ops::Range;
@@ -12,10 +22,9 @@ use mio::event::Event;
 use mio::unix::SourceFd;
 use mio::{Interest, Registry, Token};
 
-use super::media_device::{Device, Port, Share, State, unicast_host};
-use super::media_report::{MediaError, MediaReport, name};
-use super::resolver;
-use super::udp::MAX_DATAGRAM;
+use device::{Device, Port, Share, State, unicast_host};
+use report::{MediaError, MediaReport, name};
+use udp::MAX_DATAGRAM;
 use crate::cluster::{Instant, LinkId, Packet};
 use crate::config::{Config, Medium};
 use crate::message::MAX_WIRE;
