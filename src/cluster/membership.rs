@@ -177,7 +177,9 @@ impl Cluster {
             self.leaving = Leaving::Stopping;
             self.heartbeat_is_due = true;
             self.report(Report::GivingUpAll);
-            self.send_holdings(super::Holdings::None, false, Some("shutdown"));
+            if self.told.without_groups {
+                self.send_holdings(super::Holdings::None, false, Some("shutdown"));
+            }
         }
     }
 
@@ -238,6 +240,7 @@ impl Cluster {
         self.peer.status = NodeStatus::Dead;
         self.peer.is_leaving = false;
         self.peer.incoming.forget_missing();
+        self.remember_peer(); // what is heard of this run later is a recording, also after our own restart
         self.report(Report::NodeDead { node: node.clone() });
         self.next_epoch();
         self.answering = None;
