@@ -233,12 +233,14 @@ impl Ownership {
                 group.must_stop = false;
                 group.retry_at = now + START_AGAIN;
             }
+            // Only the answer to the stop: a start that it overtook may have failed in the same moment, and
+            // the stop still runs. One that succeeds after such a failure counts too.
             (
                 Claim::Held {
-                    phase: Phase::Stopping,
+                    phase: Phase::Stopping | Phase::Unknown,
                     ..
                 },
-                GroupOutcome::Stopped | GroupOutcome::StartFailed,
+                GroupOutcome::Stopped,
             ) => {
                 group.mine = Some(if peer_is_free && !group.must_stop {
                     Claim::Ceded
@@ -400,6 +402,24 @@ mod tests {
         assert_eq!(step(&mut b, TALKING), Some((Step::Start, Reason::Ceded)));
         tell(&b, &mut a);
         assert_eq!(a.mine(G), Some(Claim::Free));
+    }
+
+    #[test]
+    fn the_end_of_a_start_is_not_taken_for_the_end_of_the_stop_that_overtook_it() {
+        let (mut a, b) = (node(true), node(false));
+        tell(&b, &mut a);
+        step(&mut a, TALKING);
+        let leaving = Standing {
+            is_leaving: true,
+            ..TALKING
+        };
+        assert_eq!(step(&mut a, leaving), Some((Step::Stop, Reason::Leaving)));
+        a.ended(G, GroupOutcome::StartFailed, leaving, NOW);
+        assert!(a.holds_any(), "the stop still runs");
+        a.ended(G, GroupOutcome::StopFailed, leaving, NOW);
+        assert!(a.holds_any(), "the failed start could not be undone");
+        a.ended(G, GroupOutcome::Stopped, leaving, NOW);
+        assert!(!a.holds_any());
     }
 
     #[test]
