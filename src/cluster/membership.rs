@@ -206,7 +206,9 @@ impl Cluster {
         let silent_at = self.peer.last_heard + self.peer.deadtime;
         match self.peer.status {
             NodeStatus::Dead => None,
-            _ if self.peer.heard_in_this_run && self.status == NodeStatus::Active => Some(silent_at),
+            _ if self.peer.heard_in_this_run && self.status == NodeStatus::Active => {
+                Some(silent_at)
+            }
             _ => Some(silent_at.max(self.started + self.settings.initdead)),
         }
     }

@@ -289,7 +289,8 @@ impl Judge {
             (Some(going_on), true) => going_on.disturbed |= broken,
             (place @ Some(_), false) => {
                 let ended = place.take().is_some_and(|clash| !clash.disturbed);
-                if ended && self.answers_in_time && here == Real::Stopped && there == Real::Stopping {
+                if ended && self.answers_in_time && here == Real::Stopped && there == Real::Stopping
+                {
                     let text = format!("both owners of group {group} gave it up");
                     return Err(Violation {
                         rule: "S7",

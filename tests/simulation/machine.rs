@@ -215,7 +215,10 @@ impl Machine {
             Some(resource.run) == run && matches!(resource.real, Real::Starting | Real::Running)
         };
         let groups = self.resources.iter().enumerate();
-        groups.filter(|(_, resource)| held(resource)).map(|(group, _)| group).collect()
+        groups
+            .filter(|(_, resource)| held(resource))
+            .map(|(group, _)| group)
+            .collect()
     }
 
     /// Whether the daemon runs and is not held up.

@@ -174,7 +174,12 @@ impl Plan {
 
     /// The longest that any link of this run may take to deliver.
     pub fn longest_delay(&self) -> Time {
-        let link = self.links.iter().map(|link| link.delay + link.jitter).max().unwrap_or(0);
+        let link = self
+            .links
+            .iter()
+            .map(|link| link.delay + link.jitter)
+            .max()
+            .unwrap_or(0);
         let weather = self.faults.iter().filter_map(|(_, fault)| match fault {
             Fault::Wire { weather, .. } => Some(weather.extra_delay + weather.extra_jitter),
             _ => None,

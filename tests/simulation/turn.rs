@@ -103,7 +103,10 @@ impl World {
         };
         let keeps = |group: &usize| matches!(machine.real(*group), Real::Starting | Real::Running);
         match held_before.into_iter().find(keeps) {
-            Some(group) => Err(self.violation("S3", format!("node {node} keeps group {group} after a stall"))),
+            Some(group) => Err(self.violation(
+                "S3",
+                format!("node {node} keeps group {group} after a stall"),
+            )),
             None => Ok(()),
         }
     }
@@ -151,8 +154,11 @@ impl World {
             daemon.stalled = false;
             daemon.went_on = self.now;
             // A peer that was dead before may have come meanwhile, and waits for initdead.
-            let peer_waits =
-                if daemon.peer_was_dead { self.plan.initdead } else { self.plan.deadtime };
+            let peer_waits = if daemon.peer_was_dead {
+                self.plan.initdead
+            } else {
+                self.plan.deadtime
+            };
             if self.now - daemon.last_turn >= peer_waits {
                 daemon.must_yield = Some(held);
             }
