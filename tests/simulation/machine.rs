@@ -78,7 +78,9 @@ pub struct Daemon {
     pub stalled: bool,
     /// When its last turn was.
     pub last_turn: Time,
-    /// It stood still for so long that this turn must give up these groups, which it held before.
+    /// What it alone held when it was stopped last.
+    pub alone_with: Vec<usize>,
+    /// It stood still for so long that this turn must give up these groups, which the other has taken.
     pub must_yield: Option<Vec<usize>>,
     /// When it last went on.
     pub went_on: Time,
@@ -131,6 +133,7 @@ impl Daemon {
             read: BTreeMap::new(),
             stalled: false,
             last_turn: started,
+            alone_with: Vec::new(),
             must_yield: None,
             went_on: 0,
             peer_was_dead: false,

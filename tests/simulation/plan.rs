@@ -67,6 +67,14 @@ pub struct LinkPlan {
     pub jitter: Time,
 }
 
+impl LinkPlan {
+    /// Whether everything that is said passes this link long before the next heartbeat.
+    pub fn is_ample(&self, keepalive: Time) -> bool {
+        self.rate
+            .is_none_or(|rate| 300 * SECOND / rate < keepalive / 3)
+    }
+}
+
 /// Another cluster on the same segment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stranger {
@@ -193,26 +201,28 @@ impl Plan {
         self.keepalive * 2 + self.longest_delay() * 2 + self.turn_time * 4
     }
 
+    /// Whether group actions can fail while faults are on.
+    pub fn has_failures(&self) -> bool {
+        self.start_failures + self.stop_failures > 0
+    }
+
     /// Who is asked to stop is gone after this, when its groups can be stopped.
     pub fn stop_time(&self) -> Time {
         // Two seconds are for the peer's questions after the last word.
         2 * SECOND + self.deadtime + self.action_time.1 * 3 + self.news_time() * 2
     }
 
-    /// The most packets that a node may send within a second.
+    /// The most packets that a node may send within a second: after a partition everything that was lost
+    /// is asked for and sent again.
     pub fn burst_limit(&self) -> usize {
         let heartbeats = usize::try_from(SECOND / self.keepalive).unwrap_or(0) + 1;
-        heartbeats + 60
+        heartbeats + 150
     }
 
     /// After the last fault ended and every daemon runs: until then everything has found its place.
     pub fn settle_time(&self) -> Time {
         // A failed start is tried again after a minute, a failed stop after half of one.
-        let again = if self.start_failures + self.stop_failures > 0 {
-            65 * SECOND
-        } else {
-            0
-        };
+        let again = if self.has_failures() { 65 * SECOND } else { 0 };
         again + self.initdead + self.deadtime * 4 + self.action_time.1 * 8 + self.news_time() * 4
     }
 }

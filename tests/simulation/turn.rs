@@ -52,12 +52,11 @@ impl World {
 
     /// One turn.
     pub fn turn(&mut self, node: usize) -> Result<(), Violation> {
-        let held = self.machines[node].held();
         let Some(mut daemon) = self.machines[node].daemon.take() else {
             return Ok(());
         };
         let mut actions = Vec::new();
-        let read = self.read(node, &mut daemon, held, &mut actions);
+        let read = self.read(node, &mut daemon, &mut actions);
         let local = self.machines[node].local(self.now);
         daemon.core.handle(local, Event::Tick);
         drain(&mut *daemon.core, &mut actions);
@@ -90,7 +89,7 @@ impl World {
         }
     }
 
-    /// S3: who stood still for deadtime has given up everything in the turn in which it noticed.
+    /// S3: who stood still for deadtime gives up, in the turn in which it notices, what the other took.
     fn judge_stale_claims(&mut self, node: usize) -> Result<(), Violation> {
         let now = self.now;
         let machine = &mut self.machines[node];
@@ -109,6 +108,14 @@ impl World {
             )),
             None => Ok(()),
         }
+    }
+
+    /// What the daemon held when its stall began, and the other machine only holds since.
+    fn taken_meanwhile(&self, node: usize, daemon: &Daemon) -> Vec<usize> {
+        let other = &self.machines[1 - node];
+        let held = daemon.alone_with.iter().copied();
+        held.filter(|&group| other.real(group) != Real::Stopped)
+            .collect()
     }
 
     fn plan_next_turn(
@@ -145,7 +152,6 @@ impl World {
         &mut self,
         node: usize,
         daemon: &mut Daemon,
-        held: Vec<usize>,
         actions: &mut Vec<Action>,
     ) -> Result<(), Violation> {
         let local = self.machines[node].local(self.now);
@@ -153,14 +159,9 @@ impl World {
         if daemon.stalled {
             daemon.stalled = false;
             daemon.went_on = self.now;
-            // A peer that was dead before may have come meanwhile, and waits for initdead.
-            let peer_waits = if daemon.peer_was_dead {
-                self.plan.initdead
-            } else {
-                self.plan.deadtime
-            };
-            if self.now - daemon.last_turn >= peer_waits {
-                daemon.must_yield = Some(held);
+            let long = self.now - daemon.last_turn >= self.plan.deadtime;
+            if long && node < STRANGER && !daemon.peer_was_dead {
+                daemon.must_yield = Some(self.taken_meanwhile(node, daemon));
             }
             if node < STRANGER {
                 self.judge.caught_up(node, self.now);
@@ -211,7 +212,7 @@ impl World {
         actions: &mut Vec<Action>,
     ) -> Result<(), Violation> {
         let (now, local) = (self.now, self.machines[node].local(self.now));
-        let reading = if node == STRANGER || daemon.must_yield.is_some() {
+        let reading = if node == STRANGER || (daemon.went_on == now && now > 0) {
             Reading::Free
         } else {
             self.judge
@@ -397,6 +398,12 @@ impl World {
         }
         for link in 0..self.links.len() {
             self.send_on(link, &cargo);
+            if self.links[link].lost_news {
+                return Err(self.violation(
+                    "freshness",
+                    format!("an old heartbeat replaces a new one on {link}"),
+                ));
+            }
         }
         Ok(())
     }
