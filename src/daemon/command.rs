@@ -10,25 +10,14 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 use super::command_line::{Command, CommandLine, USAGE, parse};
-use super::disk::Disk;
+use super::disk::{Disk, load};
+use super::exit_status::{DONE, FAILED, NOT_RUNNING, PERMISSION, USAGE_ERROR};
 use super::pid_file::{Presence, presence};
 use super::start;
-use crate::config::{self, Diagnostics, directive};
+use super::terminal::{say, show};
+use crate::config::{self, directive};
 use crate::control::Places;
 use crate::os::process::{host_name, pause};
-
-/// Done; or the daemon runs already.
-pub const DONE: u8 = 0;
-/// Something else went wrong.
-pub const FAILED: u8 = 1;
-/// Words that are not understood.
-pub const USAGE_ERROR: u8 = 2;
-/// `-s`: stopped.
-pub const NOT_RUNNING: u8 = 3;
-/// More rights are needed.
-pub const PERMISSION: u8 = 4;
-/// The configuration is at fault.
-pub const CONFIGURATION: u8 = 6;
 
 /// How often the end of the daemon is looked for.
 const POLL: Duration = Duration::from_millis(50);
@@ -77,29 +66,11 @@ pub fn run(words: impl IntoIterator<Item = OsString>) -> u8 {
     }
 }
 
-/// To the person who typed the command.
-pub(super) fn say(text: &str) {
-    let _ = std::io::stderr().write_all(text.as_bytes()); // nobody else to tell
-}
-
 fn print(text: &str) -> u8 {
     match std::io::stdout().write_all(text.as_bytes()) {
         Ok(()) => DONE,
         Err(_) => FAILED,
     }
-}
-
-/// Shows diagnostics with lines and carets.
-pub(super) fn show(diagnostics: &Diagnostics) {
-    say(&diagnostics.render(std::io::stderr().is_terminal()));
-}
-
-/// Reads and checks the three files.
-pub(super) fn load(
-    places: &Places,
-    disk: &Disk,
-) -> Result<(config::Config, Diagnostics), Diagnostics> {
-    config::load(&places.configuration, &host_name(), disk)
 }
 
 fn check(line: &CommandLine, places: &Places) -> u8 {

@@ -6,7 +6,9 @@ use std::io::{self, Read};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 
-use crate::config::{Reader, Source};
+use crate::config::{self, Diagnostics, Reader, Source};
+use crate::control::Places;
+use crate::os::process::host_name;
 
 /// No configuration file is longer.
 const MAX_FILE: u64 = 4 * 1024 * 1024;
@@ -79,4 +81,9 @@ fn read(path: &Path) -> io::Result<Source> {
         text,
         mode: metadata.permissions().mode(),
     })
+}
+
+/// Reads and checks the three files.
+pub fn load(places: &Places, disk: &Disk) -> Result<(config::Config, Diagnostics), Diagnostics> {
+    config::load(&places.configuration, &host_name(), disk)
 }

@@ -13,9 +13,9 @@ use super::service_manager::ServiceManager;
 use super::signals::{Signal, Signals};
 use super::state::{Recorder, State};
 use super::watchdog::Watchdog;
-use super::{clock, command, log, status};
+use super::{clock, exit_status, log, status};
 use crate::cluster::{Action, Cluster, Event, GroupId, GroupOutcome, Instant};
-use crate::config::{Config, Medium, MediumKind};
+use crate::config::Config;
 use crate::control::{Answer, Places, Request};
 
 /// Which tokens belong to whom.
@@ -36,8 +36,8 @@ pub mod tokens {
 
 /// Packets taken in one turn; what remains is read in the next, after deadlines were looked at.
 const PACKETS_PER_TURN: usize = 256;
-/// How long what was sent last may take to leave over a serial line.
-const FAREWELL: Duration = Duration::from_millis(250);
+/// How long what was sent last may take to leave over a serial line: a line can stand still.
+const FAREWELL: Duration = Duration::from_secs(1);
 
 /// Everything with a descriptor.
 #[derive(Debug)]
@@ -116,7 +116,7 @@ impl Daemon {
             {
                 Err(error) if error.kind() != std::io::ErrorKind::Interrupted => {
                     ::log::error!(target: "CRIT:heartbeat", "Cannot wait for events: {error}. Resources are left as they are");
-                    return command::FAILED;
+                    return exit_status::FAILED;
                 }
                 _ => {}
             }
@@ -131,7 +131,10 @@ impl Daemon {
                 watchdog.feed(now);
             }
             self.devices.service_manager.turn(now);
-            if self.leave_at.is_some_and(|at| at <= now) {
+            if self
+                .leave_at
+                .is_some_and(|at| at <= now || !self.devices.media.has_unsent(now))
+            {
                 return self.leave();
             }
         }
@@ -250,7 +253,7 @@ impl Daemon {
                 Action::StopGroup(group) => self.devices.resources.stop(group),
                 Action::ProbeGroup(group) => self.devices.resources.probe(group),
                 Action::RememberPeer(peer) => self.recorder.remember(peer),
-                Action::Exit => self.leave_at = Some(now + self.farewell()),
+                Action::Exit => self.leave_at = Some(now + FAREWELL),
                 Action::Report(report) => {
                     log::tell(report.severity(), &report);
                     told = true;
@@ -306,15 +309,6 @@ impl Daemon {
         )
     }
 
-    fn farewell(&self) -> Duration {
-        let is_serial = |medium: &Medium| matches!(medium.kind, MediumKind::Serial { .. });
-        if self.identity.config.media.iter().any(is_serial) {
-            FAREWELL
-        } else {
-            Duration::ZERO
-        }
-    }
-
     /// Everything is released: the machine may live without us.
     fn leave(self) -> u8 {
         if let Some(watchdog) = self.devices.watchdog {
@@ -325,7 +319,7 @@ impl Daemon {
             "{} Heartbeat shutdown complete.",
             self.identity.config.local_node
         );
-        command::DONE
+        exit_status::DONE
     }
 }
 

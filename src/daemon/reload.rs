@@ -1,7 +1,6 @@
 //! `SIGHUP`: the files are read again. What can't be used changes nothing.
 
-use super::command::load;
-use super::disk::{Disk, Texts};
+use super::disk::{Disk, Texts, load};
 use super::log;
 use crate::config::{Diagnostics, Severity};
 use crate::control::Places;

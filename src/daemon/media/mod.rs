@@ -22,12 +22,12 @@ use mio::event::Event;
 use mio::unix::SourceFd;
 use mio::{Interest, Registry, Token};
 
-use device::{Device, Port, Share, State, unicast_host};
-use report::{MediaError, MediaReport, name};
-use udp::MAX_DATAGRAM;
 use crate::cluster::{Instant, LinkId, Packet};
 use crate::config::{Config, Medium};
 use crate::message::MAX_WIRE;
+use device::{Device, Port, Share, State, unicast_host};
+use report::{MediaError, MediaReport, name};
+use udp::MAX_DATAGRAM;
 
 /// The numbers that a set of devices has in the event loop.
 pub type TokenRange = Range<usize>;
