@@ -2,8 +2,8 @@
 
 use std::rc::Rc;
 
-use super::report::Report;
 use super::GroupId;
+use super::report::Report;
 
 /// What the core asks for. Actions are to be carried out in the order given.
 #[derive(Debug, Clone)]

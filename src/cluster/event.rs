@@ -32,7 +32,7 @@ pub enum Event<'a> {
     /// The operator asked for a clean stop.
     StopRequested,
     /// `authkeys` was read again.
-    KeysChanged(Keys),
+    KeysChanged(Box<Keys>),
 }
 
 /// How an action on a resource group ended.

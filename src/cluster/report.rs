@@ -1,4 +1,12 @@
-//! Everything worth telling a person, with its wording and severity.
+//! Everything worth telling a person, with its wording and severity. Lines that people know from
+//! heartbeat 3.0.6 keep their text.
+
+use std::fmt;
+use std::time::Duration;
+
+use super::node::NodeStatus;
+use super::policy::Reason;
+use super::refusals::RefusalKind;
 
 /// How bad it is. The words in the log: `debug info notice WARN ERROR CRIT`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -19,17 +27,287 @@ pub enum Severity {
 
 /// One thing to tell. `Display` is the text of the log line.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Report {}
+#[expect(
+    missing_docs,
+    reason = "the fields are what the sentence of their variant speaks of"
+)]
+pub enum Report {
+    /// The peer is heard on a link.
+    LinkUp { node: String, link: String },
+    /// The peer is not heard on a link any more.
+    LinkDown {
+        node: String,
+        link: String,
+        links_left: usize,
+    },
+    /// The last link but one is gone.
+    OneLinkLeft { node: String },
+    /// The peer announces a new status.
+    StatusUpdate { node: String, status: NodeStatus },
+    /// Our own status changed.
+    LocalStatus(NodeStatus),
+    /// The nodes have agreed, or nobody is there to agree with.
+    CommunicationUp,
+    /// Silent on every link for its dead time.
+    NodeDead { node: String },
+    /// The dead node had stopped cleanly before.
+    DeadNodeHeldNothing { node: String },
+    /// A heartbeat came late.
+    LateHeartbeat { node: String, interval: Duration },
+    /// The peer has a new generation.
+    NodeRestarted { node: String },
+    /// The peer was thought dead and was not.
+    ReturnedAfterPartition { node: String, silence: Duration },
+    /// What the peer held is taken because it is dead.
+    TakingOver { node: String },
+    /// Nothing fences the peer.
+    NoFencing,
+    /// The peer stops cleanly.
+    ShutdownNotice { node: String },
+    /// The peer hears us again, or for the first time; its claims count.
+    PeerSettled,
+    /// We hear the peer, it does not hear us.
+    PeerIsDeaf { node: String },
+    /// What this node held or was denied at start is settled.
+    InitialAcquisition { ours: bool },
+    /// The peer does not say which groups it holds: heartbeat 3.0.6, for instance.
+    PeerWithoutGroups { node: String },
+    /// The files of the nodes name different groups.
+    FilesDiffer { node: String },
+    /// Both files, or neither, prefer the node that reads them.
+    PreferencesDiffer { node: String },
+    /// A group is about to be started here.
+    GroupStarting { key: String, reason: Reason },
+    /// A group runs here.
+    GroupStarted { key: String },
+    /// A group could not be started here.
+    GroupStartFailed { key: String },
+    /// A group is about to be stopped here.
+    GroupStopping { key: String, reason: Reason },
+    /// A group is stopped here.
+    GroupStopped { key: String },
+    /// A group could not be stopped here.
+    GroupStopFailed { key: String },
+    /// A group runs here although nobody started it in this run.
+    GroupFoundRunning { key: String },
+    /// Both nodes hold a group.
+    TwoOwners {
+        key: String,
+        node: String,
+        yields: bool,
+    },
+    /// This node did not run for a while (S3).
+    Stalled { gap: Duration, groups: usize },
+    /// This node starts to stop everything.
+    GivingUpAll,
+    /// This node has stopped everything.
+    AllGivenUp,
+    /// Messages are missing and asked for.
+    LostPackets { node: String, first: u64, last: u64 },
+    /// What was missing has come.
+    NothingMissing { node: String },
+    /// So many are missing that nobody asks for them.
+    LostMany { node: String },
+    /// The peer has not kept what was asked for.
+    IrretrievablyLost { node: String, number: u64 },
+    /// Packets were refused.
+    Refused {
+        kind: RefusalKind,
+        count: u64,
+        link: String,
+        detail: String,
+    },
+}
 
 impl Report {
     /// How bad it is.
     pub fn severity(&self) -> Severity {
-        Severity::Info
+        match self {
+            Self::LinkDown { .. }
+            | Self::NodeDead { .. }
+            | Self::LateHeartbeat { .. }
+            | Self::NoFencing
+            | Self::OneLinkLeft { .. }
+            | Self::PeerIsDeaf { .. }
+            | Self::LostPackets { .. }
+            | Self::GroupFoundRunning { .. }
+            | Self::LostMany { .. } => Severity::Warn,
+            Self::FilesDiffer { .. }
+            | Self::PeerWithoutGroups { .. }
+            | Self::PreferencesDiffer { .. }
+            | Self::GroupStartFailed { .. }
+            | Self::IrretrievablyLost { .. }
+            | Self::Refused { .. } => Severity::Error,
+            Self::ReturnedAfterPartition { .. }
+            | Self::GroupStopFailed { .. }
+            | Self::TwoOwners { .. }
+            | Self::Stalled { .. } => Severity::Crit,
+            _ => Severity::Info,
+        }
     }
 }
 
-impl std::fmt::Display for Report {
-    fn fmt(&self, _f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        Ok(())
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::LinkUp { node, link } => write!(f, "Link {node}:{link} up."),
+            Self::LinkDown { node, link, .. } => write!(f, "Link {node}:{link} dead."),
+            Self::OneLinkLeft { node } => {
+                write!(
+                    f,
+                    "Only one link to {node} is left: the next fault will look like the death of the node."
+                )
+            }
+            Self::StatusUpdate { node, status } => {
+                write!(f, "Status update for node {node}: status {status}")
+            }
+            Self::LocalStatus(status) => write!(f, "Local status now set to: '{status}'"),
+            Self::CommunicationUp => f.write_str("Comm_now_up(): updating status to active"),
+            Self::NodeDead { node } => write!(f, "node {node}: is dead"),
+            Self::DeadNodeHeldNothing { node } => write!(f, "Dead node {node} gave up resources."),
+            Self::LateHeartbeat { node, interval } => {
+                write!(
+                    f,
+                    "Late heartbeat: Node {node}: interval {} ms",
+                    interval.as_millis()
+                )
+            }
+            Self::NodeRestarted { node } => write!(f, "Heartbeat restart on node {node}"),
+            Self::ReturnedAfterPartition { node, silence } => write!(
+                f,
+                "Cluster node {node} returning after partition. It was silent for {} ms; whoever took a group in that \
+                 time from a living owner gives it up again.",
+                silence.as_millis()
+            ),
+            Self::TakingOver { node } => write!(f, "Resources being acquired from {node}."),
+            Self::NoFencing => {
+                f.write_str("No STONITH device configured. Shared disks are not protected.")
+            }
+            Self::ShutdownNotice { node } => write!(f, "Received shutdown notice from '{node}'."),
+            Self::PeerSettled => f.write_str("remote resource transition completed."),
+            Self::PeerIsDeaf { node } => write!(
+                f,
+                "{node} is heard but does not hear us: no group moves until it does. Check its receiving side \
+                 (firewall, one broken wire)."
+            ),
+            Self::InitialAcquisition { ours } => {
+                write!(
+                    f,
+                    "Initial resource acquisition complete (T_RESOURCES({}))",
+                    if *ours { "us" } else { "them" }
+                )
+            }
+            Self::PeerWithoutGroups { node } => write!(
+                f,
+                "{node} does not say which groups it holds (it runs another program): nothing is started here while \
+                 it lives."
+            ),
+            Self::FilesDiffer { node } => write!(
+                f,
+                "haresources differs between the nodes: {node} has other resource groups. Nothing moves between the \
+                 nodes until both have the same file."
+            ),
+            Self::PreferencesDiffer { node } => write!(
+                f,
+                "haresources differs between the nodes: {node} names another preferred node for a group. The node \
+                 whose name comes first counts as preferred until both have the same file."
+            ),
+            Self::GroupStarting { key, reason } => {
+                write!(f, "Resource group {key}: starting here: {reason}.")
+            }
+            Self::GroupStarted { key } => write!(f, "Resource group {key}: running here."),
+            Self::GroupStartFailed { key } => {
+                write!(
+                    f,
+                    "Resource group {key}: could not be started here; it is left to the other node."
+                )
+            }
+            Self::GroupStopping { key, reason } => {
+                write!(f, "Resource group {key}: stopping here: {reason}.")
+            }
+            Self::GroupStopped { key } => write!(f, "Resource group {key}: stopped here."),
+            Self::GroupStopFailed { key } => write!(
+                f,
+                "Resource group {key}: could not be stopped. It counts as running here and the other node will not \
+                 start it; stopping is tried again."
+            ),
+            Self::GroupFoundRunning { key } => {
+                write!(
+                    f,
+                    "Resource group {key}: runs here although this daemon did not start it."
+                )
+            }
+            Self::TwoOwners { key, node, yields } => write!(
+                f,
+                "Both machines own resource group {key}: {} gives it up.",
+                if *yields { "this node" } else { node.as_str() }
+            ),
+            Self::Stalled { gap, groups } => write!(
+                f,
+                "This node did not run for {} ms, long enough for the other to take over: {groups} resource group(s) \
+                 held here are given up first.",
+                gap.as_millis()
+            ),
+            Self::GivingUpAll => f.write_str("Giving up all HA resources."),
+            Self::AllGivenUp => f.write_str("All HA resources relinquished."),
+            Self::LostPackets { node, first, last } => {
+                write!(
+                    f,
+                    "{} lost packet(s) for [{node}] [{first}:{last}]",
+                    last - first + 1
+                )
+            }
+            Self::NothingMissing { node } => write!(f, "No pkts missing from {node}!"),
+            Self::LostMany { node } => {
+                write!(f, "lost a lot of packets from {node}; going on from here")
+            }
+            Self::IrretrievablyLost { node, number } => {
+                write!(f, "Irretrievably lost packet from {node}: {number}")
+            }
+            Self::Refused {
+                kind,
+                count,
+                link,
+                detail,
+            } => {
+                write!(
+                    f,
+                    "{count} packet(s) refused: {kind} (the last one came on link {link}: {detail})"
+                )
+            }
+        }
+    }
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Preferred => "this is its preferred node and nobody holds it",
+            Self::Ceded => "the other node released it",
+            Self::FailedThere => "the other node could not start it",
+            Self::PeerDied => "the other node is dead",
+            Self::PeerLeft => "the other node has left",
+            Self::FoundRunning => "it was found running and nobody else holds it",
+            Self::Failback => "its preferred node is back (auto_failback)",
+            Self::Leaving => "this node is shutting down",
+            Self::Conflict => "the other node holds it too",
+            Self::Stale => "this node did not run for too long",
+            Self::Retry => "an earlier attempt failed",
+        })
+    }
+}
+
+impl fmt::Display for RefusalKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Malformed => "not heartbeat messages, or damaged",
+            Self::NotAuthentic => {
+                "they don't authenticate; authkeys differs between the nodes, or another cluster uses this port"
+            }
+            Self::Incomplete => "without the fields that every message has",
+            Self::UnknownNode => "bad node: it is not in ha.cf",
+            Self::OurName => "another machine uses the name of this node",
+            Self::Replay => "attempted replay attack, or a node whose hb_generation file went back",
+        })
     }
 }

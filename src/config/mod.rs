@@ -172,7 +172,7 @@ pub struct PingNode {
     pub name: String,
     /// Hosts, several for `ping_group`.
     pub hosts: Vec<String>,
-    /// Whether the hosts are reached by ICMPv6.
+    /// Whether the hosts are reached by `ICMPv6`.
     pub v6: bool,
 }
 

@@ -1,41 +1,54 @@
 //! What goes over a wire: bytes to [`Message`] and back, with signatures.
+//!
+//! | file | what lives there |
+//! |---|---|
+//! | `fields` | [`Message`]: ordered, named, typed fields in one reusable buffer |
+//! | `netstring`, `classic` | the two forms of a message, parsed and written |
+//! | `framing` | [`TextFrames`]: a serial byte stream cut into classic messages |
+//! | `authentication` | [`Keys`] and the tokens made with them |
+//! | `opening`, `sealing` | [`open`] and [`seal`]: whole messages with their signatures |
+//! | `rejection` | why a message was not let in, or not sent |
+//! | `compression` | inflating what a peer compressed, up to a limit |
+//! | `base64` | binary values inside the classic form |
+//!
+//! Nothing here does I/O, knows peers or remembers anything between messages.
+
+mod authentication;
+mod base64;
+mod classic;
+mod compression;
+mod fields;
+mod framing;
+mod netstring;
+mod opening;
+mod rejection;
+mod sealing;
+
+pub use authentication::{Key, Keys, Method, checksum};
+pub use compression::{Inflation, inflate};
+pub use fields::{Field, FieldKind, Message};
+pub use framing::TextFrames;
+pub use netstring::list_items;
+pub use opening::{Form, Opened, open, parse_nested};
+pub use rejection::{Malformed, Rejection, Unsealed};
+pub use sealing::seal;
 
 /// The most bytes that a message may have in either form (262 143 in heartbeat 3.0.6).
 pub const MAX_WIRE: usize = 262_143;
 
-/// A signing method of `authkeys`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Method {
-    /// CRC-32/CKSUM; protects against noise, not against people.
-    Crc,
-    /// HMAC-MD5.
-    Md5,
-    /// HMAC-SHA1.
-    Sha1,
-    /// HMAC-SHA-256; unknown to heartbeat 3.0.6.
-    Sha256,
+/// The most bytes that a compressed message may inflate to.
+pub const MAX_INFLATED: usize = 2 * 1024 * 1024;
+
+/// How deep structs may nest in a message; the classic form has no bytes for more.
+pub const MAX_DEPTH: usize = 16;
+
+/// Where encoded bytes go: into a buffer, or through a digest without being stored.
+trait Sink {
+    fn put(&mut self, bytes: &[u8]);
 }
 
-/// One entry of `authkeys`.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Key {
-    /// The method.
-    pub method: Method,
-    /// The key; empty for `crc`.
-    pub text: Vec<u8>,
-}
-
-impl std::fmt::Debug for Key {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Key({:?}, …)", self.method) // never the key itself
+impl Sink for Vec<u8> {
+    fn put(&mut self, bytes: &[u8]) {
+        self.extend_from_slice(bytes);
     }
-}
-
-/// The keys of `authkeys`: up to sixteen, one of which signs.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Keys {
-    /// By index 0–15.
-    pub entries: [Option<Key>; 16],
-    /// Index of the entry that signs; always present in `entries`.
-    pub signing: u8,
 }

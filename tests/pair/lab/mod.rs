@@ -5,6 +5,7 @@
 //! `bridge` from iproute2. Shared by the pair tests, the demo and the measurements.
 #![allow(
     dead_code,
+    unused_imports,
     reason = "three programs share these files and none of them uses all"
 )]
 #![allow(
@@ -36,6 +37,7 @@ pub const PATIENCE: Duration = Duration::from_secs(20);
 /// Runs one test inside a sandbox of its own, or says why it can't.
 pub fn claim<F: FnOnce()>(test: F) {
     if sandbox::is_inside() {
+        sandbox::guard_test();
         sandbox::furnish();
         test();
         return;

@@ -124,14 +124,17 @@ fn read_all(mut stream: impl Read) -> String {
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
-/// Prepares the inside: loopback, a file system in memory at [`base`], an end for tests that hang or
-/// whose parent went away.
+/// Prepares the inside: loopback, and a file system in memory at [`base`].
 pub fn furnish() {
     run("ip", &["link", "set", "lo", "up"]);
     run_script(&format!(
         "mount -t tmpfs -o mode=755 laboratory {}",
         base().display()
     ));
+}
+
+/// Sees to it that a test ends: when it hangs, when its parent went away, and with the logs when it fails.
+pub fn guard_test() {
     end_with_parent();
     thread::spawn(|| {
         thread::sleep(TEST_LIMIT);
@@ -141,8 +144,8 @@ pub fn furnish() {
     });
     let ordinary = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |panic| {
-        ordinary(panic);
         static SHOWN: OnceLock<()> = OnceLock::new();
+        ordinary(panic);
         if SHOWN.set(()).is_ok() {
             show_evidence();
         }

@@ -1,0 +1,106 @@
+# make test    everything that a machine without special hardware can test
+# make demo    two real daemons on this machine; cables are pulled, the owner dies, the address moves
+# make install DESTDIR=… PREFIX=…    never touches the configuration in /etc/ha.d
+# make deb, make rpm, make lint, make bench, make uninstall
+
+CARGO     ?= $(shell command -v cargo || echo "$$HOME/.cargo/bin/cargo")
+export CARGO
+INSTALL   ?= install
+DESTDIR   ?=
+PREFIX    ?= /usr
+SYSCONFDIR ?= /etc
+SHAREDSTATEDIR ?= /var/lib
+SBINDIR   ?= $(PREFIX)/sbin
+BINDIR    ?= $(PREFIX)/bin
+LIBEXECDIR ?= $(PREFIX)/libexec/heartbeat
+MANDIR    ?= $(PREFIX)/share/man
+DOCDIR    ?= $(PREFIX)/share/doc/heartbeat-rs
+UNITDIR   ?= $(PREFIX)/lib/systemd/system
+SYSUSERSDIR ?= $(PREFIX)/lib/sysusers.d
+TMPFILESDIR ?= $(PREFIX)/lib/tmpfiles.d
+UDEVDIR   ?= $(PREFIX)/lib/udev/rules.d
+FIREWALLDDIR ?= $(PREFIX)/lib/firewalld/services
+# empty: no init script, for systems where systemd is all there is
+INITDIR   ?= $(SYSCONFDIR)/init.d
+
+BUILT     := $(or $(CARGO_TARGET_DIR),target)/release
+COMMANDS  := $(patsubst src/bin/%.rs,%,$(wildcard src/bin/*.rs))
+PAGES     := $(wildcard man/*.[1-8])
+EXAMPLES  := ha.cf authkeys haresources
+VERSION   := $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -n 1)
+
+.PHONY: all build test demo lint bench install uninstall deb rpm clean
+
+all: build
+
+build:
+	@packaging/prerequisites build
+	$(CARGO) build --release --locked --bins
+
+test:
+	@packaging/prerequisites test
+	$(CARGO) test --locked
+
+demo:
+	@packaging/prerequisites demo
+	$(CARGO) build --release --locked --bins --example demo
+	$(CARGO) run --release --locked --quiet --example demo
+
+lint:
+	@packaging/prerequisites lint
+	$(CARGO) fmt --check
+	$(CARGO) clippy --locked --all-targets -- -D warnings
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --no-deps
+	if command -v shellcheck >/dev/null; then packaging/scripts | xargs shellcheck; fi
+	if command -v mandoc >/dev/null && [ -n "$(PAGES)" ]; then mandoc -T lint -W warning $(PAGES); fi
+
+bench:
+	@packaging/prerequisites build
+	$(CARGO) bench --locked
+
+install: build
+	@packaging/may-install "$(DESTDIR)" $(addprefix $(BINDIR)/,$(COMMANDS)) $(SBINDIR)/heartbeat $(LIBEXECDIR)/heartbeat
+	$(INSTALL) -d $(addprefix $(DESTDIR),$(SBINDIR) $(BINDIR) $(LIBEXECDIR) $(UNITDIR) $(SYSUSERSDIR) $(TMPFILESDIR) \
+	    $(UDEVDIR) $(FIREWALLDDIR) $(SYSCONFDIR)/logrotate.d $(SYSCONFDIR)/ha.d/resource.d $(SHAREDSTATEDIR)/heartbeat \
+	    $(DOCDIR))
+	$(INSTALL) -m 755 $(BUILT)/heartbeat $(DESTDIR)$(SBINDIR)/heartbeat
+	ln -sfr $(DESTDIR)$(SBINDIR)/heartbeat $(DESTDIR)$(LIBEXECDIR)/heartbeat
+	for command in $(COMMANDS); do $(INSTALL) -m 755 $(BUILT)/$$command $(DESTDIR)$(BINDIR)/$$command || exit 1; done
+	for page in $(PAGES); do \
+	    $(INSTALL) -D -m 644 $$page $(DESTDIR)$(MANDIR)/man$${page##*.}/$${page##*/} || exit 1; done
+	sed 's,/usr/sbin,$(SBINDIR),' packaging/systemd/heartbeat.service >$(DESTDIR)$(UNITDIR)/heartbeat.service
+	chmod 644 $(DESTDIR)$(UNITDIR)/heartbeat.service
+	$(INSTALL) -m 644 packaging/sysusers.d/heartbeat.conf $(DESTDIR)$(SYSUSERSDIR)/heartbeat.conf
+	$(INSTALL) -m 644 packaging/tmpfiles.d/heartbeat.conf $(DESTDIR)$(TMPFILESDIR)/heartbeat.conf
+	$(INSTALL) -m 644 udev/70-heartbeat.rules $(DESTDIR)$(UDEVDIR)/70-heartbeat.rules
+	$(INSTALL) -m 644 packaging/firewalld/heartbeat.xml $(DESTDIR)$(FIREWALLDDIR)/heartbeat.xml
+	[ -e $(DESTDIR)$(SYSCONFDIR)/logrotate.d/heartbeat ] || \
+	    $(INSTALL) -m 644 packaging/logrotate/heartbeat $(DESTDIR)$(SYSCONFDIR)/logrotate.d/heartbeat
+	if [ -n "$(INITDIR)" ]; then $(INSTALL) -d $(DESTDIR)$(INITDIR) && \
+	    sed 's,/usr/sbin,$(SBINDIR),' packaging/init.d/heartbeat >$(DESTDIR)$(INITDIR)/heartbeat && \
+	    chmod 755 $(DESTDIR)$(INITDIR)/heartbeat; fi
+	$(INSTALL) -m 644 README.md CHANGELOG.md SECURITY.md $(DESTDIR)$(DOCDIR)
+	for sample in $(filter-out authkeys,$(EXAMPLES)); do \
+	    $(INSTALL) -m 644 packaging/examples/$$sample $(DESTDIR)$(DOCDIR)/$$sample || exit 1; done
+	$(INSTALL) -m 600 packaging/examples/authkeys $(DESTDIR)$(DOCDIR)/authkeys
+
+uninstall:
+	for command in $(COMMANDS); do rm -f $(DESTDIR)$(BINDIR)/$$command; done
+	for page in $(PAGES); do rm -f $(DESTDIR)$(MANDIR)/man$${page##*.}/$${page##*/}; done
+	rm -f $(addprefix $(DESTDIR),$(SBINDIR)/heartbeat $(LIBEXECDIR)/heartbeat $(UNITDIR)/heartbeat.service \
+	    $(SYSUSERSDIR)/heartbeat.conf $(TMPFILESDIR)/heartbeat.conf $(UDEVDIR)/70-heartbeat.rules \
+	    $(FIREWALLDDIR)/heartbeat.xml)
+	if [ -n "$(INITDIR)" ]; then rm -f $(DESTDIR)$(INITDIR)/heartbeat; fi
+	rm -rf $(DESTDIR)$(DOCDIR)
+	-rmdir $(DESTDIR)$(LIBEXECDIR)
+	@echo "left alone: $(SYSCONFDIR)/ha.d, $(SYSCONFDIR)/logrotate.d/heartbeat, $(SHAREDSTATEDIR)/heartbeat"
+
+deb: build
+	packaging/deb/build $(VERSION)
+
+rpm: build
+	packaging/rpm/build $(VERSION)
+
+clean:
+	$(CARGO) clean
+	rm -rf dist

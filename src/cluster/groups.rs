@@ -1,0 +1,131 @@
+//! Carries out what [`ownership`](super::ownership) decides, and tells of it.
+
+use super::event::GroupOutcome;
+use super::policy::{Reason, Step};
+use super::report::Report;
+use super::{Action, Claim, Cluster, GroupId, Holdings, Instant, NodeStatus, Relation};
+
+impl Cluster {
+    /// Starts and stops what has to be started or stopped now.
+    pub(super) fn move_groups(&mut self, now: Instant) {
+        if !self.ownership.is_known() {
+            return;
+        }
+        let standing = self.standing(now);
+        self.tell_settled(standing.relation);
+        while let Some(group) = self.ownership.next_conflict(standing) {
+            let (key, node) = (self.key(group), self.peer_name());
+            self.report(Report::TwoOwners {
+                key,
+                node,
+                yields: false,
+            });
+        }
+        while let Some((group, step, reason)) = self.ownership.next_step(standing, now) {
+            let key = self.key(group);
+            match step {
+                Step::Start => {
+                    self.tell_initial(true);
+                    self.report(Report::GroupStarting { key, reason });
+                    self.actions.push_back(Action::StartGroup(group));
+                }
+                Step::Stop => {
+                    if reason == Reason::Conflict {
+                        self.report(Report::TwoOwners {
+                            key: key.clone(),
+                            node: self.peer_name(),
+                            yields: true,
+                        });
+                    }
+                    self.report(Report::GroupStopping { key, reason });
+                    self.actions.push_back(Action::StopGroup(group));
+                }
+            }
+            self.heartbeat_is_due = true;
+        }
+        self.announce();
+    }
+
+    /// An action or probe has ended.
+    pub(super) fn group_ended(&mut self, group: GroupId, outcome: GroupOutcome, now: Instant) {
+        let standing = self.standing(now);
+        let before = self.ownership.mine(group);
+        self.ownership.ended(group, outcome, standing, now);
+        let after = self.ownership.mine(group);
+        if before == after {
+            return;
+        }
+        self.heartbeat_is_due = true;
+        let key = self.key(group);
+        match outcome {
+            GroupOutcome::Started => self.report(Report::GroupStarted { key }),
+            GroupOutcome::StartFailed if after == Some(Claim::Failed) => {
+                self.report(Report::GroupStartFailed { key });
+            }
+            GroupOutcome::Stopped | GroupOutcome::StartFailed => {
+                self.report(Report::GroupStopped { key });
+            }
+            GroupOutcome::StopFailed => self.report(Report::GroupStopFailed { key }),
+            GroupOutcome::FoundRunning => self.report(Report::GroupFoundRunning { key }),
+            GroupOutcome::FoundStopped => {}
+        }
+    }
+
+    /// Answers the question of a node that has just become active.
+    pub(super) fn answer_starting(&mut self) {
+        if self.status == NodeStatus::Active {
+            let is_stable = !self.ownership.is_moving();
+            self.send_holdings(self.settled_holdings(), is_stable, None);
+        }
+    }
+
+    /// What we hold when nothing is on the move.
+    pub(super) fn settled_holdings(&self) -> Holdings {
+        let alone = self.peer.has_left || self.peer.status == NodeStatus::Dead;
+        let local = self.ownership.holds_all(true);
+        let foreign = self.ownership.holds_all(false) && (alone || self.ownership.has_any(false));
+        Holdings::new(local, foreign)
+    }
+
+    /// Tells the cluster, in the old words, when what we hold has changed.
+    fn announce(&mut self) {
+        if self.status != NodeStatus::Active || self.leaving != super::Leaving::No {
+            return;
+        }
+        let now = (self.settled_holdings(), !self.ownership.is_moving());
+        if self.announced != Some(now) {
+            self.announced = Some(now);
+            self.send_holdings(now.0, now.1, None);
+        }
+    }
+
+    fn tell_settled(&mut self, relation: Relation) {
+        if relation == Relation::Talking && self.status == NodeStatus::Active && !self.told.settled
+        {
+            self.told.settled = true;
+            self.report(Report::PeerSettled);
+            let theirs_all = (0..self.settings.groups.len()).all(|index| {
+                let id = GroupId(u32::try_from(index).unwrap_or(u32::MAX));
+                self.ownership
+                    .theirs(id)
+                    .is_some_and(|stated| stated.claim.is_held())
+            });
+            if theirs_all {
+                self.tell_initial(false);
+            }
+        }
+    }
+
+    fn tell_initial(&mut self, ours: bool) {
+        if !std::mem::replace(&mut self.told.initial, true) {
+            self.report(Report::InitialAcquisition { ours });
+        }
+    }
+
+    fn key(&self, group: GroupId) -> String {
+        let settings = usize::try_from(group.0)
+            .ok()
+            .and_then(|index| self.settings.groups.get(index));
+        settings.map(|group| group.key.clone()).unwrap_or_default()
+    }
+}

@@ -1,0 +1,43 @@
+//! What a node holds, in the four words of heartbeat 3.0.6. Our own state is kept for each group; this is
+//! the projection that old peers and old commands are told.
+
+use std::fmt;
+
+/// In the holder's own terms: *local* are the groups that prefer it, *foreign* the others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Holdings {
+    /// Nothing.
+    None,
+    /// Its own groups.
+    Local,
+    /// The other node's groups.
+    Foreign,
+    /// Everything.
+    All,
+    /// Something is being started or stopped. Never sent.
+    Transition,
+}
+
+impl Holdings {
+    /// From the two halves.
+    pub const fn new(local: bool, foreign: bool) -> Self {
+        match (local, foreign) {
+            (false, false) => Self::None,
+            (true, false) => Self::Local,
+            (false, true) => Self::Foreign,
+            (true, true) => Self::All,
+        }
+    }
+}
+
+impl fmt::Display for Holdings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::None => "none",
+            Self::Local => "local",
+            Self::Foreign => "foreign",
+            Self::All => "all",
+            Self::Transition => "transition",
+        })
+    }
+}

@@ -1,0 +1,104 @@
+//! The links to the peer: which of them it is heard on.
+
+use std::time::Duration;
+
+use super::LinkId;
+use super::time::Instant;
+
+/// The state of every link, each judged on its own.
+#[derive(Debug, Clone)]
+pub struct Links {
+    links: Vec<Link>,
+}
+
+#[derive(Debug, Clone)]
+struct Link {
+    name: String,
+    /// When the peer was last heard here; `None` while the link is down.
+    heard: Option<Instant>,
+}
+
+impl Links {
+    /// All links down.
+    pub fn new(names: &[String]) -> Self {
+        Self {
+            links: names
+                .iter()
+                .map(|name| Link {
+                    name: name.clone(),
+                    heard: None,
+                })
+                .collect(),
+        }
+    }
+
+    /// The peer was heard on `link`. True when that brings the link up.
+    pub fn heard(&mut self, link: LinkId, now: Instant) -> bool {
+        let Some(link) = self.links.get_mut(usize::from(link.0)) else {
+            return false;
+        };
+        let was_down = link.heard.is_none();
+        link.heard = Some(now);
+        was_down
+    }
+
+    /// Takes down one link that was silent for `deadtime`, if there is one.
+    pub fn take_down_silent(&mut self, deadtime: Duration, now: Instant) -> Option<LinkId> {
+        let index = self
+            .links
+            .iter()
+            .position(|link| link.heard.is_some_and(|heard| heard + deadtime <= now))?;
+        self.links.get_mut(index)?.heard = None;
+        u8::try_from(index).ok().map(LinkId)
+    }
+
+    /// When the next link would go down.
+    pub fn next_silence(&self, deadtime: Duration) -> Option<Instant> {
+        self.links
+            .iter()
+            .filter_map(|link| link.heard)
+            .min()
+            .map(|heard| heard + deadtime)
+    }
+
+    /// Whether the peer is heard on `link`.
+    pub fn is_up(&self, link: LinkId) -> bool {
+        self.links
+            .get(usize::from(link.0))
+            .is_some_and(|link| link.heard.is_some())
+    }
+
+    /// How many links are up.
+    pub fn count_up(&self) -> usize {
+        self.links
+            .iter()
+            .filter(|link| link.heard.is_some())
+            .count()
+    }
+
+    /// The link's name.
+    pub fn name(&self, link: LinkId) -> &str {
+        self.links
+            .get(usize::from(link.0))
+            .map_or("?", |link| &link.name)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_link_goes_down_on_its_own() {
+        let deadtime = Duration::from_secs(3);
+        let at = |seconds: u64| Instant::from_micros(seconds * 1_000_000);
+        let mut links = Links::new(&["ttyS0".into(), "eth0".into()]);
+        assert!(links.heard(LinkId(0), at(1)));
+        assert!(links.heard(LinkId(1), at(2)));
+        assert!(!links.heard(LinkId(1), at(3)));
+        assert_eq!(links.next_silence(deadtime), Some(at(4)));
+        assert_eq!(links.take_down_silent(deadtime, at(4)), Some(LinkId(0)));
+        assert_eq!(links.take_down_silent(deadtime, at(4)), None);
+        assert!(!links.is_up(LinkId(0)) && links.is_up(LinkId(1)));
+    }
+}

@@ -1,0 +1,377 @@
+//! Who is alive: our own way from `init` to `active`, the peer's heartbeats, its death, return and farewell.
+
+use std::time::Duration;
+
+use super::claims::{self, Heading, Leaving};
+use super::report::Report;
+use super::{ASK_NODES_AGAIN, Action, Cluster, Instant, LINGER, NodeStatus, Relation, Standing};
+use crate::message::Message;
+
+/// A peer may announce any dead time, but not one that keeps it alive for ever.
+const LONGEST_DEADTIME: Duration = Duration::from_secs(3600);
+
+impl Cluster {
+    /// The end of a turn: every device was read, so what is silent now is silent.
+    pub(super) fn tick(&mut self, now: Instant) {
+        if self.status == NodeStatus::Init {
+            self.send_heartbeat(now); // the first message of a run is a heartbeat that says `init`
+            self.set_status(NodeStatus::Up);
+        }
+        self.judge_links(now);
+        self.judge_peer(now);
+        self.join(now);
+        self.send_retransmission_requests(now);
+        self.move_groups(now);
+        self.finish_leaving(now);
+        if self.next_heartbeat <= now {
+            self.next_heartbeat = self.next_heartbeat + self.settings.keepalive;
+            if self.next_heartbeat <= now {
+                self.next_heartbeat = now + self.settings.keepalive;
+            }
+            self.heartbeat_is_due = true;
+        }
+        if self.heartbeat_is_due {
+            self.send_heartbeat(now);
+        }
+    }
+
+    /// S3: when we did not run for so long that the peer may have taken over, what we hold is given up
+    /// before anything else is looked at, and every claim has to be heard anew.
+    pub(super) fn notice_stall(&mut self, now: Instant) {
+        let gap = now.since(self.last_heartbeat);
+        let peer_waits = match self.peer.status {
+            NodeStatus::Up | NodeStatus::Active if !self.peer.has_left => self.settings.deadtime,
+            _ => self.settings.initdead.max(self.settings.deadtime),
+        };
+        if gap < peer_waits || self.status == NodeStatus::Init {
+            return;
+        }
+        self.last_heartbeat = now;
+        self.heartbeat_is_due = true;
+        let groups = self.ownership.mark_stale();
+        self.report(Report::Stalled { gap, groups });
+        self.next_epoch();
+        if matches!(self.peer.status, NodeStatus::Up | NodeStatus::Active) && !self.peer.has_left {
+            self.peer.last_heard = now; // its silence may be ours
+        } else {
+            self.peer.status = NodeStatus::Init; // it may have come and started everything: listen first
+            self.peer.heard_in_this_run = false;
+            self.peer.has_left = false;
+            self.started = now;
+        }
+        self.move_groups(now);
+    }
+
+    /// How we stand with the peer now.
+    pub(super) fn standing(&self, now: Instant) -> Standing {
+        let relation = match self.peer.status {
+            _ if self.peer.has_left => Relation::Gone { died: false },
+            NodeStatus::Dead => Relation::Gone { died: true },
+            NodeStatus::Init => Relation::Unheard,
+            NodeStatus::Up | NodeStatus::Active if self.is_agreed => Relation::Talking,
+            NodeStatus::Up | NodeStatus::Active => match self.unanswered_since {
+                Some(since) => Relation::Deaf {
+                    for_deadtime: now.since(since) >= self.settings.deadtime,
+                },
+                None => Relation::Unheard,
+            },
+        };
+        Standing {
+            relation,
+            is_active: self.status == NodeStatus::Active,
+            is_leaving: self.leaving != Leaving::No,
+            peer_takes: self.peer.status == NodeStatus::Active && !self.peer.is_leaving,
+            fails_back: self.settings.auto_failback != crate::config::AutoFailback::Off,
+        }
+    }
+
+    /// An authentic, fresh message of the peer came in: it lives (S1).
+    pub(super) fn note_life(&mut self, now: Instant) {
+        self.peer.last_heard = now;
+    }
+
+    /// A new heartbeat of the peer.
+    pub(super) fn heartbeat_heard(&mut self, message: &Message, number: u64, now: Instant) {
+        if number <= self.claims_number {
+            return; // overtaken by a newer one that said everything again
+        }
+        let status = message
+            .text("st")
+            .and_then(NodeStatus::from_word)
+            .unwrap_or(NodeStatus::Up);
+        self.claims_number = number;
+        self.note_rhythm(now);
+        if let Some(millis) = message
+            .text("dt")
+            .and_then(claims::hex)
+            .filter(|millis| *millis > 0)
+        {
+            let deadtime = Duration::from_millis(millis).min(LONGEST_DEADTIME);
+            self.peer.deadtime = deadtime.max(self.settings.keepalive);
+        }
+        if self.peer.status != status {
+            let node = self.peer_name();
+            if self.peer.status == NodeStatus::Init {
+                self.remember_peer();
+            }
+            self.peer.status = status;
+            self.report(Report::StatusUpdate { node, status });
+        }
+        let mut states = std::mem::take(&mut self.heard_states);
+        match message
+            .text(claims::FIELD)
+            .and_then(|text| claims::parse(text, &mut states))
+        {
+            Some(heading) => self.claims_heard(heading, &states, number, now),
+            None => self.no_claims_heard(),
+        }
+        self.heard_states = states;
+    }
+
+    /// The peer runs anew: what its former run claimed is void, and it holds what it will say.
+    pub(super) fn peer_runs_anew(&mut self) {
+        if self.peer.heard_in_this_run {
+            self.report(Report::NodeRestarted {
+                node: self.peer_name(),
+            });
+        }
+        self.peer.status = NodeStatus::Init;
+        self.peer.has_left = false;
+        self.peer.is_leaving = false;
+        self.peer.acknowledged = 0;
+        self.peer.last_heartbeat = None;
+        self.claims_number = 0;
+        self.next_epoch();
+        self.remember_peer();
+    }
+
+    /// The peer says that it has stopped everything.
+    pub(super) fn peer_left(&mut self) {
+        if self.peer.has_left || matches!(self.peer.status, NodeStatus::Dead | NodeStatus::Init) {
+            return;
+        }
+        self.peer.has_left = true;
+        self.report(Report::ShutdownNotice {
+            node: self.peer_name(),
+        });
+        self.next_epoch();
+    }
+
+    /// Any node list that names both nodes is an agreement.
+    pub(super) fn node_list_heard(&mut self, message: &Message) {
+        let list = message.text("nodelist").unwrap_or_default();
+        let names = |node: &String| list.split(' ').any(|name| name.eq_ignore_ascii_case(node));
+        if self.settings.nodes.iter().all(names) {
+            self.has_node_list = true;
+            self.ask_nodes_at = None;
+        }
+    }
+
+    /// The operator wants a clean stop.
+    pub(super) fn leave(&mut self) {
+        if self.leaving == Leaving::No {
+            self.leaving = Leaving::Stopping;
+            self.heartbeat_is_due = true;
+            self.report(Report::GivingUpAll);
+            self.send_holdings(super::Holdings::None, false, Some("shutdown"));
+        }
+    }
+
+    fn finish_leaving(&mut self, now: Instant) {
+        if self.leaving == Leaving::Stopping && !self.ownership.holds_any() {
+            self.leaving = Leaving::Stopped;
+            self.report(Report::AllGivenUp);
+            self.send_goodbye();
+            self.heartbeat_is_due = true;
+            let somebody_listens = matches!(self.peer.status, NodeStatus::Up | NodeStatus::Active)
+                && !self.peer.has_left;
+            self.exit_at = Some(if somebody_listens { now + LINGER } else { now });
+        }
+        if self.exit_at.is_some_and(|at| at <= now) {
+            self.exit_at = None;
+            self.remember_peer();
+            self.actions.push_back(Action::Exit);
+        }
+    }
+
+    /// When the peer will count as dead if nothing more is heard of it. A peer never heard has initdead.
+    pub(super) fn peer_silent_at(&self) -> Option<Instant> {
+        match self.peer.status {
+            NodeStatus::Dead => None,
+            _ if self.peer.heard_in_this_run => Some(self.peer.last_heard + self.peer.deadtime),
+            _ => Some(self.started + self.settings.initdead),
+        }
+    }
+
+    fn judge_links(&mut self, now: Instant) {
+        while let Some(link) = self.links.take_down_silent(self.peer.deadtime, now) {
+            let (node, name) = (self.peer_name(), self.links.name(link).to_owned());
+            let links_left = self.links.count_up();
+            self.report(Report::LinkDown {
+                node: node.clone(),
+                link: name,
+                links_left,
+            });
+            if links_left == 1 {
+                self.report(Report::OneLinkLeft { node });
+            }
+        }
+    }
+
+    fn judge_peer(&mut self, now: Instant) {
+        let Some(silent_at) = self.peer_silent_at() else {
+            return;
+        };
+        if now < silent_at {
+            self.judge_deafness(now);
+            return;
+        }
+        let node = self.peer_name();
+        self.peer.status = NodeStatus::Dead;
+        self.peer.is_leaving = false;
+        self.peer.incoming.forget_missing();
+        self.report(Report::NodeDead { node: node.clone() });
+        self.next_epoch();
+        self.answering = None;
+        if self.peer.has_left {
+            self.report(Report::DeadNodeHeldNothing { node });
+        } else {
+            self.report(Report::NoFencing);
+            self.report(Report::TakingOver { node });
+        }
+    }
+
+    fn judge_deafness(&mut self, now: Instant) {
+        let is_deaf = self
+            .unanswered_since
+            .is_some_and(|since| now.since(since) >= self.settings.deadtime);
+        if is_deaf && !std::mem::replace(&mut self.told.deaf, true) {
+            self.report(Report::PeerIsDeaf {
+                node: self.peer_name(),
+            });
+        }
+    }
+
+    /// From `up` to `active`: the peer is dead, or both have shown that they hear each other.
+    fn join(&mut self, now: Instant) {
+        if self.status != NodeStatus::Up {
+            return;
+        }
+        let is_joined = match self.peer.status {
+            NodeStatus::Init => false,
+            NodeStatus::Dead => true,
+            NodeStatus::Up | NodeStatus::Active => self.has_node_list || self.is_agreed,
+        };
+        if is_joined {
+            self.ask_nodes_at = None;
+            self.report(Report::CommunicationUp);
+            self.set_status(NodeStatus::Active);
+            self.send_heartbeat(now);
+            self.send_starting();
+        } else if self.peer.status != NodeStatus::Init
+            && self.ask_nodes_at.is_none_or(|at| at <= now)
+        {
+            self.ask_nodes_at = Some(now + ASK_NODES_AGAIN);
+            self.send_node_list_request();
+        }
+    }
+
+    fn set_status(&mut self, status: NodeStatus) {
+        self.status = status;
+        self.heartbeat_is_due = true;
+        self.report(Report::LocalStatus(status));
+    }
+
+    /// Everything said so far was said to an earlier us: the peer has to answer this epoch before its
+    /// claims count again.
+    fn next_epoch(&mut self) {
+        self.epoch += 1;
+        self.is_agreed = false;
+        self.unanswered_since = None;
+        self.told.deaf = false;
+        self.told.settled = false;
+        self.heartbeat_is_due = true;
+        self.ownership.begin_anew();
+    }
+
+    fn note_rhythm(&mut self, now: Instant) {
+        let Some(last) = self.peer.last_heartbeat.replace(now) else {
+            return;
+        };
+        let interval = now.since(last);
+        if self.peer.status == NodeStatus::Dead {
+            self.report(Report::ReturnedAfterPartition {
+                node: self.peer_name(),
+                silence: interval,
+            });
+            self.unanswered_since = None;
+        } else if interval > self.settings.warntime {
+            self.report(Report::LateHeartbeat {
+                node: self.peer_name(),
+                interval,
+            });
+        }
+    }
+
+    fn claims_heard(
+        &mut self,
+        heading: Heading,
+        states: &[claims::Stated],
+        number: u64,
+        now: Instant,
+    ) {
+        self.told.without_groups = false;
+        self.peer
+            .incoming
+            .supersede(number.saturating_sub(heading.superseded), number);
+        let answering = Some((self.peer.generation, heading.epoch));
+        if self.answering != answering {
+            self.answering = answering;
+            self.heartbeat_is_due = true;
+        }
+        self.peer.is_leaving = heading.leaving != Leaving::No;
+        let is_agreed = heading.answering == Some((self.settings.generation, self.epoch));
+        if is_agreed {
+            self.unanswered_since = None;
+            self.told.deaf = false;
+        } else {
+            self.unanswered_since.get_or_insert(now);
+        }
+        self.is_agreed = is_agreed;
+        let is_same = self.ownership.hear(heading.digest, states, is_agreed);
+        if !std::mem::replace(&mut self.told.files_differ, !is_same) && !is_same {
+            self.report(Report::FilesDiffer {
+                node: self.peer_name(),
+            });
+        }
+        self.tell_about_preferences(states, is_same);
+        if heading.leaving == Leaving::Stopped
+            && !states.iter().any(|stated| stated.claim.is_held())
+        {
+            self.peer_left();
+        }
+    }
+
+    fn tell_about_preferences(&mut self, states: &[claims::Stated], is_same: bool) {
+        let differ = is_same
+            && self
+                .ownership
+                .stated()
+                .zip(states)
+                .any(|(mine, theirs)| mine.prefers_self == theirs.prefers_self);
+        if !std::mem::replace(&mut self.told.preferences_differ, differ) && differ {
+            self.report(Report::PreferencesDiffer {
+                node: self.peer_name(),
+            });
+        }
+    }
+
+    fn no_claims_heard(&mut self) {
+        self.is_agreed = false;
+        if !std::mem::replace(&mut self.told.without_groups, true) {
+            self.report(Report::PeerWithoutGroups {
+                node: self.peer_name(),
+            });
+        }
+    }
+}

@@ -1,0 +1,76 @@
+//! What a node is: its status, and what is known of the peer.
+
+use std::fmt;
+use std::time::Duration;
+
+use super::incoming::Incoming;
+use super::time::Instant;
+
+/// The status of a node, in the words of `status` messages and `cl_status`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NodeStatus {
+    /// Not heard in this run; also the first status that a starting node announces.
+    Init,
+    /// Its daemon runs; the nodes have not agreed yet.
+    Up,
+    /// A full member.
+    Active,
+    /// Silent on every link for its dead time.
+    Dead,
+}
+
+impl NodeStatus {
+    /// From the `st` field; case does not matter. `None` for words that a node does not say of itself.
+    pub fn from_word(word: &str) -> Option<Self> {
+        [Self::Init, Self::Up, Self::Active]
+            .into_iter()
+            .find(|status| word.eq_ignore_ascii_case(status.word()))
+    }
+
+    /// The word on the wire.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Init => "init",
+            Self::Up => "up",
+            Self::Active => "active",
+            Self::Dead => "dead",
+        }
+    }
+}
+
+impl fmt::Display for NodeStatus {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.word())
+    }
+}
+
+/// What is known of the peer.
+#[derive(Debug, Clone)]
+pub struct Peer {
+    /// Its name.
+    pub name: String,
+    /// Its uuid, once heard.
+    pub uuid: Option<[u8; 16]>,
+    /// What it said, or `Dead`.
+    pub status: NodeStatus,
+    /// The highest generation heard of it, over its death and our restart.
+    pub generation: u64,
+    /// Whether anything of its current generation was heard in this run of ours.
+    pub heard_in_this_run: bool,
+    /// Its numbered stream.
+    pub incoming: Incoming,
+    /// When an authentic, fresh message of it last came in, on whatever link (S1).
+    pub last_heard: Instant,
+    /// When its last heartbeat came in.
+    pub last_heartbeat: Option<Instant>,
+    /// The silence after which it says that it should count as dead.
+    pub deadtime: Duration,
+    /// It stopped cleanly and holds nothing.
+    pub has_left: bool,
+    /// It is about to stop: nothing should be given to it.
+    pub is_leaving: bool,
+    /// The highest number of ours that it acknowledged.
+    pub acknowledged: u64,
+    /// Which key entry it signs with.
+    pub key: Option<u8>,
+}

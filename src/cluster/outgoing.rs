@@ -1,0 +1,220 @@
+//! Our own numbered stream: headers, signatures, and the history from which lost messages are sent again.
+
+use std::collections::VecDeque;
+use std::rc::Rc;
+use std::time::Duration;
+
+use super::action::Packet;
+use super::time::Instant;
+use crate::message::{self, Keys, Message};
+
+/// How many numbered messages are kept (500 in 3.0.6).
+const HISTORY: usize = 500;
+/// How many answers one request gets (50 in 3.0.6).
+const LARGEST_ANSWER: u64 = 50;
+/// How many unnumbered packets are kept for their buffers.
+const SPARE: usize = 16;
+/// A number asked for again this much sooner than the pause between requests is not sent again (3.0.6).
+const EARLY: Duration = Duration::from_millis(10);
+
+/// What every message of this node says in its header.
+#[derive(Debug, Clone)]
+pub struct Identity {
+    /// Node name.
+    pub name: String,
+    /// Node uuid.
+    pub uuid: [u8; 16],
+    /// Generation of this run.
+    pub generation: u64,
+    /// Decimal value of the `ttl` field.
+    pub ttl: u32,
+    /// Netstrings carry the inner signature too (`msgfmt classic`).
+    pub inner_auth: bool,
+}
+
+/// How a message is signed.
+#[derive(Debug, Clone, Copy)]
+pub struct Signing<'a> {
+    /// The keys.
+    pub keys: &'a Keys,
+    /// The entry that signs.
+    pub key: u8,
+}
+
+#[derive(Debug)]
+struct Sent {
+    number: u64,
+    packet: Rc<Packet>,
+    resent_at: Option<Instant>,
+}
+
+/// What to answer to a request for one number.
+#[derive(Debug, Clone)]
+pub enum Answer {
+    /// Send this again.
+    Resend(Rc<Packet>),
+    /// It is not kept any more.
+    TooOld(u64),
+}
+
+/// The stream and its history.
+#[derive(Debug)]
+pub struct Outgoing {
+    identity: Identity,
+    message: Message,
+    last: u64,
+    heartbeats_in_a_row: u64,
+    history: VecDeque<Sent>,
+    unnumbered: VecDeque<Rc<Packet>>,
+}
+
+impl Outgoing {
+    /// A stream that begins at number 1.
+    pub fn new(identity: Identity) -> Self {
+        Self {
+            identity,
+            message: Message::new(),
+            last: 0,
+            heartbeats_in_a_row: 0,
+            history: VecDeque::with_capacity(HISTORY),
+            unnumbered: VecDeque::with_capacity(SPARE),
+        }
+    }
+
+    /// Who we are.
+    pub fn identity(&self) -> &Identity {
+        &self.identity
+    }
+
+    /// The highest number sent.
+    pub fn last(&self) -> u64 {
+        self.last
+    }
+
+    /// How many heartbeats were sent directly one after the other, up to now.
+    pub fn heartbeats_in_a_row(&self) -> u64 {
+        self.heartbeats_in_a_row
+    }
+
+    /// Begins a message of type `kind`; fields are then pushed to what is returned.
+    pub fn begin(&mut self, kind: &str) -> &mut Message {
+        self.message.clear();
+        self.message.push_text("t", kind);
+        &mut self.message
+    }
+
+    /// The message begun last.
+    pub fn message(&mut self) -> &mut Message {
+        &mut self.message
+    }
+
+    /// Numbers, completes and signs the message begun last.
+    pub fn finish(&mut self, signing: Signing<'_>, seconds: u64, is_heartbeat: bool) -> Rc<Packet> {
+        let is_numbered = !self
+            .message
+            .text("t")
+            .unwrap_or_default()
+            .starts_with("NS_");
+        if is_numbered {
+            self.last += 1;
+            self.heartbeats_in_a_row = if is_heartbeat {
+                self.heartbeats_in_a_row + 1
+            } else {
+                0
+            };
+        }
+        self.complete(is_numbered, seconds);
+        let mut packet = self.take_buffer(is_numbered);
+        if let Some(buffers) = Rc::get_mut(&mut packet) {
+            buffers.is_heartbeat = is_heartbeat;
+            let Packet { datagram, text, .. } = buffers;
+            // Fails only where `authkeys` lacks the entry it names or a message outgrows the wire; then both
+            // forms are empty and no link carries them.
+            let _ = message::seal(
+                &self.message,
+                signing.keys,
+                signing.key,
+                self.identity.inner_auth,
+                datagram,
+                text,
+            );
+        }
+        if is_numbered {
+            self.history.push_back(Sent {
+                number: self.last,
+                packet: Rc::clone(&packet),
+                resent_at: None,
+            });
+        } else {
+            self.unnumbered.push_back(Rc::clone(&packet));
+        }
+        packet
+    }
+
+    /// Answers a request for the numbers `first` to `last`, of which everything up to `acknowledged` has
+    /// arrived. Costs at most fifty answers whatever the range.
+    pub fn answer(
+        &mut self,
+        (first, last): (u64, u64),
+        acknowledged: u64,
+        pause: Duration,
+        now: Instant,
+        mut give: impl FnMut(Answer),
+    ) {
+        let oldest = self.history.front().map_or(u64::MAX, |sent| sent.number);
+        let first = first.max(acknowledged.saturating_add(1));
+        let last = last.min(self.last);
+        for number in (first..=last).take(usize::try_from(LARGEST_ANSWER).unwrap_or(0)) {
+            if number < oldest {
+                give(Answer::TooOld(number));
+                continue;
+            }
+            let Some(sent) = usize::try_from(number - oldest)
+                .ok()
+                .and_then(|index| self.history.get_mut(index))
+            else {
+                continue;
+            };
+            if sent
+                .resent_at
+                .is_some_and(|at| now.since(at) + EARLY < pause)
+            {
+                continue;
+            }
+            sent.resent_at = Some(now);
+            give(Answer::Resend(Rc::clone(&sent.packet)));
+        }
+    }
+
+    fn complete(&mut self, is_numbered: bool, seconds: u64) {
+        let message = &mut self.message;
+        message.push_text("src", &self.identity.name);
+        message.push_binary("srcuuid", &self.identity.uuid);
+        if is_numbered {
+            message.push_fmt("seq", format_args!("{:x}", self.last));
+        }
+        message.push_fmt("hg", format_args!("{:x}", self.identity.generation));
+        message.push_fmt("ts", format_args!("{seconds:x}"));
+        if is_numbered {
+            message.push_text("ld", "n/a"); // nobody decides anything by our load
+        }
+        message.push_fmt("ttl", format_args!("{}", self.identity.ttl));
+    }
+
+    /// A packet whose buffers can be written: the oldest of the history once that is full and has been sent
+    /// by every link, so that a heartbeat allocates nothing in the long run.
+    fn take_buffer(&mut self, is_numbered: bool) -> Rc<Packet> {
+        let oldest = if is_numbered {
+            (self.history.len() >= HISTORY)
+                .then(|| self.history.pop_front().map(|sent| sent.packet))
+                .flatten()
+        } else {
+            (self.unnumbered.len() >= SPARE)
+                .then(|| self.unnumbered.pop_front())
+                .flatten()
+        };
+        oldest
+            .filter(|packet| Rc::strong_count(packet) == 1)
+            .unwrap_or_default()
+    }
+}

@@ -1,0 +1,574 @@
+//! Who holds which resource group. One rule for each situation, applied to each group on its own.
+//!
+//! The right to run a group is a token that one node holds while both talk. It passes only
+//!
+//! - from a node that stopped the group and *ceded* it, or failed to start it, to the other (S2);
+//! - from a node that died or left to the one that remains;
+//! - to the preferred node, when both say in the same conversation that they do not hold it.
+//!
+//! A claim is what was seen to happen, never an intention: a group counts as held from the moment a start
+//! is asked for until a stop has succeeded, and a failed stop leaves it held (S6).
+
+use std::time::Duration;
+
+use super::claims::{Claim, Phase, Stated};
+use super::event::GroupOutcome;
+use super::policy::{Group, Reason, Relation, Standing, Step, prefers_me, wanted, yields};
+use super::time::Instant;
+use super::{GroupId, GroupSettings};
+use crate::message::checksum;
+
+/// Pause before a group that could be started nowhere is tried again.
+const START_AGAIN: Duration = Duration::from_secs(60);
+/// Pause before a failed stop is tried again.
+const STOP_AGAIN: Duration = Duration::from_secs(30);
+
+/// All groups.
+#[derive(Debug, Clone)]
+pub struct Ownership {
+    groups: Vec<Group>,
+    /// Group indices in the order of their sorted keys, which is the order on the wire.
+    order: Vec<usize>,
+    digest: u32,
+    /// Decides where both files, or neither, prefer the node that reads them.
+    wins_ties: bool,
+}
+
+impl Ownership {
+    /// Nothing probed, nothing heard. `wins_ties` must be true on exactly one of the two nodes.
+    pub fn new(settings: &[GroupSettings], wins_ties: bool) -> Self {
+        let mut order: Vec<usize> = (0..settings.len()).collect();
+        order.sort_by(|a, b| {
+            settings
+                .get(*a)
+                .map(|g| &g.key)
+                .cmp(&settings.get(*b).map(|g| &g.key))
+        });
+        let keys = order
+            .iter()
+            .filter_map(|index| settings.get(*index))
+            .map(|group| group.key.as_bytes());
+        let digest = checksum(keys);
+        let groups = settings
+            .iter()
+            .map(|group| Group {
+                mine: None,
+                theirs: None,
+                prefers_local: group.prefers_local,
+                found: false,
+                must_stop: false,
+                conflict_told: false,
+                retry_at: Instant::default(),
+            })
+            .collect();
+        Self {
+            groups,
+            order,
+            digest,
+            wins_ties,
+        }
+    }
+
+    /// Whether every group was probed: before that we don't know what we hold.
+    pub fn is_known(&self) -> bool {
+        self.groups.iter().all(|group| group.mine.is_some())
+    }
+
+    /// What our heartbeats say, and the digest they say it under.
+    pub fn digest(&self) -> u32 {
+        self.digest
+    }
+
+    /// Our claims in the order of the wire.
+    pub fn stated(&self) -> impl Iterator<Item = Stated> + Clone {
+        self.order
+            .iter()
+            .filter_map(|index| self.groups.get(*index))
+            .map(|group| Stated {
+                claim: group.mine.unwrap_or(Claim::Held {
+                    phase: Phase::Unknown,
+                    taken: false,
+                }),
+                prefers_self: group.prefers_local,
+            })
+    }
+
+    /// The peer's claims, in the order of the wire; `is_agreed` when they answer our own. Returns false when
+    /// they are not about our groups.
+    pub fn hear(&mut self, digest: Option<u32>, states: &[Stated], is_agreed: bool) -> bool {
+        if digest.is_none() {
+            return true; // it does not know yet; what it said before is as good as unsaid
+        }
+        if digest != Some(self.digest) || states.len() != self.order.len() {
+            self.forget_claims();
+            return false;
+        }
+        for (index, stated) in self.order.iter().zip(states) {
+            let Some(group) = self.groups.get_mut(*index) else {
+                continue;
+            };
+            group.theirs = Some(*stated);
+            if stated.claim.is_held() {
+                if group.mine == Some(Claim::Ceded) {
+                    group.mine = Some(Claim::Free);
+                }
+            } else if let (Some(Claim::Held { taken, .. }), true) = (&mut group.mine, is_agreed) {
+                *taken = false; // from now on the other node knows that we hold it
+            }
+        }
+        true
+    }
+
+    /// A new conversation begins: what either side ceded in the old one is void.
+    pub fn begin_anew(&mut self) {
+        self.forget_claims();
+        for group in &mut self.groups {
+            if matches!(group.mine, Some(Claim::Ceded | Claim::Failed)) {
+                group.mine = Some(Claim::Free);
+            }
+        }
+    }
+
+    /// What the peer said is not valid any more.
+    pub fn forget_claims(&mut self) {
+        for group in &mut self.groups {
+            group.theirs = None;
+        }
+    }
+
+    /// S3: everything held must be stopped before it may be held again.
+    pub fn mark_stale(&mut self) -> usize {
+        let held = self
+            .groups
+            .iter_mut()
+            .filter(|group| group.mine.is_some_and(Claim::is_held));
+        held.map(|group| group.must_stop = true).count()
+    }
+
+    /// The next thing to do, if any. To be asked until it says nothing; each answer changes the claims.
+    pub fn next_step(
+        &mut self,
+        standing: Standing,
+        now: Instant,
+    ) -> Option<(GroupId, Step, Reason)> {
+        let (index, step, reason) = (0..self.groups.len()).find_map(|index| {
+            let group = self.groups.get(index)?;
+            let (step, reason) = wanted(group, standing, prefers_me(group, self.wins_ties), now)?;
+            Some((index, step, reason))
+        })?;
+        let group = self.groups.get_mut(index)?;
+        let taken_before = matches!(group.mine, Some(Claim::Held { taken: true, .. }));
+        group.mine = Some(match step {
+            Step::Start => Claim::Held {
+                phase: Phase::Starting,
+                taken: standing.relation == (Relation::Gone { died: true }),
+            },
+            Step::Stop => Claim::Held {
+                phase: Phase::Stopping,
+                taken: taken_before,
+            },
+        });
+        group.found = false;
+        Some((GroupId(u32::try_from(index).ok()?), step, reason))
+    }
+
+    /// The next group that the other node holds too and has to give up, each once for each conflict.
+    pub fn next_conflict(&mut self, standing: Standing) -> Option<GroupId> {
+        let ties = self.wins_ties;
+        for (index, group) in self.groups.iter_mut().enumerate() {
+            let both = group.mine.is_some_and(Claim::is_held)
+                && group.theirs.is_some_and(|s| s.claim.is_held());
+            let stays = both
+                && standing.relation == Relation::Talking
+                && !yields(group, standing, prefers_me(group, ties));
+            if !std::mem::replace(&mut group.conflict_told, stays) && stays {
+                return u32::try_from(index).ok().map(GroupId);
+            }
+        }
+        None
+    }
+
+    /// An action or probe has ended.
+    pub fn ended(&mut self, id: GroupId, outcome: GroupOutcome, standing: Standing, now: Instant) {
+        let Some(group) = usize::try_from(id.0)
+            .ok()
+            .and_then(|index| self.groups.get_mut(index))
+        else {
+            return;
+        };
+        let peer_is_free = standing.relation == Relation::Talking
+            && group
+                .theirs
+                .is_some_and(|stated| stated.claim == Claim::Free);
+        let Some(mine) = group.mine else {
+            group.found = outcome != GroupOutcome::FoundStopped;
+            let found = Claim::Held {
+                phase: Phase::Unknown,
+                taken: false,
+            };
+            group.mine = Some(if group.found { found } else { Claim::Free });
+            return;
+        };
+        match (mine, outcome) {
+            (
+                Claim::Held {
+                    phase: Phase::Starting,
+                    taken,
+                },
+                GroupOutcome::Started,
+            ) => {
+                group.mine = Some(Claim::Held {
+                    phase: Phase::Running,
+                    taken,
+                });
+            }
+            (
+                Claim::Held {
+                    phase: Phase::Starting,
+                    ..
+                },
+                GroupOutcome::StartFailed,
+            ) => {
+                group.mine = Some(Claim::Failed);
+                group.must_stop = false;
+                group.retry_at = now + START_AGAIN;
+            }
+            (
+                Claim::Held {
+                    phase: Phase::Stopping,
+                    ..
+                },
+                GroupOutcome::Stopped | GroupOutcome::StartFailed,
+            ) => {
+                group.mine = Some(if peer_is_free && !group.must_stop {
+                    Claim::Ceded
+                } else {
+                    Claim::Free
+                });
+                group.must_stop = false;
+            }
+            (
+                Claim::Held {
+                    phase: Phase::Starting | Phase::Stopping,
+                    taken,
+                },
+                GroupOutcome::StopFailed,
+            ) => {
+                group.mine = Some(Claim::Held {
+                    phase: Phase::Unknown,
+                    taken,
+                });
+                group.retry_at = now + STOP_AGAIN;
+            }
+            _ => {} // the answer to an action that another one has overtaken
+        }
+    }
+
+    /// When a failed action is due again.
+    pub fn next_retry(&self, now: Instant) -> Option<Instant> {
+        let waits = |group: &&Group| {
+            let failed = matches!(
+                group.mine,
+                Some(
+                    Claim::Failed
+                        | Claim::Held {
+                            phase: Phase::Unknown,
+                            ..
+                        }
+                )
+            );
+            failed && !group.found && group.retry_at > now
+        };
+        self.groups
+            .iter()
+            .filter(waits)
+            .map(|group| group.retry_at)
+            .min()
+    }
+
+    /// Our claim on a group; `None` before it was probed.
+    pub fn mine(&self, id: GroupId) -> Option<Claim> {
+        self.groups.get(usize::try_from(id.0).ok()?)?.mine
+    }
+
+    /// The peer's valid claim on a group.
+    pub fn theirs(&self, id: GroupId) -> Option<Stated> {
+        self.groups.get(usize::try_from(id.0).ok()?)?.theirs
+    }
+
+    /// Whether anything may be running here.
+    pub fn holds_any(&self) -> bool {
+        self.groups
+            .iter()
+            .any(|group| group.mine.is_none_or(Claim::is_held))
+    }
+
+    /// Whether an action is under way.
+    pub fn is_moving(&self) -> bool {
+        self.groups.iter().any(|group| {
+            matches!(
+                group.mine,
+                None | Some(Claim::Held {
+                    phase: Phase::Starting | Phase::Stopping,
+                    ..
+                })
+            )
+        })
+    }
+
+    /// Whether all groups that prefer this node (`true`), or the other, are held here. Also true when there are none.
+    pub fn holds_all(&self, local: bool) -> bool {
+        let half = self
+            .groups
+            .iter()
+            .filter(|group| group.prefers_local == local);
+        half.clone()
+            .all(|group| group.mine.is_some_and(Claim::is_held))
+    }
+
+    /// Whether any group prefers this node (`true`) or the other.
+    pub fn has_any(&self, local: bool) -> bool {
+        self.groups.iter().any(|group| group.prefers_local == local)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TALKING: Standing = Standing {
+        relation: Relation::Talking,
+        is_active: true,
+        is_leaving: false,
+        peer_takes: true,
+        fails_back: true,
+    };
+    const NOW: Instant = Instant::from_micros(1_000_000);
+    const G: GroupId = GroupId(0);
+
+    fn node(prefers_local: bool) -> Ownership {
+        let settings = [GroupSettings {
+            key: "10.0.0.1".into(),
+            line: String::new(),
+            prefers_local,
+        }];
+        let mut node = Ownership::new(&settings, prefers_local);
+        node.ended(G, GroupOutcome::FoundStopped, TALKING, NOW);
+        node
+    }
+
+    fn step(node: &mut Ownership, standing: Standing) -> Option<(Step, Reason)> {
+        node.next_step(standing, NOW)
+            .map(|(_, step, reason)| (step, reason))
+    }
+
+    fn tell(from: &Ownership, to: &mut Ownership) {
+        let states: Vec<Stated> = from.stated().collect();
+        assert!(to.hear(Some(from.digest()), &states, true));
+    }
+
+    #[test]
+    fn the_preferred_node_starts_a_group_only_after_the_other_said_that_it_does_not_hold_it() {
+        let (mut a, mut b) = (node(true), node(false));
+        assert_eq!(step(&mut a, TALKING), None, "nothing heard yet");
+        tell(&a, &mut b);
+        tell(&b, &mut a);
+        assert_eq!(step(&mut b, TALKING), None);
+        assert_eq!(
+            step(&mut a, TALKING),
+            Some((Step::Start, Reason::Preferred))
+        );
+        assert_eq!(step(&mut a, TALKING), None);
+    }
+
+    #[test]
+    fn a_group_passes_only_after_it_was_stopped() {
+        let (mut a, mut b) = (node(true), node(false));
+        tell(&b, &mut a);
+        step(&mut a, TALKING);
+        a.ended(G, GroupOutcome::Started, TALKING, NOW);
+        let leaving = Standing {
+            is_leaving: true,
+            ..TALKING
+        };
+        assert_eq!(step(&mut a, leaving), Some((Step::Stop, Reason::Leaving)));
+        tell(&a, &mut b);
+        assert_eq!(step(&mut b, TALKING), None);
+        a.ended(G, GroupOutcome::Stopped, leaving, NOW);
+        assert_eq!(step(&mut a, leaving), None);
+        tell(&a, &mut b);
+        assert_eq!(step(&mut b, TALKING), Some((Step::Start, Reason::Ceded)));
+        tell(&b, &mut a);
+        assert_eq!(a.mine(G), Some(Claim::Free));
+    }
+
+    #[test]
+    fn a_group_that_did_not_stop_is_never_taken_for_released() {
+        let (mut a, mut b) = (node(true), node(false));
+        tell(&b, &mut a);
+        step(&mut a, TALKING);
+        a.ended(G, GroupOutcome::Started, TALKING, NOW);
+        let leaving = Standing {
+            is_leaving: true,
+            ..TALKING
+        };
+        step(&mut a, leaving);
+        a.ended(G, GroupOutcome::StopFailed, leaving, NOW);
+        tell(&a, &mut b);
+        assert_eq!(step(&mut b, TALKING), None);
+        assert!(a.holds_any());
+        assert_eq!(step(&mut a, leaving), None);
+        let later = a.next_retry(NOW).expect("a retry is due");
+        assert_eq!(
+            a.next_step(leaving, later).map(|(_, step, _)| step),
+            Some(Step::Stop)
+        );
+    }
+
+    #[test]
+    fn a_group_that_cannot_be_started_is_offered_to_the_other_node_once() {
+        let (mut a, mut b) = (node(true), node(false));
+        tell(&b, &mut a);
+        step(&mut a, TALKING);
+        a.ended(G, GroupOutcome::StartFailed, TALKING, NOW);
+        tell(&a, &mut b);
+        assert_eq!(
+            step(&mut b, TALKING),
+            Some((Step::Start, Reason::FailedThere))
+        );
+        b.ended(G, GroupOutcome::StartFailed, TALKING, NOW);
+        tell(&b, &mut a);
+        tell(&a, &mut b);
+        assert_eq!((step(&mut a, TALKING), step(&mut b, TALKING)), (None, None));
+        assert_eq!(
+            b.next_step(TALKING, NOW + START_AGAIN),
+            None,
+            "one node tries again, not both"
+        );
+        assert!(a.next_step(TALKING, NOW + START_AGAIN).is_some());
+    }
+
+    #[test]
+    fn after_a_partition_the_one_that_held_the_group_all_along_keeps_it() {
+        let gone = Standing {
+            relation: Relation::Gone { died: true },
+            ..TALKING
+        };
+        let (mut a, mut b) = (node(false), node(true));
+        tell(&a, &mut b);
+        step(&mut b, TALKING);
+        b.ended(G, GroupOutcome::Started, TALKING, NOW);
+        assert_eq!(step(&mut a, gone), Some((Step::Start, Reason::PeerDied)));
+        a.ended(G, GroupOutcome::Started, gone, NOW);
+        tell(&a, &mut b);
+        tell(&b, &mut a);
+        assert_eq!(step(&mut b, TALKING), None);
+        assert_eq!(step(&mut a, TALKING), Some((Step::Stop, Reason::Conflict)));
+        a.ended(G, GroupOutcome::Stopped, TALKING, NOW);
+        assert_eq!(a.mine(G), Some(Claim::Free));
+    }
+
+    #[test]
+    fn two_owners_never_both_yield_and_never_both_stay() {
+        let phases = [
+            Phase::Starting,
+            Phase::Running,
+            Phase::Stopping,
+            Phase::Unknown,
+        ];
+        let claims: Vec<Claim> = phases
+            .into_iter()
+            .flat_map(|phase| [true, false].map(|taken| Claim::Held { phase, taken }))
+            .collect();
+        for mine in &claims {
+            for theirs in &claims {
+                for (a_prefers, b_prefers) in
+                    [(true, false), (false, true), (true, true), (false, false)]
+                {
+                    let group = |mine, theirs, prefers_local, theirs_prefer| Group {
+                        mine: Some(mine),
+                        theirs: Some(Stated {
+                            claim: theirs,
+                            prefers_self: theirs_prefer,
+                        }),
+                        prefers_local,
+                        found: false,
+                        must_stop: false,
+                        conflict_told: false,
+                        retry_at: NOW,
+                    };
+                    let (a, b) = (node(true), node(false));
+                    let (ga, gb) = (
+                        group(*mine, *theirs, a_prefers, b_prefers),
+                        group(*theirs, *mine, b_prefers, a_prefers),
+                    );
+                    let a_yields = yields(&ga, TALKING, prefers_me(&ga, a.wins_ties));
+                    let b_yields = yields(&gb, TALKING, prefers_me(&gb, b.wins_ties));
+                    assert!(
+                        a_yields != b_yields,
+                        "{mine:?} {theirs:?} {a_prefers} {b_prefers}"
+                    );
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_stalled_owner_stops_before_anything_else_and_waits_to_hear_who_has_it() {
+        let mut a = node(true);
+        let gone = Standing {
+            relation: Relation::Gone { died: true },
+            ..TALKING
+        };
+        step(&mut a, gone);
+        a.ended(G, GroupOutcome::Started, gone, NOW);
+        assert_eq!(a.mark_stale(), 1);
+        let unheard = Standing {
+            relation: Relation::Unheard,
+            ..TALKING
+        };
+        assert_eq!(step(&mut a, unheard), Some((Step::Stop, Reason::Stale)));
+        a.ended(G, GroupOutcome::Stopped, unheard, NOW);
+        assert_eq!(step(&mut a, unheard), None);
+        assert_eq!(a.mine(G), Some(Claim::Free));
+    }
+
+    #[test]
+    fn different_files_move_nothing() {
+        let (mut a, b) = (node(true), node(false));
+        let states: Vec<Stated> = b.stated().collect();
+        assert!(!a.hear(Some(b.digest() ^ 1), &states, true));
+        assert_eq!(step(&mut a, TALKING), None);
+    }
+
+    #[test]
+    fn what_was_found_running_is_adopted_when_nobody_else_holds_it_and_yields_otherwise() {
+        let settings = [GroupSettings {
+            key: "10.0.0.1".into(),
+            line: String::new(),
+            prefers_local: true,
+        }];
+        let mut a = Ownership::new(&settings, true);
+        a.ended(G, GroupOutcome::FoundRunning, TALKING, NOW);
+        let mut b = node(false);
+        let mut adopting = a.clone();
+        tell(&b, &mut adopting);
+        assert_eq!(
+            step(&mut adopting, TALKING),
+            Some((Step::Start, Reason::FoundRunning))
+        );
+        let gone = Standing {
+            relation: Relation::Gone { died: true },
+            ..TALKING
+        };
+        step(&mut b, gone);
+        b.ended(G, GroupOutcome::Started, gone, NOW);
+        tell(&a, &mut b);
+        tell(&b, &mut a);
+        let (mine, theirs) = (step(&mut a, TALKING), step(&mut b, TALKING));
+        assert!(
+            mine.is_some() != theirs.is_some(),
+            "exactly one yields: {mine:?} {theirs:?}"
+        );
+    }
+}

@@ -1,0 +1,214 @@
+//! What one group wants done: the rules by which groups change hands, without any state of their own.
+
+use super::claims::{Claim, Phase, Stated};
+use super::time::Instant;
+
+/// How we stand with the peer; decides what its claims are worth.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Relation {
+    /// Nothing valid was heard of it in this run, and it is not known to be dead.
+    Unheard,
+    /// We hear it, it does not hear us.
+    Deaf {
+        /// For so long that it may have taken what we hold.
+        for_deadtime: bool,
+    },
+    /// Each has heard the other's newest epoch: claims are valid.
+    Talking,
+    /// It is dead, or has left holding nothing.
+    Gone {
+        /// It fell silent, as opposed to leaving.
+        died: bool,
+    },
+}
+
+/// Everything outside the groups that decisions depend on.
+#[derive(Debug, Clone, Copy)]
+pub struct Standing {
+    /// How we stand with the peer.
+    pub relation: Relation,
+    /// This node is a full member.
+    pub is_active: bool,
+    /// This node is about to stop.
+    pub is_leaving: bool,
+    /// The peer can be given groups.
+    pub peer_takes: bool,
+    /// Groups return to their preferred node.
+    pub fails_back: bool,
+}
+
+/// What to do with a group.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Step {
+    /// Start it.
+    Start,
+    /// Stop it.
+    Stop,
+}
+
+/// Why; for the log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reason {
+    /// This node is the preferred one and nobody holds it.
+    Preferred,
+    /// The other node gave it up.
+    Ceded,
+    /// The other node could not start it.
+    FailedThere,
+    /// The other node is dead.
+    PeerDied,
+    /// The other node left.
+    PeerLeft,
+    /// It was found running here at start.
+    FoundRunning,
+    /// It returns to its preferred node.
+    Failback,
+    /// This node stops.
+    Leaving,
+    /// Both nodes hold it, and this one yields (S7).
+    Conflict,
+    /// This node did not run for so long that the other may have taken it (S3).
+    Stale,
+    /// An earlier attempt failed.
+    Retry,
+}
+
+/// A group as both nodes are known to see it, with what the policy must remember of it.
+#[derive(Debug, Clone)]
+pub(super) struct Group {
+    /// `None` until the first probe has answered.
+    pub(super) mine: Option<Claim>,
+    pub(super) theirs: Option<Stated>,
+    pub(super) prefers_local: bool,
+    /// Found running at start and not yet adopted.
+    pub(super) found: bool,
+    pub(super) must_stop: bool,
+    /// The other node holds it too and has to yield; this was told.
+    pub(super) conflict_told: bool,
+    pub(super) retry_at: Instant,
+}
+
+/// Whether this node is the preferred one, where the files of both nodes are taken into account.
+pub(super) fn prefers_me(group: &Group, wins_ties: bool) -> bool {
+    match group.theirs {
+        Some(stated) if stated.prefers_self == group.prefers_local => wins_ties,
+        _ => group.prefers_local,
+    }
+}
+
+/// The whole policy: what one group wants done, and why.
+pub(super) fn wanted(
+    group: &Group,
+    standing: Standing,
+    prefers_me: bool,
+    now: Instant,
+) -> Option<(Step, Reason)> {
+    let Claim::Held { phase, .. } = group.mine? else {
+        return wanted_free(group, standing, prefers_me, now);
+    };
+    let ending = if group.must_stop {
+        Some(Reason::Stale)
+    } else if standing.is_leaving {
+        Some(Reason::Leaving)
+    } else if yields(group, standing, prefers_me) {
+        Some(Reason::Conflict)
+    } else {
+        None
+    };
+    match (phase, ending) {
+        (Phase::Stopping, _) => None,
+        (Phase::Unknown, ending) if group.found => match ending {
+            Some(reason) => Some((Step::Stop, reason)),
+            None if may_adopt(group, standing) => Some((Step::Start, Reason::FoundRunning)),
+            None => None,
+        },
+        (Phase::Unknown, _) => (group.retry_at <= now).then_some((Step::Stop, Reason::Retry)),
+        (_, Some(reason)) => Some((Step::Stop, reason)),
+        (Phase::Running, None) if fails_back(group, standing, prefers_me) => {
+            Some((Step::Stop, Reason::Failback))
+        }
+        (Phase::Starting | Phase::Running, None) => None,
+    }
+}
+
+/// A group that is not held here.
+fn wanted_free(
+    group: &Group,
+    standing: Standing,
+    prefers_me: bool,
+    now: Instant,
+) -> Option<(Step, Reason)> {
+    if !standing.is_active || standing.is_leaving {
+        return None;
+    }
+    let mine = group.mine?;
+    let rests = mine == Claim::Failed && group.retry_at > now;
+    let reason = match (standing.relation, group.theirs.map(|stated| stated.claim)) {
+        (Relation::Gone { .. }, _) if rests => return None,
+        (Relation::Gone { .. }, _) if mine == Claim::Failed => Reason::Retry,
+        (Relation::Gone { died: true }, _) => Reason::PeerDied,
+        (Relation::Gone { died: false }, _) => Reason::PeerLeft,
+        (Relation::Talking, Some(Claim::Ceded)) => Reason::Ceded,
+        (Relation::Talking, Some(Claim::Failed)) if mine != Claim::Failed => Reason::FailedThere,
+        (Relation::Talking, Some(Claim::Failed)) if prefers_me && !rests => Reason::Retry,
+        (Relation::Talking, Some(Claim::Free)) if mine == Claim::Free && prefers_me => {
+            Reason::Preferred
+        }
+        _ => return None,
+    };
+    Some((Step::Start, reason))
+}
+
+/// A group found running may be kept when nobody else can hold it.
+fn may_adopt(group: &Group, standing: Standing) -> bool {
+    match standing.relation {
+        Relation::Gone { .. } => standing.is_active,
+        Relation::Talking => {
+            standing.is_active && group.theirs.is_some_and(|stated| !stated.claim.is_held())
+        }
+        Relation::Unheard | Relation::Deaf { .. } => false,
+    }
+}
+
+/// S7: both hold the group. Whoever is stopping it already goes on with that (it may have to, S3), so the
+/// other keeps it. What is merely known to run yields to what is managed; whoever took it because the other
+/// was thought dead yields to the one that had it all along; else the preferred node keeps it. Both nodes
+/// come to opposite answers from the same facts.
+pub(super) fn yields(group: &Group, standing: Standing, prefers_me: bool) -> bool {
+    let (Some(Claim::Held { phase, taken }), Some(stated)) = (group.mine, group.theirs) else {
+        return false;
+    };
+    let Claim::Held {
+        phase: their_phase,
+        taken: theirs_taken,
+    } = stated.claim
+    else {
+        return false;
+    };
+    match standing.relation {
+        Relation::Deaf { for_deadtime } => for_deadtime, // the other does not know of us and can't yield
+        Relation::Talking => {
+            let only = |wanted| (phase == wanted) != (their_phase == wanted);
+            if only(Phase::Stopping) {
+                phase == Phase::Stopping
+            } else if only(Phase::Unknown) {
+                phase == Phase::Unknown
+            } else if taken != theirs_taken {
+                taken
+            } else {
+                !prefers_me
+            }
+        }
+        Relation::Unheard | Relation::Gone { .. } => false,
+    }
+}
+
+fn fails_back(group: &Group, standing: Standing, prefers_me: bool) -> bool {
+    standing.fails_back
+        && standing.peer_takes
+        && standing.relation == Relation::Talking
+        && !prefers_me
+        && group
+            .theirs
+            .is_some_and(|stated| stated.claim == Claim::Free)
+}

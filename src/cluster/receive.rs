@@ -1,0 +1,268 @@
+//! The way of a packet through the core: authentic, complete, from the peer, new, for us — in this order.
+//! What fails a step changes nothing but a counter (S4).
+
+use super::claims::hex;
+use super::incoming::{Arrival, Incoming};
+use super::refusals::RefusalKind;
+use super::report::Report;
+use super::{Cluster, Instant, LinkId, NodeStatus};
+use crate::message::{self, Message, Rejection};
+
+/// What every message carries.
+struct Header<'a> {
+    kind: &'a str,
+    source: &'a str,
+    generation: Option<u64>,
+    number: Option<u64>,
+}
+
+impl Cluster {
+    pub(super) fn receive(&mut self, link: LinkId, bytes: &[u8], now: Instant) {
+        let mut message = std::mem::take(&mut self.inbox);
+        match message::open(bytes, &self.settings.keys, &mut message) {
+            Ok(opened) => {
+                if let Err(kind) = self.admit(link, opened.key, &message, now) {
+                    let source = message.text("src").unwrap_or_default();
+                    self.refuse(kind, link, format_args!("src={source:.99}"), now);
+                }
+            }
+            Err(rejection) => {
+                let kind = match rejection {
+                    Rejection::NotAMessage
+                    | Rejection::TooLarge
+                    | Rejection::Malformed(_)
+                    | Rejection::Inflate(_) => RefusalKind::Malformed,
+                    Rejection::NoSignature
+                    | Rejection::UnknownKey(_)
+                    | Rejection::WeakKey
+                    | Rejection::WrongSignature => RefusalKind::NotAuthentic,
+                };
+                self.refuse(kind, link, format_args!("{rejection}"), now);
+            }
+        }
+        self.inbox = message;
+    }
+
+    fn admit(
+        &mut self,
+        link: LinkId,
+        key: u8,
+        message: &Message,
+        now: Instant,
+    ) -> Result<(), RefusalKind> {
+        let header = header(message).ok_or(RefusalKind::Incomplete)?;
+        if header
+            .source
+            .eq_ignore_ascii_case(&self.settings.local_node)
+        {
+            return self.own_echo(message, &header);
+        }
+        if !header.source.eq_ignore_ascii_case(&self.settings.peer_node) {
+            return Err(RefusalKind::UnknownNode);
+        }
+        self.peer.key = Some(key);
+        let Some(number) = header.number else {
+            return self.unnumbered(message, &header, now);
+        };
+        if !self.is_of_current_run(message, &header)? {
+            return Ok(());
+        }
+        let (fresh, delay) = (self.peer.deadtime, self.settings.max_rexmit_delay);
+        let missing_before = self.peer.incoming.missing();
+        let arrival = self
+            .peer
+            .incoming
+            .arrive(number, link, fresh, delay, &mut self.jitter, now);
+        if matches!(arrival, Arrival::New | Arrival::Copy) && self.links.heard(link, now) {
+            let link = self.links.name(link).to_owned();
+            self.report(Report::LinkUp {
+                node: self.peer_name(),
+                link,
+            });
+        }
+        match arrival {
+            Arrival::New => self.note_life(now),
+            Arrival::Late => {}
+            Arrival::Copy | Arrival::Old => return Ok(()),
+        }
+        if header.kind == "status" {
+            self.heartbeat_heard(message, number, now);
+        } else if self.is_for_us(message) {
+            self.dispatch(header.kind, message);
+        }
+        self.tell_about_gaps(missing_before);
+        if let Some(number) = self.peer.incoming.acknowledgement() {
+            self.send_acknowledgement(number);
+        }
+        Ok(())
+    }
+
+    /// A copy of what we sent ourselves comes back on broadcast and multicast links. Anything else in our
+    /// name is somebody else's.
+    fn own_echo(&self, message: &Message, header: &Header<'_>) -> Result<(), RefusalKind> {
+        let is_ours = header
+            .generation
+            .is_none_or(|generation| generation <= self.settings.generation)
+            && message
+                .binary("srcuuid")
+                .is_none_or(|uuid| uuid == self.settings.uuid.as_slice());
+        if is_ours {
+            Ok(())
+        } else {
+            Err(RefusalKind::OurName)
+        }
+    }
+
+    /// Types that begin with `NS_` carry no number, so a recording can't be told from the original: they
+    /// prove no life, and what they may cause is bounded.
+    fn unnumbered(
+        &mut self,
+        message: &Message,
+        header: &Header<'_>,
+        now: Instant,
+    ) -> Result<(), RefusalKind> {
+        if !header.kind.starts_with("NS_") {
+            return Err(RefusalKind::Incomplete);
+        }
+        if header.generation != Some(self.peer.generation) {
+            return Err(RefusalKind::Replay);
+        }
+        if !self.is_for_us(message) || self.peer.status == NodeStatus::Dead {
+            return Ok(());
+        }
+        let decimal = |name| message.text(name).and_then(|text| text.parse::<u64>().ok());
+        match header.kind {
+            "NS_ackmsg" => {
+                if let Some(number) = message
+                    .text("ackseq")
+                    .and_then(hex)
+                    .filter(|n| *n <= self.outgoing.last())
+                {
+                    self.peer.acknowledged = self.peer.acknowledged.max(number);
+                }
+            }
+            "NS_rexmit" => {
+                if let (Some(first), Some(last)) = (decimal("firstseq"), decimal("lastseq"))
+                    && 0 < first
+                    && first <= last
+                {
+                    self.answer_retransmission((first, last), now);
+                }
+            }
+            "NS_nak_rexmit" => {
+                if let Some(number) = message.text("firstseq").and_then(hex)
+                    && self.peer.incoming.give_up(number)
+                {
+                    self.report(Report::IrretrievablyLost {
+                        node: self.peer_name(),
+                        number,
+                    });
+                }
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// A lower generation is a recording. A higher one is a new run, which a heartbeat must begin.
+    fn is_of_current_run(
+        &mut self,
+        message: &Message,
+        header: &Header<'_>,
+    ) -> Result<bool, RefusalKind> {
+        let generation = header.generation.ok_or(RefusalKind::Incomplete)?;
+        if generation < self.peer.generation {
+            return Err(RefusalKind::Replay);
+        }
+        if generation > self.peer.generation {
+            if header.kind != "status" {
+                return Ok(false);
+            }
+            self.peer.generation = generation;
+            self.peer.incoming = Incoming::new(0, &mut self.jitter);
+            self.peer_runs_anew();
+        }
+        self.peer.heard_in_this_run = true;
+        self.peer.uuid = message
+            .binary("srcuuid")
+            .and_then(|uuid| uuid.try_into().ok())
+            .or(self.peer.uuid);
+        Ok(true)
+    }
+
+    fn is_for_us(&self, message: &Message) -> bool {
+        match (message.text("dest"), message.binary("destuuid")) {
+            (Some(name), _) => name.eq_ignore_ascii_case(&self.settings.local_node),
+            (None, Some(uuid)) => {
+                uuid == self.settings.uuid.as_slice() || uuid.iter().all(|byte| *byte == 0)
+            }
+            (None, None) => true,
+        }
+    }
+
+    fn dispatch(&mut self, kind: &str, message: &Message) {
+        match kind {
+            "reqnodes" => self.send_node_list(),
+            "repnodes" => self.node_list_heard(message),
+            "starting" => self.answer_starting(),
+            "shutdone" => self.peer_left(),
+            _ => {} // counted and acknowledged; nothing that we act on
+        }
+    }
+
+    fn tell_about_gaps(&mut self, before: usize) {
+        if self.peer.incoming.take_lost_many() {
+            self.report(Report::LostMany {
+                node: self.peer_name(),
+            });
+        } else if before > 0
+            && self.peer.incoming.missing() == 0
+            && std::mem::take(&mut self.told.missing)
+        {
+            self.report(Report::NothingMissing {
+                node: self.peer_name(),
+            });
+        }
+    }
+
+    /// Counts a refused packet, and tells of it once in a while.
+    fn refuse(
+        &mut self,
+        kind: RefusalKind,
+        link: LinkId,
+        detail: std::fmt::Arguments<'_>,
+        now: Instant,
+    ) {
+        let Some(count) = self.refusals.count(kind, now) else {
+            return;
+        };
+        if self.settings.log_badpack {
+            let link = self.links.name(link).to_owned();
+            self.report(Report::Refused {
+                kind,
+                count,
+                link,
+                detail: detail.to_string(),
+            });
+        }
+    }
+}
+
+fn header(message: &Message) -> Option<Header<'_>> {
+    let kind = message.text("t")?;
+    let source = message.text("src")?;
+    message
+        .text("ts")
+        .and_then(hex)
+        .filter(|seconds| *seconds != 0)?;
+    let number = match message.text("seq") {
+        Some(text) => Some(hex(text).filter(|number| *number != 0)?),
+        None => None,
+    };
+    Some(Header {
+        kind,
+        source,
+        generation: message.text("hg").and_then(hex),
+        number,
+    })
+}

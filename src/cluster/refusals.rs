@@ -1,0 +1,87 @@
+//! Packets that were refused: counted always, told once in a while.
+
+use std::time::Duration;
+
+use super::time::Instant;
+
+/// The shortest time between two lines about refused packets of one kind.
+const QUIET: Duration = Duration::from_secs(60);
+
+/// Why a packet was refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum RefusalKind {
+    /// Not a message, or damaged.
+    Malformed,
+    /// The signature is missing, wrong, or by a key that we don't accept.
+    NotAuthentic,
+    /// A well-signed message without the fields that every message has.
+    Incomplete,
+    /// A well-signed message of a node that is not configured.
+    UnknownNode,
+    /// A well-signed message in our own name that we did not send.
+    OurName,
+    /// A message of an earlier run, or one that was heard before.
+    Replay,
+}
+
+/// All kinds, in the order of the counters.
+pub const KINDS: [RefusalKind; 6] = [
+    RefusalKind::Malformed,
+    RefusalKind::NotAuthentic,
+    RefusalKind::Incomplete,
+    RefusalKind::UnknownNode,
+    RefusalKind::OurName,
+    RefusalKind::Replay,
+];
+
+#[derive(Debug, Clone, Copy, Default)]
+struct Counter {
+    total: u64,
+    untold: u64,
+    told_at: Option<Instant>,
+}
+
+/// Counters of refused packets by kind.
+#[derive(Debug, Clone, Default)]
+pub struct Refusals {
+    counters: [Counter; KINDS.len()],
+}
+
+impl Refusals {
+    /// Counts one. `Some(n)` when it is time to tell: `n` were refused since the last line, this one included.
+    pub fn count(&mut self, kind: RefusalKind, now: Instant) -> Option<u64> {
+        let counter = self.counters.get_mut(kind as usize)?;
+        counter.total += 1;
+        counter.untold += 1;
+        if counter.told_at.is_some_and(|told| now.since(told) < QUIET) {
+            return None;
+        }
+        counter.told_at = Some(now);
+        Some(std::mem::take(&mut counter.untold))
+    }
+
+    /// How many of a kind were refused in this run.
+    pub fn total(&self, kind: RefusalKind) -> u64 {
+        self.counters
+            .get(kind as usize)
+            .map_or(0, |counter| counter.total)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_flood_gets_one_line_a_minute_and_the_next_line_tells_how_many() {
+        let mut refusals = Refusals::default();
+        let mut lines = Vec::new();
+        for millisecond in 0..61_000_u64 {
+            let now = Instant::from_micros(millisecond * 1000);
+            lines.extend(refusals.count(RefusalKind::NotAuthentic, now));
+        }
+        assert_eq!(lines, [1, 60_000]);
+        assert_eq!(refusals.total(RefusalKind::NotAuthentic), 61_000);
+        assert_eq!(refusals.total(RefusalKind::Replay), 0);
+    }
+}

@@ -1,0 +1,465 @@
+//! Two cores on perfect wires. Everything that needs loss, delay and chance is in `tests/simulation`.
+
+use std::time::Duration;
+
+use super::*;
+use crate::message::{Key, Keys, Method};
+
+const LINKS: usize = 3;
+
+struct Pair {
+    now: Instant,
+    nodes: Vec<Option<Cluster>>,
+    /// Per link and direction (from a, from b): whether it carries.
+    wires: [[bool; 2]; LINKS],
+    running: [Vec<bool>; 2],
+    fails_to_start: [bool; 2],
+    fails_to_stop: [bool; 2],
+    log: Vec<(usize, String)>,
+    exited: [bool; 2],
+    failback: AutoFailback,
+    generation: u64,
+}
+
+fn keys() -> Keys {
+    let mut entries = [const { None }; 16];
+    entries[1] = Some(Key {
+        method: Method::Sha1,
+        text: b"a secret".to_vec(),
+    });
+    Keys {
+        entries,
+        signing: 1,
+    }
+}
+
+impl Pair {
+    fn new(failback: AutoFailback) -> Self {
+        Self {
+            now: Instant::from_micros(1_000_000_000),
+            nodes: vec![None, None],
+            wires: [[true; 2]; LINKS],
+            running: [vec![false; 2], vec![false; 2]],
+            fails_to_start: [false; 2],
+            fails_to_stop: [false; 2],
+            log: Vec::new(),
+            exited: [false; 2],
+            failback,
+            generation: 100,
+        }
+    }
+
+    fn start(&mut self, node: usize) {
+        let names = ["a", "b"];
+        self.generation += 1;
+        let group = |key: &str, prefers_local| GroupSettings {
+            key: key.into(),
+            line: key.into(),
+            prefers_local,
+        };
+        let settings = Settings {
+            local_node: names[node].into(),
+            peer_node: names[1 - node].into(),
+            nodes: vec!["a".into(), "b".into()],
+            uuid: [u8::try_from(node).unwrap() + 1; 16],
+            generation: self.generation,
+            remembered_peer: None,
+            seed: self.generation,
+            keepalive: Duration::from_millis(200),
+            deadtime: Duration::from_secs(1),
+            warntime: Duration::from_millis(500),
+            initdead: Duration::from_secs(10),
+            max_rexmit_delay: Duration::from_millis(250),
+            auto_failback: self.failback,
+            ttl: 3,
+            inner_auth: true,
+            log_badpack: true,
+            links: (0..LINKS).map(|link| format!("link{link}")).collect(),
+            groups: vec![group("one", node == 0), group("two", node == 1)],
+            keys: keys(),
+        };
+        self.running[node] = vec![false; 2];
+        self.exited[node] = false;
+        self.nodes[node] = Some(Cluster::new(self.now, settings));
+        self.turn(node, None);
+    }
+
+    fn kill(&mut self, node: usize) {
+        self.nodes[node] = None;
+        self.running[node] = vec![false; 2];
+    }
+
+    /// One turn of a node's loop, and of the other's for everything it sent.
+    fn turn(&mut self, node: usize, received: Option<(LinkId, Vec<u8>)>) {
+        let mut waiting = vec![(node, received)];
+        while let Some((node, received)) = waiting.pop() {
+            let Some(mut cluster) = self.nodes[node].take() else {
+                continue;
+            };
+            if let Some((link, bytes)) = &received {
+                cluster.handle(self.now, Event::Received { link: *link, bytes });
+            }
+            cluster.handle(self.now, Event::Tick);
+            let mut done = Vec::new();
+            while let Some(action) = cluster.next_action() {
+                match action {
+                    Action::Send(packet) => {
+                        let wires = self.wires;
+                        for (link, _) in wires.iter().enumerate().filter(|(_, wire)| wire[node]) {
+                            let bytes = if link == 0 {
+                                packet.text.clone()
+                            } else {
+                                packet.datagram.clone()
+                            };
+                            waiting.insert(
+                                0,
+                                (1 - node, Some((LinkId(u8::try_from(link).unwrap()), bytes))),
+                            );
+                        }
+                    }
+                    Action::StartGroup(id) => done.push((id, self.start_group(node, id))),
+                    Action::StopGroup(id) => done.push((id, self.stop_group(node, id))),
+                    Action::ProbeGroup(id) => done.push((id, GroupOutcome::FoundStopped)),
+                    Action::Report(report) => self.log.push((node, report.to_string())),
+                    Action::RememberPeer(_) => {}
+                    Action::Exit => self.exited[node] = true,
+                }
+            }
+            for (group, outcome) in &done {
+                cluster.handle(
+                    self.now,
+                    Event::Group {
+                        group: *group,
+                        outcome: *outcome,
+                    },
+                );
+            }
+            if !done.is_empty() {
+                waiting.push((node, None));
+            }
+            self.nodes[node] = Some(cluster);
+        }
+    }
+
+    fn start_group(&mut self, node: usize, id: GroupId) -> GroupOutcome {
+        if self.fails_to_start[node] {
+            return GroupOutcome::StartFailed;
+        }
+        let group = id.0 as usize;
+        let is_cut_off =
+            self.nodes[1 - node].is_none() || self.wires.iter().all(|wire| !wire[0] || !wire[1]);
+        assert!(!self.running[1 - node][group] || is_cut_off, "two owners");
+        self.running[node][group] = true;
+        GroupOutcome::Started
+    }
+
+    fn stop_group(&mut self, node: usize, id: GroupId) -> GroupOutcome {
+        if self.fails_to_stop[node] {
+            return GroupOutcome::StopFailed;
+        }
+        self.running[node][id.0 as usize] = false;
+        GroupOutcome::Stopped
+    }
+
+    fn run(&mut self, duration: Duration) {
+        let end = self.now + duration;
+        loop {
+            let due =
+                |index: usize, pair: &Self| pair.nodes[index].as_ref().map(Cluster::next_deadline);
+            let next = (0..2)
+                .filter_map(|index| due(index, self).map(|at| (at, index)))
+                .min();
+            match next {
+                Some((at, index)) if at <= end => {
+                    self.now = self.now.max(at);
+                    self.turn(index, None);
+                    assert!(
+                        due(index, self).is_none_or(|at| at > self.now),
+                        "a loop that spins"
+                    );
+                }
+                _ => break,
+            }
+        }
+        self.now = end;
+    }
+
+    fn said(&self, node: usize, text: &str) -> usize {
+        self.log
+            .iter()
+            .filter(|(who, line)| *who == node && line.contains(text))
+            .count()
+    }
+
+    fn owners(&self) -> [Vec<bool>; 2] {
+        self.running.clone()
+    }
+
+    fn together(failback: AutoFailback) -> Self {
+        let mut pair = Self::new(failback);
+        pair.start(0);
+        pair.start(1);
+        pair.run(Duration::from_secs(1));
+        assert_eq!(
+            pair.owners(),
+            [[true, false], [false, true]],
+            "{:#?}",
+            pair.log
+        );
+        pair
+    }
+}
+
+#[test]
+fn both_start_together_and_each_takes_its_own_at_once() {
+    let pair = Pair::together(AutoFailback::On);
+    for line in [
+        "Link b:link0 up.",
+        "Status update for node b: status up",
+        "Comm_now_up(): updating status to active",
+    ] {
+        assert_eq!(pair.said(0, line), 1, "{line}: {:#?}", pair.log);
+    }
+    assert_eq!(pair.said(0, "remote resource transition completed."), 1);
+    assert_eq!(
+        pair.said(0, "Initial resource acquisition complete (T_RESOURCES(us))"),
+        1
+    );
+}
+
+#[test]
+fn a_node_alone_waits_for_initdead_and_then_takes_everything() {
+    let mut pair = Pair::new(AutoFailback::On);
+    pair.start(0);
+    pair.run(Duration::from_secs(9));
+    assert_eq!(pair.owners()[0], [false, false]);
+    pair.run(Duration::from_secs(2));
+    assert_eq!(pair.owners()[0], [true, true]);
+    pair.start(1);
+    pair.run(Duration::from_secs(1));
+    assert_eq!(
+        pair.owners(),
+        [[true, false], [false, true]],
+        "it hands back what is the other's"
+    );
+}
+
+#[test]
+fn one_live_link_keeps_the_peer_alive_and_each_link_is_told_on_its_own() {
+    for survivor in 0..LINKS {
+        let mut pair = Pair::together(AutoFailback::On);
+        for link in (0..LINKS).filter(|link| *link != survivor) {
+            pair.wires[link] = [false; 2];
+        }
+        pair.run(Duration::from_secs(20));
+        assert_eq!(pair.owners(), [[true, false], [false, true]]);
+        assert_eq!(pair.said(0, "is dead"), 0);
+        assert_eq!(pair.said(0, " dead."), 2);
+        pair.wires = [[true; 2]; LINKS];
+        pair.run(Duration::from_secs(2));
+        assert_eq!(pair.said(0, " up."), LINKS + 2, "{:#?}", pair.log);
+    }
+}
+
+#[test]
+fn a_crash_moves_the_groups_within_deadtime_and_a_keepalive() {
+    let mut pair = Pair::together(AutoFailback::On);
+    pair.kill(0);
+    pair.run(Duration::from_millis(1001));
+    assert_eq!(pair.owners()[1], [true, true], "{:#?}", pair.log);
+    assert_eq!(pair.said(1, "node a: is dead"), 1);
+    pair.start(0);
+    pair.run(Duration::from_secs(2));
+    assert_eq!(
+        pair.owners(),
+        [[true, false], [false, true]],
+        "{:#?}",
+        pair.log
+    );
+}
+
+#[test]
+fn with_auto_failback_off_nothing_returns() {
+    let mut pair = Pair::together(AutoFailback::Off);
+    pair.kill(0);
+    pair.run(Duration::from_secs(2));
+    pair.start(0);
+    pair.run(Duration::from_secs(5));
+    assert_eq!(pair.owners(), [[false, false], [true, true]]);
+    assert_eq!(
+        pair.said(
+            0,
+            "Initial resource acquisition complete (T_RESOURCES(them))"
+        ),
+        1
+    );
+}
+
+#[test]
+fn a_node_that_is_back_within_deadtime_takes_up_its_groups_again() {
+    let mut pair = Pair::together(AutoFailback::Off);
+    pair.kill(0);
+    pair.run(Duration::from_millis(300));
+    pair.start(0);
+    pair.run(Duration::from_secs(3));
+    assert_eq!(
+        pair.owners(),
+        [[true, false], [false, true]],
+        "{:#?}",
+        pair.log
+    );
+    assert_eq!(pair.said(1, "Heartbeat restart on node a"), 1);
+}
+
+#[test]
+fn a_restarted_node_is_not_taken_for_dead_because_its_first_word_is_init() {
+    let mut pair = Pair::together(AutoFailback::Off);
+    pair.run(Duration::from_secs(60));
+    pair.kill(0);
+    pair.run(Duration::from_millis(300));
+    pair.start(0);
+    pair.run(Duration::from_secs(3));
+    assert_eq!(pair.said(1, "is dead"), 0, "{:#?}", pair.log);
+    assert_eq!(pair.owners(), [[true, false], [false, true]]);
+}
+
+#[test]
+fn a_clean_stop_hands_over_at_once_and_waits_for_nobody() {
+    let mut pair = Pair::together(AutoFailback::On);
+    if let Some(cluster) = &mut pair.nodes[0] {
+        cluster.handle(pair.now, Event::StopRequested);
+    }
+    pair.turn(0, None);
+    assert_eq!(
+        pair.owners(),
+        [[false, false], [true, true]],
+        "{:#?}",
+        pair.log
+    );
+    assert_eq!(pair.said(1, "Received shutdown notice from 'a'."), 1);
+    assert!(!pair.exited[0], "it stays to answer questions");
+    pair.run(Duration::from_secs(3));
+    assert!(pair.exited[0]);
+    pair.kill(0);
+    pair.run(Duration::from_secs(3));
+    assert_eq!(pair.said(1, "Dead node a gave up resources."), 1);
+    assert_eq!(pair.said(1, "Resources being acquired"), 0);
+}
+
+#[test]
+fn after_a_partition_each_keeps_what_it_had_all_along() {
+    let mut pair = Pair::together(AutoFailback::Off);
+    pair.wires = [[false; 2]; LINKS];
+    pair.run(Duration::from_secs(5));
+    assert_eq!(pair.owners(), [[true, true], [true, true]]);
+    pair.wires = [[true; 2]; LINKS];
+    pair.run(Duration::from_secs(1));
+    assert_eq!(
+        pair.owners(),
+        [[true, false], [false, true]],
+        "{:#?}",
+        pair.log
+    );
+    for node in 0..2 {
+        assert_eq!(pair.said(node, "returning after partition"), 1);
+        assert_eq!(
+            pair.said(node, "Both machines own resource group"),
+            2,
+            "{:#?}",
+            pair.log
+        );
+    }
+}
+
+#[test]
+fn a_node_that_nobody_hears_yields_to_the_one_that_took_over() {
+    let mut pair = Pair::together(AutoFailback::On);
+    for wire in &mut pair.wires {
+        wire[0] = false; // b hears nothing of a
+    }
+    pair.run(Duration::from_secs(4));
+    assert_eq!(
+        pair.owners(),
+        [[false, false], [true, true]],
+        "{:#?}",
+        pair.log
+    );
+    assert_eq!(pair.said(0, "b is heard but does not hear us"), 1);
+    pair.wires = [[true; 2]; LINKS];
+    pair.run(Duration::from_secs(2));
+    assert_eq!(
+        pair.owners(),
+        [[true, false], [false, true]],
+        "{:#?}",
+        pair.log
+    );
+}
+
+#[test]
+fn a_stalled_owner_gives_up_first_and_the_healthy_node_keeps_what_it_took() {
+    let mut pair = Pair::together(AutoFailback::Off);
+    let stalled = pair.nodes[0].take();
+    pair.run(Duration::from_secs(3));
+    assert_eq!(pair.owners()[1], [true, true]);
+    pair.nodes[0] = stalled;
+    pair.turn(0, None);
+    assert_eq!(
+        pair.owners(),
+        [[false, false], [true, true]],
+        "{:#?}",
+        pair.log
+    );
+    pair.run(Duration::from_secs(5));
+    assert_eq!(pair.owners(), [[false, false], [true, true]]);
+    assert_eq!(pair.said(0, "This node did not run for"), 1);
+}
+
+#[test]
+fn a_group_that_fails_to_start_runs_on_the_other_node() {
+    let mut pair = Pair::new(AutoFailback::On);
+    pair.fails_to_start[0] = true;
+    pair.start(0);
+    pair.start(1);
+    pair.run(Duration::from_secs(5));
+    assert_eq!(
+        pair.owners(),
+        [[false, false], [true, true]],
+        "{:#?}",
+        pair.log
+    );
+}
+
+#[test]
+fn a_group_that_fails_to_stop_stays_where_it_is_and_the_node_does_not_leave() {
+    let mut pair = Pair::together(AutoFailback::On);
+    pair.fails_to_stop[0] = true;
+    if let Some(cluster) = &mut pair.nodes[0] {
+        cluster.handle(pair.now, Event::StopRequested);
+    }
+    pair.turn(0, None);
+    pair.run(Duration::from_secs(20));
+    assert_eq!(
+        pair.owners(),
+        [[true, false], [false, true]],
+        "{:#?}",
+        pair.log
+    );
+    assert!(!pair.exited[0]);
+    pair.fails_to_stop[0] = false;
+    pair.run(Duration::from_secs(30));
+    assert_eq!(
+        pair.owners(),
+        [[false, false], [true, true]],
+        "{:#?}",
+        pair.log
+    );
+    assert!(pair.exited[0]);
+}
+
+#[test]
+fn a_quiet_pair_reports_nothing() {
+    let mut pair = Pair::together(AutoFailback::On);
+    let lines = pair.log.len();
+    pair.run(Duration::from_secs(3600));
+    assert_eq!(pair.log.len(), lines, "{:#?}", &pair.log[lines..]);
+}

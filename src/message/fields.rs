@@ -1,0 +1,369 @@
+//! [`Message`]: an ordered list of named, typed fields.
+//!
+//! All names and values live in one buffer that is reused from message to message. Whatever form a
+//! message came in, its values are kept in one canonical form: a struct as the netstring form of the
+//! nested message, a list as packed netstrings, everything else as plain bytes.
+
+use std::fmt;
+
+use super::rejection::Malformed;
+use super::{Sink as _, classic, netstring};
+
+/// The type of a field's value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FieldKind {
+    /// Bytes without NUL, nearly always ASCII text.
+    Text,
+    /// Any bytes.
+    Binary,
+    /// A nested message.
+    Struct,
+    /// One or more non-empty texts.
+    List,
+    /// A nested message, compressed.
+    Compressed,
+}
+
+impl FieldKind {
+    /// The digit that stands for this type on a wire.
+    pub fn digit(self) -> u8 {
+        match self {
+            Self::Text => b'0',
+            Self::Binary => b'1',
+            Self::Struct => b'2',
+            Self::List => b'3',
+            Self::Compressed => b'4',
+        }
+    }
+}
+
+/// One field of a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Field<'a> {
+    /// The type of the value.
+    pub kind: FieldKind,
+    /// The name: no `=`, newline or NUL in it, and nothing at its start that means something else.
+    pub name: &'a [u8],
+    /// The value: plain bytes; a struct in netstring form, a list as packed netstrings.
+    pub value: &'a [u8],
+}
+
+/// Where a field lies in the buffer: its name, at once followed by its value.
+#[derive(Debug, Clone, Copy)]
+struct Span {
+    kind: FieldKind,
+    start: usize,
+    value: usize,
+    end: usize,
+}
+
+/// Ordered named typed fields. Made once and reused: filling it again allocates nothing unless the
+/// new message is larger than any before.
+#[derive(Clone, Default)]
+pub struct Message {
+    arena: Vec<u8>,
+    spans: Vec<Span>,
+    /// What a compressed message inflated to, while it is parsed.
+    pub(super) inflated: Vec<u8>,
+}
+
+/// Memory that one huge message has grown past this is given back.
+const KEPT_BYTES: usize = super::MAX_WIRE;
+const KEPT_SPANS: usize = 4096;
+
+impl Message {
+    /// A message without fields.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Removes all fields and keeps the memory for the next ones.
+    pub fn clear(&mut self) {
+        self.arena.clear();
+        self.spans.clear();
+        self.inflated.clear();
+        self.arena.shrink_to(KEPT_BYTES);
+        self.spans.shrink_to(KEPT_SPANS);
+        self.inflated.shrink_to(KEPT_BYTES);
+    }
+
+    /// Adds a text. A NUL would end a 3.0.6 peer; it becomes a question mark.
+    pub fn push_text(&mut self, name: &str, value: &str) {
+        self.push_fmt(name, format_args!("{value}"));
+    }
+
+    /// Adds a text that is formatted in place.
+    pub fn push_fmt(&mut self, name: &str, args: fmt::Arguments<'_>) {
+        let (start, value) = self.begin(name);
+        // Only a Display that fails by itself can fail here; the field then ends where it stopped.
+        let _ = fmt::Write::write_fmt(&mut TextInto(&mut self.arena), args);
+        self.finish(FieldKind::Text, start, value);
+    }
+
+    /// Adds a binary value.
+    pub fn push_binary(&mut self, name: &str, value: &[u8]) {
+        let (start, value_start) = self.begin(name);
+        self.arena.put(value);
+        self.finish(FieldKind::Binary, start, value_start);
+    }
+
+    /// Adds any field whose value has the form of [`Field::value`]; on an error nothing is added.
+    pub fn push(&mut self, field: Field<'_>) -> Result<(), Malformed> {
+        check_name(field.name)?;
+        self.add(field.kind, field.name, |arena| {
+            netstring::copy_value(field.kind, field.value, 0, arena)
+        })
+    }
+
+    /// Adds a nested message; on an error nothing is added.
+    pub fn push_struct(&mut self, name: &str, inner: &Message) -> Result<(), Malformed> {
+        check_name(name.as_bytes())?;
+        self.add(FieldKind::Struct, name.as_bytes(), |arena| {
+            arena.put(netstring::START);
+            for Field { kind, name, value } in inner.fields() {
+                let item = arena.len();
+                netstring::put_head(kind, name, arena);
+                netstring::copy_value(kind, value, 1, arena)?;
+                netstring::close_item(arena, item);
+            }
+            arena.put(netstring::END);
+            Ok(())
+        })
+    }
+
+    /// Adds a list; on an error (an empty list or item, a NUL or newline in an item) nothing is added.
+    pub fn push_list<'a>(
+        &mut self,
+        name: &str,
+        items: impl IntoIterator<Item = &'a str>,
+    ) -> Result<(), Malformed> {
+        check_name(name.as_bytes())?;
+        self.add(FieldKind::List, name.as_bytes(), |arena| {
+            let start = arena.len();
+            for text in items {
+                netstring::check_list_item(text.as_bytes())?;
+                let item = arena.len();
+                arena.put(text.as_bytes());
+                netstring::close_item(arena, item);
+            }
+            if arena.len() == start {
+                Err(Malformed::List)
+            } else {
+                Ok(())
+            }
+        })
+    }
+
+    /// Adds a field as it stands on a line of the classic form.
+    pub(super) fn push_line(&mut self, line: classic::Line<'_>) -> Result<(), Malformed> {
+        self.add(line.kind, line.name, |arena| {
+            classic::read_value(line.kind, line.value, 0, arena)
+        })
+    }
+
+    fn add(
+        &mut self,
+        kind: FieldKind,
+        name: &[u8],
+        write_value: impl FnOnce(&mut Vec<u8>) -> Result<(), Malformed>,
+    ) -> Result<(), Malformed> {
+        let start = self.arena.len();
+        self.arena.put(name);
+        let value = self.arena.len();
+        if let Err(error) = write_value(&mut self.arena) {
+            self.arena.truncate(start);
+            return Err(error);
+        }
+        self.finish(kind, start, value);
+        Ok(())
+    }
+
+    fn begin(&mut self, name: &str) -> (usize, usize) {
+        debug_assert!(
+            check_name(name.as_bytes()).is_ok(),
+            "{name:?} is no name for a field"
+        );
+        let start = self.arena.len();
+        self.arena.put(name.as_bytes());
+        (start, self.arena.len())
+    }
+
+    fn finish(&mut self, kind: FieldKind, start: usize, value: usize) {
+        self.spans.push(Span {
+            kind,
+            start,
+            value,
+            end: self.arena.len(),
+        });
+    }
+
+    /// The text of the first field of that name; `None` also when that field is no text, or not UTF-8.
+    pub fn text(&self, name: &str) -> Option<&str> {
+        let field = self.first(name)?;
+        let text = (field.kind == FieldKind::Text).then_some(field.value)?;
+        std::str::from_utf8(text).ok()
+    }
+
+    /// The value of the first field of that name; `None` also when that field is not binary.
+    pub fn binary(&self, name: &str) -> Option<&[u8]> {
+        let field = self.first(name)?;
+        (field.kind == FieldKind::Binary).then_some(field.value)
+    }
+
+    fn first(&self, name: &str) -> Option<Field<'_>> {
+        self.fields().find(|field| field.name == name.as_bytes())
+    }
+
+    /// All fields in their order.
+    pub fn fields(&self) -> impl Iterator<Item = Field<'_>> {
+        self.spans.iter().map(|span| Field {
+            kind: span.kind,
+            name: self.arena.get(span.start..span.value).unwrap_or_default(),
+            value: self.arena.get(span.value..span.end).unwrap_or_default(),
+        })
+    }
+
+    /// Whether there is no field.
+    pub fn is_empty(&self) -> bool {
+        self.spans.is_empty()
+    }
+}
+
+impl PartialEq for Message {
+    fn eq(&self, other: &Self) -> bool {
+        self.fields().eq(other.fields())
+    }
+}
+
+impl Eq for Message {}
+
+impl fmt::Debug for Message {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_map()
+            .entries(self.fields().map(|field| {
+                (
+                    String::from_utf8_lossy(field.name),
+                    String::from_utf8_lossy(field.value),
+                )
+            }))
+            .finish()
+    }
+}
+
+/// A name that both forms can carry. The classic form tells types, lines and the end of a message by
+/// how a line begins.
+pub(super) fn check_name(name: &[u8]) -> Result<(), Malformed> {
+    let bad = name.is_empty()
+        || name.starts_with(b"(")
+        || name.starts_with(b"<<<")
+        || name.iter().any(|byte| matches!(byte, b'=' | b'\n' | 0));
+    if bad { Err(Malformed::Name) } else { Ok(()) }
+}
+
+/// Takes formatted text and lets no NUL through.
+struct TextInto<'a>(&'a mut Vec<u8>);
+
+impl fmt::Write for TextInto<'_> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        self.0
+            .extend(text.bytes().map(|byte| if byte == 0 { b'?' } else { byte }));
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lookups_find_the_first_field_of_a_name_and_only_of_the_right_kind() {
+        let mut message = Message::new();
+        message.push_text("a", "1");
+        message.push_text("a", "2");
+        message.push_binary("b", b"\xff\0");
+        message
+            .push(Field {
+                kind: FieldKind::Text,
+                name: b"c",
+                value: b"\xff",
+            })
+            .unwrap();
+        assert_eq!(message.text("a"), Some("1"));
+        assert_eq!(message.binary("b"), Some(b"\xff\0".as_slice()));
+        assert_eq!(message.binary("a"), None);
+        assert_eq!(message.text("b"), None);
+        assert_eq!(message.text("c"), None);
+        assert_eq!(message.text("d"), None);
+        assert_eq!(message.fields().count(), 4);
+        message.clear();
+        assert!(message.is_empty());
+        assert_eq!(message.text("a"), None);
+    }
+
+    #[test]
+    fn a_nul_that_would_end_a_peer_of_3_0_6_is_not_let_through() {
+        let mut message = Message::new();
+        message.push_text("a", "x\0y");
+        message.push_fmt("b", format_args!("{:x}{}", 255, '\0'));
+        assert_eq!(message.text("a"), Some("x?y"));
+        assert_eq!(message.text("b"), Some("ff?"));
+    }
+
+    #[test]
+    fn a_field_that_cannot_be_sent_is_not_added() {
+        let mut message = Message::new();
+        message.push_text("kept", "1");
+        let before = message.clone();
+        let text = |name| Field {
+            kind: FieldKind::Text,
+            name,
+            value: b"",
+        };
+        for name in [b"".as_slice(), b"a=b", b"a\nb", b"a\0b", b"(1)a", b"<<<a"] {
+            assert_eq!(message.push(text(name)), Err(Malformed::Name));
+        }
+        let field = |kind, value| Field {
+            kind,
+            name: b"a",
+            value,
+        };
+        for (field, error) in [
+            (field(FieldKind::Text, b"\0".as_slice()), Malformed::Nul),
+            (field(FieldKind::List, b""), Malformed::List),
+            (field(FieldKind::List, b"0:,"), Malformed::List),
+            (field(FieldKind::List, b"1:\n,"), Malformed::List),
+            (field(FieldKind::List, b"1:a,2:b,"), Malformed::List),
+            (field(FieldKind::Struct, b""), Malformed::Struct),
+            (field(FieldKind::Struct, b"###\n"), Malformed::EndMarker),
+        ] {
+            assert_eq!(message.push(field), Err(error), "{field:?}");
+        }
+        assert_eq!(message.push_list("a", []), Err(Malformed::List));
+        assert_eq!(message.push_list("a", ["b", ""]), Err(Malformed::List));
+        assert_eq!(message, before);
+    }
+
+    #[test]
+    fn structs_nest_sixteen_deep_and_no_deeper() {
+        let mut message = Message::new();
+        message.push_text("bottom", "x");
+        for _ in 0..16 {
+            let mut outer = Message::new();
+            outer.push_struct("s", &message).unwrap();
+            message = outer;
+        }
+        let mut outer = Message::new();
+        assert_eq!(outer.push_struct("s", &message), Err(Malformed::TooDeep));
+        assert!(outer.is_empty());
+    }
+
+    #[test]
+    fn memory_that_one_huge_message_needed_is_given_back() {
+        let mut message = Message::new();
+        message.push_binary("a", &vec![0; 2 << 20]);
+        (0..10_000).for_each(|_| message.push_text("b", ""));
+        message.clear();
+        assert!(message.arena.capacity() <= KEPT_BYTES);
+        assert!(message.spans.capacity() <= KEPT_SPANS);
+    }
+}

@@ -1,0 +1,257 @@
+//! A serial byte stream cut into classic messages.
+
+use super::MAX_WIRE;
+
+const START: &[u8] = b">>>\n";
+const END: &[u8] = b"<<<";
+
+/// Finds the messages in what a serial line delivers. Memory is bounded: a start marker whose end does
+/// not come within [`MAX_WIRE`] bytes is forgotten.
+///
+/// After each [`push`](Self::push), take frames until there are none.
+///
+/// 3.0.6 looks for start markers at the beginning of a line and not inside a message, and so loses the
+/// message after a damaged or cut-off one. Here every line that ends with a start marker can start a
+/// message. Where that cannot be told from a field, both readings are handed out; only one of them can
+/// have a good signature.
+#[derive(Debug, Clone, Default)]
+pub struct TextFrames {
+    buffer: Vec<u8>,
+    /// Everything before this is done with. While collecting, the start marker is here.
+    done: usize,
+    /// The line that is looked at next starts here.
+    line: usize,
+    /// There is no newline between `line` and this.
+    searched: usize,
+    /// A start marker was found and its end marker not yet.
+    collecting: bool,
+    /// The latest place inside the message that may be the start of another one.
+    other_start: Option<usize>,
+    /// From `done` to here is the other reading of the last frame.
+    other_end: Option<usize>,
+}
+
+impl TextFrames {
+    /// Nothing received yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Takes received bytes. Carriage returns are dropped, as the terminal does for 3.0.6.
+    pub fn push(&mut self, bytes: &[u8]) {
+        if self.buffer.len().saturating_sub(self.done) > MAX_WIRE {
+            self.reset(); // nobody took the frames
+        }
+        let done = std::mem::take(&mut self.done);
+        self.buffer.drain(..done.min(self.buffer.len()));
+        self.line = self.line.saturating_sub(done);
+        self.searched = self.searched.saturating_sub(done);
+        for place in [&mut self.other_start, &mut self.other_end]
+            .into_iter()
+            .flatten()
+        {
+            *place = place.saturating_sub(done);
+        }
+        self.buffer
+            .extend(bytes.iter().filter(|&&byte| byte != b'\r'));
+    }
+
+    /// Forgets what was received, as after the port was opened again.
+    pub fn reset(&mut self) {
+        let mut buffer = std::mem::take(&mut self.buffer);
+        buffer.clear();
+        *self = Self {
+            buffer,
+            ..Self::default()
+        };
+    }
+
+    /// The text of the next message, markers included. Whether it is a good one is for the parser.
+    pub fn next_frame(&mut self) -> Option<&[u8]> {
+        let (first, end) = self.find()?;
+        self.buffer.get(first..end)
+    }
+
+    fn find(&mut self) -> Option<(usize, usize)> {
+        if let Some(end) = self.other_end.take() {
+            let first = std::mem::replace(&mut self.done, end);
+            return Some((first, end));
+        }
+        loop {
+            let rest = self.buffer.get(self.searched..)?;
+            let Some(newline) = rest.iter().position(|&byte| byte == b'\n') else {
+                self.wait_for_rest_of_line();
+                return None;
+            };
+            let (start, end) = (self.line, self.searched + newline + 1);
+            let line = self.buffer.get(start..end)?;
+            self.line = end;
+            self.searched = end;
+            let alone = !self.collecting || end - self.done > MAX_WIRE;
+            if line.ends_with(START) {
+                // No field is just `>>>`, so there the message before was cut off.
+                if alone || line == START {
+                    self.start(end - START.len());
+                } else {
+                    self.other_start = Some(end - START.len());
+                }
+            } else if alone {
+                self.skip_to(end);
+            } else if line.starts_with(END) {
+                return Some(self.finish(end));
+            }
+        }
+    }
+
+    fn start(&mut self, place: usize) {
+        self.done = place;
+        self.collecting = true;
+        self.other_start = None;
+    }
+
+    fn finish(&mut self, end: usize) -> (usize, usize) {
+        let first = self.done;
+        self.other_end = self.other_start.map(|_| end);
+        self.done = self.other_start.unwrap_or(end);
+        self.collecting = false;
+        self.other_start = None;
+        (first, end)
+    }
+
+    fn skip_to(&mut self, place: usize) {
+        self.done = place;
+        self.collecting = false;
+        self.other_start = None;
+    }
+
+    /// The line is incomplete. Outside a message only what may be part of a start marker matters.
+    fn wait_for_rest_of_line(&mut self) {
+        let end = self.buffer.len();
+        if !self.collecting || end.saturating_sub(self.done) > MAX_WIRE {
+            self.line = self.line.max(end.saturating_sub(START.len()));
+            self.skip_to(self.line);
+        }
+        self.searched = end;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The frames that come out of `stream`, fed in pieces of `piece` bytes.
+    fn frames(stream: &[u8], piece: usize) -> Vec<String> {
+        let mut frames = TextFrames::new();
+        let mut found = Vec::new();
+        for bytes in stream.chunks(piece) {
+            frames.push(bytes);
+            while let Some(frame) = frames.next_frame() {
+                found.push(String::from_utf8_lossy(frame).into_owned());
+            }
+            assert!(frames.buffer.len() <= MAX_WIRE + piece);
+        }
+        found
+    }
+
+    #[test]
+    fn messages_are_found_between_anything_else() {
+        let one = ">>>\na=1\n<<<\n";
+        let two = ">>>\nb=2\n<<<\n";
+        for (stream, expected) in [
+            (format!("{one}{two}"), vec![one, two]),
+            (format!("noise\n{one}\n\n{two}"), vec![one, two]),
+            (format!("=1\n<<<\n{one}"), vec![one]),
+            (format!("noise{one}{two}"), vec![one, two]),
+            (format!("\0{one}{two}"), vec![one, two]),
+            (one.replace('\n', "\r\n"), vec![one]),
+            (">>>\n\na=1\n\n<<<\n".into(), vec![">>>\n\na=1\n\n<<<\n"]),
+            ("###\n5:(0)a=,%%%\n".into(), vec![]),
+            (">>>\na=1\n<<<".into(), vec![]),
+        ] {
+            for piece in [1, 2, 3, 7, stream.len()] {
+                assert_eq!(
+                    frames(stream.as_bytes(), piece),
+                    expected,
+                    "{stream:?} by {piece}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn a_message_cut_off_between_lines_does_not_cost_the_next_one() {
+        let stream = b">>>\na=1\nb=2\n>>>\nc=3\n<<<\n";
+        assert_eq!(frames(stream, 5), [">>>\nc=3\n<<<\n"]);
+    }
+
+    /// The first reading is right when a field ends with a start marker, the second after a cut.
+    #[test]
+    fn a_message_cut_off_inside_a_line_is_read_both_ways() {
+        let (whole, last) = (">>>\na=1>>>\nc=3>>>\nd=4\n<<<\n", ">>>\nd=4\n<<<\n");
+        let good = ">>>\ne=5\n<<<\n";
+        for piece in [1, 5, 100] {
+            assert_eq!(
+                frames(format!("{whole}{good}").as_bytes(), piece),
+                [whole, last, good]
+            );
+        }
+    }
+
+    /// As with 3.0.6 that message is lost, and only that.
+    #[test]
+    fn damaged_markers_do_not_swallow_what_follows() {
+        let good = ">>>\nc=3\n<<<\n";
+        let stream = format!(">>>x\na=1\n<<<\n{good}");
+        assert_eq!(frames(stream.as_bytes(), 4), [good]);
+        let stream = format!(">>>\na=1\n<<<x\n{good}");
+        assert_eq!(frames(stream.as_bytes(), 4), [">>>\na=1\n<<<x\n", good]);
+    }
+
+    #[test]
+    fn a_message_without_end_is_given_up_and_memory_stays_bounded() {
+        let good = ">>>\nc=3\n<<<\n";
+        let endless_lines = [b">>>\n".as_slice(), &b"abc=defg\n".repeat(60_000)].concat();
+        let endless_line = [b">>>\na=".as_slice(), &b"x".repeat(600_000)].concat();
+        let endless_marker = b">".repeat(600_000);
+        for (junk, line_end) in [
+            (&endless_lines[..], ""),
+            (&endless_line[..], "\n"),
+            (&endless_marker[..], "x\n"),
+        ] {
+            let stream = [junk, line_end.as_bytes(), good.as_bytes()].concat();
+            assert_eq!(frames(&stream, 4096), [good]);
+        }
+    }
+
+    #[test]
+    fn the_longest_message_passes_and_one_byte_more_does_not() {
+        for (length, passes) in [(MAX_WIRE, true), (MAX_WIRE + 1, false)] {
+            let mut stream = b">>>\na=".to_vec();
+            stream.resize(length - 5, b'x');
+            stream.extend(b"\n<<<\n");
+            assert_eq!(frames(&stream, 1000).len(), usize::from(passes));
+        }
+    }
+
+    #[test]
+    fn frames_not_taken_are_dropped_instead_of_piling_up() {
+        let mut frames = TextFrames::new();
+        for _ in 0..100_000 {
+            frames.push(b">>>\nc=3\n<<<\n");
+        }
+        assert!(frames.buffer.len() <= MAX_WIRE + 12);
+        while frames.next_frame().is_some() {}
+        frames.push(b">>>\nc=3\n<<<\n");
+        assert_eq!(frames.next_frame(), Some(b">>>\nc=3\n<<<\n".as_slice()));
+    }
+
+    #[test]
+    fn after_a_reset_the_first_line_counts() {
+        let mut frames = TextFrames::new();
+        frames.push(b">>>\nc=");
+        assert_eq!(frames.next_frame(), None);
+        frames.reset();
+        frames.push(b">>>\nc=3\n<<<\n");
+        assert_eq!(frames.next_frame(), Some(b">>>\nc=3\n<<<\n".as_slice()));
+    }
+}

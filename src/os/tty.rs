@@ -1,0 +1,75 @@
+//! Terminal calls that the serial port crate lacks or that would block in it.
+
+use std::io;
+use std::mem::MaybeUninit;
+use std::os::fd::{AsRawFd, BorrowedFd};
+
+use nix::fcntl::{FcntlArg, OFlag, fcntl};
+use serialport::TTYPort;
+
+/// The descriptor of a port; the crate gives it only as a number.
+pub fn descriptor(port: &TTYPort) -> BorrowedFd<'_> {
+    // SAFETY: the port owns this open descriptor and closes it only when dropped, which the borrow prevents.
+    unsafe { BorrowedFd::borrow_raw(port.as_raw_fd()) }
+}
+
+/// Makes reads and writes answer `WouldBlock`; the crate leaves them blocking after an open.
+pub fn set_nonblocking(fd: BorrowedFd<'_>) -> io::Result<()> {
+    let flags = OFlag::from_bits_retain(fcntl(fd, FcntlArg::F_GETFL)?);
+    fcntl(fd, FcntlArg::F_SETFL(flags | OFlag::O_NONBLOCK))?;
+    Ok(())
+}
+
+/// Reads what has arrived; 0 means that the line was hung up.
+pub fn read(fd: BorrowedFd<'_>, buffer: &mut [u8]) -> io::Result<usize> {
+    Ok(nix::unistd::read(fd, buffer)?)
+}
+
+/// Hands bytes to the driver, as many as it takes.
+pub fn write(fd: BorrowedFd<'_>, bytes: &[u8]) -> io::Result<usize> {
+    Ok(nix::unistd::write(fd, bytes)?)
+}
+
+/// Takes an exclusive advisory lock without waiting.
+pub fn lock_exclusive(fd: BorrowedFd<'_>) -> io::Result<()> {
+    // SAFETY: flock takes a descriptor and a number; the descriptor is open for the whole call.
+    let result = unsafe { libc::flock(fd.as_raw_fd(), libc::LOCK_EX | libc::LOCK_NB) };
+    if result == 0 {
+        Ok(())
+    } else {
+        Err(io::Error::last_os_error())
+    }
+}
+
+/// Sets the modes that a heartbeat line has: nothing is translated on output, input loses its top bit and
+/// carriage returns, a break discards what came before it. Rate, flow control and character size stay.
+///
+/// Takes effect at once: waiting for pending output could last for ever on a stopped line.
+pub fn set_line_modes(fd: BorrowedFd<'_>) -> io::Result<()> {
+    // The old form of these calls cannot carry an unusual baud rate.
+    let mut modes = MaybeUninit::<libc::termios2>::zeroed();
+    // SAFETY: the kernel fills one termios2, for which there is room.
+    if unsafe { libc::ioctl(fd.as_raw_fd(), libc::TCGETS2, modes.as_mut_ptr()) } != 0 {
+        return Err(io::Error::last_os_error());
+    }
+    // SAFETY: filled by the call above, and every bit pattern is a valid termios2.
+    let mut modes = unsafe { modes.assume_init() };
+    modes.c_iflag &= !(libc::IGNBRK
+        | libc::IUCLC
+        | libc::IXANY
+        | libc::IXOFF
+        | libc::IXON
+        | libc::ICRNL
+        | libc::PARMRK);
+    modes.c_iflag |= libc::INPCK | libc::ISTRIP | libc::IGNCR | libc::BRKINT;
+    modes.c_oflag &= !libc::OPOST;
+    modes.c_cflag |= libc::CREAD | libc::CLOCAL;
+    modes.c_lflag &= !(libc::ICANON | libc::ECHO | libc::ISIG);
+    modes.c_cc[libc::VMIN] = 1;
+    modes.c_cc[libc::VTIME] = 1;
+    // SAFETY: the kernel reads one termios2, which is initialised.
+    if unsafe { libc::ioctl(fd.as_raw_fd(), libc::TCSETS2, &raw const modes) } != 0 {
+        return Err(io::Error::last_os_error());
+    }
+    Ok(())
+}

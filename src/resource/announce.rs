@@ -1,0 +1,276 @@
+//! Telling the neighbours where an address is now: gratuitous ARP for IPv4, unsolicited neighbour
+//! advertisements for IPv6. Frames are built here byte by byte, and a value says when which of them is due;
+//! sending them is for others.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::time::Duration;
+
+/// Time from each announcement to the next: five in a row, and repeats for those that heard none of them
+/// (a switch may hold back a port for half a minute after its cable came up).
+const GAPS: [Duration; 7] = [
+    Duration::from_millis(200),
+    Duration::from_millis(200),
+    Duration::from_millis(200),
+    Duration::from_millis(200),
+    Duration::from_secs(10),
+    Duration::from_secs(20),
+    Duration::from_secs(30),
+];
+
+const BROADCAST: [u8; 6] = [0xff; 6];
+const ARP: u16 = 0x0806;
+const ARP_REQUEST: u16 = 1;
+const ARP_REPLY: u16 = 2;
+const IPV6: u16 = 0x86dd;
+const ICMPV6: u8 = 58;
+const ALL_NODES: Ipv6Addr = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 1);
+const ALL_NODES_ETHERNET: [u8; 6] = [0x33, 0x33, 0, 0, 0, 1];
+
+/// What has to be sent now.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Due {
+    /// The address that is announced.
+    pub address: IpAddr,
+    /// The interface to send on.
+    pub interface: u32,
+    /// Whole Ethernet frames.
+    pub frames: Vec<Vec<u8>>,
+    /// Whether it is the first time.
+    pub is_first: bool,
+}
+
+/// Addresses that are being announced. Points in time are durations since an arbitrary beginning.
+#[derive(Debug, Default)]
+pub struct Announcements {
+    running: BTreeMap<IpAddr, Announcement>,
+    queue: BTreeSet<(Duration, IpAddr)>,
+}
+
+#[derive(Debug)]
+struct Announcement {
+    interface: u32,
+    ethernet: [u8; 6],
+    sent: usize,
+    due: Duration,
+}
+
+impl Announcements {
+    /// Begins to announce an address, or begins anew.
+    pub fn begin(&mut self, now: Duration, address: IpAddr, interface: u32, ethernet: [u8; 6]) {
+        self.cancel(address);
+        self.running.insert(
+            address,
+            Announcement {
+                interface,
+                ethernet,
+                sent: 0,
+                due: now,
+            },
+        );
+        self.queue.insert((now, address));
+    }
+
+    /// The address is no longer here.
+    pub fn cancel(&mut self, address: IpAddr) {
+        if let Some(announcement) = self.running.remove(&address) {
+            self.queue.remove(&(announcement.due, address));
+        }
+    }
+
+    /// Takes one announcement that is due.
+    pub fn next_due(&mut self, now: Duration) -> Option<Due> {
+        let &(_, address) = self.queue.first().filter(|(due, _)| *due <= now)?;
+        self.queue.pop_first();
+        let mut announcement = self.running.remove(&address)?;
+        let Announcement {
+            interface,
+            ethernet,
+            sent,
+            ..
+        } = announcement;
+        if let Some(&gap) = GAPS.get(sent) {
+            announcement.sent = sent.saturating_add(1);
+            // From now and not from when it was due: after a delay they must not go out all at once.
+            announcement.due = now.saturating_add(gap);
+            self.queue.insert((announcement.due, address));
+            self.running.insert(address, announcement);
+        }
+        Some(Due {
+            address,
+            interface,
+            frames: frames(address, ethernet),
+            is_first: sent == 0,
+        })
+    }
+
+    /// When [`next_due`](Self::next_due) has something to give.
+    pub fn next_deadline(&self) -> Option<Duration> {
+        self.queue.first().map(|&(due, _)| due)
+    }
+}
+
+/// The frames of one announcement. Some systems listen to one form of gratuitous ARP, some to the other.
+fn frames(address: IpAddr, ethernet: [u8; 6]) -> Vec<Vec<u8>> {
+    match address {
+        IpAddr::V4(address) => vec![
+            arp(ARP_REQUEST, address, ethernet),
+            arp(ARP_REPLY, address, ethernet),
+        ],
+        IpAddr::V6(address) => vec![neighbour_advertisement(address, ethernet)],
+    }
+}
+
+fn arp(operation: u16, address: Ipv4Addr, ethernet: [u8; 6]) -> Vec<u8> {
+    let mut frame = header(BROADCAST, ethernet, ARP);
+    frame.extend([0, 1, 8, 0, 6, 4]); // Ethernet, IPv4, lengths of their addresses
+    frame.extend(operation.to_be_bytes());
+    frame.extend(ethernet);
+    frame.extend(address.octets());
+    frame.extend(BROADCAST);
+    frame.extend(address.octets());
+    frame
+}
+
+/// Override set, so that neighbours replace what they know; solicited clear, because nobody asked.
+fn neighbour_advertisement(address: Ipv6Addr, ethernet: [u8; 6]) -> Vec<u8> {
+    let mut message = vec![136, 0, 0, 0, 0x20, 0, 0, 0];
+    message.extend(address.octets());
+    message.extend([2, 1]); // option: the sender's Ethernet address, in units of eight bytes
+    message.extend(ethernet);
+    let length = u16::try_from(message.len())
+        .unwrap_or_default()
+        .to_be_bytes();
+    let pseudo_header = [address.octets(), ALL_NODES.octets()].concat();
+    let sum = checksum(
+        pseudo_header
+            .iter()
+            .chain(&length)
+            .chain(&[0, ICMPV6])
+            .chain(&message),
+    );
+    for (byte, sum) in message.iter_mut().skip(2).zip(sum.to_be_bytes()) {
+        *byte = sum;
+    }
+    let mut frame = header(ALL_NODES_ETHERNET, ethernet, IPV6);
+    frame.extend([0x60, 0, 0, 0]);
+    frame.extend(length);
+    frame.extend([ICMPV6, 255]); // a receiver drops what may have come through a router
+    frame.extend(address.octets());
+    frame.extend(ALL_NODES.octets());
+    frame.extend(message);
+    frame
+}
+
+fn header(to: [u8; 6], from: [u8; 6], kind: u16) -> Vec<u8> {
+    let mut frame = Vec::with_capacity(96);
+    frame.extend(to);
+    frame.extend(from);
+    frame.extend(kind.to_be_bytes());
+    frame
+}
+
+/// The Internet checksum of an even number of bytes.
+fn checksum<'a>(bytes: impl Iterator<Item = &'a u8>) -> u16 {
+    let mut sum = 0_u16;
+    for (position, &byte) in bytes.enumerate() {
+        let word = if position % 2 == 0 {
+            u16::from(byte).wrapping_mul(256)
+        } else {
+            u16::from(byte)
+        };
+        let (added, carried) = sum.overflowing_add(word);
+        sum = added.wrapping_add(carried.into());
+    }
+    !sum
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MAC: [u8; 6] = [2, 0, 0, 0, 0, 9];
+
+    fn hex(frame: &[u8]) -> String {
+        frame.iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+
+    #[test]
+    fn gratuitous_arp_goes_out_as_request_and_reply() {
+        let frames = frames(IpAddr::from([172, 16, 1, 200]), MAC);
+        let expected = |operation| {
+            format!(
+                "ffffffffffff0200000000090806000108000604{operation}020000000009ac1001c8ffffffffffffac1001c8"
+            )
+        };
+        assert_eq!(
+            frames.iter().map(|frame| hex(frame)).collect::<Vec<_>>(),
+            [expected("0001"), expected("0002")]
+        );
+    }
+
+    #[test]
+    fn a_neighbour_advertisement_overrides_and_adds_up() {
+        let frames = frames("fd00::9".parse().expect("an address"), MAC);
+        let [frame] = frames.as_slice() else {
+            panic!("one frame, not {}", frames.len())
+        };
+        assert_eq!(
+            hex(frame),
+            "33330000000102000000000986dd6000000000203aff\
+             fd000000000000000000000000000009ff020000000000000000000000000001\
+             88005a8320000000fd0000000000000000000000000000090201020000000009"
+        );
+        // A receiver's check: everything with the sum in place gives zero.
+        let whole = [&frame[22..54], &[0, 32, 0, ICMPV6], &frame[54..]].concat();
+        assert_eq!(checksum(whole.iter()), 0);
+    }
+
+    #[test]
+    fn five_announcements_go_out_200_ms_apart_and_some_later() {
+        let address = IpAddr::from([10, 0, 0, 9]);
+        let mut announcements = Announcements::default();
+        announcements.begin(Duration::from_secs(100), address, 2, MAC);
+        let mut times = Vec::new();
+        while let Some(now) = announcements.next_deadline() {
+            let due = announcements.next_due(now).expect("its deadline has come");
+            assert_eq!(
+                (due.address, due.interface, due.frames.len()),
+                (address, 2, 2)
+            );
+            assert_eq!(due.is_first, times.is_empty());
+            times.push((now - Duration::from_secs(100)).as_millis());
+            assert_eq!(announcements.next_due(now), None);
+        }
+        assert_eq!(times, [0, 200, 400, 600, 800, 10_800, 30_800, 60_800]);
+    }
+
+    #[test]
+    fn a_removed_address_is_not_announced_any_more() {
+        let mut announcements = Announcements::default();
+        let (gone, stays) = (IpAddr::from([10, 0, 0, 9]), IpAddr::from([10, 0, 0, 10]));
+        announcements.begin(Duration::ZERO, gone, 2, MAC);
+        announcements.begin(Duration::ZERO, stays, 2, MAC);
+        announcements.cancel(gone);
+        assert_eq!(
+            announcements
+                .next_due(Duration::ZERO)
+                .map(|due| due.address),
+            Some(stays)
+        );
+        assert_eq!(announcements.next_due(Duration::ZERO), None);
+    }
+
+    #[test]
+    fn late_announcements_keep_their_distance() {
+        let mut announcements = Announcements::default();
+        announcements.begin(Duration::ZERO, IpAddr::from([10, 0, 0, 9]), 2, MAC);
+        let late = Duration::from_secs(5);
+        assert!(announcements.next_due(late).is_some());
+        assert!(announcements.next_due(late).is_none());
+        assert_eq!(
+            announcements.next_deadline(),
+            Some(late + Duration::from_millis(200))
+        );
+    }
+}

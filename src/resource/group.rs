@@ -1,0 +1,478 @@
+//! The order of actions on one resource group: left to right to start, right to left to stop.
+//!
+//! A [`Sequence`] is a value. It says what to do next and is told how that ended; it knows neither what a
+//! resource is nor what time it is.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use super::{Action, Standing};
+
+/// Time between two attempts to stop a resource.
+pub const STOP_RETRY_PAUSE: Duration = Duration::from_secs(1);
+
+/// What to do next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Step {
+    /// Tell the people; no answer is awaited.
+    Tell(Note),
+    /// Carry out an action on a resource, counted from 0 at the left.
+    Run(usize, Action),
+    /// Let this time pass.
+    Wait(Duration),
+    /// The end.
+    Finished(Outcome),
+}
+
+/// How the step at hand ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Answer {
+    /// To [`Action::Status`].
+    Found(Standing),
+    /// A start or stop succeeded.
+    Succeeded,
+    /// A start or stop failed.
+    Failed,
+    /// A start or stop was ended at its time limit.
+    TimedOut,
+    /// The time of [`Step::Wait`] has passed.
+    Waited,
+}
+
+/// How a sequence ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// Every resource runs.
+    Started,
+    /// A resource did not start; all of the group is stopped again.
+    StartFailed,
+    /// Every resource is stopped.
+    Stopped,
+    /// A resource must be taken as still running.
+    StopFailed,
+    /// Nothing of the group runs.
+    FoundStopped,
+    /// Something of the group runs, or may run.
+    FoundRunning,
+}
+
+/// Something to tell the people, with the resource it is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Note {
+    /// The group is about to be started.
+    Acquiring,
+    /// The group is about to be stopped.
+    Releasing,
+    /// This resource did not start, so the whole group is given up.
+    GivingUp(usize),
+    /// This resource is to be stopped once more.
+    RetryingStop(usize),
+    /// This resource's stop failed to the end, yet its status says that it is stopped.
+    NotCompliant(usize),
+    /// This resource could not be stopped.
+    StopFailed(usize),
+}
+
+/// What a sequence is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Aim {
+    /// To start the group.
+    Start,
+    /// To stop the group.
+    Stop,
+    /// To see whether anything of the group runs.
+    Probe,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Position {
+    Probing(usize),
+    Checking(usize),
+    Starting(usize),
+    Stopping { resource: usize, retries: u32 },
+    Pausing { resource: usize, retries: u32 },
+    Judging(usize),
+    Finished(Outcome),
+}
+
+/// One start, stop or probe of a group under way.
+#[derive(Debug, Clone)]
+pub struct Sequence {
+    length: usize,
+    /// `None`: without end.
+    stop_retries: Option<u32>,
+    position: Position,
+    /// What it means when all is stopped in the end.
+    when_stopped: Outcome,
+    /// A stop was asked for while something else was under way.
+    overtaken: bool,
+    /// The step of `position` was handed out and is not answered yet.
+    awaiting: bool,
+    notes: VecDeque<Note>,
+}
+
+impl Sequence {
+    /// A group of `length` resources. A stop that fails is tried again `stop_retries` times.
+    pub fn new(aim: Aim, length: usize, stop_retries: Option<u32>) -> Self {
+        let mut sequence = Self {
+            length,
+            stop_retries,
+            position: Position::Probing(0),
+            when_stopped: Outcome::Stopped,
+            overtaken: false,
+            awaiting: false,
+            notes: VecDeque::new(),
+        };
+        match aim {
+            Aim::Probe => sequence.probe(0),
+            Aim::Start => {
+                sequence.notes.push_back(Note::Acquiring);
+                sequence.check(0);
+            }
+            Aim::Stop => sequence.stop_all(Outcome::Stopped),
+        }
+        sequence
+    }
+
+    /// The next step, or `None` while the last one is not answered.
+    pub fn next_step(&mut self) -> Option<Step> {
+        if let Some(note) = self.notes.pop_front() {
+            return Some(Step::Tell(note));
+        }
+        if self.awaiting {
+            return None;
+        }
+        self.awaiting = true;
+        Some(match self.position {
+            Position::Probing(resource)
+            | Position::Checking(resource)
+            | Position::Judging(resource) => Step::Run(resource, Action::Status),
+            Position::Starting(resource) => Step::Run(resource, Action::Start),
+            Position::Stopping { resource, .. } => Step::Run(resource, Action::Stop),
+            Position::Pausing { .. } => Step::Wait(STOP_RETRY_PAUSE),
+            Position::Finished(outcome) => Step::Finished(outcome),
+        })
+    }
+
+    /// How the step at hand ended.
+    pub fn answer(&mut self, answer: Answer) {
+        if !self.awaiting {
+            return;
+        }
+        self.awaiting = false;
+        if self.overtaken {
+            self.overtaken = false;
+            self.stop_all(Outcome::Stopped);
+            return;
+        }
+        match (self.position, answer) {
+            (Position::Probing(_), Answer::Found(Standing::Running | Standing::Unknown)) => {
+                self.position = Position::Finished(Outcome::FoundRunning);
+            }
+            (Position::Probing(resource), _) => self.probe(resource.saturating_add(1)),
+            (Position::Checking(resource), Answer::Found(Standing::Running))
+            | (Position::Starting(resource), Answer::Succeeded) => {
+                self.check(resource.saturating_add(1))
+            }
+            (Position::Checking(resource), _) => self.position = Position::Starting(resource),
+            (Position::Starting(resource), _) => {
+                self.notes.push_back(Note::GivingUp(resource));
+                self.stop_all(Outcome::StartFailed);
+            }
+            (Position::Stopping { resource, .. }, Answer::Succeeded) => self.stop_below(resource),
+            // A stop that hangs would hang again; whoever waits for the group gets to know now.
+            (Position::Stopping { resource, .. }, Answer::TimedOut) => {
+                self.position = Position::Judging(resource)
+            }
+            (Position::Stopping { resource, retries }, _) => self.retry_stop(resource, retries),
+            (Position::Pausing { resource, retries }, _) => {
+                self.notes.push_back(Note::RetryingStop(resource));
+                self.position = Position::Stopping {
+                    resource,
+                    retries: retries.saturating_add(1),
+                };
+            }
+            (Position::Judging(resource), Answer::Found(Standing::Stopped)) => {
+                self.notes.push_back(Note::NotCompliant(resource));
+                self.stop_below(resource);
+            }
+            (Position::Judging(resource), _) => {
+                self.notes.push_back(Note::StopFailed(resource));
+                self.position = Position::Finished(Outcome::StopFailed);
+            }
+            (Position::Finished(_), _) => {}
+        }
+    }
+
+    /// Makes a stop of whatever this is. What runs at the moment is left to end first.
+    pub fn overtake_by_stop(&mut self) {
+        match self.position {
+            Position::Stopping { .. } | Position::Pausing { .. } | Position::Judging(_) => {
+                self.when_stopped = Outcome::Stopped;
+            }
+            Position::Finished(Outcome::Stopped | Outcome::StopFailed) => {}
+            Position::Finished(_) => self.stop_all(Outcome::Stopped),
+            _ if self.awaiting => self.overtaken = true,
+            _ => self.stop_all(Outcome::Stopped),
+        }
+    }
+
+    /// What this is for by now.
+    pub fn aim(&self) -> Aim {
+        match self.position {
+            _ if self.overtaken => Aim::Stop,
+            Position::Probing(_)
+            | Position::Finished(Outcome::FoundStopped | Outcome::FoundRunning) => Aim::Probe,
+            Position::Checking(_)
+            | Position::Starting(_)
+            | Position::Finished(Outcome::Started) => Aim::Start,
+            _ if self.when_stopped == Outcome::StartFailed => Aim::Start,
+            _ => Aim::Stop,
+        }
+    }
+
+    fn probe(&mut self, resource: usize) {
+        self.position = if resource < self.length {
+            Position::Probing(resource)
+        } else {
+            Position::Finished(Outcome::FoundStopped)
+        };
+    }
+
+    fn check(&mut self, resource: usize) {
+        self.position = if resource < self.length {
+            Position::Checking(resource)
+        } else {
+            Position::Finished(Outcome::Started)
+        };
+    }
+
+    fn stop_all(&mut self, when_stopped: Outcome) {
+        self.when_stopped = when_stopped;
+        self.awaiting = false;
+        self.notes.push_back(Note::Releasing);
+        self.stop_below(self.length);
+    }
+
+    /// Goes on with the resource left of `resource`.
+    fn stop_below(&mut self, resource: usize) {
+        self.position = match resource.checked_sub(1) {
+            Some(resource) => Position::Stopping {
+                resource,
+                retries: 0,
+            },
+            None => Position::Finished(self.when_stopped),
+        };
+    }
+
+    fn retry_stop(&mut self, resource: usize, retries: u32) {
+        self.position = if self.stop_retries.is_none_or(|most| retries < most) {
+            Position::Pausing { resource, retries }
+        } else {
+            Position::Judging(resource)
+        };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Runs a sequence of two resources `a` and `b` against scripted answers, `stop` asked for before the
+    /// answer of that number. Gives what was done in one line.
+    fn run(
+        aim: Aim,
+        retries: Option<u32>,
+        answers: &[Answer],
+        stop_before: Option<usize>,
+    ) -> String {
+        let mut sequence = Sequence::new(aim, 2, retries);
+        let mut answers = answers.iter().enumerate();
+        let mut done = Vec::new();
+        while let Some(step) = sequence.next_step() {
+            let name = |resource: usize| if resource == 0 { 'a' } else { 'b' };
+            match step {
+                Step::Tell(note) => {
+                    done.push(match note {
+                        Note::Acquiring => "acquiring".to_owned(),
+                        Note::Releasing => "releasing".to_owned(),
+                        Note::GivingUp(resource) => format!("giving-up({})", name(resource)),
+                        Note::RetryingStop(resource) => format!("retrying({})", name(resource)),
+                        Note::NotCompliant(resource) => {
+                            format!("not-compliant({})", name(resource))
+                        }
+                        Note::StopFailed(resource) => format!("did-not-stop({})", name(resource)),
+                    });
+                    continue;
+                }
+                Step::Run(resource, action) => {
+                    done.push(format!("{}.{}", name(resource), action.word()))
+                }
+                Step::Wait(_) => done.push("wait".to_owned()),
+                Step::Finished(outcome) => {
+                    done.push(format!("{outcome:?}"));
+                    break;
+                }
+            }
+            let Some((number, &answer)) = answers.next() else {
+                break;
+            };
+            if stop_before == Some(number) {
+                sequence.overtake_by_stop();
+                assert_eq!(sequence.next_step(), None, "what runs is left to end");
+            }
+            sequence.answer(answer);
+        }
+        done.join(" ")
+    }
+
+    const RUNS: Answer = Answer::Found(Standing::Running);
+    const STOPPED: Answer = Answer::Found(Standing::Stopped);
+    const SILENT: Answer = Answer::Found(Standing::Silent);
+    const UNKNOWN: Answer = Answer::Found(Standing::Unknown);
+    use Answer::{Failed, Succeeded, TimedOut, Waited};
+
+    #[test]
+    fn a_group_starts_left_to_right() {
+        for (answers, expected) in [
+            (
+                &[STOPPED, Succeeded, STOPPED, Succeeded][..],
+                "acquiring a.status a.start b.status b.start Started",
+            ),
+            (
+                &[SILENT, Succeeded, UNKNOWN, Succeeded],
+                "acquiring a.status a.start b.status b.start Started",
+            ),
+            (
+                &[RUNS, STOPPED, Succeeded],
+                "acquiring a.status b.status b.start Started",
+            ),
+            (&[RUNS, RUNS], "acquiring a.status b.status Started"),
+        ] {
+            assert_eq!(run(Aim::Start, Some(10), answers, None), expected);
+        }
+    }
+
+    #[test]
+    fn a_failed_start_stops_the_whole_group() {
+        for (answers, expected) in [
+            (
+                &[STOPPED, Succeeded, STOPPED, Failed, Succeeded, Succeeded][..],
+                "acquiring a.status a.start b.status b.start giving-up(b) releasing b.stop a.stop StartFailed",
+            ),
+            (
+                &[STOPPED, TimedOut, Succeeded, Succeeded],
+                "acquiring a.status a.start giving-up(a) releasing b.stop a.stop StartFailed",
+            ),
+            (
+                &[STOPPED, Failed, TimedOut, RUNS],
+                "acquiring a.status a.start giving-up(a) releasing b.stop b.status did-not-stop(b) StopFailed",
+            ),
+        ] {
+            assert_eq!(run(Aim::Start, Some(10), answers, None), expected);
+        }
+    }
+
+    #[test]
+    fn a_group_stops_right_to_left_without_asking() {
+        assert_eq!(
+            run(Aim::Stop, Some(10), &[Succeeded, Succeeded], None),
+            "releasing b.stop a.stop Stopped"
+        );
+    }
+
+    #[test]
+    fn a_failed_stop_is_repeated_and_then_judged_by_status() {
+        let twice = &[Failed, Waited, Failed, Waited, Failed];
+        let tried = "releasing b.stop wait retrying(b) b.stop wait retrying(b) b.stop b.status";
+        for (verdict, then) in [
+            (STOPPED, "not-compliant(b) a.stop Stopped"),
+            (RUNS, "did-not-stop(b) StopFailed"),
+            (SILENT, "did-not-stop(b) StopFailed"),
+            (UNKNOWN, "did-not-stop(b) StopFailed"),
+        ] {
+            let answers = [twice, &[verdict, Succeeded][..]].concat();
+            assert_eq!(
+                run(Aim::Stop, Some(2), &answers, None),
+                format!("{tried} {then}")
+            );
+        }
+        let recovers = [Failed, Waited, Succeeded, Succeeded];
+        assert_eq!(
+            run(Aim::Stop, Some(2), &recovers, None),
+            "releasing b.stop wait retrying(b) b.stop a.stop Stopped"
+        );
+    }
+
+    #[test]
+    fn retries_without_limit_never_reach_a_verdict() {
+        let answers: Vec<Answer> = [Failed, Waited].repeat(50);
+        assert!(!run(Aim::Stop, None, &answers, None).contains("status"));
+    }
+
+    #[test]
+    fn a_probe_finds_what_runs_or_may_run() {
+        for (answers, expected) in [
+            (&[STOPPED, STOPPED][..], "a.status b.status FoundStopped"),
+            (&[SILENT, SILENT], "a.status b.status FoundStopped"),
+            (&[STOPPED, RUNS], "a.status b.status FoundRunning"),
+            (&[UNKNOWN], "a.status FoundRunning"),
+        ] {
+            assert_eq!(run(Aim::Probe, Some(10), answers, None), expected);
+        }
+    }
+
+    #[test]
+    fn a_stop_overtakes_what_runs() {
+        for (aim, answers, stop_before, expected) in [
+            (
+                Aim::Start,
+                &[STOPPED, Succeeded, Succeeded, Succeeded][..],
+                1,
+                "acquiring a.status a.start releasing b.stop a.stop Stopped",
+            ),
+            (
+                Aim::Start,
+                &[STOPPED, Failed, Succeeded, Succeeded],
+                1,
+                "acquiring a.status a.start releasing b.stop a.stop Stopped",
+            ),
+            (
+                Aim::Start,
+                &[RUNS, Succeeded, Succeeded],
+                0,
+                "acquiring a.status releasing b.stop a.stop Stopped",
+            ),
+            (
+                Aim::Probe,
+                &[RUNS, Succeeded, Succeeded],
+                0,
+                "a.status releasing b.stop a.stop Stopped",
+            ),
+            (
+                Aim::Start,
+                &[STOPPED, Failed, Succeeded, Succeeded],
+                2,
+                "acquiring a.status a.start giving-up(a) releasing b.stop a.stop Stopped",
+            ),
+            (
+                Aim::Stop,
+                &[Succeeded, Succeeded],
+                1,
+                "releasing b.stop a.stop Stopped",
+            ),
+        ] {
+            assert_eq!(run(aim, Some(10), answers, Some(stop_before)), expected);
+        }
+    }
+
+    #[test]
+    fn a_stop_asked_for_before_anything_ran_only_stops() {
+        let mut sequence = Sequence::new(Aim::Start, 1, Some(10));
+        sequence.overtake_by_stop();
+        assert_eq!(sequence.aim(), Aim::Stop);
+        assert_eq!(sequence.next_step(), Some(Step::Tell(Note::Acquiring)));
+        assert_eq!(sequence.next_step(), Some(Step::Tell(Note::Releasing)));
+        assert_eq!(sequence.next_step(), Some(Step::Run(0, Action::Stop)));
+    }
+}

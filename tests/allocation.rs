@@ -1,0 +1,200 @@
+//! Once its buffers have their size, a quiet pair takes no memory from the system.
+#![expect(unsafe_code, reason = "counting allocations means being the allocator")]
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
+use std::time::Duration;
+
+use heartbeat::cluster::{
+    Action, Cluster, Event, GroupId, GroupOutcome, GroupSettings, Instant, LinkId, Settings,
+};
+use heartbeat::config::AutoFailback;
+use heartbeat::message::{Key, Keys, Message, Method, TextFrames, open, seal};
+
+struct Counting;
+
+thread_local! {
+    static ALLOCATIONS: Cell<usize> = const { Cell::new(0) };
+}
+
+fn count() {
+    ALLOCATIONS.with(|allocations| allocations.set(allocations.get() + 1));
+}
+
+// SAFETY: every call goes to the system allocator unchanged.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        count();
+        // SAFETY: the caller keeps the contract, which is the same.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, place: *mut u8, layout: Layout) {
+        // SAFETY: as above.
+        unsafe { System.dealloc(place, layout) }
+    }
+
+    unsafe fn realloc(&self, place: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        count();
+        // SAFETY: as above.
+        unsafe { System.realloc(place, layout, size) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+#[test]
+fn a_warm_heartbeat_allocates_nothing() {
+    let mut keys = Keys {
+        entries: Default::default(),
+        signing: 0,
+    };
+    for (entry, method) in
+        keys.entries
+            .iter_mut()
+            .zip([Method::Crc, Method::Md5, Method::Sha1, Method::Sha256])
+    {
+        *entry = Some(Key {
+            method,
+            text: b"a key that is longer than one block of its digest, as some are".to_vec(),
+        });
+    }
+    let (mut out, mut heard) = (Message::new(), Message::new());
+    let (mut datagram, mut text) = (Vec::new(), Vec::new());
+    let mut frames = TextFrames::new();
+    let mut round = |seq: u64| {
+        out.clear();
+        out.push_text("t", "status");
+        out.push_text("st", "active");
+        out.push_fmt("dt", format_args!("{:x}", 6000));
+        out.push_text("protocol", "1");
+        out.push_text("src", "alpha");
+        out.push_binary("srcuuid", &[7; 16]);
+        out.push_fmt("seq", format_args!("{seq:x}"));
+        out.push_text("hg", "6b008f1f");
+        out.push_text("ts", "6b008f23");
+        out.push_text("ld", "0.03 0.12 0.09 4/135 273");
+        out.push_text("ttl", "3");
+        for key in 0..4 {
+            keys.signing = key;
+            seal(&out, &keys, key, true, &mut datagram, &mut text).unwrap();
+            open(&datagram, &keys, &mut heard).unwrap();
+            frames.push(&text);
+            let frame = frames.next_frame().unwrap();
+            open(frame, &keys, &mut heard).unwrap();
+            assert_eq!(
+                heard.text("seq").map(|seq| u64::from_str_radix(seq, 16)),
+                Some(Ok(seq))
+            );
+        }
+    };
+    round(u64::MAX);
+    let before = ALLOCATIONS.get();
+    (0..1000).for_each(&mut round);
+    assert_eq!(ALLOCATIONS.get(), before);
+}
+
+fn settings(node: usize) -> Settings {
+    let names = ["alpha", "beta"].map(String::from);
+    let mut entries = [const { None }; 16];
+    entries[2] = Some(Key {
+        method: Method::Sha1,
+        text: b"a secret".to_vec(),
+    });
+    Settings {
+        local_node: names[node].clone(),
+        peer_node: names[1 - node].clone(),
+        nodes: names.to_vec(),
+        uuid: [u8::from(node == 1) + 1; 16],
+        generation: 7,
+        remembered_peer: None,
+        seed: 1,
+        keepalive: Duration::from_secs(1),
+        deadtime: Duration::from_secs(10),
+        warntime: Duration::from_secs(5),
+        initdead: Duration::from_secs(20),
+        max_rexmit_delay: Duration::from_millis(250),
+        auto_failback: AutoFailback::On,
+        ttl: 3,
+        inner_auth: true,
+        log_badpack: true,
+        links: ["/dev/ttyS0", "eth0", "eth1"].map(String::from).to_vec(),
+        groups: vec![GroupSettings {
+            key: "10.0.0.1".into(),
+            line: String::new(),
+            prefers_local: node == 0,
+        }],
+        keys: Keys {
+            entries,
+            signing: 2,
+        },
+    }
+}
+
+/// Both nodes exchange every packet over three links until neither has more to say.
+fn exchange(nodes: &mut [Cluster; 2], now: Instant) {
+    let mut quiet = 0;
+    let mut node = 0;
+    while quiet < 2 {
+        quiet += 1;
+        let (first, second) = nodes.split_at_mut(1);
+        let (from, to) = if node == 0 {
+            (&mut first[0], &mut second[0])
+        } else {
+            (&mut second[0], &mut first[0])
+        };
+        from.handle(now, Event::Tick);
+        while let Some(action) = from.next_action() {
+            let done = |group: GroupId, outcome| Event::Group { group, outcome };
+            match action {
+                Action::Send(packet) => {
+                    quiet = 0;
+                    to.handle(
+                        now,
+                        Event::Received {
+                            link: LinkId(0),
+                            bytes: &packet.text,
+                        },
+                    );
+                    to.handle(
+                        now,
+                        Event::Received {
+                            link: LinkId(1),
+                            bytes: &packet.datagram,
+                        },
+                    );
+                    to.handle(
+                        now,
+                        Event::Received {
+                            link: LinkId(2),
+                            bytes: &packet.datagram,
+                        },
+                    );
+                }
+                Action::ProbeGroup(group) => {
+                    from.handle(now, done(group, GroupOutcome::FoundStopped))
+                }
+                Action::StartGroup(group) => from.handle(now, done(group, GroupOutcome::Started)),
+                _ => {}
+            }
+        }
+        node = 1 - node;
+    }
+}
+
+#[test]
+fn a_quiet_pair_on_three_links_allocates_nothing() {
+    let mut now = Instant::from_micros(1_000_000);
+    let mut nodes = [0, 1].map(|node| Cluster::new(now, settings(node)));
+    let mut pass = |seconds: u64| {
+        for _ in 0..seconds {
+            now = now + Duration::from_secs(1);
+            exchange(&mut nodes, now);
+        }
+    };
+    pass(600); // the history of sent messages fills, and its buffers are used again from then on
+    let before = ALLOCATIONS.get();
+    pass(3600);
+    assert_eq!(ALLOCATIONS.get() - before, 0);
+}

@@ -1,0 +1,425 @@
+//! The rules of the house and what breaks them. `CONTRIBUTING.md` says why each of them is there.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::source::{Reference, Source};
+
+/// Lines that a file may have, tests left out.
+pub const LONGEST_FILE: usize = 500;
+
+/// What a folder may use.
+pub struct Folder {
+    pub name: &'static str,
+    /// Folders of ours. `config:Types` means the types at the top of `config` and nothing else of it.
+    pub ours: &'static [&'static str],
+    /// Foreign crates; `None` where any will do.
+    pub crates: Option<&'static [&'static str]>,
+    /// No input, output, clock, environment or threads.
+    pub is_pure: bool,
+    /// The files do not use each other in a circle.
+    pub has_layers: bool,
+}
+
+/// The table that `CONTRIBUTING.md` shows.
+pub const FOLDERS: &[Folder] = &[
+    Folder {
+        name: "config",
+        ours: &["message:Types"],
+        crates: Some(&["annotate_snippets"]),
+        is_pure: true,
+        has_layers: false,
+    },
+    Folder {
+        name: "message",
+        ours: &[],
+        crates: Some(&[
+            "base64", "bzip2", "crc", "flate2", "hmac", "md5", "sha1", "sha2",
+        ]),
+        is_pure: true,
+        has_layers: false,
+    },
+    Folder {
+        name: "cluster",
+        ours: &["message", "config:Types"],
+        crates: Some(&[]),
+        is_pure: true,
+        has_layers: true,
+    },
+    Folder {
+        name: "control",
+        ours: &[],
+        crates: None,
+        is_pure: false,
+        has_layers: false,
+    },
+    Folder {
+        name: "os",
+        ours: &[],
+        crates: None,
+        is_pure: false,
+        has_layers: false,
+    },
+    Folder {
+        name: "resource",
+        ours: &["config", "os"],
+        crates: None,
+        is_pure: false,
+        has_layers: false,
+    },
+    Folder {
+        name: "daemon",
+        ours: &["cluster", "config", "control", "message", "os", "resource"],
+        crates: None,
+        is_pure: false,
+        has_layers: false,
+    },
+    Folder {
+        name: "client",
+        ours: &["config", "control", "message", "os"],
+        crates: None,
+        is_pure: false,
+        has_layers: false,
+    },
+    Folder {
+        name: "bin",
+        ours: &["client", "config", "control", "message", "os"],
+        crates: None,
+        is_pure: false,
+        has_layers: false,
+    },
+    Folder {
+        name: "main",
+        ours: &["client", "config", "control", "daemon", "message", "os"],
+        crates: None,
+        is_pure: false,
+        has_layers: false,
+    },
+    // the crate root lists the modules and re-exports nothing: a re-export would be a way around this table
+    Folder {
+        name: "lib",
+        ours: &[],
+        crates: Some(&[]),
+        is_pure: true,
+        has_layers: false,
+    },
+];
+
+/// What a pure folder must not name.
+const IMPURE: &[&str] = &[
+    "std::time::Instant",
+    "std::time::SystemTime",
+    "std::time::UNIX_EPOCH",
+    "std::env",
+    "std::fs",
+    "std::os",
+    "std::process",
+    "std::thread",
+    "std::collections::HashMap",
+    "std::collections::HashSet",
+    "std::collections::hash_map",
+    "std::collections::hash_set",
+    "std::hash::RandomState",
+    "std::io::stdin",
+    "std::io::stdout",
+    "std::io::stderr",
+    "std::net::TcpListener",
+    "std::net::TcpStream",
+    "std::net::UdpSocket",
+    "std::net::ToSocketAddrs",
+    "std::sync::atomic",
+    "std::sync::mpsc",
+    "std::sync::Condvar",
+    "std::sync::Mutex",
+    "std::sync::RwLock",
+    "std::ffi",
+    "std::print!",
+    "std::println!",
+    "std::eprint!",
+    "std::eprintln!",
+    "std::dbg!",
+    "std::thread_local!",
+    "print!",
+    "println!",
+    "eprint!",
+    "eprintln!",
+    "dbg!",
+    "thread_local!",
+];
+
+/// In `cluster`, the type at the top of the folder: it uses the other files, so they must not use it.
+const TOP_OF_CLUSTER: &str = "Cluster";
+
+/// Everything wrong with a tree, one sentence each.
+pub fn violations(sources: &[Source], dependencies: &BTreeSet<String>) -> Vec<String> {
+    let tests = test_only_modules(sources);
+    let mut found = Vec::new();
+    let mut folder_edges: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for source in sources {
+        unsafe_code(source, &mut found);
+        if tests.iter().any(|module| source.module.starts_with(module)) {
+            continue;
+        }
+        hidden_ways(source, &mut found);
+        if source.code_lines > LONGEST_FILE {
+            let (path, lines) = (&source.path, source.code_lines);
+            found.push(format!(
+                "{path} has {lines} lines without its tests, {LONGEST_FILE} is the limit: split it by idea"
+            ));
+        }
+        let Some(folder) = folder_of(source) else {
+            found.push(format!(
+                "{} stands in no folder that FOLDERS knows: give it a row",
+                source.path
+            ));
+            continue;
+        };
+        for reference in source.references() {
+            if let Some(used) = folder_used(&reference).filter(|used| *used != folder.name) {
+                folder_edges
+                    .entry(folder.name.to_owned())
+                    .or_default()
+                    .insert(used.to_owned());
+            }
+            if let Some(problem) = forbidden(folder, &reference, dependencies) {
+                found.push(format!("{}:{}: {problem}", source.path, reference.line));
+            }
+        }
+    }
+    for circle in circles(&folder_edges) {
+        found.push(format!("folders use each other in a circle: {circle}"));
+    }
+    for folder in FOLDERS.iter().filter(|folder| folder.has_layers) {
+        for circle in circles(&file_edges(folder.name, sources, &tests)) {
+            found.push(format!("files use each other in a circle: {circle}"));
+        }
+    }
+    found
+}
+
+/// The folder a file belongs to.
+pub fn folder_of(source: &Source) -> Option<&'static Folder> {
+    let name = match source.path.as_str() {
+        "src/lib.rs" => "lib",
+        "src/main.rs" => "main",
+        path => path.strip_prefix("src/")?.split_once('/')?.0,
+    };
+    FOLDERS.iter().find(|folder| folder.name == name)
+}
+
+/// The folder that a reference leads to.
+pub fn folder_used(reference: &Reference) -> Option<&str> {
+    match reference.path.as_slice() {
+        [root, first, ..] if root == "crate" => FOLDERS
+            .iter()
+            .map(|folder| folder.name)
+            .find(|name| name == first),
+        _ => None,
+    }
+}
+
+fn forbidden(
+    folder: &Folder,
+    reference: &Reference,
+    dependencies: &BTreeSet<String>,
+) -> Option<String> {
+    let (name, written) = (folder.name, reference.path.join("::"));
+    if reference.path.first().is_some_and(|root| root == "crate") {
+        let Some(used) = folder_used(reference) else {
+            let is_all = reference.path.len() == 1 && name != "bin" && name != "main";
+            return is_all.then(|| format!("{name} names the whole crate: name the module"));
+        };
+        if used == name || folder.ours.contains(&used) {
+            return None;
+        }
+        if folder
+            .ours
+            .iter()
+            .any(|ours| ours.strip_suffix(":Types") == Some(used))
+        {
+            let names_type = reference
+                .path
+                .get(2)
+                .is_some_and(|item| item.starts_with(char::is_uppercase));
+            let problem = || format!("{name} may use the types of {used} only, not {written}");
+            return (!names_type).then(problem);
+        }
+        return Some(format!("{name} must not use {used} ({written})"));
+    }
+    let first = reference.path.first()?;
+    if let Some(crates) = folder.crates {
+        if dependencies.contains(first) && !crates.contains(&first.as_str()) {
+            return Some(format!("{name} must not use the crate {first} ({written})"));
+        }
+    }
+    if folder.is_pure {
+        // `core` and `alloc` lead to the same things as `std`
+        let named = match reference.path.as_slice() {
+            [root, rest @ ..] if root == "core" || root == "alloc" => {
+                format!("std::{}", rest.join("::"))
+            }
+            _ => written.clone(),
+        };
+        for impure in IMPURE {
+            let inside = named == *impure || named.starts_with(&format!("{impure}::"));
+            let around = reference.is_glob && impure.starts_with(&format!("{named}::"));
+            if inside || around {
+                return Some(format!(
+                    "{name} is pure and must not use {impure} ({written})"
+                ));
+            }
+        }
+    }
+    None
+}
+
+/// `unsafe` stands in `os` only, and only the crate root lifts the ban, for `os` alone.
+fn unsafe_code(source: &Source, found: &mut Vec<String>) {
+    let tokens = &source.all_tokens;
+    for (i, token) in tokens.iter().enumerate() {
+        let place = format!("{}:{}", source.path, token.line);
+        if token.text == "unsafe" && !source.path.starts_with("src/os/") {
+            found.push(format!("{place}: unsafe code belongs in os"));
+        }
+        if token.text == "unsafe_code" {
+            let follows: Vec<&str> = tokens[i + 1..]
+                .iter()
+                .take(6)
+                .map(|t| t.text.as_str())
+                .collect();
+            let lifts_for_os = follows == [")", "]", "pub", "mod", "os", ";"];
+            if source.path != "src/lib.rs" || !lifts_for_os {
+                found.push(format!(
+                    "{place}: the ban on unsafe code is lifted for os alone"
+                ));
+            }
+        }
+    }
+}
+
+/// Ways to bring code in that this test would not see, and ways to silence clippy's list.
+fn hidden_ways(source: &Source, found: &mut Vec<String>) {
+    let reads_clock = source.path == "src/daemon/clock.rs" || source.path.starts_with("src/os/");
+    for pair in source.tokens.windows(2) {
+        let (first, second) = (pair[0].text.as_str(), pair[1].text.as_str());
+        let place = format!("{}:{}", source.path, pair[0].line);
+        if matches!((first, second), ("extern", "crate") | ("include", "!"))
+            || (first, second) == ("path", "=")
+        {
+            found.push(format!(
+                "{place}: `{first} {second}` hides a dependency from the architecture test"
+            ));
+        }
+        if matches!(first, "disallowed_methods" | "disallowed_types") && !reads_clock {
+            found.push(format!(
+                "{place}: clippy's list of forbidden calls is lifted in daemon/clock.rs alone"
+            ));
+        }
+    }
+}
+
+fn test_only_modules(sources: &[Source]) -> Vec<Vec<String>> {
+    let modules = sources.iter().flat_map(|source| {
+        source
+            .test_modules
+            .iter()
+            .map(|name| [source.module.as_slice(), std::slice::from_ref(name)].concat())
+    });
+    modules.collect()
+}
+
+/// Which file of a folder uses which other one, by module path.
+///
+/// A file may name plain types that stand at the top of its folder (ids, settings), so such an edge to the file
+/// that holds it does not count; an edge to what drives the whole folder does.
+fn file_edges(
+    folder: &str,
+    sources: &[Source],
+    tests: &[Vec<String>],
+) -> BTreeMap<String, BTreeSet<String>> {
+    let files: Vec<&Source> = sources
+        .iter()
+        .filter(|source| source.module.first().is_some_and(|first| first == folder))
+        .filter(|source| !tests.iter().any(|module| source.module.starts_with(module)))
+        .collect();
+    let mut edges: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for source in &files {
+        for reference in source.references() {
+            let Some(target) = file_named(&reference.path, &files) else {
+                continue;
+            };
+            if target.module == source.module {
+                continue;
+            }
+            let is_above = source.module.starts_with(&target.module);
+            let drives = reference.is_glob
+                || reference
+                    .path
+                    .last()
+                    .is_some_and(|item| item == TOP_OF_CLUSTER);
+            if !is_above || drives {
+                let used = target.module.join("::");
+                edges
+                    .entry(source.module.join("::"))
+                    .or_default()
+                    .insert(used);
+            }
+        }
+    }
+    edges
+}
+
+/// The file where a path of ours leads, through what a file re-exports.
+fn file_named<'a>(path: &[String], files: &[&'a Source]) -> Option<&'a Source> {
+    let mut path = path.strip_prefix(&["crate".to_owned()])?.to_vec();
+    for _ in 0..8 {
+        let deepest = files.iter().filter(|file| path.starts_with(&file.module));
+        let file = deepest.max_by_key(|file| file.module.len())?;
+        let Some(item) = path.get(file.module.len()).cloned() else {
+            return Some(file);
+        };
+        let inside = [&["crate".to_owned()], file.module.as_slice()].concat();
+        let led_on = file.references().into_iter().find(|reference| {
+            reference.path.last() == Some(&item)
+                && reference.path.starts_with(&inside)
+                && reference.path.len() > inside.len() + 1
+        });
+        match led_on {
+            Some(reference) => path = reference.path[1..].to_vec(),
+            None => return Some(file),
+        }
+    }
+    None
+}
+
+/// One circle for each group of nodes that has any.
+pub fn circles(edges: &BTreeMap<String, BTreeSet<String>>) -> Vec<String> {
+    let mut found = Vec::new();
+    let mut done = BTreeSet::new();
+    for start in edges.keys() {
+        let mut trail = Vec::new();
+        follow(start, edges, &mut trail, &mut done, &mut found);
+    }
+    found
+}
+
+fn follow(
+    node: &str,
+    edges: &BTreeMap<String, BTreeSet<String>>,
+    trail: &mut Vec<String>,
+    done: &mut BTreeSet<String>,
+    found: &mut Vec<String>,
+) {
+    if let Some(from) = trail.iter().position(|passed| passed == node) {
+        found.push(format!("{} → {node}", trail[from..].join(" → ")));
+        return;
+    }
+    if done.contains(node) {
+        return;
+    }
+    trail.push(node.to_owned());
+    for next in edges.get(node).into_iter().flatten() {
+        follow(next, edges, trail, done, found);
+    }
+    trail.pop();
+    done.insert(node.to_owned());
+}

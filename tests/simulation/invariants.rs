@@ -1,0 +1,331 @@
+//! What must hold after every step. The judge knows what was really delivered and what really runs; it
+//! believes no node.
+//!
+//! **When two owners are excused (S2).** A node is *cut off* while it has read no new heartbeat of the
+//! peer for deadtime or longer (since its own start, before the first one). It can't tell that from the
+//! peer's death. A group may be started on one machine while it is not stopped on the other only when
+//! one of the nodes is cut off, or was so within the last [`Plan::news_time`]. Nothing else excuses it:
+//! neither a crash nor a restart nor a stall that leaves less than deadtime of silence.
+//!
+//! **How long.** Once both daemons run and hear each other, two owners become one within
+//! [`Judge::heal_time`], and only one of the two sides stops (S7).
+
+use super::machine::{Daemon, Machine, Real};
+use super::plan::{Plan, Time};
+use super::trace::micros_as_seconds;
+use super::virtual_link::{Cargo, Origin};
+
+/// A rule was broken.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Violation {
+    /// Which one.
+    pub rule: &'static str,
+    /// When.
+    pub at: Time,
+    /// How.
+    pub text: String,
+}
+
+impl std::fmt::Display for Violation {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(
+            f,
+            "{} at {:.6}: {}",
+            self.rule,
+            micros_as_seconds(self.at),
+            self.text
+        )
+    }
+}
+
+/// What one node has heard of the other.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Hearing {
+    /// When the daemon began; `None` while it does not run.
+    since: Option<Time>,
+    /// When it last read a new heartbeat, and of which run of the peer.
+    fresh: Option<(Time, u64)>,
+    /// Whether it read anything of the peer.
+    knows: bool,
+    /// The newest message that it ever read: (run, number).
+    pub newest: (u64, u64),
+    /// The last moment at which it was cut off.
+    cut_off: Option<Time>,
+    /// Since when it hears the peer without a break.
+    contact: Time,
+}
+
+/// Two machines that both have something of one group.
+#[derive(Debug, Clone, Copy)]
+struct Clash {
+    since: Time,
+    /// A crash, a stop request, a stall or a failure interfered: who yields is open.
+    disturbed: bool,
+}
+
+/// Keeps the books.
+pub struct Judge {
+    deadtime: Time,
+    initdead: Time,
+    news_time: Time,
+    heal_time: Time,
+    hearing: [Hearing; 2],
+    clashes: Vec<Option<Clash>>,
+}
+
+/// What a node must do with what it was sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reading {
+    /// What it likes.
+    Free,
+    /// It may only mark a link as up: the newest words once more.
+    Repeated,
+    /// Nothing (S4).
+    Ignored,
+}
+
+impl Judge {
+    /// For a run that has not begun.
+    pub fn new(plan: &Plan) -> Self {
+        Self {
+            deadtime: plan.deadtime,
+            initdead: plan.initdead,
+            news_time: plan.news_time(),
+            heal_time: plan.deadtime + plan.news_time() * 2 + plan.action_time.1 * 2,
+            hearing: Default::default(),
+            clashes: vec![None; plan.preferred.len()],
+        }
+    }
+
+    /// A daemon began.
+    pub fn started(&mut self, node: usize, now: Time) {
+        let newest = self.hearing[node].newest;
+        self.hearing[node] = Hearing {
+            since: Some(now),
+            newest,
+            ..Hearing::default()
+        };
+        self.disturb();
+    }
+
+    /// A daemon is gone.
+    pub fn gone(&mut self, node: usize) {
+        self.hearing[node].since = None;
+        self.disturb();
+    }
+
+    /// A node did not run for a while, or was asked to stop, or one of its scripts failed: who yields is
+    /// open in the clashes that go on.
+    pub fn disturb(&mut self) {
+        for clash in self.clashes.iter_mut().flatten() {
+            clash.disturbed = true;
+        }
+    }
+
+    /// A node was held up until now: it needs to catch up.
+    pub fn caught_up(&mut self, node: usize, now: Time) {
+        self.hearing[node].contact = now;
+    }
+
+    /// What the node must make of this, given what it read before and what it remembers.
+    pub fn reading(
+        &self,
+        node: usize,
+        machine: &Machine,
+        daemon: &Daemon,
+        cargo: &Cargo,
+        now: Time,
+    ) -> Reading {
+        match cargo.origin {
+            Origin::Corrupted | Origin::Garbage | Origin::Foreign => return Reading::Ignored,
+            _ if cargo.from == node => return Reading::Ignored,
+            Origin::Genuine | Origin::Replayed => {}
+        }
+        let name = (cargo.run, cargo.number);
+        let newest = daemon
+            .read
+            .last_key_value()
+            .map_or((0, 0), |(&name, _)| name);
+        let first_read = daemon.read.get(&name).copied();
+        if cargo.run < newest.0.max(machine.remembered_number.0) {
+            Reading::Ignored
+        } else if cargo.origin == Origin::Genuine {
+            Reading::Free
+        } else if let Some(first) = first_read {
+            // On a link where it was not heard before, it may be the copy that this link owes.
+            if now - first < self.deadtime {
+                Reading::Repeated
+            } else {
+                Reading::Ignored
+            }
+        } else if name <= machine.remembered_number {
+            Reading::Ignored
+        } else {
+            Reading::Free
+        }
+    }
+
+    /// The node is given something that is neither forged nor foreign.
+    pub fn reads(&mut self, node: usize, cargo: &Cargo, now: Time) {
+        let hearing = &mut self.hearing[node];
+        hearing.knows |= cargo.origin == Origin::Genuine && cargo.from != node;
+        if cargo.from == node || (cargo.run, cargo.number) <= hearing.newest {
+            return;
+        }
+        hearing.newest = (cargo.run, cargo.number);
+        if cargo.origin != Origin::Genuine || !cargo.packet.is_heartbeat {
+            return;
+        }
+        let silent_since = hearing
+            .fresh
+            .map(|(at, _)| at)
+            .or(hearing.since)
+            .unwrap_or(now);
+        let was_cut_off = now - silent_since >= self.deadtime;
+        if was_cut_off {
+            hearing.cut_off = Some(now);
+        }
+        let same_run = hearing.fresh.is_some_and(|(_, run)| run == cargo.run);
+        if was_cut_off || !same_run {
+            hearing.contact = now;
+        }
+        hearing.fresh = Some((now, cargo.run));
+    }
+
+    /// S1: the node has just declared its peer dead.
+    pub fn declared_dead(
+        &self,
+        node: usize,
+        now: Time,
+        said_goodbye: Option<u64>,
+    ) -> Result<(), Violation> {
+        let hearing = &self.hearing[node];
+        let silence = match hearing.fresh {
+            Some((_, run)) if said_goodbye == Some(run) => return Ok(()),
+            Some((at, _)) => (now - at, self.deadtime),
+            None => (now - hearing.since.unwrap_or(now), self.initdead),
+        };
+        if silence.0 >= silence.1 {
+            return Ok(());
+        }
+        Err(Violation {
+            rule: "S1",
+            at: now,
+            text: format!(
+                "node {node} declares its peer dead {:.6} s after its last words",
+                micros_as_seconds(silence.0)
+            ),
+        })
+    }
+
+    /// S2, S6: a node begins to start a group.
+    pub fn starts(
+        &mut self,
+        node: usize,
+        group: usize,
+        machines: &[Machine],
+        now: Time,
+    ) -> Result<(), Violation> {
+        let breach = |text: String| {
+            Err(Violation {
+                rule: "S2",
+                at: now,
+                text,
+            })
+        };
+        let hearing = &self.hearing[node];
+        let waited = now - hearing.since.unwrap_or(now);
+        if !hearing.knows && waited < self.initdead {
+            return breach(format!(
+                "node {node} starts group {group} before it knows anything of its peer"
+            ));
+        }
+        let other = machines[1 - node].real(group);
+        if other == Real::Stopped || self.is_excused(now) {
+            return Ok(());
+        }
+        breach(format!(
+            "node {node} starts group {group}, which is {other:?} on the other"
+        ))
+    }
+
+    /// Whether one of the nodes can't know better.
+    fn is_excused(&self, now: Time) -> bool {
+        self.hearing.iter().any(|hearing| {
+            let lately = hearing.cut_off.is_some_and(|at| now - at < self.news_time);
+            lately || self.is_cut_off(hearing, now)
+        })
+    }
+
+    fn is_cut_off(&self, hearing: &Hearing, now: Time) -> bool {
+        let Some(since) = hearing.since else {
+            return false;
+        };
+        let silent_since = hearing.fresh.map_or(since, |(at, _)| at);
+        now - silent_since >= self.deadtime
+    }
+
+    /// What really runs has changed on this machine: clashes begin and end.
+    pub fn changed(
+        &mut self,
+        node: usize,
+        group: usize,
+        machines: &[Machine],
+        now: Time,
+    ) -> Result<(), Violation> {
+        let (here, there) = (machines[node].real(group), machines[1 - node].real(group));
+        let clash = here != Real::Stopped && there != Real::Stopped;
+        let broken = here == Real::Broken || there == Real::Broken;
+        match (&mut self.clashes[group], clash) {
+            (place @ None, true) => {
+                *place = Some(Clash {
+                    since: now,
+                    disturbed: broken,
+                })
+            }
+            (Some(going_on), true) => going_on.disturbed |= broken,
+            (place @ Some(_), false) => {
+                let ended = place.take().is_some_and(|clash| !clash.disturbed);
+                if ended && here == Real::Stopped && there == Real::Stopping {
+                    let text = format!("both owners of group {group} gave it up");
+                    return Err(Violation {
+                        rule: "S7",
+                        at: now,
+                        text,
+                    });
+                }
+            }
+            (None, false) => {}
+        }
+        Ok(())
+    }
+
+    /// Two owners who hear each other become one in time.
+    pub fn clashes_end(&self, machines: &[Machine], now: Time) -> Result<(), Violation> {
+        let hear = self.hearing.iter().all(|hearing| {
+            hearing.fresh.is_some() && hearing.since.is_some() && !self.is_cut_off(hearing, now)
+        });
+        let awake = machines[..2]
+            .iter()
+            .all(|machine| machine.is_attentive(now));
+        if !hear || !awake {
+            return Ok(());
+        }
+        let contact = self.hearing[0].contact.max(self.hearing[1].contact);
+        for (group, clash) in self.clashes.iter().enumerate() {
+            let Some(clash) = clash else { continue };
+            let broken = machines[..2]
+                .iter()
+                .any(|machine| machine.real(group) == Real::Broken);
+            if !broken && now - clash.since.max(contact) > self.heal_time {
+                let text = format!("two owners of group {group} go on though they hear each other");
+                return Err(Violation {
+                    rule: "S7",
+                    at: now,
+                    text,
+                });
+            }
+        }
+        Ok(())
+    }
+}

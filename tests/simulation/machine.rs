@@ -1,0 +1,221 @@
+//! A machine: its power, its daemon, and what really runs on it, whatever anybody believes.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use heartbeat::cluster::{GroupId, GroupOutcome, Instant, PeerMemory};
+
+use heartbeat::message::Keys;
+
+use super::node::Node;
+use super::plan::{SECOND, Time};
+use super::virtual_link::Cargo;
+
+/// What a resource group really does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Real {
+    /// Nothing of it runs.
+    Stopped,
+    /// Its scripts are starting it.
+    Starting,
+    /// It runs.
+    Running,
+    /// Its scripts are stopping it.
+    Stopping,
+    /// It did not stop, and something of it still runs.
+    Broken,
+}
+
+/// A group on a machine.
+#[derive(Debug, Clone, Copy)]
+pub struct Resource {
+    /// The truth.
+    pub real: Real,
+    /// Numbers the actions, so that an overtaken one ends without effect.
+    pub action: u64,
+    /// Which run of the daemon began the action that is under way.
+    pub run: u64,
+    /// How often it failed to start or to stop in this life of the machine.
+    pub failures: u32,
+}
+
+/// Something that waits to be read by a daemon.
+pub enum Inbound {
+    /// Bytes on a link.
+    Bytes(usize, Cargo),
+    /// A child ended.
+    Outcome(GroupId, GroupOutcome),
+    /// The operator's wish.
+    Stop,
+    /// `authkeys` was read again.
+    Keys(Keys),
+}
+
+/// One run of a daemon.
+pub struct Daemon {
+    /// Decides.
+    pub core: Box<dyn Node>,
+    /// The generation.
+    pub run: u64,
+    /// When it began.
+    pub started: Time,
+    /// What was not read yet.
+    pub inbox: Vec<Inbound>,
+    /// Until when it does not run: a long turn or a stall.
+    pub busy_until: Time,
+    /// Numbers the timers, so that only the newest counts.
+    pub wake: u64,
+    /// The last second of the wall clock that it was told.
+    pub second: Option<u64>,
+    /// When the operator asked it to stop.
+    pub stop_requested: Option<Time>,
+    /// Every message it sent: hash to number.
+    pub sent: BTreeMap<u64, u64>,
+    /// When it sent in the last second, oldest first.
+    pub send_times: VecDeque<Time>,
+    /// What it read in this run, and when first: (run, number).
+    pub read: BTreeMap<(u64, u64), Time>,
+    /// It was stopped and has not yet gone on.
+    pub stalled: bool,
+    /// When its last turn was.
+    pub last_turn: Time,
+    /// It stood still for so long that this turn must give up everything.
+    pub must_yield: bool,
+    /// When it last went on.
+    pub went_on: Time,
+    /// What it thought of its peer after its last turn.
+    pub peer_was_dead: bool,
+    /// Reports about bytes that nobody of the pair sent.
+    pub complaints: u64,
+}
+
+/// One machine.
+pub struct Machine {
+    /// Whether it has power.
+    pub powered: bool,
+    /// Its daemon, while it runs.
+    pub daemon: Option<Daemon>,
+    /// The daemon is to be started again as soon as it is gone.
+    pub start_again: bool,
+    /// By group.
+    pub resources: Vec<Resource>,
+    /// Of the next run of the daemon.
+    pub generation: u64,
+    /// What the last run saw of the peer.
+    pub remembered: Option<PeerMemory>,
+    /// The newest message of the peer that was read when that was written down: (run, number).
+    pub remembered_number: (u64, u64),
+    /// The last run of the daemon that was asked to stop: its peer may call it dead early.
+    pub goodbye: Option<u64>,
+    /// What its `authkeys` says.
+    pub keys: Keys,
+    /// When it booted, in the time of the world; before its beginning for those that run already.
+    boot: i64,
+    /// How far its wall clock is off, in seconds.
+    pub wall: i64,
+}
+
+impl Daemon {
+    /// Has just begun.
+    pub fn new(core: Box<dyn Node>, run: u64, started: Time) -> Self {
+        Self {
+            core,
+            run,
+            started,
+            inbox: Vec::new(),
+            busy_until: 0,
+            wake: 0,
+            second: None,
+            stop_requested: None,
+            sent: BTreeMap::new(),
+            send_times: VecDeque::new(),
+            read: BTreeMap::new(),
+            stalled: false,
+            last_turn: started,
+            must_yield: false,
+            went_on: 0,
+            peer_was_dead: false,
+            complaints: 0,
+        }
+    }
+
+    /// Whether it stood still within so long.
+    pub fn stalled_lately(&self, now: Time, span: Time) -> bool {
+        self.stalled || (self.went_on > 0 && now - self.went_on < span)
+    }
+}
+
+impl Machine {
+    /// With power, without a daemon.
+    pub fn new(groups: usize, uptime: Time, keys: Keys) -> Self {
+        let resource = Resource {
+            real: Real::Stopped,
+            action: 0,
+            run: 0,
+            failures: 0,
+        };
+        Self {
+            powered: true,
+            daemon: None,
+            start_again: false,
+            resources: vec![resource; groups],
+            generation: 1,
+            remembered: None,
+            remembered_number: (0, 0),
+            goodbye: None,
+            keys,
+            boot: -signed(uptime),
+            wall: 0,
+        }
+    }
+
+    /// Lights out: nothing runs any more.
+    pub fn lose_power(&mut self) {
+        self.powered = false;
+        self.daemon = None;
+        self.start_again = false;
+        for resource in &mut self.resources {
+            resource.real = Real::Stopped;
+            resource.action += 1;
+            resource.failures = 0;
+        }
+    }
+
+    /// Booted a few seconds ago.
+    pub fn gain_power(&mut self, now: Time) {
+        self.powered = true;
+        self.boot = signed(now) - signed(5 * SECOND);
+    }
+
+    /// The machine's clock since boot.
+    pub fn local(&self, now: Time) -> Instant {
+        Instant::from_micros(u64::try_from(signed(now) - self.boot).unwrap_or(0))
+    }
+
+    /// When the machine's clock shows this, in the time of the world.
+    pub fn world(&self, local: Instant) -> Time {
+        let local = i64::try_from(local.as_micros()).unwrap_or(i64::MAX / 2);
+        u64::try_from(local.saturating_add(self.boot)).unwrap_or(0)
+    }
+
+    /// The machine's wall clock.
+    pub fn wall_seconds(&self, now: Time) -> u64 {
+        let seconds = signed(now / SECOND) + 1_900_000_000 + self.wall;
+        u64::try_from(seconds).unwrap_or(0)
+    }
+
+    /// What a group really does here.
+    pub fn real(&self, group: usize) -> Real {
+        self.resources[group].real
+    }
+
+    /// Whether the daemon runs and is not held up.
+    pub fn is_attentive(&self, now: Time) -> bool {
+        self.daemon
+            .as_ref()
+            .is_some_and(|daemon| daemon.busy_until <= now)
+    }
+}
+
+fn signed(time: Time) -> i64 {
+    i64::try_from(time).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,163 @@
+//! Two cores on virtual links, in virtual time, with every fault that a seed brings, and a judge that knows
+//! what really happened. No sockets, no threads of the daemon, no clock: a run is a function of its seed.
+//!
+//! `HB_SIM_SEED=n` runs that seed alone and prints its whole story; `HB_SIM_RUNS=n` changes how many of the
+//! fixed seeds are run.
+
+mod faults;
+mod invariants;
+mod machine;
+mod node;
+mod plan;
+mod rng;
+mod scenarios;
+mod trace;
+mod turn;
+mod virtual_link;
+mod world;
+
+use std::hash::{BuildHasher, RandomState};
+
+use invariants::Violation;
+use node::MakeNode;
+use plan::Plan;
+use world::{Figures, World};
+
+/// Lines of a story that are printed when it ends badly.
+const LAST_LINES: usize = 120;
+
+/// One run without its story.
+fn run(seed: u64, make: MakeNode) -> Result<Figures, Violation> {
+    World::new(Plan::from_seed(seed), make, false).run()
+}
+
+/// The same run again, with its story.
+fn story(plan: Plan, make: MakeNode) -> (Result<Figures, Violation>, Vec<String>) {
+    let head = format!("{plan:#?}");
+    let mut world = World::new(plan, make, true);
+    let result = world.run();
+    let mut lines = vec![head];
+    lines.extend(world.trace.into_lines());
+    (result, lines)
+}
+
+/// Tells how a seed failed, with the last of its story.
+fn explain(seed: u64, violation: &Violation) -> String {
+    let (_, lines) = story(Plan::from_seed(seed), node::honest);
+    let skipped = lines.len().saturating_sub(LAST_LINES);
+    format!(
+        "seed {seed} breaks {violation}\n(HB_SIM_SEED={seed} prints all {} lines)\n{}\n{}",
+        lines.len(),
+        lines[skipped..].join("\n"),
+        format_args!("seed {seed} breaks {violation}")
+    )
+}
+
+/// Runs seeds on all processors; the failures in order.
+fn run_all(seeds: &[u64]) -> (Vec<(u64, Violation)>, Figures) {
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    let results: Vec<(u64, Result<Figures, Violation>)> = std::thread::scope(|scope| {
+        let workers: Vec<_> = (0..threads)
+            .map(|worker| {
+                let mine = seeds.iter().skip(worker).step_by(threads);
+                scope.spawn(move || {
+                    mine.map(|&seed| (seed, run(seed, node::honest)))
+                        .collect::<Vec<_>>()
+                })
+            })
+            .collect();
+        workers
+            .into_iter()
+            .flat_map(|worker| worker.join().expect("a run panicked"))
+            .collect()
+    });
+    let mut total = Figures::default();
+    let mut failures = Vec::new();
+    for (seed, result) in results {
+        match result {
+            Ok(figures) => {
+                total.steps += figures.steps;
+                total.sent += figures.sent;
+                total.starts += figures.starts;
+                total.stops += figures.stops;
+                total.burst = total.burst.max(figures.burst);
+                total.settled = total.settled.max(figures.settled);
+            }
+            Err(violation) => failures.push((seed, violation)),
+        }
+    }
+    failures.sort_by_key(|(seed, _)| *seed);
+    (failures, total)
+}
+
+fn number_from_environment(name: &str) -> Option<u64> {
+    std::env::var(name).ok()?.parse().ok()
+}
+
+#[test]
+fn no_seed_breaks_a_rule() {
+    if let Some(seed) = number_from_environment("HB_SIM_SEED") {
+        let (result, lines) = story(Plan::from_seed(seed), node::honest);
+        println!("{}", lines.join("\n"));
+        println!("seed {seed}: {result:?}");
+        assert!(result.is_ok());
+        return;
+    }
+    let count = number_from_environment("HB_SIM_RUNS").unwrap_or(10_000);
+    let chance = RandomState::new();
+    let fresh: Vec<u64> = (0..20_u64)
+        .map(|number| chance.hash_one(number) % 1_000_000_000_000)
+        .collect();
+    println!("fresh seeds: {fresh:?}");
+    let seeds: Vec<u64> = (0..count).chain(fresh).collect();
+    let (failures, total) = run_all(&seeds);
+    println!("{} runs: {total:?}", seeds.len());
+    for (seed, violation) in failures.iter().take(40) {
+        println!("seed {seed}: {violation}");
+    }
+    if let Some((seed, violation)) = failures.first() {
+        panic!(
+            "{} of {} seeds fail. {}",
+            failures.len(),
+            seeds.len(),
+            explain(*seed, violation)
+        );
+    }
+}
+
+#[test]
+fn the_same_seed_gives_the_same_trace() {
+    for seed in 0..50 {
+        let once = run(seed, node::honest);
+        assert_eq!(once, run(seed, node::honest), "seed {seed}");
+        let (told, lines) = story(Plan::from_seed(seed), node::honest);
+        assert_eq!(once, told, "seed {seed} told as a story");
+        assert!(lines.len() > 10);
+    }
+}
+
+/// The rules that a hundred seeds show to be broken by a node with this mistake.
+fn caught(make: MakeNode) -> Vec<&'static str> {
+    (0..100)
+        .filter_map(|seed| run(seed, make).err())
+        .map(|violation| violation.rule)
+        .collect()
+}
+
+#[test]
+fn a_link_s_silence_taken_for_the_node_s_is_caught() {
+    let rules = caught(node::one_silent_link_deafens);
+    assert!(rules.contains(&"S1"), "{rules:?}");
+}
+
+#[test]
+fn a_failed_stop_taken_for_a_stop_is_caught() {
+    let rules = caught(node::failed_stop_counts_as_stop);
+    assert!(rules.contains(&"S2"), "{rules:?}");
+}
+
+#[test]
+fn a_blind_probe_is_caught() {
+    let rules = caught(node::probe_is_blind);
+    assert!(rules.contains(&"S2"), "{rules:?}");
+}

@@ -1,0 +1,158 @@
+//! What the world sees of a node: the core itself, or a wrapper that makes a mistake on purpose.
+
+use heartbeat::cluster::{
+    Action, Cluster, Event, GroupId, GroupOutcome, GroupView, Instant, LinkId, NodeStatus, Settings,
+};
+use std::time::Duration;
+
+/// The interface of the core.
+pub trait Node {
+    /// Something happened.
+    fn handle(&mut self, now: Instant, event: Event<'_>);
+    /// What to do about it.
+    fn next_action(&mut self) -> Option<Action>;
+    /// When the next tick is due.
+    fn next_deadline(&self) -> Instant;
+    /// This node's own status.
+    fn local_status(&self) -> NodeStatus;
+    /// What it thinks of the peer.
+    fn peer_status(&self) -> NodeStatus;
+    /// What it thinks of a link.
+    fn link_is_up(&self, link: LinkId) -> bool;
+    /// What it thinks of a group.
+    fn group(&self, id: GroupId) -> GroupView;
+}
+
+impl Node for Cluster {
+    fn handle(&mut self, now: Instant, event: Event<'_>) {
+        Cluster::handle(self, now, event);
+    }
+    fn next_action(&mut self) -> Option<Action> {
+        Cluster::next_action(self)
+    }
+    fn next_deadline(&self) -> Instant {
+        Cluster::next_deadline(self)
+    }
+    fn local_status(&self) -> NodeStatus {
+        Cluster::local_status(self)
+    }
+    fn peer_status(&self) -> NodeStatus {
+        Cluster::peer_status(self)
+    }
+    fn link_is_up(&self, link: LinkId) -> bool {
+        Cluster::link_is_up(self, link)
+    }
+    fn group(&self, id: GroupId) -> GroupView {
+        Cluster::group(self, id)
+    }
+}
+
+/// Makes the node of a daemon run.
+pub type MakeNode = fn(Instant, Settings) -> Box<dyn Node>;
+
+/// The real thing.
+pub fn honest(now: Instant, settings: Settings) -> Box<dyn Node> {
+    Box::new(Cluster::new(now, settings))
+}
+
+/// Planted: once one link is silent, the node hears nothing on the others either.
+pub fn one_silent_link_deafens(now: Instant, settings: Settings) -> Box<dyn Node> {
+    let heard = vec![now; settings.links.len()];
+    let deadtime = settings.deadtime;
+    Box::new(Wrapped {
+        core: Cluster::new(now, settings),
+        mistake: Mistake::Deaf { heard, deadtime },
+    })
+}
+
+/// Planted: a stop that failed is taken for a stop.
+pub fn failed_stop_counts_as_stop(now: Instant, settings: Settings) -> Box<dyn Node> {
+    Box::new(Wrapped {
+        core: Cluster::new(now, settings),
+        mistake: Mistake::Optimist,
+    })
+}
+
+/// Planted: a probe finds nothing, whatever runs.
+pub fn probe_is_blind(now: Instant, settings: Settings) -> Box<dyn Node> {
+    Box::new(Wrapped {
+        core: Cluster::new(now, settings),
+        mistake: Mistake::Blind,
+    })
+}
+
+struct Wrapped {
+    core: Cluster,
+    mistake: Mistake,
+}
+
+enum Mistake {
+    Deaf {
+        heard: Vec<Instant>,
+        deadtime: Duration,
+    },
+    Optimist,
+    Blind,
+}
+
+impl Mistake {
+    /// Whether the core gets to know, and what.
+    fn distort<'a>(&mut self, now: Instant, event: Event<'a>) -> Option<Event<'a>> {
+        match (self, event) {
+            (Self::Deaf { heard, deadtime }, Event::Received { link, bytes }) => {
+                if let Some(last) = heard.get_mut(usize::from(link.0)) {
+                    *last = now;
+                }
+                let all_heard = heard.iter().all(|&last| now.since(last) < *deadtime);
+                all_heard.then_some(Event::Received { link, bytes })
+            }
+            (
+                Self::Optimist,
+                Event::Group {
+                    group,
+                    outcome: GroupOutcome::StopFailed,
+                },
+            ) => Some(Event::Group {
+                group,
+                outcome: GroupOutcome::Stopped,
+            }),
+            (
+                Self::Blind,
+                Event::Group {
+                    group,
+                    outcome: GroupOutcome::FoundRunning,
+                },
+            ) => Some(Event::Group {
+                group,
+                outcome: GroupOutcome::FoundStopped,
+            }),
+            (_, event) => Some(event),
+        }
+    }
+}
+
+impl Node for Wrapped {
+    fn handle(&mut self, now: Instant, event: Event<'_>) {
+        if let Some(event) = self.mistake.distort(now, event) {
+            self.core.handle(now, event);
+        }
+    }
+    fn next_action(&mut self) -> Option<Action> {
+        self.core.next_action()
+    }
+    fn next_deadline(&self) -> Instant {
+        self.core.next_deadline()
+    }
+    fn local_status(&self) -> NodeStatus {
+        self.core.local_status()
+    }
+    fn peer_status(&self) -> NodeStatus {
+        self.core.peer_status()
+    }
+    fn link_is_up(&self, link: LinkId) -> bool {
+        self.core.link_is_up(link)
+    }
+    fn group(&self, id: GroupId) -> GroupView {
+        self.core.group(id)
+    }
+}

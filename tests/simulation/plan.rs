@@ -1,0 +1,263 @@
+//! What one run is made of: two machines, their links and groups, and the faults that will hit them.
+//! Everything follows from the seed.
+
+use heartbeat::config::AutoFailback;
+use heartbeat::message::{Key, Keys, Method};
+
+use super::faults::{self, Fault};
+use super::rng::Rng;
+
+/// Microseconds of the simulated world.
+pub type Time = u64;
+
+/// One millisecond.
+pub const MS: Time = 1000;
+/// One second.
+pub const SECOND: Time = 1000 * MS;
+
+/// A whole run, before it begins.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    /// The seed of all dice thrown during the run.
+    pub seed: u64,
+    /// As in `ha.cf`.
+    pub keepalive: Time,
+    /// As in `ha.cf`.
+    pub deadtime: Time,
+    /// As in `ha.cf`.
+    pub initdead: Time,
+    /// As in `ha.cf`.
+    pub failback: AutoFailback,
+    /// By group: the machine it prefers.
+    pub preferred: Vec<usize>,
+    /// The links in order.
+    pub links: Vec<LinkPlan>,
+    /// When each daemon is started first.
+    pub starts: [Time; 2],
+    /// How long group actions take, least and most.
+    pub action_time: (Time, Time),
+    /// How many group starts in a thousand fail while faults are on.
+    pub start_failures: u64,
+    /// How many group stops in a thousand fail while faults are on.
+    pub stop_failures: u64,
+    /// What happens, in order of time.
+    pub faults: Vec<(Time, Fault)>,
+    /// When everything is healed and started again.
+    pub faults_end: Time,
+    /// Whether another cluster shares the UDP segments.
+    pub stranger: Option<Stranger>,
+    /// The keys of the pair.
+    pub keys: Keys,
+    /// Whether netstrings carry the inner signature too.
+    pub inner_auth: bool,
+    /// The longest that a turn of a daemon keeps it busy.
+    pub turn_time: Time,
+}
+
+/// One link of the pair.
+#[derive(Debug, Clone, Copy)]
+pub struct LinkPlan {
+    /// Bytes a second of a serial line; `None`: a network.
+    pub rate: Option<u64>,
+    /// Whether the sender hears itself, as on `bcast`.
+    pub echo: bool,
+    /// Least delay.
+    pub delay: Time,
+    /// Most delay beyond that.
+    pub jitter: Time,
+}
+
+/// Another cluster on the same segment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stranger {
+    /// Its nodes have the names of ours, but other keys.
+    SameNamesOtherKeys,
+    /// It shares our keys, but its nodes have other names.
+    OtherNamesSameKeys,
+}
+
+impl Plan {
+    /// A quiet pair: two networks and a serial line, one group for each machine, nothing happens.
+    pub fn quiet(seed: u64) -> Self {
+        let network = LinkPlan {
+            rate: None,
+            echo: false,
+            delay: 100,
+            jitter: 200,
+        };
+        Self {
+            seed,
+            keepalive: 200 * MS,
+            deadtime: SECOND,
+            initdead: 10 * SECOND,
+            failback: AutoFailback::On,
+            preferred: vec![0, 1],
+            links: vec![
+                network,
+                network,
+                LinkPlan {
+                    rate: Some(11_520),
+                    ..network
+                },
+            ],
+            starts: [0, 0],
+            action_time: (5 * MS, 50 * MS),
+            start_failures: 0,
+            stop_failures: 0,
+            faults: Vec::new(),
+            faults_end: 20 * SECOND,
+            stranger: None,
+            keys: keys(b"secret", Method::Sha1),
+            inner_auth: true,
+            turn_time: 0,
+        }
+    }
+
+    /// The run that belongs to a seed.
+    pub fn from_seed(seed: u64) -> Self {
+        let rng = &mut Rng::new(seed, 1);
+        let keepalive = rng.pick(&[200 * MS, 500 * MS, SECOND]);
+        let deadtime = keepalive * rng.between(4, 8);
+        let initdead = deadtime * rng.between(2, 4);
+        let groups = rng.between(1, 6);
+        let longest = rng.pick(&[20 * MS, keepalive, deadtime]);
+        let mut plan = Self {
+            seed,
+            keepalive,
+            deadtime,
+            initdead,
+            failback: rng.pick(&[AutoFailback::On, AutoFailback::Off, AutoFailback::Legacy]),
+            preferred: (0..groups).map(|_| rng.index(2)).collect(),
+            links: random_links(rng, keepalive),
+            starts: [rng.below(keepalive), rng.below(keepalive)],
+            action_time: (MS, longest),
+            start_failures: if rng.chance(200) { 150 } else { 0 },
+            stop_failures: if rng.chance(150) { 100 } else { 0 },
+            faults: Vec::new(),
+            faults_end: 0,
+            stranger: None,
+            keys: keys(
+                b"secret",
+                rng.pick(&[Method::Crc, Method::Md5, Method::Sha1, Method::Sha256]),
+            ),
+            inner_auth: rng.chance(500),
+            turn_time: rng.pick(&[0, 0, MS, 20 * MS]),
+        };
+        if rng.chance(150) {
+            plan.stranger =
+                Some(rng.pick(&[Stranger::SameNamesOtherKeys, Stranger::OtherNamesSameKeys]));
+        }
+        if rng.chance(300) {
+            plan.starts[rng.index(2)] += rng.below(initdead * 2);
+        }
+        faults::schedule(&mut plan, rng);
+        plan
+    }
+
+    /// Whether anybody could sign.
+    pub fn signs_with_crc(&self) -> bool {
+        let entry = self
+            .keys
+            .entries
+            .get(usize::from(self.keys.signing))
+            .and_then(Option::as_ref);
+        entry.is_some_and(|key| key.method == Method::Crc)
+    }
+
+    /// The other cluster's keys, or ours.
+    pub fn stranger_keys(&self) -> Keys {
+        match self.stranger {
+            Some(Stranger::SameNamesOtherKeys) => keys(b"another", Method::Sha1),
+            _ => self.keys.clone(),
+        }
+    }
+
+    /// How long a change may take to be known on the other side of a working link, a lost message or
+    /// two included.
+    pub fn news_time(&self) -> Time {
+        let slowest = self
+            .links
+            .iter()
+            .map(|link| link.delay + link.jitter)
+            .max()
+            .unwrap_or(0);
+        self.keepalive * 2 + slowest * 2 + self.turn_time * 4
+    }
+
+    /// Who is asked to stop is gone after this, when its groups can be stopped.
+    pub fn stop_time(&self) -> Time {
+        // Two seconds are for the peer's questions after the last word.
+        2 * SECOND + self.deadtime + self.action_time.1 * 3 + self.news_time() * 2
+    }
+
+    /// The most packets that a node may send within a second.
+    pub fn burst_limit(&self) -> usize {
+        let heartbeats = usize::try_from(SECOND / self.keepalive).unwrap_or(0) + 1;
+        heartbeats + 60
+    }
+
+    /// After the last fault ended and every daemon runs: until then everything has found its place.
+    pub fn settle_time(&self) -> Time {
+        // A failed start is tried again after a minute, a failed stop after half of one.
+        let again = if self.start_failures + self.stop_failures > 0 {
+            65 * SECOND
+        } else {
+            0
+        };
+        again + self.initdead + self.deadtime * 4 + self.action_time.1 * 8 + self.news_time() * 4
+    }
+}
+
+/// An entry that signs, and one that may sign later.
+fn keys(text: &[u8], method: Method) -> Keys {
+    let mut entries: [Option<Key>; 16] = std::array::from_fn(|_| None);
+    entries[2] = Some(Key {
+        method: Method::Sha1,
+        text: text.iter().rev().copied().collect(),
+    });
+    let text = if method == Method::Crc {
+        Vec::new()
+    } else {
+        text.to_vec()
+    };
+    entries[1] = Some(Key { method, text });
+    Keys {
+        entries,
+        signing: 1,
+    }
+}
+
+/// One to three links; a serial line alone is fast enough for the heartbeats of its pair.
+fn random_links(rng: &mut Rng, keepalive: Time) -> Vec<LinkPlan> {
+    let mut links = Vec::new();
+    let count = rng.between(1, 3);
+    for _ in 0..count {
+        let delay = rng.pick(&[50, 500, 5 * MS, keepalive / 4]);
+        let jitter = rng.pick(&[0, 200, 5 * MS, keepalive / 2]);
+        links.push(LinkPlan {
+            rate: None,
+            echo: rng.chance(150),
+            delay,
+            jitter,
+        });
+    }
+    if rng.chance(600) {
+        let alone = links.len() == 1;
+        let rate = if alone {
+            11_520
+        } else {
+            rng.pick(&[960, 1920, 3840, 11_520])
+        };
+        let serial = LinkPlan {
+            rate: Some(rate),
+            echo: false,
+            delay: 100,
+            jitter: 0,
+        };
+        if alone && rng.chance(500) {
+            links.clear();
+        }
+        links.push(serial);
+    }
+    links
+}

@@ -1,0 +1,432 @@
+//! Named runs: what a pair does in the situations that its owner has in mind, and seeds that found a mistake.
+
+use heartbeat::cluster::{LinkId, NodeStatus};
+use heartbeat::config::AutoFailback;
+
+use super::faults::{Fault, Weather};
+use super::machine::Real;
+use super::node;
+use super::plan::{MS, Plan, SECOND, Stranger, Time};
+use super::world::World;
+
+/// A pair under the hands of a test, judged by the same rules as the seeds.
+struct Story {
+    world: World,
+}
+
+impl Story {
+    fn new(plan: Plan) -> Self {
+        Self {
+            world: World::new(plan, node::honest, true),
+        }
+    }
+
+    /// Both daemons started together, and both groups at home.
+    fn settled(plan: Plan) -> Self {
+        let mut story = Self::new(plan);
+        story.until(5 * SECOND);
+        story.owners(&[Some(0), Some(1)]);
+        story
+    }
+
+    /// Lets time pass until this moment. No rule may break.
+    fn until(&mut self, end: Time) {
+        if let Err(violation) = self.world.run_until(end) {
+            self.fail(&violation.to_string());
+        }
+    }
+
+    /// Now.
+    fn strike(&mut self, fault: Fault) {
+        if let Err(violation) = self.world.strike(fault) {
+            self.fail(&violation.to_string());
+        }
+    }
+
+    /// Cuts a link in both directions.
+    fn cut(&mut self, link: usize) {
+        for from in 0..2 {
+            self.strike(Fault::Wire {
+                link,
+                from,
+                weather: Weather::CUT,
+            });
+        }
+    }
+
+    /// Which machine runs each group; all others must not.
+    fn owners(&mut self, owners: &[Option<usize>]) {
+        for (group, &owner) in owners.iter().enumerate() {
+            for node in 0..2 {
+                let wanted = if owner == Some(node) {
+                    Real::Running
+                } else {
+                    Real::Stopped
+                };
+                let real = self.world.machines[node].real(group);
+                if real != wanted {
+                    self.fail(&format!(
+                        "group {group} is {real:?} on node {node}, not {wanted:?}"
+                    ));
+                }
+            }
+        }
+    }
+
+    /// Waits for these owners; returns how long that took.
+    fn wait_for(&mut self, owners: &[Option<usize>], longest: Time) -> Time {
+        let begin = self.world.now;
+        while self.world.now < begin + longest {
+            let met = owners.iter().enumerate().all(|(group, &owner)| {
+                (0..2).all(|node| {
+                    let runs = self.world.machines[node].real(group) == Real::Running;
+                    let stopped = self.world.machines[node].real(group) == Real::Stopped;
+                    if owner == Some(node) { runs } else { stopped }
+                })
+            });
+            if met {
+                return self.world.now - begin;
+            }
+            self.until(self.world.now + MS);
+        }
+        self.fail(&format!("still not {owners:?}"));
+        0
+    }
+
+    fn peer_status(&self, node: usize) -> NodeStatus {
+        self.world.machines[node]
+            .daemon
+            .as_ref()
+            .map_or(NodeStatus::Dead, |daemon| daemon.core.peer_status())
+    }
+
+    fn link_is_up(&self, node: usize, link: u8) -> bool {
+        self.world.machines[node]
+            .daemon
+            .as_ref()
+            .is_some_and(|daemon| daemon.core.link_is_up(LinkId(link)))
+    }
+
+    /// Starts and stops so far.
+    fn moves(&self) -> u64 {
+        self.world.figures.starts + self.world.figures.stops
+    }
+
+    fn fail(&mut self, text: &str) -> ! {
+        let trace = std::mem::replace(&mut self.world.trace, super::trace::Trace::new(false));
+        let lines = trace.into_lines();
+        panic!(
+            "{}\n{text}",
+            lines[lines.len().saturating_sub(120)..].join("\n")
+        );
+    }
+}
+
+#[test]
+fn both_started_together_serve_within_two_seconds() {
+    for seed in 0..50 {
+        let mut plan = Plan::quiet(seed);
+        plan.starts = [0, seed * 20 * MS];
+        let mut story = Story::new(plan);
+        story.until(seed * 20 * MS);
+        let took = story.wait_for(&[Some(0), Some(1)], 2 * SECOND);
+        assert!(took < 2 * SECOND);
+    }
+}
+
+#[test]
+fn a_node_alone_serves_after_initdead_and_not_before() {
+    let mut story = Story::new(Plan {
+        starts: [0, 100 * SECOND],
+        ..Plan::quiet(1)
+    });
+    story.until(10 * SECOND - 1);
+    story.owners(&[None, None]);
+    story.wait_for(&[Some(0), Some(0)], 500 * MS);
+}
+
+#[test]
+fn a_second_node_that_comes_late_gets_its_groups_back_or_not_as_configured() {
+    for (failback, owner) in [
+        (AutoFailback::On, 1),
+        (AutoFailback::Legacy, 1),
+        (AutoFailback::Off, 0),
+    ] {
+        let plan = Plan {
+            starts: [0, 15 * SECOND],
+            failback,
+            faults_end: 60 * SECOND,
+            ..Plan::quiet(1)
+        };
+        let mut story = Story::new(plan);
+        story.until(15 * SECOND);
+        story.owners(&[Some(0), Some(0)]);
+        story.until(18 * SECOND);
+        story.owners(&[Some(0), Some(owner)]);
+    }
+}
+
+#[test]
+fn one_working_link_of_three_moves_nothing() {
+    for left in 0..3 {
+        let mut story = Story::settled(Plan::quiet(left as u64));
+        let before = story.moves();
+        for link in (0..3).filter(|&link| link != left) {
+            story.cut(link);
+        }
+        story.until(12 * SECOND);
+        for node in 0..2 {
+            for link in 0..3_u8 {
+                assert_eq!(
+                    story.link_is_up(node, link),
+                    usize::from(link) == left,
+                    "node {node} link {link}"
+                );
+            }
+        }
+        story.strike(Fault::HealLinks);
+        story.until(15 * SECOND);
+        assert!((0..3).all(|link| story.link_is_up(0, link) && story.link_is_up(1, link)));
+        assert_eq!(story.moves(), before);
+    }
+}
+
+#[test]
+fn two_links_that_work_in_one_direction_each_keep_the_pair_together() {
+    let mut story = Story::settled(Plan::quiet(1));
+    let before = story.moves();
+    story.cut(2);
+    story.strike(Fault::Wire {
+        link: 0,
+        from: 0,
+        weather: Weather::CUT,
+    });
+    story.strike(Fault::Wire {
+        link: 1,
+        from: 1,
+        weather: Weather::CUT,
+    });
+    story.until(15 * SECOND);
+    assert_eq!(story.moves(), before);
+}
+
+#[test]
+fn a_dead_owner_is_replaced_within_deadtime_and_a_keepalive() {
+    for seed in 0..50 {
+        let mut story = Story::settled(Plan::quiet(seed));
+        story.until(5 * SECOND + seed * 7 * MS);
+        story.strike(Fault::MachineCrash(0));
+        let limit = story.world.plan.deadtime + story.world.plan.action_time.1 + 10 * MS;
+        story.wait_for(&[Some(1), Some(1)], limit);
+    }
+}
+
+#[test]
+fn a_clean_stop_moves_the_groups_at_once() {
+    let mut story = Story::settled(Plan::quiet(1));
+    story.strike(Fault::StopRequest(0));
+    story.wait_for(&[Some(1), Some(1)], 300 * MS);
+    story.until(8 * SECOND);
+    assert!(story.world.machines[0].daemon.is_none());
+    story.owners(&[Some(1), Some(1)]);
+}
+
+#[test]
+fn both_stop_together_and_leave_nothing_behind() {
+    let mut story = Story::settled(Plan::quiet(1));
+    story.strike(Fault::StopRequest(0));
+    story.strike(Fault::StopRequest(1));
+    story.until(9 * SECOND);
+    story.owners(&[None, None]);
+    assert!(
+        story.world.machines[..2]
+            .iter()
+            .all(|machine| machine.daemon.is_none())
+    );
+}
+
+#[test]
+fn a_machine_that_reboots_within_deadtime_orphans_nothing() {
+    for failback in [AutoFailback::On, AutoFailback::Off] {
+        let plan = Plan {
+            failback,
+            deadtime: 3 * SECOND,
+            faults_end: 60 * SECOND,
+            ..Plan::quiet(1)
+        };
+        let mut story = Story::settled(plan);
+        story.strike(Fault::MachineCrash(0));
+        story.until(6 * SECOND);
+        story.strike(Fault::Start(0));
+        story.until(10 * SECOND);
+        let owner = if story.world.machines[0].real(0) == Real::Running {
+            0
+        } else {
+            1
+        };
+        story.owners(&[Some(owner), Some(1)]);
+    }
+}
+
+#[test]
+fn a_node_that_says_init_long_after_our_own_start_is_not_taken_for_dead() {
+    let plan = Plan {
+        deadtime: 3 * SECOND,
+        initdead: 4 * SECOND,
+        faults_end: 60 * SECOND,
+        ..Plan::quiet(1)
+    };
+    for fault in [Fault::MachineCrash(0), Fault::DaemonCrash(0)] {
+        let mut story = Story::settled(plan.clone());
+        story.strike(fault);
+        story.until(6 * SECOND);
+        story.strike(Fault::Start(0));
+        story.until(10 * SECOND);
+        assert_eq!(story.peer_status(1), NodeStatus::Active);
+    }
+}
+
+#[test]
+fn a_killed_daemon_finds_what_it_left_running() {
+    let mut story = Story::settled(Plan {
+        deadtime: 3 * SECOND,
+        ..Plan::quiet(1)
+    });
+    story.strike(Fault::DaemonCrash(0));
+    story.until(6 * SECOND);
+    story.strike(Fault::Start(0));
+    story.until(10 * SECOND);
+    story.owners(&[Some(0), Some(1)]);
+}
+
+#[test]
+fn after_a_partition_one_side_yields_and_the_other_never_stops() {
+    for seed in 0..20 {
+        let mut story = Story::settled(Plan {
+            faults_end: 60 * SECOND,
+            ..Plan::quiet(seed)
+        });
+        story.strike(Fault::Partition);
+        story.until(8 * SECOND);
+        assert!((0..2).all(|node| {
+            (0..2).all(|group| story.world.machines[node].real(group) == Real::Running)
+        }));
+        let before = story.world.figures.stops;
+        story.strike(Fault::HealLinks);
+        story.wait_for(&[Some(0), Some(1)], 2 * SECOND);
+        story.until(15 * SECOND);
+        assert_eq!(
+            story.world.figures.stops - before,
+            2,
+            "one stop for each group"
+        );
+    }
+}
+
+#[test]
+fn a_stalled_owner_yields_to_the_one_that_took_over() {
+    let mut story = Story::settled(Plan {
+        failback: AutoFailback::Off,
+        ..Plan::quiet(1)
+    });
+    story.strike(Fault::Stall(0, 3 * SECOND));
+    story.until(8 * SECOND - 1);
+    assert_eq!(story.world.machines[1].real(0), Real::Running);
+    let stops_before = story.world.figures.stops;
+    story.until(12 * SECOND);
+    story.owners(&[Some(1), Some(1)]);
+    assert_eq!(story.world.figures.stops - stops_before, 1);
+}
+
+#[test]
+fn two_that_stood_still_together_serve_again() {
+    let mut story = Story::settled(Plan::quiet(1));
+    story.strike(Fault::StallBoth(10 * SECOND));
+    story.until(18 * SECOND);
+    story.owners(&[Some(0), Some(1)]);
+}
+
+#[test]
+fn what_a_dead_node_once_said_does_not_bring_it_back() {
+    let mut story = Story::settled(Plan {
+        faults_end: 60 * SECOND,
+        ..Plan::quiet(1)
+    });
+    story.strike(Fault::MachineCrash(0));
+    story.until(8 * SECOND);
+    assert_eq!(story.peer_status(1), NodeStatus::Dead);
+    for round in 0..10 {
+        story.strike(Fault::Replay { to: 1, count: 200 });
+        story.until(9 * SECOND + round * 200 * MS);
+    }
+    assert_eq!(story.peer_status(1), NodeStatus::Dead);
+    story.owners(&[Some(1), Some(1)]);
+    // Nor for a node that was started again meanwhile.
+    story.strike(Fault::DaemonCrash(1));
+    story.strike(Fault::Start(1));
+    for round in 0..10 {
+        story.strike(Fault::Replay { to: 1, count: 200 });
+        story.until(12 * SECOND + round * 200 * MS);
+    }
+    assert_ne!(story.peer_status(1), NodeStatus::Active);
+}
+
+#[test]
+fn another_pair_on_the_segment_changes_nothing() {
+    for stranger in [Stranger::SameNamesOtherKeys, Stranger::OtherNamesSameKeys] {
+        let mut story = Story::settled(Plan {
+            stranger: Some(stranger),
+            ..Plan::quiet(1)
+        });
+        let before = story.moves();
+        story.until(15 * SECOND);
+        assert_eq!(story.moves(), before);
+    }
+}
+
+#[test]
+fn a_wall_clock_that_jumps_moves_nothing() {
+    let mut story = Story::settled(Plan::quiet(1));
+    let before = story.moves();
+    for (node, seconds) in [(0, -86_400), (1, 86_400 * 365), (0, 3600)] {
+        story.strike(Fault::WallJump(node, seconds));
+        story.until(story.world.now + 2 * SECOND);
+    }
+    assert_eq!(story.moves(), before);
+}
+
+#[test]
+fn keys_are_changed_one_node_after_the_other_without_a_moment_of_deafness() {
+    let mut story = Story::settled(Plan::quiet(1));
+    let before = story.moves();
+    for node in [0, 1, 1, 0] {
+        story.strike(Fault::Rekey(node));
+        story.until(story.world.now + 3 * SECOND);
+        assert!((0..2).all(|node| story.peer_status(node) == NodeStatus::Active));
+    }
+    assert_eq!(story.moves(), before);
+}
+
+#[test]
+fn a_slow_serial_line_alone_keeps_the_pair_together() {
+    let mut plan = Plan::quiet(1);
+    plan.links[2].rate = Some(1920);
+    let mut story = Story::settled(plan);
+    let before = story.moves();
+    story.cut(0);
+    story.cut(1);
+    story.until(15 * SECOND);
+    assert_eq!(story.moves(), before);
+}
+
+#[test]
+fn a_quiet_pair_says_little_more_than_its_heartbeats() {
+    let mut story = Story::settled(Plan::quiet(1));
+    let before = story.world.figures.sent;
+    story.until(15 * SECOND);
+    let sent = story.world.figures.sent - before;
+    assert!(
+        (100..130).contains(&sent),
+        "{sent} packets in ten seconds of two nodes that beat five times a second"
+    );
+}

@@ -1,0 +1,193 @@
+//! A link that exists only in numbers: delay, loss, duplication, corruption, and for a serial line a
+//! byte rate with a queue in which the newest heartbeat replaces a waiting one.
+
+use std::collections::VecDeque;
+use std::rc::Rc;
+
+use heartbeat::cluster::Packet;
+
+use super::faults::Weather;
+use super::plan::{LinkPlan, Time};
+use super::rng::Rng;
+
+/// Messages that wait for a serial line, in each direction.
+const QUEUE: usize = 64;
+
+/// Where bytes really come from, which no receiver is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Origin {
+    /// As the peer sent them, by a link of the pair.
+    Genuine,
+    /// Sent by the peer, changed on the way.
+    Corrupted,
+    /// Made up.
+    Garbage,
+    /// Genuine once, recorded and sent again by somebody else.
+    Replayed,
+    /// From another cluster.
+    Foreign,
+}
+
+/// Bytes on their way, with what the world knows about them.
+#[derive(Debug, Clone)]
+pub struct Cargo {
+    /// The message in both forms.
+    pub packet: Rc<Packet>,
+    /// Whether the text of the message travels, not its datagram.
+    pub is_text: bool,
+    /// The machine that sent it.
+    pub from: usize,
+    /// Which run of that machine's daemon sent it.
+    pub run: u64,
+    /// Counts the different messages of that run from 1, in the order of their first sending.
+    pub number: u64,
+    /// What it is.
+    pub origin: Origin,
+}
+
+impl Cargo {
+    /// What arrives.
+    pub fn bytes(&self) -> &[u8] {
+        if self.is_text {
+            &self.packet.text
+        } else {
+            &self.packet.datagram
+        }
+    }
+
+    /// The same with a bit turned or the end missing, in a place that matters.
+    pub fn corrupted(&self, rng: &mut Rng) -> Self {
+        let mut bytes = self.bytes().to_vec();
+        // The line feed after the end of a text and the comma that ends a trailer may be anything.
+        let length = bytes.len().saturating_sub(2);
+        if rng.chance(200) {
+            bytes.truncate(rng.index(length));
+        } else if length > 0 {
+            bytes[rng.index(length)] ^= 1 << rng.below(8);
+        }
+        let packet = if self.is_text {
+            Packet {
+                text: bytes,
+                ..Packet::default()
+            }
+        } else {
+            Packet {
+                datagram: bytes,
+                ..Packet::default()
+            }
+        };
+        Self {
+            packet: Rc::new(packet),
+            origin: Origin::Corrupted,
+            ..self.clone()
+        }
+    }
+}
+
+/// One link between the two machines; on a network everybody else on the segment hears it too.
+pub struct VirtualLink {
+    /// What it is like by itself.
+    pub plan: LinkPlan,
+    /// By the sending machine.
+    pub weather: [Weather; 2],
+    lines: [SerialLine; 2],
+}
+
+/// One direction of a serial line.
+#[derive(Default)]
+struct SerialLine {
+    moving: Option<Cargo>,
+    waiting: VecDeque<Cargo>,
+}
+
+impl VirtualLink {
+    /// In fair weather.
+    pub fn new(plan: LinkPlan) -> Self {
+        Self {
+            plan,
+            weather: Default::default(),
+            lines: Default::default(),
+        }
+    }
+
+    /// Whether it is a serial line.
+    pub fn is_serial(&self) -> bool {
+        self.plan.rate.is_some()
+    }
+
+    /// The delays after which one message arrives, and how: nothing, once or twice.
+    pub fn travel(&self, rng: &mut Rng, cargo: &Cargo) -> Vec<(Time, Cargo)> {
+        let weather = self.weather.get(cargo.from).copied().unwrap_or_default();
+        let mut arrivals = Vec::new();
+        if weather.cut || rng.chance(weather.loss) {
+            return arrivals;
+        }
+        let copies = if rng.chance(weather.duplication) {
+            2
+        } else {
+            1
+        };
+        for _ in 0..copies {
+            let jitter = rng.below(self.plan.jitter + weather.extra_jitter + 1);
+            let delay = self.plan.delay + weather.extra_delay + jitter;
+            let arriving = if rng.chance(weather.corruption) {
+                cargo.corrupted(rng)
+            } else {
+                cargo.clone()
+            };
+            arrivals.push((delay, arriving));
+        }
+        arrivals
+    }
+
+    /// Hands a message to the serial line. Returns how long its transmission takes when it begins now.
+    pub fn queue(&mut self, cargo: Cargo) -> Option<Time> {
+        let rate = self.plan.rate?;
+        let line = self.lines.get_mut(cargo.from)?;
+        if line.moving.is_none() {
+            let time = transmission(&cargo, rate);
+            line.moving = Some(cargo);
+            return Some(time);
+        }
+        let is_heartbeat = cargo.packet.is_heartbeat;
+        let waiting = line
+            .waiting
+            .iter()
+            .position(|other| other.packet.is_heartbeat);
+        match waiting {
+            Some(place) if is_heartbeat => line.waiting[place] = cargo,
+            _ if line.waiting.len() < QUEUE => line.waiting.push_back(cargo),
+            Some(place) => {
+                line.waiting.remove(place);
+                line.waiting.push_back(cargo);
+            }
+            None => {}
+        }
+        None
+    }
+
+    /// The transmission in this direction ended: what has left, and how long the next one takes.
+    pub fn transmitted(&mut self, from: usize) -> (Option<Cargo>, Option<Time>) {
+        let Some(rate) = self.plan.rate else {
+            return (None, None);
+        };
+        let Some(line) = self.lines.get_mut(from) else {
+            return (None, None);
+        };
+        let left = line.moving.take();
+        line.moving = line.waiting.pop_front();
+        let next = line.moving.as_ref().map(|cargo| transmission(cargo, rate));
+        (left, next)
+    }
+
+    /// The sender is gone and with it what waited; what moves still occupies the line.
+    pub fn forget(&mut self, from: usize) {
+        if let Some(line) = self.lines.get_mut(from) {
+            line.waiting.clear();
+        }
+    }
+}
+
+fn transmission(cargo: &Cargo, rate: u64) -> Time {
+    cargo.packet.text.len() as u64 * 1_000_000 / rate.max(1)
+}
