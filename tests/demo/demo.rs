@@ -39,6 +39,7 @@ fn main() -> ExitCode {
     }
     leave_on_request();
     sandbox::furnish();
+    sandbox::show_evidence_of_failure();
     scene::play();
     ExitCode::SUCCESS
 }

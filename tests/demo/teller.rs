@@ -60,7 +60,7 @@ impl Teller {
     pub fn follow(&self, client: &Client) {
         let (teller, client) = (self.clone(), client.clone());
         thread::spawn(move || {
-            let mut told = 0;
+            let mut told = client.answers().len().saturating_sub(1);
             let mut last: Option<Option<String>> = None;
             loop {
                 let answers = client.answers();

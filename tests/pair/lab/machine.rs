@@ -97,10 +97,9 @@ impl Machine {
 
     /// The daemon's process id.
     pub fn pid(&self) -> i32 {
-        self.daemon.as_ref().map_or_else(
-            || panic!("{} has no daemon", self.name),
-            |child| child.id().cast_signed(),
-        )
+        let daemon = self.daemon.as_ref();
+        let daemon = daemon.unwrap_or_else(|| panic!("{} has no daemon", self.name));
+        i32::try_from(daemon.id()).expect("the kernel counts no further")
     }
 
     /// Sends the daemon a signal.

@@ -44,12 +44,8 @@ impl NullModem {
         let carried = Arc::new([AtomicU64::new(0), AtomicU64::new(0)]);
         let (state, count) = (Arc::clone(&lines), Arc::clone(&carried));
         thread::spawn(move || {
-            relay(
-                &ends,
-                &state,
-                &count,
-                baud.map(|rate| f64::from(rate) / 10.0),
-            )
+            let bytes_per_second = baud.map(|rate| f64::from(rate) / 10.0);
+            relay(&ends, &state, &count, bytes_per_second);
         });
         Self { lines, carried }
     }
@@ -173,7 +169,9 @@ fn give(end: &PtyMaster, way: &mut InFlight) -> usize {
 /// Whether the far side of a terminal is open: a master without one reports a hang-up at once.
 fn is_open(end: BorrowedFd<'_>) -> bool {
     let mut look = [PollFd::new(end, PollFlags::empty())];
-    !matches!(poll(&mut look, PollTimeout::ZERO), Ok(_) if look[0].revents().is_some_and(|seen| seen.contains(PollFlags::POLLHUP)))
+    let looked = poll(&mut look, PollTimeout::ZERO).is_ok();
+    let seen = look[0].revents().unwrap_or(PollFlags::empty());
+    !(looked && seen.contains(PollFlags::POLLHUP))
 }
 
 /// Sleeps until bytes come, or a moment when something waits for time or for another state.

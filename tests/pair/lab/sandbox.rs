@@ -1,4 +1,4 @@
-//! The sandbox: this program again, in namespaces of its own, as the first process of a process
+//! The sandbox: this program again, in namespaces of its own, under the first process of a process
 //! namespace. When it ends, however it ends, the kernel ends everything in it.
 
 use std::env;
@@ -32,6 +32,9 @@ pub fn possible() -> Result<(), String> {
     unshare_options().map(|_| ())
 }
 
+/// The first process of a sandbox: a shell, which collects what others leave behind, around the program.
+const FIRST: [&str; 3] = ["sh", "-c", "\"$0\" \"$@\"; exit $?"];
+
 /// The options for unshare(1) that work here: as root plainly, else with a user namespace.
 fn unshare_options() -> Result<&'static [&'static str], String> {
     const AS_ROOT: &[&str] = &["-nmpf", "--kill-child", "--mount-proc"];
@@ -49,7 +52,7 @@ fn unshare_options() -> Result<&'static [&'static str], String> {
             for options in [AS_ROOT, AS_USER] {
                 match Command::new("unshare").args(options).args(["sh", "-c", try_out]).output() {
                     Ok(output) if output.status.success() => return Ok(options),
-                    Ok(output) => reason = String::from_utf8_lossy(&output.stderr).trim().to_owned(),
+                    Ok(output) => String::from_utf8_lossy(&output.stderr).trim().clone_into(&mut reason),
                     Err(error) => reason = format!("cannot run unshare: {error}"),
                 }
             }
@@ -69,6 +72,7 @@ pub fn enter() -> String {
             let mut command = Command::new("unshare");
             command
                 .args(options)
+                .args(FIRST)
                 .arg(program)
                 .args(env::args_os().skip(1))
                 .env(MARK, "yes");
@@ -90,6 +94,7 @@ pub fn run_test_inside(closure: &str) {
         .into();
     let mut child = Command::new("unshare")
         .args(options)
+        .args(FIRST)
         .arg(program)
         .args(["--exact", name, "--nocapture", "--test-threads=1"])
         .env(MARK, "yes")
@@ -142,6 +147,11 @@ pub fn guard_test() {
         show_evidence();
         std::process::exit(124);
     });
+    show_evidence_of_failure();
+}
+
+/// From now on a panic is followed by the logs of all machines.
+pub fn show_evidence_of_failure() {
     let ordinary = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |panic| {
         static SHOWN: OnceLock<()> = OnceLock::new();
