@@ -149,7 +149,7 @@ fn start(teller: &Teller, pair: &mut Pair, client: &Client) {
         crate::lab::journal::Mark::START,
         &["Link beta:", "Acquiring"],
     );
-    teller.pause();
+    Teller::pause();
 }
 
 fn pull_one_cable_after_the_other(teller: &Teller, pair: &Pair) {
@@ -158,10 +158,10 @@ fn pull_one_cable_after_the_other(teller: &Teller, pair: &Pair) {
     );
     for link in Link::ALL {
         pull(teller, pair, &[link]);
-        teller.pause();
+        Teller::pause();
         put_back(teller, pair, &[link]);
     }
-    teller.pause();
+    Teller::pause();
 }
 
 fn pull_all_but_serial(teller: &Teller, pair: &Pair) {
@@ -173,7 +173,7 @@ fn pull_all_but_serial(teller: &Teller, pair: &Pair) {
     });
     teller.event("two seconds later alpha still has the address, and only alpha");
     put_back(teller, pair, &links);
-    teller.pause();
+    Teller::pause();
 }
 
 fn pull(teller: &Teller, pair: &Pair, links: &[Link]) {
@@ -240,7 +240,7 @@ fn crash(teller: &Teller, pair: &mut Pair, client: &Client) {
             spoken(first.at - died)
         ));
     }
-    teller.pause();
+    Teller::pause();
 }
 
 fn come_back(teller: &Teller, pair: &mut Pair, client: &Client) {
@@ -267,7 +267,7 @@ fn come_back(teller: &Teller, pair: &mut Pair, client: &Client) {
             spoken(back.saturating_duration_since(gone))
         ));
     }
-    teller.pause();
+    Teller::pause();
 }
 
 fn finish(teller: &Teller, pair: &Pair, client: &Client, steady: Instant) {

@@ -52,7 +52,7 @@ impl Teller {
     }
 
     /// Time to read.
-    pub fn pause(&self) {
+    pub fn pause() {
         thread::sleep(Duration::from_millis(600));
     }
 
