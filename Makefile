@@ -5,6 +5,8 @@
 
 CARGO     ?= $(shell command -v cargo || echo "$$HOME/.cargo/bin/cargo")
 export CARGO
+# where ip, bridge and nginx are, and an ordinary user of Debian does not look
+export PATH := $(PATH):/usr/sbin:/sbin
 INSTALL   ?= install
 DESTDIR   ?=
 PREFIX    ?= /usr

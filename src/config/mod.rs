@@ -1,6 +1,30 @@
 //! The three configuration files: text in, a [`Config`] or [`Diagnostics`](diagnostic::Diagnostics) out.
 //!
-//! Nothing here touches a file except through the reader it is given.
+//! Nothing here touches a file except through the reader it is given. [`load`] reads everything,
+//! [`check`] says what `heartbeat check` prints. Each directive is declared once, in [`directive`].
+
+mod address;
+mod authkeys;
+mod check;
+mod clients;
+pub mod diagnostic;
+pub mod directive;
+mod ha_cf;
+mod haresources;
+mod load;
+mod media;
+mod rules;
+mod settings;
+mod source;
+mod suggest;
+mod table;
+mod value;
+
+pub use address::{AddressError, parse_address};
+pub use check::{Checked, check};
+pub use diagnostic::{Diagnostic, Diagnostics, Severity};
+pub use load::{load, load_keys};
+pub use source::{Place, Reader, Source};
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::path::PathBuf;

@@ -172,7 +172,7 @@ impl Sequence {
             (Position::Probing(resource), _) => self.probe(resource.saturating_add(1)),
             (Position::Checking(resource), Answer::Found(Standing::Running))
             | (Position::Starting(resource), Answer::Succeeded) => {
-                self.check(resource.saturating_add(1))
+                self.check(resource.saturating_add(1));
             }
             (Position::Checking(resource), _) => self.position = Position::Starting(resource),
             (Position::Starting(resource), _) => {
@@ -182,7 +182,7 @@ impl Sequence {
             (Position::Stopping { resource, .. }, Answer::Succeeded) => self.stop_below(resource),
             // A stop that hangs would hang again; whoever waits for the group gets to know now.
             (Position::Stopping { resource, .. }, Answer::TimedOut) => {
-                self.position = Position::Judging(resource)
+                self.position = Position::Judging(resource);
             }
             (Position::Stopping { resource, retries }, _) => self.retry_stop(resource, retries),
             (Position::Pausing { resource, retries }, _) => {

@@ -176,7 +176,7 @@ impl World {
                     );
                     daemon.core.handle(local, Event::Group { group, outcome });
                 }
-                Inbound::Keys(keys) => daemon.core.handle(local, Event::KeysChanged(keys)),
+                Inbound::Keys(keys) => daemon.core.handle(local, Event::KeysChanged(Box::new(keys))),
                 Inbound::Stop => daemon.core.handle(local, Event::StopRequested),
             }
             drain(&mut *daemon.core, actions);

@@ -1,0 +1,304 @@
+//! What is wrong with a configuration, and how it is shown to a person.
+//!
+//! The only file that knows the crate that draws the lines and carets.
+
+use std::fmt;
+use std::sync::Arc;
+
+use annotate_snippets::{Annotation, AnnotationKind, Group, Level, Origin, Renderer, Snippet};
+
+use super::source::Place;
+
+/// The most diagnostics that are drawn; a file that is no configuration at all would fill the screen for hours.
+const MOST_SHOWN: usize = 100;
+
+/// How bad it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Severity {
+    /// The configuration can't be used.
+    Error,
+    /// It can be used, but is hardly meant so.
+    Warning,
+    /// Good to know.
+    Info,
+}
+
+impl fmt::Display for Severity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Error => "error",
+            Self::Warning => "warning",
+            Self::Info => "info",
+        })
+    }
+}
+
+/// One thing to tell about a configuration.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Diagnostic {
+    /// How bad it is.
+    pub severity: Severity,
+    /// What is wrong, in one sentence without its whereabouts.
+    pub message: String,
+    /// The file it is about.
+    pub file: Arc<str>,
+    /// Where; `None` when the file as a whole is meant.
+    pub place: Option<Place>,
+    /// The reason or the right word, written beside the caret; may be empty.
+    pub label: String,
+    /// Other places that belong to it.
+    pub related: Vec<(Place, String)>,
+    /// What to do.
+    pub help: Vec<String>,
+    /// The system refused access to the file.
+    pub permission_denied: bool,
+}
+
+impl Diagnostic {
+    /// Something about the words at `place`.
+    pub(super) fn at(severity: Severity, place: &Place, message: impl Into<String>) -> Self {
+        let file = Arc::clone(&place.file);
+        Self {
+            place: Some(place.clone()),
+            ..Self::about(severity, &file, message)
+        }
+    }
+
+    /// Something about a whole file.
+    pub(super) fn about(severity: Severity, file: &Arc<str>, message: impl Into<String>) -> Self {
+        Self {
+            severity,
+            message: message.into(),
+            file: Arc::clone(file),
+            place: None,
+            label: String::new(),
+            related: Vec::new(),
+            help: Vec::new(),
+            permission_denied: false,
+        }
+    }
+
+    pub(super) fn error(place: &Place, message: impl Into<String>) -> Self {
+        Self::at(Severity::Error, place, message)
+    }
+
+    pub(super) fn warning(place: &Place, message: impl Into<String>) -> Self {
+        Self::at(Severity::Warning, place, message)
+    }
+
+    pub(super) fn info(place: &Place, message: impl Into<String>) -> Self {
+        Self::at(Severity::Info, place, message)
+    }
+
+    pub(super) fn label(mut self, label: impl Into<String>) -> Self {
+        self.label = label.into();
+        self
+    }
+
+    pub(super) fn help(mut self, help: impl Into<String>) -> Self {
+        self.help.push(help.into());
+        self
+    }
+
+    pub(super) fn related(mut self, place: &Place, label: impl Into<String>) -> Self {
+        self.related.push((place.clone(), label.into()));
+        self
+    }
+
+    /// Everything on one line, for a log: `/etc/ha.d/ha.cf:3:1: error: unknown directive …`.
+    pub fn one_line(&self) -> String {
+        let whereabouts = match &self.place {
+            Some(place) => format!("{}:{}:{}", self.file, place.line, place.column()),
+            None => self.file.to_string(),
+        };
+        let reason = if self.label.is_empty() {
+            String::new()
+        } else {
+            format!(" ({})", self.label)
+        };
+        let message = format!("{whereabouts}: {}: {}{reason}", self.severity, self.message);
+        let mut parts = vec![message];
+        parts.extend(self.help.iter().cloned());
+        let line = parts.join("; ");
+        line.chars()
+            .map(|c| if c.is_control() { ' ' } else { c })
+            .collect()
+    }
+
+    /// The picture: message, whereabouts, line, caret, reason, remedy.
+    fn draw(&self, renderer: &Renderer) -> String {
+        let level = match self.severity {
+            Severity::Error => Level::ERROR,
+            Severity::Warning => Level::WARNING,
+            Severity::Info => Level::INFO,
+        };
+        let mut group = Group::with_title(level.primary_title(self.message.as_str()));
+        group = match &self.place {
+            Some(place) => group.element(snippet(place, AnnotationKind::Primary, &self.label)),
+            None => group.element(Origin::path(&*self.file)),
+        };
+        for (place, label) in &self.related {
+            group = group.element(snippet(place, AnnotationKind::Context, label));
+        }
+        for help in &self.help {
+            group = group.element(Level::HELP.message(help.as_str()));
+        }
+        renderer.render(&[group])
+    }
+}
+
+fn snippet<'a>(
+    place: &'a Place,
+    kind: AnnotationKind,
+    label: &'a str,
+) -> Snippet<'a, Annotation<'a>> {
+    let annotation = kind.span(place.span.clone());
+    let annotation = if label.is_empty() {
+        annotation
+    } else {
+        annotation.label(label)
+    };
+    Snippet::source(&*place.excerpt)
+        .path(&*place.file)
+        .line_start(place.line)
+        .annotation(annotation)
+}
+
+/// A list of diagnostics in the order of files and lines.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Diagnostics(Vec<Diagnostic>);
+
+impl Diagnostics {
+    pub(super) fn push(&mut self, diagnostic: Diagnostic) {
+        self.0.push(diagnostic);
+    }
+
+    pub(super) fn extend(&mut self, diagnostics: impl IntoIterator<Item = Diagnostic>) {
+        self.0.extend(diagnostics);
+    }
+
+    pub(super) fn append(&mut self, other: Self) {
+        self.0.extend(other.0);
+    }
+
+    /// Sorts by file, in the order of `files`, then by line; what has no line comes last.
+    pub(super) fn sort(&mut self, files: &[Arc<str>]) {
+        self.0.sort_by_key(|diagnostic| {
+            let file = files.iter().position(|file| *file == diagnostic.file);
+            let place = diagnostic.place.as_ref();
+            (
+                file,
+                place.map_or((usize::MAX, 0), |place| (place.line, place.span.start)),
+            )
+        });
+    }
+
+    /// All of them.
+    pub fn iter(&self) -> impl Iterator<Item = &Diagnostic> {
+        self.0.iter()
+    }
+
+    /// Whether there is nothing to tell.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// How many there are of this severity.
+    pub fn count(&self, severity: Severity) -> usize {
+        self.0
+            .iter()
+            .filter(|diagnostic| diagnostic.severity == severity)
+            .count()
+    }
+
+    /// Whether the configuration can't be used.
+    pub fn has_errors(&self) -> bool {
+        self.count(Severity::Error) > 0
+    }
+
+    /// The exit status that belongs to these diagnostics: 4 when the system refused access to a file,
+    /// 6 for any other error, else 0.
+    pub fn exit_status(&self) -> u8 {
+        if self.0.iter().any(|diagnostic| diagnostic.permission_denied) {
+            4
+        } else if self.has_errors() {
+            6
+        } else {
+            0
+        }
+    }
+
+    /// All of them as text with lines and carets, parted by empty lines; in colour for a terminal.
+    pub fn render(&self, colour: bool) -> String {
+        let renderer = if colour {
+            Renderer::styled()
+        } else {
+            Renderer::plain()
+        };
+        let mut parts: Vec<String> = self
+            .0
+            .iter()
+            .take(MOST_SHOWN)
+            .map(|diagnostic| diagnostic.draw(&renderer))
+            .collect();
+        if let Some(more @ 1..) = self.0.len().checked_sub(MOST_SHOWN) {
+            parts.push(format!("... and {more} more"));
+        }
+        parts.push(String::new());
+        parts.join("\n\n")
+    }
+}
+
+impl fmt::Display for Diagnostics {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.render(false))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::super::source::File;
+    use super::*;
+
+    #[test]
+    fn an_error_shows_line_caret_and_the_right_word() {
+        let file = File::new(Path::new("/etc/ha.d/ha.cf"), b"\n\nserail /dev/ttyS0\n");
+        let mut diagnostics = Diagnostics::default();
+        let place = file.lines[2].place(0..6);
+        diagnostics.push(
+            Diagnostic::error(&place, "unknown directive `serail`").label("did you mean `serial`?"),
+        );
+        let expected = "\
+error: unknown directive `serail`
+ --> /etc/ha.d/ha.cf:3:1
+  |
+3 | serail /dev/ttyS0
+  | ^^^^^^ did you mean `serial`?
+
+";
+        assert_eq!(diagnostics.to_string(), expected);
+        assert_eq!(
+            diagnostics.0[0].one_line(),
+            "/etc/ha.d/ha.cf:3:1: error: unknown directive `serail` (did you mean `serial`?)"
+        );
+    }
+
+    #[test]
+    fn a_refused_file_outranks_other_errors_in_the_exit_status() {
+        let file: Arc<str> = "x".into();
+        let mut diagnostics = Diagnostics::default();
+        assert_eq!(diagnostics.exit_status(), 0);
+        diagnostics.push(Diagnostic::about(Severity::Warning, &file, "w"));
+        assert_eq!(diagnostics.exit_status(), 0);
+        diagnostics.push(Diagnostic::about(Severity::Error, &file, "e"));
+        assert_eq!(diagnostics.exit_status(), 6);
+        let refused = Diagnostic::about(Severity::Error, &file, "p");
+        diagnostics.push(Diagnostic {
+            permission_denied: true,
+            ..refused
+        });
+        assert_eq!(diagnostics.exit_status(), 4);
+    }
+}

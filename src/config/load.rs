@@ -1,0 +1,255 @@
+//! From the configuration directory to a [`Config`], or to everything that is wrong in it.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::clients::built_in_apiauth;
+use super::diagnostic::{Diagnostic, Diagnostics, Severity};
+use super::settings::Settings;
+use super::source::{File, Reader, Source};
+use super::{AutoFailback, CompressionMethod, Config, Group, MessageFormat};
+use super::{authkeys, ha_cf, haresources, rules};
+use crate::message::Keys;
+
+/// Reads `nodeinfo`, `ha.cf`, `authkeys` and `haresources` below `directory`.
+///
+/// `host_name` is what `uname -n` prints. All four files are read to their end whatever is wrong in them.
+/// The diagnostics beside a configuration are warnings and remarks.
+pub fn load(
+    directory: &Path,
+    host_name: &str,
+    reader: &dyn Reader,
+) -> Result<(Config, Diagnostics), Diagnostics> {
+    let mut files = Files {
+        directory,
+        reader,
+        names: Vec::new(),
+        out: Diagnostics::default(),
+    };
+    let local = files.local_node(host_name);
+
+    let mut settings = None;
+    if let Some((path, source)) = files.read("ha.cf", HA_CF_HELP) {
+        let file = File::new(&path, &source.text);
+        let (mut read, diagnostics) = ha_cf::parse(&file);
+        files.out.append(diagnostics);
+        rules::check(&mut read, &file, &local, &mut files.out);
+        settings = Some(read);
+    }
+    let keys = files
+        .read("authkeys", AUTHKEYS_HELP)
+        .and_then(|(path, source)| authkeys::parse(&path, &source, &mut files.out));
+    let without_nodes = Settings::default();
+    let groups = files
+        .read("haresources", HARESOURCES_HELP)
+        .map(|(path, source)| {
+            let settings = settings.as_ref().unwrap_or(&without_nodes);
+            haresources::parse(&path, &source, settings, &mut files.out)
+        });
+
+    let mut out = files.out;
+    out.sort(&files.names);
+    let (Some(settings), Some(keys), Some(groups), false) =
+        (settings, keys, groups, out.has_errors())
+    else {
+        return Err(out);
+    };
+    match build(directory, local, settings, keys, groups) {
+        Some(config) => Ok((config, out)),
+        None => Err(out),
+    }
+}
+
+/// Reads `authkeys` alone, as it is done when the file changes under a running daemon.
+pub fn load_keys(
+    directory: &Path,
+    reader: &dyn Reader,
+) -> Result<(Keys, Diagnostics), Diagnostics> {
+    let mut files = Files {
+        directory,
+        reader,
+        names: Vec::new(),
+        out: Diagnostics::default(),
+    };
+    let keys = files
+        .read("authkeys", AUTHKEYS_HELP)
+        .and_then(|(path, source)| authkeys::parse(&path, &source, &mut files.out));
+    let mut out = files.out;
+    out.sort(&files.names);
+    keys.map_or_else(|| Err(out.clone()), |keys| Ok((keys, out.clone())))
+}
+
+const HA_CF_HELP: &str = "see ha.cf(5) for a small configuration to begin with";
+const AUTHKEYS_HELP: &str =
+    "it holds the key that both nodes share, with mode 600; see authkeys(5)";
+const HARESOURCES_HELP: &str =
+    "it may be empty when the pair has no resources yet; see haresources(5)";
+
+/// The configuration directory and what was found in it.
+struct Files<'a> {
+    directory: &'a Path,
+    reader: &'a dyn Reader,
+    names: Vec<Arc<str>>,
+    out: Diagnostics,
+}
+
+impl Files<'_> {
+    /// Name of this machine in lower case.
+    fn local_node(&mut self, host_name: &str) -> String {
+        let path = self.directory.join("nodeinfo");
+        let name: Arc<str> = path.display().to_string().into();
+        self.names.push(Arc::clone(&name));
+        let source = match self.reader.read(&path) {
+            Ok(source) => source,
+            Err(error) => {
+                if error.kind() != io::ErrorKind::NotFound {
+                    self.out.push(unreadable(&name, &error));
+                }
+                return host_name.to_lowercase();
+            }
+        };
+        let file = File::new(&path, &source.text);
+        let text = file
+            .lines
+            .first()
+            .map(|line| line.text.trim().to_owned())
+            .unwrap_or_default();
+        if text.is_empty() {
+            return host_name.to_lowercase();
+        }
+        if !source.text.contains(&b'\n') {
+            if let Some(end) = file.end() {
+                let warning = Diagnostic::warning(&end, "`nodeinfo` is ignored");
+                self.out
+                    .push(warning.label("its line does not end; heartbeat 3.0.6 ignores that too"));
+            }
+            return host_name.to_lowercase();
+        }
+        text.to_lowercase()
+    }
+
+    fn read(&mut self, name: &str, help: &str) -> Option<(PathBuf, Source)> {
+        let path = self.directory.join(name);
+        let shown: Arc<str> = path.display().to_string().into();
+        self.names.push(Arc::clone(&shown));
+        match self.reader.read(&path) {
+            Ok(source) => Some((path, source)),
+            Err(error) => {
+                let diagnostic = unreadable(&shown, &error);
+                self.out.push(match error.kind() {
+                    io::ErrorKind::NotFound => diagnostic.help(help),
+                    io::ErrorKind::PermissionDenied => diagnostic.help("are you root?"),
+                    _ => diagnostic,
+                });
+                None
+            }
+        }
+    }
+}
+
+fn unreadable(file: &Arc<str>, error: &io::Error) -> Diagnostic {
+    let reason = match error.kind() {
+        io::ErrorKind::NotFound => "there is no such file".to_owned(),
+        io::ErrorKind::PermissionDenied => "permission denied".to_owned(),
+        _ => error.to_string(),
+    };
+    let permission_denied = error.kind() == io::ErrorKind::PermissionDenied;
+    let diagnostic = Diagnostic::about(
+        Severity::Error,
+        file,
+        format!("cannot open `{file}`: {reason}"),
+    );
+    Diagnostic {
+        permission_denied,
+        ..diagnostic
+    }
+}
+
+/// The configuration; none when what the checks found sound is not so.
+fn build(
+    directory: &Path,
+    local_node: String,
+    settings: Settings,
+    keys: Keys,
+    groups: Vec<Group>,
+) -> Option<Config> {
+    let nodes: Vec<String> = settings
+        .nodes
+        .iter()
+        .map(|node| node.text.clone())
+        .collect();
+    let peer_node = nodes.iter().find(|node| **node != local_node)?.clone();
+    let byte = |value: u32| u8::try_from(value).ok();
+    let named = |entry: &super::ApiAuth| {
+        settings
+            .apiauth
+            .iter()
+            .any(|(named, _)| named.client == entry.client)
+    };
+    let mut apiauth: Vec<_> = built_in_apiauth()
+        .into_iter()
+        .filter(|entry| !named(entry))
+        .collect();
+    apiauth.extend(settings.apiauth.iter().map(|(entry, _)| entry.clone()));
+    Some(Config {
+        local_node,
+        peer_node,
+        nodes,
+        keepalive: settings.keepalive,
+        deadtime: settings.deadtime,
+        warntime: settings.warntime,
+        initdead: settings.initdead,
+        deadping: settings.deadping,
+        auto_failback: settings.auto_failback.unwrap_or(AutoFailback::Legacy),
+        log_to_syslog: settings.use_logd || !settings.logs_somewhere(),
+        debug: byte(settings.debug)?,
+        rtprio: byte(settings.rtprio)?,
+        hopfudge: byte(settings.hopfudge)?,
+        msgfmt: match settings.msgfmt {
+            "netstring" => MessageFormat::Netstring,
+            _ => MessageFormat::Classic,
+        },
+        compression: match settings.compression {
+            "bz2" => CompressionMethod::Bz2,
+            _ => CompressionMethod::Zlib,
+        },
+        max_rexmit_delay: Duration::from_millis(u64::from(settings.max_rexmit_delay)),
+        generation_from_time: settings.hbgenmethod == "time",
+        uuid_from_node_name: settings.uuidfrom == "nodename",
+        parameters: settings.parameters(),
+        logfacility: Some(settings.logfacility)
+            .filter(|name| !matches!(*name, "" | "none"))
+            .map(str::to_owned),
+        coreroot: settings
+            .coreroot
+            .unwrap_or_else(|| PathBuf::from("/var/lib/heartbeat/cores")),
+        media: settings
+            .media
+            .into_iter()
+            .map(|(medium, _)| medium)
+            .collect(),
+        ping_nodes: settings
+            .ping_nodes
+            .into_iter()
+            .map(|(node, _)| node)
+            .collect(),
+        logfile: settings.logfile,
+        debugfile: settings.debugfile,
+        syslogmsgfmt: settings.syslogmsgfmt,
+        log_badpack: settings.log_badpack,
+        watchdog: settings.watchdog,
+        realtime: settings.realtime,
+        coredumps: settings.coredumps,
+        compression_threshold: settings.compression_threshold,
+        traditional_compression: settings.traditional_compression,
+        env: settings.env,
+        respawn: settings.respawn,
+        apiauth,
+        cluster: settings.cluster,
+        keys,
+        groups,
+        directory: directory.to_owned(),
+    })
+}

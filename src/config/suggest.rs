@@ -1,0 +1,211 @@
+//! The right word for a wrong one.
+
+use super::directive::{self, Directive};
+use super::source::Word;
+
+/// The candidate nearest to `word`, when one is near enough to be meant.
+pub(super) fn nearest<'a>(
+    word: &str,
+    candidates: impl IntoIterator<Item = &'a str>,
+) -> Option<&'a str> {
+    let length = word.chars().count();
+    let near_enough = (length / 3).max(1);
+    // A word of hundreds of characters is no slip of the finger, and comparing it would cost.
+    if length > 64 {
+        return None;
+    }
+    let mut best: Option<(usize, &str)> = None;
+    for candidate in candidates {
+        let distance = distance(&word.to_lowercase(), &candidate.to_lowercase());
+        if distance <= near_enough
+            && distance < length.max(2)
+            && best.is_none_or(|(least, _)| distance < least)
+        {
+            best = Some((distance, candidate));
+        }
+    }
+    best.map(|(_, candidate)| candidate)
+}
+
+/// How many characters were added, left out, changed or swapped with a neighbour.
+fn distance(left: &str, right: &str) -> usize {
+    let left: Vec<char> = left.chars().collect();
+    let right: Vec<char> = right.chars().collect();
+    let mut before: Vec<usize> = Vec::new();
+    let mut above: Vec<usize> = (0..=right.len()).collect();
+    for (row, &from) in left.iter().enumerate() {
+        let mut current = vec![row + 1];
+        for (column, &to) in right.iter().enumerate() {
+            let changed = above.get(column).copied().unwrap_or(0) + usize::from(from != to);
+            let removed = above.get(column + 1).copied().unwrap_or(0) + 1;
+            let added = current.last().copied().unwrap_or(0) + 1;
+            let mut least = changed.min(removed).min(added);
+            let neighbours = (row.checked_sub(1), column.checked_sub(1));
+            if let (Some(last_row), Some(last_column)) = neighbours {
+                let swapped =
+                    left.get(last_row) == Some(&to) && right.get(last_column) == Some(&from);
+                if let (true, Some(&cost)) = (swapped, before.get(last_column)) {
+                    least = least.min(cost + 1);
+                }
+            }
+            current.push(least);
+        }
+        before = std::mem::replace(&mut above, current);
+    }
+    above.last().copied().unwrap_or(0)
+}
+
+/// What to say about a first word that is no directive.
+#[derive(Debug)]
+pub(super) struct Advice {
+    pub(super) label: String,
+    pub(super) help: Option<&'static str>,
+    /// The directive that is meant, as far as one can tell.
+    pub(super) meant: Option<&'static Directive>,
+}
+
+/// What may be meant by a first word that is no directive; `rest` is what follows it.
+pub(super) fn unknown_directive(word: &Word, rest: &str) -> Advice {
+    let text = word.text.as_str();
+    let plain = |label: &str, help| Advice {
+        label: label.to_owned(),
+        help,
+        meant: None,
+    };
+    let meant = |directive: &'static Directive, value: &str, help| {
+        let line = [directive.name, value, rest]
+            .into_iter()
+            .filter(|part| !part.is_empty());
+        let line = line.collect::<Vec<_>>().join(" ");
+        Advice {
+            label: format!("did you mean `{line}`?"),
+            help,
+            meant: Some(directive),
+        }
+    };
+    if text.starts_with("//") || text.starts_with(';') || text.starts_with("/*") {
+        return plain("not a comment", Some("comments begin with `#`"));
+    }
+    if let Some(directive) = directive::find(&text.to_ascii_lowercase()) {
+        let label = format!("did you mean `{}`?", directive.name);
+        let help = Some("directives are written in lower case");
+        return Advice {
+            label,
+            help,
+            meant: Some(directive),
+        };
+    }
+    if let Some((directive, value)) = glued(text) {
+        let help = "a blank stands between a directive and its value, and nothing else";
+        return meant(directive, value, Some(help));
+    }
+    if text.to_ascii_lowercase().starts_with("auth") && !text.contains('_') {
+        return plain("lines about keys belong into `authkeys`", None);
+    }
+    let names = directive::ALL.iter().map(|directive| directive.name);
+    match nearest(text, names).and_then(directive::find) {
+        Some(directive) => {
+            let label = format!("did you mean `{}`?", directive.name);
+            Advice {
+                label,
+                help: None,
+                meant: Some(directive),
+            }
+        }
+        None => plain(
+            "no directive of this name",
+            Some("ha.cf(5) lists all directives"),
+        ),
+    }
+}
+
+/// A directive whose value lost the blank in front of it: `Debugfile/var/log/ha-debug`, `nodevm3`.
+fn glued(text: &str) -> Option<(&'static Directive, &str)> {
+    let found = directive::ALL.iter().filter_map(|directive| {
+        let (name, rest) = text.split_at_checked(directive.name.len())?;
+        let value = rest.trim_start_matches([',', '=', ':']);
+        // A letter or two may as well be a slip of the finger: `nodes` is no `node s`.
+        let sure =
+            rest.starts_with(|c: char| !c.is_ascii_alphabetic() && c != '_') || rest.len() > 2;
+        let same = name.eq_ignore_ascii_case(directive.name);
+        (same && sure).then_some((directive, value))
+    });
+    found.max_by_key(|(directive, _)| directive.name.len())
+}
+
+/// The directive that a word ends with when its line break was lost: `primaryucast`, `10.0.0.1node`.
+pub(super) fn swallowed_directive(word: &str) -> Option<(&str, &'static str)> {
+    let names = directive::ALL
+        .iter()
+        .map(|directive| directive.name)
+        .filter(|name| name.len() > 3);
+    let found = names.filter_map(|name| Some((word.strip_suffix(name)?, name)));
+    found
+        .filter(|(rest, _)| !rest.is_empty())
+        .max_by_key(|(_, name)| name.len())
+}
+
+/// A character that looks like a plain one but is not, with its name and what is meant.
+pub(super) fn lookalike(character: char) -> Option<(&'static str, &'static str)> {
+    Some(match character {
+        '\u{feff}' => ("a byte order mark", "nothing"),
+        '\u{a0}' => ("a no-break space", "a blank"),
+        '\u{2000}'..='\u{200a}' | '\u{202f}' | '\u{205f}' => ("a typographic space", "a blank"),
+        '\u{3000}' => ("a full-width space", "a blank"),
+        '\u{200b}'..='\u{200f}' | '\u{2060}' => ("an invisible character", "nothing"),
+        '\u{ff0c}' | '\u{3001}' => ("a full-width comma", "a comma or a blank"),
+        '\u{ff1a}' => ("a full-width colon", "`:`"),
+        '\u{ff1b}' => ("a full-width semicolon", "`;`"),
+        '\u{ff0e}' | '\u{3002}' => ("a full-width full stop", "`.`"),
+        '\u{ff03}' => ("a full-width number sign", "`#`"),
+        '\u{ff0f}' => ("a full-width slash", "`/`"),
+        '\u{ff10}'..='\u{ff19}' => ("a full-width digit", "a plain digit"),
+        '\u{ff21}'..='\u{ff3a}' | '\u{ff41}'..='\u{ff5a}' => {
+            ("a full-width letter", "a plain letter")
+        }
+        '\u{2010}'..='\u{2015}' | '\u{2212}' => ("a typographic dash", "`-`"),
+        '\u{2018}' | '\u{2019}' | '\u{201c}' | '\u{201d}' => {
+            ("a typographic quotation mark", "nothing")
+        }
+        '\u{fffd}' => ("not UTF-8", "plain text"),
+        '\0' => ("a NUL byte", "plain text"),
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_nearest_word_is_found_and_a_far_one_is_not() {
+        let names = ["serial", "bcast", "node", "ucast"];
+        assert_eq!(nearest("serail", names), Some("serial"));
+        assert_eq!(nearest("nodes", names), Some("node"));
+        assert_eq!(nearest("bcsat", names), Some("bcast"));
+        assert_eq!(nearest("wibble", names), None);
+        assert_eq!(nearest("x", names), None);
+        assert_eq!(nearest("", names), None);
+    }
+
+    #[test]
+    fn lost_blanks_and_line_breaks_are_recognised() {
+        let seen = |text| glued(text).map(|(directive, value)| (directive.name, value));
+        assert_eq!(
+            seen("Debugfile/var/log/ha-debug"),
+            Some(("debugfile", "/var/log/ha-debug"))
+        );
+        assert_eq!(seen("keepalive2"), Some(("keepalive", "2")));
+        assert_eq!(seen("udpport694"), Some(("udpport", "694")));
+        assert_eq!(seen("nodes"), None);
+        assert_eq!(
+            swallowed_directive("primaryucast"),
+            Some(("primary", "ucast"))
+        );
+        assert_eq!(
+            swallowed_directive("104.236.6.11node"),
+            Some(("104.236.6.11", "node"))
+        );
+        assert_eq!(swallowed_directive("node"), None);
+    }
+}

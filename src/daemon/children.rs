@@ -1,0 +1,288 @@
+//! Child processes: resource scripts and whatever else takes its time. Nothing here waits.
+//!
+//! A child is over when it has ended, not when its output has: a script that leaves a service behind with our
+//! pipe as its output must not hold anything up. Such a pipe is emptied for as long as it is open, because a
+//! service whose output nobody takes would block, and one whose pipe is closed would be killed by SIGPIPE.
+
+mod output;
+
+use std::collections::{BTreeMap, VecDeque};
+use std::ffi::OsString;
+use std::io;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::path::PathBuf;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::Duration;
+
+use mio::unix::pipe::Receiver;
+use mio::{Registry, Token};
+use nix::sys::signal::{Signal, killpg};
+use nix::unistd::Pid;
+
+use crate::cluster::Instant;
+use crate::resource::Invocation;
+use output::Output;
+
+/// Time between SIGTERM and SIGKILL, and between SIGKILL and giving up on a process that even that does not
+/// end (it hangs in the kernel, on a dead disk or server).
+const GRACE: Duration = Duration::from_secs(5);
+/// How often the pipes that ended children left behind are emptied, and how many of them are.
+const LINGERING_PACE: Duration = Duration::from_secs(1);
+const LINGERING: usize = 256;
+
+/// A child, for as long as its end was not told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ChildId(u64);
+
+/// What to run, and how.
+#[derive(Debug)]
+pub struct Order<'a> {
+    /// The program.
+    pub invocation: &'a Invocation,
+    /// The name that lines of its output bear in the log.
+    pub tag: String,
+    /// After this time it is ended.
+    pub limit: Duration,
+}
+
+/// How a child ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum End {
+    /// By itself, with this exit code.
+    Exited(i32),
+    /// By a signal that was not ours.
+    Killed(i32),
+    /// It was ended at its time limit.
+    TimedOut,
+}
+
+/// A child that has ended.
+#[derive(Debug)]
+pub struct Ended {
+    /// Which one.
+    pub child: ChildId,
+    /// How.
+    pub end: End,
+    /// The beginning of its standard output.
+    pub stdout: Vec<u8>,
+    /// The last lines of both its outputs.
+    pub last_lines: Vec<String>,
+}
+
+/// What every child gets.
+#[derive(Debug)]
+pub struct Surroundings {
+    /// Its whole environment; ours is not inherited.
+    pub environment: Vec<(OsString, OsString)>,
+    /// Its working directory.
+    pub directory: PathBuf,
+}
+
+/// All child processes of one kind.
+#[derive(Debug)]
+pub struct Children {
+    registry: Registry,
+    token: Token,
+    surroundings: Surroundings,
+    running: BTreeMap<ChildId, Running>,
+    /// Ended at their limit without effect; reaped when they end one day.
+    undead: Vec<Child>,
+    lingering: Vec<Output>,
+    drain_at: Option<Instant>,
+    ended: VecDeque<Ended>,
+    next: u64,
+    unread: bool,
+}
+
+#[derive(Debug)]
+struct Running {
+    child: Child,
+    output: Output,
+    stage: Stage,
+    deadline: Instant,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    InTime,
+    Terminated,
+    Killed,
+}
+
+impl Children {
+    /// Output is signalled under `token`; whenever it, or SIGCHLD, or a deadline comes, call [`turn`](Self::turn).
+    pub fn new(registry: Registry, token: Token, surroundings: Surroundings) -> Self {
+        Self {
+            registry,
+            token,
+            surroundings,
+            running: BTreeMap::new(),
+            undead: Vec::new(),
+            lingering: Vec::new(),
+            drain_at: None,
+            ended: VecDeque::new(),
+            next: 0,
+            unread: false,
+        }
+    }
+
+    /// Starts a child in a process group of its own. It inherits no descriptor but /dev/null and two pipes.
+    pub fn spawn(&mut self, now: Instant, order: Order<'_>) -> io::Result<ChildId> {
+        let mut child = Command::new(&order.invocation.program)
+            .args(&order.invocation.arguments)
+            .env_clear()
+            .envs(
+                self.surroundings
+                    .environment
+                    .iter()
+                    .map(|(name, value)| (name, value)),
+            )
+            .current_dir(&self.surroundings.directory)
+            .process_group(0)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()?;
+        let pipes = [
+            child.stdout.take().map(Receiver::from),
+            child.stderr.take().map(Receiver::from),
+        ];
+        let output = match Output::new(order.tag, pipes, &self.registry, self.token) {
+            Ok(output) => output,
+            Err(error) => {
+                // Without its output it would block sooner or later.
+                let _ = child.kill();
+                self.undead.push(child);
+                return Err(error);
+            }
+        };
+        self.next = self.next.saturating_add(1);
+        let id = ChildId(self.next);
+        let running = Running {
+            child,
+            output,
+            stage: Stage::InTime,
+            deadline: now + order.limit,
+        };
+        self.running.insert(id, running);
+        Ok(id)
+    }
+
+    /// Reads what was written, reaps what has ended, and ends what is over its time.
+    pub fn turn(&mut self, now: Instant) {
+        self.unread = false;
+        let mut over = Vec::new();
+        for (&id, running) in &mut self.running {
+            // Asked for before the output is read: what a child wrote before its end is in the pipe then.
+            let end = running.end(now);
+            self.unread |= running.output.read();
+            over.extend(end.map(|end| (id, end)));
+        }
+        for (id, end) in over {
+            if let Some(running) = self.running.remove(&id) {
+                self.bury(now, id, running, end);
+            }
+        }
+        self.undead
+            .retain_mut(|child| matches!(child.try_wait(), Ok(None)));
+        self.drain(now);
+    }
+
+    /// Takes a child whose end was not told yet.
+    pub fn next_ended(&mut self) -> Option<Ended> {
+        self.ended.pop_front()
+    }
+
+    /// When [`turn`](Self::turn) has something to do without being woken. A time in the past means at once.
+    pub fn next_deadline(&self) -> Option<Instant> {
+        let at_once = (self.unread || !self.ended.is_empty()).then_some(Instant::from_micros(0));
+        let limits = self.running.values().map(|running| running.deadline).min();
+        [at_once, limits, self.drain_at].into_iter().flatten().min()
+    }
+
+    /// How many run.
+    pub fn len(&self) -> usize {
+        self.running.len()
+    }
+
+    /// Whether none runs.
+    pub fn is_empty(&self) -> bool {
+        self.running.is_empty()
+    }
+
+    fn bury(&mut self, now: Instant, child: ChildId, running: Running, end: End) {
+        let Running {
+            child: process,
+            mut output,
+            stage,
+            ..
+        } = running;
+        if stage == Stage::Killed {
+            self.undead.push(process); // reaped in this very turn if it can be
+        }
+        let (stdout, last_lines) = output.finish();
+        self.ended.push_back(Ended {
+            child,
+            end,
+            stdout,
+            last_lines,
+        });
+        if !output.linger(&self.registry) {
+            return;
+        }
+        if self.lingering.len() < LINGERING {
+            self.lingering.push(output);
+            self.drain_at.get_or_insert(now + LINGERING_PACE);
+        } else {
+            log::warn!(
+                "Too many services keep the output of their start script; one more is closed"
+            );
+        }
+    }
+
+    fn drain(&mut self, now: Instant) {
+        if self.drain_at.is_none_or(|at| at > now) {
+            return;
+        }
+        self.lingering.retain_mut(Output::discard);
+        self.drain_at = (!self.lingering.is_empty()).then(|| now + LINGERING_PACE);
+    }
+}
+
+impl Running {
+    fn end(&mut self, now: Instant) -> Option<End> {
+        if self.stage == Stage::InTime {
+            match self.child.try_wait() {
+                Ok(Some(status)) => return Some(end(status)),
+                Ok(None) => {}
+                Err(_) => return Some(End::Killed(0)), // it is gone, and how it ended is lost
+            }
+        }
+        if now >= self.deadline {
+            self.deadline = now + GRACE;
+            match self.stage {
+                Stage::InTime => self.escalate(Stage::Terminated, Signal::SIGTERM),
+                Stage::Terminated => self.escalate(Stage::Killed, Signal::SIGKILL),
+                Stage::Killed => return Some(End::TimedOut),
+            }
+        }
+        // Between the signals the child is not reaped even when it has ended: its number names the process
+        // group, whose other members get their time and then SIGKILL too.
+        let gone = self.stage == Stage::Killed && !matches!(self.child.try_wait(), Ok(None));
+        gone.then_some(End::TimedOut)
+    }
+
+    /// Signals the whole process group.
+    fn escalate(&mut self, stage: Stage, signal: Signal) {
+        self.stage = stage;
+        if let Ok(group) = i32::try_from(self.child.id()) {
+            let _ = killpg(Pid::from_raw(group), signal); // fails only when nobody is left
+        }
+    }
+}
+
+fn end(status: ExitStatus) -> End {
+    status
+        .code()
+        .map_or_else(|| End::Killed(status.signal().unwrap_or(0)), End::Exited)
+}

@@ -1,0 +1,522 @@
+//! Carries out what the core asks of resource groups: scripts and units as child processes, addresses
+//! directly. Groups are independent of each other; within one group one action runs at a time.
+
+mod environment;
+mod floating;
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::fmt;
+use std::io;
+use std::time::Duration;
+
+use mio::{Registry, Token};
+
+use super::children::{ChildId, Children, End, Ended, Order};
+use crate::cluster::{GroupId, GroupOutcome, Instant};
+use crate::config::{AddressSpec, Config, ResourceWord};
+use crate::resource::catalogue::{CatalogueError, Places, Resource};
+use crate::resource::group::{Aim, Answer, Note, Outcome, Sequence, Step};
+use crate::resource::{Action, Invocation, Standing, classic, systemd};
+use floating::FloatingAddresses;
+
+/// Child processes at the same time.
+const MOST_CHILDREN: usize = 64;
+/// Actions on built-in addresses in one turn of the event loop.
+const MOST_ADDRESS_ACTIONS: usize = 500;
+/// Long past, so: at once.
+const AT_ONCE: Instant = Instant::from_micros(0);
+
+/// The names that lines in the log bear.
+const TAG: &str = "ResourceManager(default)";
+const TAG_CRIT: &str = "CRIT:ResourceManager(default)";
+
+/// Reads an address as `haresources` writes it, from the name of its agent and its arguments.
+pub type ReadAddress = fn(&str, &[String]) -> Result<AddressSpec, String>;
+
+/// How long scripts and units may take.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// To start.
+    pub start: Duration,
+    /// To stop.
+    pub stop: Duration,
+    /// To say whether they run.
+    pub status: Duration,
+}
+
+/// Longer than systemd itself waits for a unit, which is 90 s; a status that takes longer says nothing any more.
+impl Default for Limits {
+    fn default() -> Self {
+        let (start, stop) = (Duration::from_secs(120), Duration::from_secs(120));
+        Self {
+            start,
+            stop,
+            status: Duration::from_secs(20),
+        }
+    }
+}
+
+/// Why resources cannot be handled at all.
+#[derive(Debug)]
+pub enum ResourceError {
+    /// The kernel's routing socket could not be opened.
+    Netlink(io::Error),
+}
+
+impl fmt::Display for ResourceError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Netlink(error) => write!(f, "cannot open a routing netlink socket: {error}"),
+        }
+    }
+}
+
+/// Every resource group, and what is being done to them.
+#[derive(Debug)]
+pub struct Resources {
+    groups: Vec<Group>,
+    places: Places,
+    read_address: ReadAddress,
+    limits: Limits,
+    stop_retries: Option<u32>,
+    children: Children,
+    /// Which group a child works for.
+    errands: BTreeMap<ChildId, Errand>,
+    /// Wait for one of [`MOST_CHILDREN`] to end.
+    waiting: VecDeque<Errand>,
+    /// Have a pause until then.
+    pausing: BTreeSet<(Instant, usize)>,
+    /// Can go on.
+    ready: VecDeque<usize>,
+    floating: FloatingAddresses,
+    outcomes: VecDeque<(GroupId, GroupOutcome)>,
+}
+
+#[derive(Debug)]
+struct Group {
+    id: GroupId,
+    /// The line of `haresources`, for the log.
+    line: String,
+    resources: Vec<(ResourceWord, Result<Resource, CatalogueError>)>,
+    sequence: Option<Sequence>,
+    /// What to do after that.
+    queued: Option<Aim>,
+}
+
+/// An action that a child process does.
+#[derive(Debug)]
+struct Errand {
+    group: usize,
+    resource: usize,
+    action: Action,
+    invocation: Invocation,
+    limit: Duration,
+}
+
+impl Resources {
+    /// Finds out what every word of `haresources` is. One that is not found is warned about; its group
+    /// fails to start unless it is there by then. Child output is signalled under `token`.
+    pub fn new(
+        config: &Config,
+        registry: Registry,
+        token: Token,
+        limits: Limits,
+        read_address: ReadAddress,
+    ) -> Result<Self, ResourceError> {
+        let places = Places::new(&config.directory);
+        let children = Children::new(registry, token, environment::surroundings(config));
+        let groups = config.groups.iter().zip(0..).map(|(group, id)| {
+            let words: Vec<&str> = group
+                .resources
+                .iter()
+                .map(|word| word.text.as_str())
+                .collect();
+            let find = |word: &ResourceWord| {
+                let found = places.find(word, read_address);
+                if let Err(error) = &found {
+                    log::warn!("haresources line {}, {}: {error}", group.line, word.text);
+                }
+                (word.clone(), found)
+            };
+            Group {
+                id: GroupId(id),
+                line: format!("{} {}", group.preferred, words.join(" ")),
+                resources: group.resources.iter().map(find).collect(),
+                sequence: None,
+                queued: None,
+            }
+        });
+        Ok(Self {
+            groups: groups.collect(),
+            stop_retries: environment::stop_retries(config),
+            places,
+            read_address,
+            limits,
+            children,
+            errands: BTreeMap::new(),
+            waiting: VecDeque::new(),
+            pausing: BTreeSet::new(),
+            ready: VecDeque::new(),
+            floating: FloatingAddresses::open().map_err(ResourceError::Netlink)?,
+            outcomes: VecDeque::new(),
+        })
+    }
+
+    /// Asks for a group to be started. Nothing happens before the next [`turn`](Self::turn).
+    pub fn start(&mut self, group: GroupId) {
+        self.request(group, Aim::Start);
+    }
+
+    /// Asks for a group to be stopped, whatever else was asked for before.
+    pub fn stop(&mut self, group: GroupId) {
+        self.request(group, Aim::Stop);
+    }
+
+    /// Asks whether anything of a group runs.
+    pub fn probe(&mut self, group: GroupId) {
+        self.request(group, Aim::Probe);
+    }
+
+    /// Goes on as far as possible. Call it once in every turn of the event loop: after actions were asked
+    /// for, child output or SIGCHLD was signalled, or the deadline has come.
+    pub fn turn(&mut self, now: Instant) {
+        self.children.turn(now);
+        while let Some(ended) = self.children.next_ended() {
+            self.child_ended(&ended);
+        }
+        while let Some(&(until, group)) = self.pausing.first().filter(|(until, _)| *until <= now) {
+            self.pausing.remove(&(until, group));
+            self.answer(group, Answer::Waited);
+        }
+        while self.children.len() < MOST_CHILDREN {
+            let Some(errand) = self.waiting.pop_front() else {
+                break;
+            };
+            self.send_out(now, errand);
+        }
+        self.floating.begin_turn(MOST_ADDRESS_ACTIONS);
+        while let Some(group) = self.ready.pop_front() {
+            if !self.advance(now, group) {
+                self.ready.push_front(group);
+                break;
+            }
+        }
+        self.floating.announce(now);
+    }
+
+    /// Takes an answer to an earlier request.
+    pub fn next_outcome(&mut self) -> Option<(GroupId, GroupOutcome)> {
+        self.outcomes.pop_front()
+    }
+
+    /// When [`turn`](Self::turn) has something to do without being woken. A time in the past means at once.
+    pub fn next_deadline(&self) -> Option<Instant> {
+        let at_once = (!self.ready.is_empty() || !self.outcomes.is_empty()).then_some(AT_ONCE);
+        let pause = self.pausing.first().map(|&(until, _)| until);
+        [
+            at_once,
+            pause,
+            self.children.next_deadline(),
+            self.floating.next_deadline(),
+        ]
+        .into_iter()
+        .flatten()
+        .min()
+    }
+
+    fn request(&mut self, id: GroupId, aim: Aim) {
+        let index = usize::try_from(id.0).unwrap_or(usize::MAX);
+        let Some(group) = self.groups.get_mut(index) else {
+            return;
+        };
+        let Some(sequence) = &mut group.sequence else {
+            group.begin(aim, &self.places, self.read_address, self.stop_retries);
+            self.ready.push_back(index);
+            return;
+        };
+        if aim == Aim::Stop {
+            group.queued = None;
+            sequence.overtake_by_stop();
+            self.ready.push_back(index);
+            // What waits for its turn did not begin yet and never will.
+            let waiting = self
+                .waiting
+                .iter()
+                .position(|errand| errand.group == index && errand.action != Action::Stop);
+            if let Some(errand) = waiting {
+                self.waiting.remove(errand);
+                self.answer(index, Answer::Failed);
+            }
+        } else if sequence.aim() != aim || group.queued.is_some() {
+            group.queued = Some(aim);
+        }
+    }
+
+    /// False when the turn's share of built-in actions is used up.
+    fn advance(&mut self, now: Instant, index: usize) -> bool {
+        loop {
+            if self.floating.share_is_used_up() {
+                return false;
+            }
+            let Some(group) = self.groups.get_mut(index) else {
+                return true;
+            };
+            let Some(step) = group.sequence.as_mut().and_then(Sequence::next_step) else {
+                return true;
+            };
+            match step {
+                Step::Tell(note) => group.tell(note),
+                Step::Wait(pause) => {
+                    self.pausing.insert((now + pause, index));
+                    return true;
+                }
+                Step::Run(resource, action) => {
+                    if let Some(answer) = self.run(now, index, resource, action) {
+                        self.answer(index, answer);
+                    }
+                }
+                Step::Finished(outcome) => {
+                    group.sequence = None;
+                    self.outcomes.push_back((group.id, told(outcome)));
+                    if let Some(aim) = group.queued.take() {
+                        group.begin(aim, &self.places, self.read_address, self.stop_retries);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Carries out one action, or begins to.
+    fn run(
+        &mut self,
+        now: Instant,
+        index: usize,
+        resource: usize,
+        action: Action,
+    ) -> Option<Answer> {
+        let group = self.groups.get(index)?;
+        let (word, found) = group.resources.get(resource)?;
+        let is_start = group
+            .sequence
+            .as_ref()
+            .is_some_and(|sequence| sequence.aim() == Aim::Start);
+        let found = match found {
+            Ok(found) => found,
+            Err(error) => return Some(missing(word, error, action)),
+        };
+        let invocation = found.invocation(action);
+        if action != Action::Status {
+            log::info!(target: TAG, "Running {invocation}");
+        }
+        if let Resource::Address { spec, agent, .. } = found {
+            return Some(self.floating.run(now, spec, agent, action, is_start));
+        }
+        let limit = match action {
+            Action::Start => self.limits.start,
+            Action::Stop => self.limits.stop,
+            Action::Status => self.limits.status,
+        };
+        let errand = Errand {
+            group: index,
+            resource,
+            action,
+            invocation,
+            limit,
+        };
+        if self.children.len() < MOST_CHILDREN {
+            self.send_out(now, errand);
+        } else {
+            self.waiting.push_back(errand);
+        }
+        None
+    }
+
+    fn send_out(&mut self, now: Instant, errand: Errand) {
+        let Errand {
+            ref invocation,
+            limit,
+            group,
+            action,
+            ..
+        } = errand;
+        let tag = self
+            .resource_of(&errand)
+            .map_or_else(String::new, |(word, _)| word.name.clone());
+        match self.children.spawn(
+            now,
+            Order {
+                invocation,
+                tag,
+                limit,
+            },
+        ) {
+            Ok(child) => drop(self.errands.insert(child, errand)),
+            Err(error) => {
+                log::error!(target: TAG, "Cannot run {invocation}: {error}");
+                self.answer(group, failed(action));
+            }
+        }
+    }
+
+    fn child_ended(&mut self, ended: &Ended) {
+        let Some(errand) = self.errands.remove(&ended.child) else {
+            return;
+        };
+        let answer = match self.resource_of(&errand) {
+            Some((word, Ok(resource))) => read_answer(&errand, word, resource, ended),
+            _ => failed(errand.action),
+        };
+        self.answer(errand.group, answer);
+    }
+
+    fn resource_of(
+        &self,
+        errand: &Errand,
+    ) -> Option<&(ResourceWord, Result<Resource, CatalogueError>)> {
+        self.groups
+            .get(errand.group)?
+            .resources
+            .get(errand.resource)
+    }
+
+    fn answer(&mut self, index: usize, answer: Answer) {
+        if let Some(sequence) = self
+            .groups
+            .get_mut(index)
+            .and_then(|group| group.sequence.as_mut())
+        {
+            sequence.answer(answer);
+            self.ready.push_back(index);
+        }
+    }
+}
+
+impl Group {
+    fn begin(
+        &mut self,
+        aim: Aim,
+        places: &Places,
+        read_address: ReadAddress,
+        stop_retries: Option<u32>,
+    ) {
+        for (word, found) in &mut self.resources {
+            // Scripts come and go while the daemon runs. But what was started is stopped by the same
+            // means, so a stop keeps what was found; and addresses don't change.
+            let look_again = match found {
+                Err(_) => true,
+                Ok(Resource::Address { .. }) => false,
+                Ok(_) => aim != Aim::Stop,
+            };
+            if look_again {
+                *found = places.find(word, read_address);
+            }
+        }
+        self.sequence = Some(Sequence::new(aim, self.resources.len(), stop_retries));
+    }
+
+    fn tell(&self, note: Note) {
+        let text = |resource: usize| {
+            self.resources
+                .get(resource)
+                .map_or("", |(word, _)| word.text.as_str())
+        };
+        match note {
+            Note::Acquiring => log::info!(target: TAG, "Acquiring resource group: {}", self.line),
+            Note::Releasing => log::info!(target: TAG, "Releasing resource group: {}", self.line),
+            Note::GivingUp(resource) => {
+                log::error!(target: TAG_CRIT, "Giving up resources due to failure of {}", text(resource));
+            }
+            Note::RetryingStop(resource) => {
+                log::info!(target: TAG, "Retrying failed stop operation [{}]", text(resource));
+            }
+            Note::NotCompliant(resource) => {
+                let text = text(resource);
+                log::error!(target: TAG, "Resource script for {text} probably not LSB-compliant.");
+                log::warn!(target: TAG, "it ({text}) MUST succeed on a stop when already stopped");
+                log::warn!(target: TAG, "Machine reboot narrowly avoided!");
+            }
+            Note::StopFailed(resource) => {
+                log::error!(target: TAG_CRIT, "Resource STOP failure. Reboot required!");
+                log::error!(
+                    target: TAG_CRIT,
+                    "{} does not stop. It counts as running here, and nobody else may start {}",
+                    text(resource), self.line,
+                );
+            }
+        }
+    }
+}
+
+fn told(outcome: Outcome) -> GroupOutcome {
+    match outcome {
+        Outcome::Started => GroupOutcome::Started,
+        Outcome::StartFailed => GroupOutcome::StartFailed,
+        Outcome::Stopped => GroupOutcome::Stopped,
+        Outcome::StopFailed => GroupOutcome::StopFailed,
+        Outcome::FoundStopped => GroupOutcome::FoundStopped,
+        Outcome::FoundRunning => GroupOutcome::FoundRunning,
+    }
+}
+
+/// What is nowhere to be found was not started here, so there is nothing to stop either.
+fn missing(word: &ResourceWord, error: &CatalogueError, action: Action) -> Answer {
+    match action {
+        Action::Status => Answer::Found(Standing::Stopped),
+        Action::Start => {
+            log::error!(target: TAG, "{}: {error}", word.text);
+            Answer::Failed
+        }
+        Action::Stop => {
+            log::warn!(target: TAG, "{}: nothing to stop: {error}", word.text);
+            Answer::Succeeded
+        }
+    }
+}
+
+fn failed(action: Action) -> Answer {
+    if action == Action::Status {
+        Answer::Found(Standing::Unknown)
+    } else {
+        Answer::Failed
+    }
+}
+
+/// What the end of a child means for its resource.
+fn read_answer(errand: &Errand, word: &ResourceWord, resource: &Resource, ended: &Ended) -> Answer {
+    let Errand {
+        action,
+        ref invocation,
+        limit,
+        ..
+    } = *errand;
+    if let (Action::Status, End::Exited(code)) = (action, ended.end) {
+        return Answer::Found(match resource {
+            Resource::Unit(_) => systemd::standing(&ended.stdout),
+            _ => classic::standing(&ended.stdout, code),
+        });
+    }
+    let program = invocation.program.display();
+    let answer = match ended.end {
+        End::Exited(0) => return Answer::Succeeded,
+        End::Exited(code) => {
+            log::error!(target: TAG, "Return code {code} from {program}");
+            Answer::Failed
+        }
+        End::Killed(signal) => {
+            log::error!(target: TAG, "{invocation} was killed by signal {signal}");
+            Answer::Failed
+        }
+        End::TimedOut => {
+            log::error!(target: TAG, "{invocation} did not end within {} s and was killed", limit.as_secs());
+            Answer::TimedOut
+        }
+    };
+    for line in &ended.last_lines {
+        log::info!(target: &word.name, "{line}");
+    }
+    if action == Action::Status {
+        failed(action)
+    } else {
+        answer
+    }
+}

@@ -1,0 +1,83 @@
+//! What resource scripts find around them.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use crate::config::{AutoFailback, CompressionMethod, Config};
+use crate::daemon::children::Surroundings;
+
+const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+/// Attempts to stop a resource again, unless `env STOPRETRYMAX=` says otherwise.
+const STOP_RETRIES: u32 = 10;
+
+/// Environment and directory of every child. Nothing is inherited: how a resource starts must not depend on
+/// who started the daemon. The locale is neutral because the words of `status` are read.
+pub(super) fn surroundings(config: &Config) -> Surroundings {
+    let logfile = |path: &Option<PathBuf>| {
+        path.clone()
+            .map_or_else(OsString::new, PathBuf::into_os_string)
+    };
+    let mut environment: Vec<(OsString, OsString)> = Vec::new();
+    let mut set = |name: &str, value: OsString| environment.push((name.into(), value));
+    set("PATH", PATH.into());
+    set("HOME", "/root".into());
+    set("LC_ALL", "C".into());
+    set("OCF_ROOT", "/usr/lib/ocf".into());
+    for (name, value) in &config.parameters {
+        set(&format!("HA_{name}"), value.into());
+    }
+    let mut directory = config.directory.clone().into_os_string();
+    directory.push("/");
+    let mut functions = directory.clone();
+    functions.push("/shellfuncs");
+    set("HA_CURHOST", config.local_node.clone().into());
+    set("HA_DIR", directory);
+    set("HA_FUNCS", functions);
+    set("HA_LOGFILE", logfile(&config.logfile));
+    set("HA_DEBUGLOG", logfile(&config.debugfile));
+    set(
+        "HA_LOGFACILITY",
+        config.logfacility.clone().unwrap_or_default().into(),
+    );
+    set(
+        "HA_LOGD",
+        if config.log_to_syslog { "yes" } else { "no" }.into(),
+    );
+    set("HA_DATEFMT", "%Y/%m/%d_%T\t".into());
+    set("HA_debug", config.debug.to_string().into());
+    let compression = match config.compression {
+        CompressionMethod::Zlib => "zlib",
+        CompressionMethod::Bz2 => "bz2",
+    };
+    set("HA_COMPRESSION", compression.into());
+    if config.auto_failback != AutoFailback::Legacy {
+        set("HA_NICEFAILBACK", "yes".into());
+    }
+    for (name, value) in &config.env {
+        set(&format!("HA_{name}"), value.into());
+    }
+    let home = config.coreroot.join("root");
+    let directory = if home.is_dir() {
+        home
+    } else {
+        PathBuf::from("/")
+    };
+    Surroundings {
+        environment,
+        directory,
+    }
+}
+
+/// `env STOPRETRYMAX=N`: how often a failed stop is repeated; 0 and below means for ever.
+pub(super) fn stop_retries(config: &Config) -> Option<u32> {
+    let written = config
+        .env
+        .iter()
+        .rev()
+        .find(|(name, _)| name == "STOPRETRYMAX");
+    match written.map(|(_, value)| value.trim().parse::<i64>()) {
+        Some(Ok(number)) if number <= 0 => None,
+        Some(Ok(number)) => Some(u32::try_from(number).unwrap_or(u32::MAX)),
+        _ => Some(STOP_RETRIES),
+    }
+}
