@@ -41,7 +41,7 @@ build:
 
 test:
 	@packaging/prerequisites test
-	$(CARGO) test --locked
+	$(CARGO) test --locked --no-fail-fast
 
 demo:
 	@packaging/prerequisites demo
@@ -70,7 +70,7 @@ install: build
 	for command in $(COMMANDS); do $(INSTALL) -m 755 $(BUILT)/$$command $(DESTDIR)$(BINDIR)/$$command || exit 1; done
 	for page in $(PAGES); do \
 	    $(INSTALL) -D -m 644 $$page $(DESTDIR)$(MANDIR)/man$${page##*.}/$${page##*/} || exit 1; done
-	sed 's,/usr/sbin,$(SBINDIR),' packaging/systemd/heartbeat.service >$(DESTDIR)$(UNITDIR)/heartbeat.service
+	sed 's,/usr/sbin/heartbeat,$(SBINDIR)/heartbeat,' packaging/systemd/heartbeat.service >$(DESTDIR)$(UNITDIR)/heartbeat.service
 	chmod 644 $(DESTDIR)$(UNITDIR)/heartbeat.service
 	$(INSTALL) -m 644 packaging/sysusers.d/heartbeat.conf $(DESTDIR)$(SYSUSERSDIR)/heartbeat.conf
 	$(INSTALL) -m 644 packaging/tmpfiles.d/heartbeat.conf $(DESTDIR)$(TMPFILESDIR)/heartbeat.conf
@@ -79,12 +79,13 @@ install: build
 	[ -e $(DESTDIR)$(SYSCONFDIR)/logrotate.d/heartbeat ] || \
 	    $(INSTALL) -m 644 packaging/logrotate/heartbeat $(DESTDIR)$(SYSCONFDIR)/logrotate.d/heartbeat
 	if [ -n "$(INITDIR)" ]; then $(INSTALL) -d $(DESTDIR)$(INITDIR) && \
-	    sed 's,/usr/sbin,$(SBINDIR),' packaging/init.d/heartbeat >$(DESTDIR)$(INITDIR)/heartbeat && \
+	    sed 's,/usr/sbin/heartbeat,$(SBINDIR)/heartbeat,' packaging/init.d/heartbeat >$(DESTDIR)$(INITDIR)/heartbeat && \
 	    chmod 755 $(DESTDIR)$(INITDIR)/heartbeat; fi
 	$(INSTALL) -m 644 README.md CHANGELOG.md SECURITY.md $(DESTDIR)$(DOCDIR)
 	for sample in $(filter-out authkeys,$(EXAMPLES)); do \
 	    $(INSTALL) -m 644 packaging/examples/$$sample $(DESTDIR)$(DOCDIR)/$$sample || exit 1; done
 	$(INSTALL) -m 600 packaging/examples/authkeys $(DESTDIR)$(DOCDIR)/authkeys
+	@if [ -z "$(DESTDIR)" ]; then echo "next: systemd-sysusers && systemd-tmpfiles --create && systemctl daemon-reload"; fi
 
 uninstall:
 	for command in $(COMMANDS); do rm -f $(DESTDIR)$(BINDIR)/$$command; done

@@ -113,7 +113,7 @@ fn message(depth: u32) -> BoxedStrategy<Message> {
         pushed(|message| {
             message
                 .push_list(&name, items.iter().map(String::as_str))
-                .unwrap()
+                .unwrap();
         })
     });
     let plain = prop_oneof![4 => leaf, 2 => binary, 1 => compressed, 1 => list].boxed();

@@ -1,1 +1,77 @@
-//! To come.
+//! The other end of the control socket: asks one daemon for its state, for the commands.
+
+pub mod cl_status;
+
+use std::fmt;
+use std::io::{self, Read, Write};
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+use std::time::Duration;
+
+use crate::control::{Answer, Request, Status};
+
+/// A daemon that takes longer is not well.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// No answer is longer.
+const MAX_ANSWER: u64 = 64 * 1024 * 1024;
+
+/// Why there is no answer.
+#[derive(Debug)]
+pub enum Error {
+    /// No daemon runs here, with the reason that the system gives.
+    Stopped(io::Error),
+    /// The socket can't be reached from here, as by a user who may not.
+    Unreachable(io::Error),
+    /// It runs but says nothing.
+    Silent,
+    /// It refuses to answer.
+    Refused(String),
+    /// What it says is no answer.
+    Nonsense(String),
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Stopped(error) => write!(f, "no heartbeat runs here ({error})"),
+            Self::Unreachable(error) => write!(
+                f,
+                "cannot reach heartbeat's control socket: {error}. Its users are root and the members of \
+                 the group haclient"
+            ),
+            Self::Silent => f.write_str("heartbeat runs but does not answer"),
+            Self::Refused(reason) => f.write_str(reason),
+            Self::Nonsense(reason) => write!(f, "heartbeat's answer can't be understood: {reason}"),
+        }
+    }
+}
+
+/// Asks the daemon behind `socket` for everything it can tell.
+///
+/// # Errors
+/// See [`Error`].
+pub fn status(socket: &Path) -> Result<Status, Error> {
+    let mut stream = UnixStream::connect(socket).map_err(|error| match error.kind() {
+        io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => Error::Stopped(error),
+        _ => Error::Unreachable(error),
+    })?;
+    match exchange(&mut stream) {
+        Ok(Answer::Status(status)) => Ok(*status),
+        Ok(Answer::Error(reason)) => Err(Error::Refused(reason)),
+        Err(error) => Err(match error.kind() {
+            io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => Error::Silent,
+            _ => Error::Nonsense(error.to_string()),
+        }),
+    }
+}
+
+fn exchange(stream: &mut UnixStream) -> io::Result<Answer> {
+    stream.set_read_timeout(Some(PATIENCE))?;
+    stream.set_write_timeout(Some(PATIENCE))?;
+    let mut request = serde_json::to_vec(&Request::Status)?;
+    request.push(b'\n');
+    stream.write_all(&request)?;
+    let mut answer = Vec::new();
+    stream.take(MAX_ANSWER).read_to_end(&mut answer)?;
+    Ok(serde_json::from_slice(&answer)?)
+}

@@ -89,8 +89,11 @@ impl Cluster {
 
     /// Tells the cluster, in the old words, when what we hold has changed.
     fn announce(&mut self) {
-        if self.status != NodeStatus::Active || self.leaving != super::Leaving::No {
-            return;
+        if self.status != NodeStatus::Active
+            || self.leaving != super::Leaving::No
+            || !self.told.without_groups
+        {
+            return; // a peer that reads our heartbeats knows already, and no peer asks when it comes
         }
         let now = (self.settled_holdings(), !self.ownership.is_moving());
         if self.announced != Some(now) {

@@ -197,18 +197,18 @@ impl Incoming {
             self.lost_many = true;
             return;
         }
+        let delay_micros = u64::try_from(delay.as_micros()).unwrap_or(u64::MAX);
+        let earliest = if delay_micros < 100_000 { 0 } else { 50_000 };
+        let wait = earliest + jitter.below(delay_micros.saturating_sub(earliest).max(1));
+        // One moment for the whole gap, so that it is asked for in ranges and not number by number.
+        let ask_at = now + Duration::from_micros(wait);
         for lost in self.highest + 1..number {
-            let delay_micros = u64::try_from(delay.as_micros()).unwrap_or(u64::MAX);
-            let earliest = if delay_micros < 100_000 { 0 } else { 50_000 };
-            let wait = earliest + jitter.below(delay_micros.saturating_sub(earliest).max(1));
-            self.missing.insert(
-                lost,
-                Missing {
-                    noticed: now,
-                    ask_at: now + Duration::from_micros(wait),
-                    pause: delay,
-                },
-            );
+            let missing = Missing {
+                noticed: now,
+                ask_at,
+                pause: delay,
+            };
+            self.missing.insert(lost, missing);
         }
     }
 

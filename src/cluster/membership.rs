@@ -37,13 +37,17 @@ impl Cluster {
 
     /// S3: when we did not run for so long that the peer may have taken over, what we hold is given up
     /// before anything else is looked at, and every claim has to be heard anew.
-    pub(super) fn notice_stall(&mut self, now: Instant) {
+    ///
+    /// Judged only when we have just not run for a `pause`: what is read after a stall may bring back a peer
+    /// that had long been dead, and that makes the stall no worse.
+    pub(super) fn notice_stall(&mut self, pause: Duration, now: Instant) {
         let gap = now.since(self.last_heartbeat);
         let peer_waits = match self.peer.status {
             NodeStatus::Up | NodeStatus::Active if !self.peer.has_left => self.settings.deadtime,
             _ => self.settings.initdead.max(self.settings.deadtime),
         };
-        if gap < peer_waits || self.status == NodeStatus::Init {
+        let has_paused = pause >= self.settings.keepalive / 2;
+        if !has_paused || gap < peer_waits || self.status == NodeStatus::Init {
             return;
         }
         self.last_heartbeat = now;
@@ -173,7 +177,9 @@ impl Cluster {
             self.leaving = Leaving::Stopping;
             self.heartbeat_is_due = true;
             self.report(Report::GivingUpAll);
-            self.send_holdings(super::Holdings::None, false, Some("shutdown"));
+            if self.told.without_groups {
+                self.send_holdings(super::Holdings::None, false, Some("shutdown"));
+            }
         }
     }
 
@@ -194,12 +200,16 @@ impl Cluster {
         }
     }
 
-    /// When the peer will count as dead if nothing more is heard of it. A peer never heard has initdead.
+    /// When the peer will count as dead if nothing more is heard of it. A peer never heard has initdead;
+    /// so has one that we have not agreed with yet, because what we heard may be a recording.
     pub(super) fn peer_silent_at(&self) -> Option<Instant> {
+        let silent_at = self.peer.last_heard + self.peer.deadtime;
         match self.peer.status {
             NodeStatus::Dead => None,
-            _ if self.peer.heard_in_this_run => Some(self.peer.last_heard + self.peer.deadtime),
-            _ => Some(self.started + self.settings.initdead),
+            _ if self.peer.heard_in_this_run && self.status == NodeStatus::Active => {
+                Some(silent_at)
+            }
+            _ => Some(silent_at.max(self.started + self.settings.initdead)),
         }
     }
 
@@ -230,9 +240,11 @@ impl Cluster {
         self.peer.status = NodeStatus::Dead;
         self.peer.is_leaving = false;
         self.peer.incoming.forget_missing();
+        self.remember_peer(); // what is heard of this run later is a recording, also after our own restart
         self.report(Report::NodeDead { node: node.clone() });
         self.next_epoch();
         self.answering = None;
+        self.remember_peer();
         if self.peer.has_left {
             self.report(Report::DeadNodeHeldNothing { node });
         } else {
@@ -260,7 +272,10 @@ impl Cluster {
         let is_joined = match self.peer.status {
             NodeStatus::Init => false,
             NodeStatus::Dead => true,
-            NodeStatus::Up | NodeStatus::Active => self.has_node_list || self.is_agreed,
+            // A node list can be a recording, an answer to this run can't; old nodes give no answers.
+            NodeStatus::Up | NodeStatus::Active => {
+                self.is_agreed || (self.has_node_list && self.told.without_groups)
+            }
         };
         if is_joined {
             self.ask_nodes_at = None;

@@ -300,8 +300,8 @@ impl Cluster {
 
     /// Takes in what happened at `now`, which never goes back.
     pub fn handle(&mut self, now: Instant, event: Event<'_>) {
-        self.now = now;
-        self.notice_stall(now);
+        let pause = now.since(std::mem::replace(&mut self.now, now));
+        self.notice_stall(pause, now);
         match event {
             Event::Received { link, bytes } => self.receive(link, bytes, now),
             Event::WallClock { seconds } => self.wall_clock = seconds.max(1),

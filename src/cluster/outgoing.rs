@@ -182,7 +182,7 @@ impl Outgoing {
                 continue;
             }
             sent.resent_at = Some(now);
-            give(Answer::Resend(Rc::clone(&sent.packet)));
+            give(Answer::Resend(as_old_news(&sent.packet)));
         }
     }
 
@@ -217,4 +217,15 @@ impl Outgoing {
             .filter(|packet| Rc::strong_count(packet) == 1)
             .unwrap_or_default()
     }
+}
+
+/// What is sent again is not news: on a slow line an old heartbeat must not take the place of a new one.
+fn as_old_news(packet: &Rc<Packet>) -> Rc<Packet> {
+    if !packet.is_heartbeat {
+        return Rc::clone(packet);
+    }
+    Rc::new(Packet {
+        is_heartbeat: false,
+        ..Packet::clone(packet)
+    })
 }

@@ -4,8 +4,9 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::diagnostic::{Diagnostic, Diagnostics, Severity};
+use super::secrets::without_key;
 use super::source::{File, Line, Place, Source, Word, is_blank};
-use super::suggest::{lookalike, nearest};
+use super::suggest::{first_lookalike, nearest};
 use crate::message::{Key, Keys, Method};
 
 /// The permission bits of others that make keys readable, or replaceable, for them.
@@ -15,7 +16,7 @@ const FORBIDDEN_MODE: u32 = 0o066;
 const PUBLIC_KEYS: [&str; 4] = ["hi!", "hello!", "password", "secret"];
 
 /// The names of the methods.
-const METHODS: [(&str, Method); 4] = [
+pub(super) const METHODS: [(&str, Method); 4] = [
     ("crc", Method::Crc),
     ("md5", Method::Md5),
     ("sha1", Method::Sha1),
@@ -47,7 +48,8 @@ pub(super) fn parse(path: &Path, source: &Source, out: &mut Diagnostics) -> Opti
     for (line, raw) in file.lines.iter().zip(raw_lines) {
         reading.take(line, raw, &mut errors);
     }
-    let signing = reading.signing_key(&file, &mut errors);
+    let end = file.end_of(|line| line.shown_as(without_key(&line.text)));
+    let signing = reading.signing_key(end.as_ref(), &mut errors);
     let sound = !errors.has_errors();
     out.append(errors);
     let signing = signing.filter(|_| sound)?;
@@ -87,7 +89,12 @@ impl Reading {
         let Some(first) = words.first().filter(|word| !word.text.starts_with('#')) else {
             return;
         };
-        if first.text.starts_with('a') {
+        if let Some(error) = first_lookalike(std::slice::from_ref(first)) {
+            // What the line was meant to be is a guess, so nothing is missing for sure.
+            self.auth_tried = true;
+            self.damaged = true;
+            out.push(error);
+        } else if first.text.starts_with('a') {
             self.auth_line(&words, out);
         } else {
             self.key_line(&words, raw, out);
@@ -262,11 +269,6 @@ impl Reading {
                 .label(format!("did you mean `auth {number}`?"))
                 .help("`auth` is written in lower case");
         }
-        if let Some((_, (name, meant))) = first.text.chars().find_map(|c| Some((c, lookalike(c)?)))
-        {
-            return Diagnostic::error(&first.place, "unexpected character")
-                .label(format!("{name}; {meant} is meant"));
-        }
         let error = Diagnostic::error(&first.place, "neither an `auth` line nor a key");
         if method(&lower).is_some() {
             return error.label(format!(
@@ -277,10 +279,10 @@ impl Reading {
     }
 
     /// The key that signs.
-    fn signing_key(&self, file: &File, out: &mut Diagnostics) -> Option<u8> {
+    fn signing_key(&self, end: Option<&Place>, out: &mut Diagnostics) -> Option<u8> {
         let Some((index, place)) = &self.auth else {
-            if let (false, Some(end)) = (self.auth_tried, file.end()) {
-                let error = Diagnostic::error(&end, "no `auth` line: which key signs is not said");
+            if let (false, Some(end)) = (self.auth_tried, end) {
+                let error = Diagnostic::error(end, "no `auth` line: which key signs is not said");
                 out.push(error.label("`auth NUMBER` is missing").help(
                     "for example two lines: `auth 1`, and `1 sha1 KEY` with a long random KEY",
                 ));
@@ -288,16 +290,18 @@ impl Reading {
             return None;
         };
         if self.signing.is_none() && !self.damaged {
-            let error = Diagnostic::error(place, format!("key {index} signs, but there is none"));
             let key = self
                 .places
                 .get(usize::from(*index))
                 .and_then(Option::as_ref);
             out.push(match key {
-                Some(key) => error
-                    .label("must stand before its key")
-                    .related(key, "the key"),
-                None => error.label(format!("no line `{index} METHOD KEY`")),
+                Some(key) => {
+                    Diagnostic::error(place, format!("`auth {index}` stands after its key"))
+                        .label("move this line to the beginning of the file")
+                        .related(key, "the key")
+                }
+                None => Diagnostic::error(place, format!("there is no key {index}"))
+                    .label(format!("a line `{index} METHOD KEY` is missing")),
             });
         }
         self.signing
@@ -376,32 +380,94 @@ fn index(digits: &str) -> Option<u8> {
     digits.parse().ok().filter(|index| *index <= 15)
 }
 
-/// The line with everything replaced that may be a key, byte for byte.
-fn without_key(text: &str) -> String {
-    let mut shown = String::with_capacity(text.len());
-    let mut words = 0;
-    let mut method_seen = false;
-    for piece in text.split_inclusive(is_blank) {
-        let word = piece.trim_end_matches(is_blank);
-        let letters = word.trim_start_matches(|c: char| c.is_ascii_digit());
-        let is_comment = shown.trim().is_empty() && word.starts_with(['#', '/']);
-        let is_known = !method_seen
-            && ((letters.is_empty() && (words == 0 || word.len() <= 2))
-                || METHODS
-                    .iter()
-                    .any(|(name, _)| name.eq_ignore_ascii_case(letters))
-                || letters.to_ascii_lowercase().starts_with("auth"));
-        if is_comment || is_known || (words == 0 && word.len() < 8) {
-            shown += word;
-        } else {
-            // As many asterisks as bytes, so that places keep their meaning.
-            shown.extend(std::iter::repeat_n('*', word.len()));
-        }
-        method_seen |= METHODS
-            .iter()
-            .any(|(name, _)| name.eq_ignore_ascii_case(letters));
-        words += usize::from(!word.is_empty());
-        shown += piece.get(word.len()..).unwrap_or_default();
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> (Option<Keys>, usize) {
+        let mut out = Diagnostics::default();
+        let source = Source {
+            text: text.as_bytes().to_vec(),
+            mode: 0o100_600,
+        };
+        let keys = parse(Path::new("authkeys"), &source, &mut out);
+        assert_eq!(keys.is_none(), out.has_errors(), "{out}");
+        (keys, out.count(Severity::Warning))
     }
-    shown
+
+    #[test]
+    fn the_key_that_matches_the_latest_auth_line_before_it_signs() {
+        let cases = [
+            ("auth 1\n1 md5 x", Some(1)),
+            ("auth1\n1md5 x", Some(1)),
+            ("auth 1\nauth 2\n1 md5 x\n2 md5 y", Some(2)),
+            ("auth 1\n1 md5 x\nauth 2\n2 md5 y", Some(2)),
+            ("auth 2\n2 md5 y\nauth 1", Some(2)),
+            ("auth 0\n00 md5 x\n15 md5 y", Some(0)),
+            ("1 md5 x\nauth 1", None),
+            ("auth 1\n2 md5 x\nauth 2\n1 md5 y", None),
+            ("1 md5 x", None),
+            ("auth 16\n16 md5 x", None),
+        ];
+        for (text, signing) in cases {
+            assert_eq!(read(text).0.map(|keys| keys.signing), signing, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_key_ends_at_the_first_blank_and_need_not_be_text() {
+        let mut out = Diagnostics::default();
+        let text = b"auth 1\r\n1 md5 \xffab cd\r\n2\tsha1\tx\n".to_vec();
+        let keys = parse(
+            Path::new("authkeys"),
+            &Source { text, mode: 0o600 },
+            &mut out,
+        );
+        let entry = |index: usize| keys.as_ref().and_then(|keys| keys.entries[index].clone());
+        assert_eq!(
+            entry(1),
+            Some(Key {
+                method: Method::Md5,
+                text: b"\xffab".to_vec()
+            })
+        );
+        assert_eq!(
+            entry(2),
+            Some(Key {
+                method: Method::Sha1,
+                text: b"x".to_vec()
+            })
+        );
+    }
+
+    #[test]
+    fn a_comment_behind_crc_is_accepted_and_words_behind_a_key_are_told() {
+        assert_eq!(read("auth 1\n1 crc # noise only").1, 1);
+        assert_eq!(read("auth 1\n1 sha1 longsecret # ours").1, 0);
+        assert_eq!(read("auth 1\n1 sha1 long secret").1, 1);
+        assert_eq!(read("auth 1\n1 sha1 Hello!").1, 1);
+    }
+
+    #[test]
+    fn only_bits_that_let_others_read_or_write_are_refused() {
+        for (mode, accepted) in [
+            (0o600, true),
+            (0o400, true),
+            (0o700, true),
+            (0o711, true),
+            (0o620, false),
+            (0o604, false),
+        ] {
+            let mut out = Diagnostics::default();
+            let source = Source {
+                text: b"auth 1\n1 crc\n".to_vec(),
+                mode,
+            };
+            assert_eq!(
+                parse(Path::new("authkeys"), &source, &mut out).is_some(),
+                accepted,
+                "{mode:o}"
+            );
+        }
+    }
 }

@@ -122,19 +122,17 @@ pub(super) fn apiauth(
                 "the second one",
             );
         }
-        list.extend(
-            names
-                .split(',')
-                .filter(|name| !name.is_empty())
-                .map(str::to_owned),
-        );
-        if list.is_empty() {
+        // One comma too many at the end does no harm in heartbeat 3.0.6 either.
+        let names = names.strip_suffix(',').unwrap_or(names);
+        if names.split(',').any(str::is_empty) {
             refuse(
                 &word.place,
-                format!("empty list of `{kind}`"),
-                "nobody is named",
+                format!("empty name in a list of `{kind}`"),
+                "a name is missing",
             );
+            continue;
         }
+        list.extend(names.split(',').map(str::to_owned));
     }
     if lists.is_empty() {
         let message = format!("nobody may be client `{}`", client.text);

@@ -2,8 +2,9 @@
 
 use super::diagnostic::{Diagnostic, Diagnostics};
 use super::directive::{self, Argument, Directive, Fate, Statement};
+use super::secrets::without_passwords;
 use super::settings::Settings;
-use super::source::{File, Line, Word, is_blank, is_blank_or_comma};
+use super::source::{File, Line, is_blank, is_blank_or_comma};
 use super::suggest;
 
 /// The most bytes of a line that heartbeat 3.0.6 takes for one line.
@@ -49,20 +50,20 @@ fn statement(
         start = '\u{feff}'.len_utf8();
         let place = line.place(0..start);
         let error = Diagnostic::error(&place, "the file begins with a byte order mark");
-        out.push(error.label("an invisible character of Windows editors; remove it"));
+        out.push(error.label("invisible, from an editor of another system; remove it"));
     }
-    let shown = line.shown_as(without_secrets(&line.text));
+    let shown = line.shown_as(without_passwords(&line.text));
     let mut words = shown.words(start..end, is_blank);
     settings.says_anything |= !words.is_empty();
-    if let Some(error) = lookalike(&words) {
+    if let Some(error) = suggest::first_lookalike(&words) {
         // What the line was meant to be is a guess, but its directive is not missing.
-        let plain: String = line.text.get(start..end)?.chars().map(plain).collect();
+        let plain = suggest::plain(line.text.get(start..end)?);
         let name = plain
             .split(is_blank)
             .find(|word| !word.is_empty())
             .unwrap_or_default();
         if let Some(directive) = directive::find(&name.to_ascii_lowercase()) {
-            settings.attempt(directive);
+            settings.misread(directive);
         }
         out.push(error);
         return None;
@@ -92,51 +93,10 @@ fn statement(
     Some((Statement { name, words, rest }, shown))
 }
 
-/// The first character that only looks like a plain one.
-pub(super) fn lookalike(words: &[Word]) -> Option<Diagnostic> {
-    words.iter().find_map(|word| {
-        let mut characters = word.text.char_indices();
-        let (at, character, (name, meant)) =
-            characters.find_map(|(at, c)| Some((at, c, suggest::lookalike(c)?)))?;
-        let place = word.place.part(&(at..at + character.len_utf8()));
-        let code = u32::from(character);
-        let error = Diagnostic::error(&place, format!("unexpected character U+{code:04X}"));
-        Some(error.label(format!("{name}; {meant} is meant")))
-    })
-}
-
-/// A blank in place of a character that looks like one.
-fn plain(character: char) -> char {
-    match suggest::lookalike(character) {
-        Some((_, "a blank" | "a comma or a blank")) => ' ',
-        _ => character,
-    }
-}
-
-/// The line as diagnostics may show it: fencing devices have passwords in it.
-fn without_secrets(text: &str) -> String {
-    let mut words = 0;
-    let mut inside = false;
-    let secret = text
-        .trim_start_matches(is_blank)
-        .starts_with("stonith_host");
-    let hide = |character: char| {
-        let begins = !is_blank(character) && !inside;
-        inside = !is_blank(character);
-        words += usize::from(begins);
-        if secret && words > 3 && inside && character.is_ascii() {
-            '*'
-        } else {
-            character
-        }
-    };
-    text.chars().map(hide).collect()
-}
-
 fn unknown(statement: &Statement, settings: &mut Settings, out: &mut Diagnostics) {
     let advice = suggest::unknown_directive(&statement.name, &statement.rest);
     if let Some(directive) = advice.meant {
-        settings.attempt(directive);
+        settings.misread(directive);
     }
     let message = format!("unknown directive `{}`", statement.name.text);
     let error = Diagnostic::error(&statement.name.place, message).label(advice.label);

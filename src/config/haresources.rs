@@ -9,10 +9,9 @@ use std::path::Path;
 
 use super::address::parse_address;
 use super::diagnostic::{Diagnostic, Diagnostics};
-use super::ha_cf::lookalike;
 use super::settings::Settings;
 use super::source::{File, Line, Place, Source, Word, is_blank};
-use super::suggest::nearest;
+use super::suggest::{first_lookalike, nearest};
 use super::{Group, MediumKind, ResourceWord};
 
 /// The resource scripts that heartbeat users know; others may well exist.
@@ -55,7 +54,7 @@ pub(super) fn parse(
     let file = File::new(path, &source.text);
     let mut drafts = Vec::new();
     for words in logical_lines(&file, out) {
-        if let Some(error) = lookalike(&words) {
+        if let Some(error) = first_lookalike(&words) {
             out.push(error);
             continue;
         }
@@ -125,7 +124,8 @@ fn body<'a>(line: &'a Line, out: &mut Diagnostics) -> (&'a str, bool) {
 fn draft(words: &[Word], settings: &Settings, out: &mut Diagnostics) -> Option<Draft> {
     let (first, resources) = words.split_first()?;
     let preferred = first.text.to_ascii_lowercase();
-    if !settings.nodes.is_empty() && !settings.nodes.iter().any(|node| node.text == preferred) {
+    let nodes_known = !settings.nodes.is_empty() && !settings.is_misread("node");
+    if nodes_known && !settings.nodes.iter().any(|node| node.text == preferred) {
         out.push(unknown_node(first, &preferred, settings));
     } else if resources.is_empty() {
         let warning = Diagnostic::warning(&first.place, format!("no resources for `{preferred}`"));
@@ -152,7 +152,9 @@ fn unknown_node(word: &Word, name: &str, settings: &Settings) -> Diagnostic {
     let resource = ResourceWord::new(&word.text);
     let short = |name: &str| name.split('.').next().map(str::to_owned);
     let glued = nodes().find(|node| name.starts_with(*node) && name.len() > node.len() + 4);
-    let label = if let Some(node) = nearest(name, nodes()) {
+    // As near to one node as to the other is near to none.
+    let near = nearest(name, nodes()).filter(|near| nearest(name, nodes().rev()) == Some(*near));
+    let label = if let Some(node) = near {
         format!("did you mean `{node}`?")
     } else if let Some(node) = nodes().find(|node| short(node) == short(name)) {
         format!("did you mean `{node}`? Names must be the same in both files")
@@ -167,12 +169,18 @@ fn unknown_node(word: &Word, name: &str, settings: &Settings) -> Diagnostic {
         .any(|(node, _)| node.name == word.text)
     {
         "a ping node can't own resources".to_owned()
+    } else if settings.nodes.len() != 2 {
+        "not among the nodes".to_owned()
     } else {
-        "not a node of this pair".to_owned()
+        let names: Vec<&str> = nodes().collect();
+        format!(
+            "neither {}",
+            super::value::alternatives(&names).replace(" or ", " nor ")
+        )
     };
     let mut error =
         Diagnostic::error(&word.place, format!("unknown node `{}`", word.text)).label(label);
-    for node in &settings.nodes {
+    for node in settings.nodes.iter().take(2) {
         error = error.related(&node.place, "a node");
     }
     error
@@ -354,5 +362,55 @@ fn check_addresses(drafts: &[Draft], settings: &Settings, out: &mut Diagnostics)
                     .related(floating, "moved by this"),
             );
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn groups(text: &str) -> Vec<String> {
+        let mut settings = Settings::new();
+        let nodes = File::new(Path::new("ha.cf"), b"a b");
+        settings.nodes = nodes.lines[0].words(0..3, is_blank);
+        let mut out = Diagnostics::default();
+        let source = Source {
+            text: text.as_bytes().to_vec(),
+            mode: 0,
+        };
+        let groups = parse(Path::new("haresources"), &source, &settings, &mut out);
+        assert!(!out.has_errors(), "{out}");
+        let shown = groups.iter().map(|group| {
+            let words: Vec<&str> = group
+                .resources
+                .iter()
+                .map(|word| word.text.as_str())
+                .collect();
+            format!("{}:{} {}", group.line, group.preferred, words.join(" "))
+        });
+        shown.collect()
+    }
+
+    #[test]
+    fn lines_are_joined_without_anything_between_them() {
+        assert_eq!(groups("a x \\\n y\\\nz\nb w"), ["1:a x yz", "4:b w"]);
+        assert_eq!(groups("a x \\"), ["1:a x"]);
+        assert_eq!(groups("a x \\\n\nb y"), ["1:a x", "3:b y"]);
+    }
+
+    #[test]
+    fn comments_end_every_physical_line() {
+        assert_eq!(
+            groups("# all\n  A x # first \\\nb y \\\n z # second\n"),
+            ["2:a x", "3:b y z"]
+        );
+    }
+
+    #[test]
+    fn words_keep_their_case_and_nodes_lose_it() {
+        assert_eq!(
+            groups("\tB\tIPaddr::10.0.0.1/24/eth0:0  Web\r\n"),
+            ["1:b IPaddr::10.0.0.1/24/eth0:0 Web"]
+        );
     }
 }

@@ -5,11 +5,11 @@
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::path::PathBuf;
 
-use super::diagnostic::{Diagnostic, Diagnostics};
+use super::diagnostic::{Diagnostic, Diagnostics, Severity};
 use super::directive::{Directive, Statement};
 use super::settings::Settings;
 use super::source::{self, Word};
-use super::value;
+use super::value::{self, Fault};
 use super::{Medium, MediumKind, PingNode};
 
 /// The longest interface name that the kernel knows.
@@ -23,7 +23,7 @@ pub(super) fn bcast(
     out: &mut Diagnostics,
 ) {
     if is_interface(word, out) {
-        add(settings, word, word, MediumKind::Bcast { port: 0 });
+        add(settings, word, word, MediumKind::Bcast { port: 0 }, out);
     }
 }
 
@@ -36,11 +36,21 @@ pub(super) fn serial(
 ) {
     if !word.text.starts_with('/') {
         let error = Diagnostic::error(&word.place, "serial port without its full path");
-        out.push(error.label(format!("did you mean `/dev/{}`?", word.text)));
+        out.push(if word.text.starts_with("tty") {
+            error.label(format!("did you mean `/dev/{}`?", word.text))
+        } else {
+            error.label("must begin with `/`, such as `/dev/ttyS0`")
+        });
         return;
     }
     let device = PathBuf::from(&word.text);
-    add(settings, word, word, MediumKind::Serial { device, baud: 0 });
+    add(
+        settings,
+        word,
+        word,
+        MediumKind::Serial { device, baud: 0 },
+        out,
+    );
 }
 
 /// `ucast INTERFACE HOST`.
@@ -54,12 +64,8 @@ pub(super) fn ucast(
         return;
     };
     let sound = is_interface(interface, out);
-    // Words that begin like an address must be one: the resolver would take minutes to say so.
-    let looks_numeric = host.text.chars().all(|c| c.is_ascii_digit() || c == '.');
-    if looks_numeric && host.text.parse::<Ipv4Addr>().is_err() {
-        let error = Diagnostic::error(&host.place, format!("bad address `{}`", host.text));
-        out.push(error.label("not an IPv4 address"));
-    } else if host.text.parse::<Ipv6Addr>().is_ok() {
+    let sound = numeric_host_is_sound(host, out) && sound;
+    if host.text.parse::<Ipv6Addr>().is_ok() {
         let error = Diagnostic::error(&host.place, "an IPv6 address after `ucast`");
         out.push(error.label(format!("write `ucast6 {} {}`", interface.text, host.text)));
     } else if sound {
@@ -71,8 +77,28 @@ pub(super) fn ucast(
                 host: host.text.clone(),
                 port: 0,
             },
+            out,
         );
     }
+}
+
+/// Whether a host of digits and dots can be an address. Resolvers take forms that hardly anybody means.
+fn numeric_host_is_sound(host: &Word, out: &mut Diagnostics) -> bool {
+    let looks_numeric = host.text.chars().all(|c| c.is_ascii_digit() || c == '.');
+    if !looks_numeric || host.text.parse::<Ipv4Addr>().is_ok() {
+        return true;
+    }
+    let parts: Vec<Option<u8>> = host.text.split('.').map(|part| part.parse().ok()).collect();
+    if parts.len() > 4 || parts.iter().any(Option::is_none) {
+        let error = Diagnostic::error(&host.place, format!("bad address `{}`", host.text));
+        out.push(error.label("not an IPv4 address"));
+        return false;
+    }
+    let warning = Diagnostic::warning(&host.place, format!("odd address `{}`", host.text));
+    out.push(
+        warning.label("write four numbers without leading zeros, so that everybody reads it alike"),
+    );
+    true
 }
 
 /// `ucast6 INTERFACE HOST`.
@@ -101,6 +127,7 @@ pub(super) fn ucast6(
                 host: host.text.clone(),
                 port: 0,
             },
+            out,
         );
     }
 }
@@ -126,17 +153,18 @@ pub(super) fn mcast(
         out.push(error.label("an address from 224.0.0.0 to 239.255.255.255 is expected"));
     }
     let rest = port_hops_loop(directive, words, out);
-    if let (true, Some(group), Some((port, ttl, loopback))) = (sound, address, rest) {
+    if let (true, Some(address), Some((port, ttl, loopback))) = (sound, address, rest) {
         add(
             settings,
             interface,
-            words[1],
+            group,
             MediumKind::Mcast {
-                group,
+                group: address,
                 port,
                 ttl,
                 loopback,
             },
+            out,
         );
     }
 }
@@ -170,17 +198,18 @@ pub(super) fn mcast6(
         );
     }
     let rest = port_hops_loop(directive, words, out);
-    if let (true, Some(group), Some((port, hops, loopback))) = (sound, address, rest) {
+    if let (true, Some(address), Some((port, hops, loopback))) = (sound, address, rest) {
         add(
             settings,
             interface,
-            words[1],
+            group,
             MediumKind::Mcast6 {
-                group,
+                group: address,
                 port,
                 hops,
                 loopback,
             },
+            out,
         );
     }
 }
@@ -199,15 +228,24 @@ fn port_hops_loop(
         } else {
             word.text.as_str()
         };
-        let read = value::integer(text, least..=most)
-            .ok()
-            .filter(|read| read.remark.is_none());
-        if read.is_none() {
-            let message = format!("bad {what} `{}` for `{}`", word.text, directive.name);
-            let error = Diagnostic::error(&word.place, message);
-            out.push(error.label(format!("must be between {least} and {most}")));
+        let tell = |severity: Severity, kind: &str, fault: &Fault| {
+            let message = format!("{kind} {what} `{}` for `{}`", word.text, directive.name);
+            Diagnostic::at(severity, &word.place.part(&fault.span), message)
+                .label(fault.reason.as_str())
+        };
+        match value::integer(text, least..=most) {
+            Ok(read) => {
+                out.extend(
+                    read.remark
+                        .map(|(severity, fault)| tell(severity, "odd", &fault)),
+                );
+                Some(read.value)
+            }
+            Err(fault) => {
+                out.push(tell(Severity::Error, "bad", &fault));
+                None
+            }
         }
-        read.map(|read| read.value)
     };
     let port = number(port, "port", 1, 65535);
     let hops = number(hops, "time to live", 0, 4);
@@ -292,12 +330,23 @@ fn add_ping(settings: &mut Settings, node: PingNode, word: &Word, out: &mut Diag
                     .related(first, "first here"),
             );
         }
+        None if settings.ping_nodes.len() >= MOST => {
+            let error = Diagnostic::error(&word.place, "more than 64 ping nodes");
+            out.push(error.label("one too many"));
+        }
         None => settings.ping_nodes.push((node, word.place.clone())),
     }
 }
 
+/// The most media, and the most ping nodes, as in heartbeat 3.0.6.
+const MOST: usize = 64;
+
 /// Adds a medium; the very same one twice is harmless.
-fn add(settings: &mut Settings, link: &Word, last: &Word, kind: MediumKind) {
+fn add(settings: &mut Settings, link: &Word, last: &Word, kind: MediumKind, out: &mut Diagnostics) {
+    if settings.media.len() >= MOST {
+        out.push(Diagnostic::error(&link.place, "more than 64 links").label("one too many"));
+        return;
+    }
     let medium = Medium {
         link: link.text.clone(),
         kind,

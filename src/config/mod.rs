@@ -14,6 +14,7 @@ mod haresources;
 mod load;
 mod media;
 mod rules;
+mod secrets;
 mod settings;
 mod source;
 mod suggest;

@@ -94,6 +94,9 @@ fn check_nodes(settings: &Settings, end: &Place, local: &str, out: &mut Diagnost
             out.push(warning.label("a directive; was a line break lost in front of it?"));
         }
     }
+    if settings.is_misread("node") {
+        return; // nothing can be said of names that could not be read
+    }
     match nodes.as_slice() {
         [] if settings.is_absent("node") => {
             let error = Diagnostic::error(end, "no nodes");
@@ -318,7 +321,7 @@ fn advise_on_links(settings: &Settings, file: &std::sync::Arc<str>, out: &mut Di
         .iter()
         .map(|(medium, _)| medium.link.as_str())
         .collect();
-    let unread = MEDIA.iter().any(|name| !settings.is_absent(name)) && links.is_empty();
+    let unread = MEDIA.iter().any(|name| settings.is_misread(name));
     if let (Some(link), 1, false) = (links.first(), links.len(), unread) {
         let message = format!("`{link}` is the only link to the peer");
         let warning = match settings.media.first() {

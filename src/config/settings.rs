@@ -56,6 +56,8 @@ pub(super) struct Settings {
     written: BTreeMap<&'static str, (String, Place)>,
     /// The directives that somebody tried to write, well or badly.
     attempted: BTreeSet<&'static str>,
+    /// Those of them whose lines could not even be told from others.
+    misread: BTreeSet<&'static str>,
 }
 
 impl Settings {
@@ -86,6 +88,17 @@ impl Settings {
         self.attempted.insert(directive.name);
     }
 
+    /// Notes that a line was probably meant as this directive, but could not be taken for it.
+    pub(super) fn misread(&mut self, directive: &'static Directive) {
+        self.attempt(directive);
+        self.misread.insert(directive.name);
+    }
+
+    /// Whether lines of this directive may be among those that could not be read.
+    pub(super) fn is_misread(&self, name: &str) -> bool {
+        self.misread.contains(name)
+    }
+
     /// Whether a directive is missing for sure: not even a broken line looks like it.
     pub(super) fn is_absent(&self, name: &str) -> bool {
         !self.attempted.contains(name)
@@ -93,7 +106,7 @@ impl Settings {
 
     /// Whether the value of a directive is its default or was read well.
     pub(super) fn is_sound(&self, name: &str) -> bool {
-        self.is_absent(name) || self.written.contains_key(name)
+        !self.is_misread(name) && (self.is_absent(name) || self.written.contains_key(name))
     }
 
     /// Whether a file or a facility for messages is named; `kern` counts as none, as in heartbeat 3.0.6.
@@ -110,6 +123,7 @@ impl Settings {
         words: &[Word],
         out: &mut Diagnostics,
     ) {
+        let words = self.before_lost_line_break(directive, words, out);
         if let Argument::Each(each) = directive.argument {
             for word in words {
                 each(self, directive, word, out);
@@ -141,6 +155,28 @@ impl Settings {
                 Err(fault) => out.push(about_value(directive, word, &fault, Severity::Error)),
             }
         }
+    }
+
+    /// The words in front of one that begins another directive: a page that lost its line breaks.
+    ///
+    /// A node may well be called like a directive; that is looked at when all nodes are known.
+    fn before_lost_line_break<'a>(
+        &mut self,
+        directive: &'static Directive,
+        words: &'a [Word],
+        out: &mut Diagnostics,
+    ) -> &'a [Word] {
+        let lost = words.iter().enumerate().skip(1).find_map(|(at, word)| {
+            let found = directive::find(&word.text)?;
+            (directive.name != "node").then_some((at, word, found))
+        });
+        let Some((at, word, found)) = lost else {
+            return words;
+        };
+        self.misread(found);
+        let error = Diagnostic::error(&word.place, "two directives on one line");
+        out.push(error.label(format!("`{}` must begin a line of its own", word.text)));
+        words.get(..at).unwrap_or_default()
     }
 
     /// Remembers the text of a directive that nobody looks at.
@@ -296,6 +332,10 @@ pub(super) fn node(
     if let Some(first) = settings.nodes.iter().find(|node| node.text == name) {
         let warning = Diagnostic::warning(&word.place, format!("node `{name}` is named twice"));
         out.push(warning.label("ignored").related(&first.place, "first here"));
+        return;
+    }
+    // Two are right and three are too many; a file that names thousands is none of ours.
+    if settings.nodes.len() >= 100 {
         return;
     }
     settings.nodes.push(Word {

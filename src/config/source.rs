@@ -109,6 +109,11 @@ impl File {
 
     /// The end of the last line that says anything: where something that is missing is missed.
     pub(super) fn end(&self) -> Option<Place> {
+        self.end_of(Line::clone)
+    }
+
+    /// The same, with the line as `shown` shows it.
+    pub(super) fn end_of(&self, shown: impl Fn(&Line) -> Line) -> Option<Place> {
         let last = self
             .lines
             .iter()
@@ -116,7 +121,7 @@ impl File {
             .find(|line| !line.text.trim().is_empty());
         let line = last.or(self.lines.first())?;
         let end = line.text.trim_end().len();
-        Some(line.place(end..end))
+        Some(shown(line).place(end..end))
     }
 }
 

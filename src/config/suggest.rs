@@ -1,5 +1,6 @@
 //! The right word for a wrong one.
 
+use super::diagnostic::Diagnostic;
 use super::directive::{self, Directive};
 use super::source::Word;
 
@@ -95,15 +96,21 @@ pub(super) fn unknown_directive(word: &Word, rest: &str) -> Advice {
             meant: Some(directive),
         };
     }
-    if let Some((directive, value)) = glued(text) {
+    let names = directive::ALL.iter().map(|directive| directive.name);
+    let near = nearest(text, names).and_then(directive::find);
+    let glued = glued(text);
+    // Two words without a blank and one word with a slip: only a digit or a sign decides.
+    let glued = glued.filter(|(_, value)| {
+        near.is_none() || !value.starts_with(|c: char| c.is_ascii_alphabetic())
+    });
+    if let Some((directive, value)) = glued {
         let help = "a blank stands between a directive and its value, and nothing else";
         return meant(directive, value, Some(help));
     }
     if text.to_ascii_lowercase().starts_with("auth") && !text.contains('_') {
         return plain("lines about keys belong into `authkeys`", None);
     }
-    let names = directive::ALL.iter().map(|directive| directive.name);
-    match nearest(text, names).and_then(directive::find) {
+    match near {
         Some(directive) => {
             let label = format!("did you mean `{}`?", directive.name);
             Advice {
@@ -145,32 +152,61 @@ pub(super) fn swallowed_directive(word: &str) -> Option<(&str, &'static str)> {
         .max_by_key(|(_, name)| name.len())
 }
 
-/// A character that looks like a plain one but is not, with its name and what is meant.
+/// A character that has no place in a configuration: what it is, and what to do about it.
 pub(super) fn lookalike(character: char) -> Option<(&'static str, &'static str)> {
     Some(match character {
-        '\u{feff}' => ("a byte order mark", "nothing"),
-        '\u{a0}' => ("a no-break space", "a blank"),
-        '\u{2000}'..='\u{200a}' | '\u{202f}' | '\u{205f}' => ("a typographic space", "a blank"),
-        '\u{3000}' => ("a full-width space", "a blank"),
-        '\u{200b}'..='\u{200f}' | '\u{2060}' => ("an invisible character", "nothing"),
-        '\u{ff0c}' | '\u{3001}' => ("a full-width comma", "a comma or a blank"),
-        '\u{ff1a}' => ("a full-width colon", "`:`"),
-        '\u{ff1b}' => ("a full-width semicolon", "`;`"),
-        '\u{ff0e}' | '\u{3002}' => ("a full-width full stop", "`.`"),
-        '\u{ff03}' => ("a full-width number sign", "`#`"),
-        '\u{ff0f}' => ("a full-width slash", "`/`"),
-        '\u{ff10}'..='\u{ff19}' => ("a full-width digit", "a plain digit"),
+        '\u{feff}' => ("an invisible byte order mark", "remove it"),
+        '\u{a0}' => ("a no-break space", BLANK),
+        '\u{2000}'..='\u{200a}' | '\u{202f}' | '\u{205f}' => ("a typographic space", BLANK),
+        '\u{3000}' => ("a full-width space", BLANK),
+        '\u{200b}'..='\u{200f}' | '\u{2060}' => ("an invisible character", "remove it"),
+        '\u{ff0c}' | '\u{3001}' => ("a full-width comma", BLANK),
+        '\u{ff1a}' => ("a full-width colon", "write `:`"),
+        '\u{ff1b}' => ("a full-width semicolon", "remove it"),
+        '\u{ff0e}' | '\u{3002}' => ("a full-width full stop", "write `.`"),
+        '\u{ff03}' => ("a full-width number sign", "write `#`"),
+        '\u{ff0f}' => ("a full-width slash", "write `/`"),
+        '\u{ff10}'..='\u{ff19}' => ("a full-width digit", "write a plain one"),
         '\u{ff21}'..='\u{ff3a}' | '\u{ff41}'..='\u{ff5a}' => {
-            ("a full-width letter", "a plain letter")
+            ("a full-width letter", "write a plain one")
         }
-        '\u{2010}'..='\u{2015}' | '\u{2212}' => ("a typographic dash", "`-`"),
+        '\u{2010}'..='\u{2015}' | '\u{2212}' => ("a typographic dash", "write `-`"),
         '\u{2018}' | '\u{2019}' | '\u{201c}' | '\u{201d}' => {
-            ("a typographic quotation mark", "nothing")
+            ("a typographic quotation mark", "remove it")
         }
-        '\u{fffd}' => ("not UTF-8", "plain text"),
-        '\0' => ("a NUL byte", "plain text"),
+        '\u{fffd}' => ("not UTF-8", "write plain text"),
+        '\0' => (
+            "a NUL byte",
+            "the file was damaged, perhaps by a power failure",
+        ),
         _ => return None,
     })
+}
+
+/// What to do about a character that stands for a blank.
+const BLANK: &str = "write a blank";
+
+/// The first character of some words that has no place in a configuration.
+pub(super) fn first_lookalike(words: &[Word]) -> Option<Diagnostic> {
+    words.iter().find_map(|word| {
+        let mut characters = word.text.char_indices();
+        let (at, character, (name, remedy)) =
+            characters.find_map(|(at, c)| Some((at, c, lookalike(c)?)))?;
+        let place = word.place.part(&(at..at + character.len_utf8()));
+        let code = u32::from(character);
+        let error = Diagnostic::error(&place, format!("unexpected character U+{code:04X}"));
+        Some(error.label(format!("{name}; {remedy}")))
+    })
+}
+
+/// The text with blanks for characters that stand for one, and without those that can't be seen.
+pub(super) fn plain(text: &str) -> String {
+    let plain = |character: char| match lookalike(character) {
+        Some((_, BLANK)) => Some(' '),
+        Some((_, "remove it")) => None,
+        _ => Some(character),
+    };
+    text.chars().filter_map(plain).collect()
 }
 
 #[cfg(test)]

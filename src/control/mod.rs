@@ -1,1 +1,186 @@
-//! To come.
+//! What is said over the control socket, and where everything of one daemon is found.
+//!
+//! A client connects, writes one [`Request`] as a line of JSON, and reads one [`Answer`] as JSON until the
+//! daemon closes the connection.
+
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+/// The longest request line that the daemon reads.
+pub const MAX_REQUEST: usize = 4096;
+
+/// What a client can ask for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "request", rename_all = "kebab-case")]
+pub enum Request {
+    /// `{"request":"status"}`
+    Status,
+}
+
+/// What comes back.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Answer {
+    /// The answer to [`Request::Status`].
+    Status(Box<Status>),
+    /// Why there is none.
+    Error(String),
+}
+
+/// Everything one daemon can tell of itself and its peer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Status {
+    /// The program's version.
+    pub version: String,
+    /// When this was true, in seconds since 1970.
+    pub heartbeat_as_of: u64,
+    /// When the daemon was started, in seconds since 1970.
+    pub since: u64,
+    /// Name of the node that answers.
+    pub node: String,
+    /// Its uuid.
+    pub uuid: String,
+    /// Its generation: how often it was started.
+    pub generation: u64,
+    /// Whether all nodes have been heard or given up since the start; until then nothing is decided.
+    pub communicating: bool,
+    /// `none`, `local`, `foreign`, `all`, or `transition` while something moves.
+    pub holdings: String,
+    /// All nodes in the order of their declaration.
+    pub nodes: Vec<Node>,
+    /// All resource groups in the order of `haresources`.
+    pub groups: Vec<Group>,
+    /// Recorded directives of `ha.cf` with the text as written, in the order of the file.
+    pub parameters: Vec<Parameter>,
+}
+
+/// A node as one daemon sees it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Node {
+    /// Name in lower case.
+    pub name: String,
+    /// `normal`, or `ping` for a host that is only pinged.
+    pub kind: String,
+    /// `init`, `up`, `active`, `dead`, or `ping`.
+    pub status: String,
+    /// The paths to it; none for the node that answers.
+    pub links: Vec<Link>,
+}
+
+/// A path to a node.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Link {
+    /// Device or interface.
+    pub name: String,
+    /// The directive: `serial`, `bcast`, `ucast`, …; several when several media share the link.
+    pub kind: String,
+    /// Whether the node was heard on it lately.
+    pub up: bool,
+}
+
+/// A resource group.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Group {
+    /// Its first resource as written.
+    pub key: String,
+    /// The node it belongs to.
+    pub preferred: String,
+    /// All its resources as written, in start order.
+    pub resources: Vec<String>,
+    /// `stopped`, `starting`, `running`, `stopping`, `failed`, `unknown`.
+    pub local: String,
+    /// The same on the peer, when it said so.
+    pub peer: Option<String>,
+}
+
+/// A directive that programs may ask for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Parameter {
+    /// The directive.
+    pub name: String,
+    /// Its value as written.
+    pub value: String,
+}
+
+/// Where one daemon keeps its things. One option moves them all, so that several pairs run on one machine.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Places {
+    /// `ha.cf`, `authkeys`, `haresources`.
+    pub configuration: PathBuf,
+    /// Generation, uuid, host cache: what outlives a reboot.
+    pub state: PathBuf,
+    /// Sockets: what does not.
+    pub run: PathBuf,
+    /// The pid file.
+    pub pid_file: PathBuf,
+    /// Whether these are the places of a directory of its own.
+    pub moved: bool,
+}
+
+impl Places {
+    /// The usual places, or those under `directory`.
+    pub fn new(directory: Option<&Path>) -> Self {
+        match directory {
+            None => Self {
+                configuration: "/etc/ha.d".into(),
+                state: "/var/lib/heartbeat".into(),
+                run: "/run/heartbeat".into(),
+                pid_file: "/run/heartbeat.pid".into(),
+                moved: false,
+            },
+            Some(directory) => Self {
+                configuration: directory.into(),
+                state: directory.join("state"),
+                run: directory.join("run"),
+                pid_file: directory.join("run/heartbeat.pid"),
+                moved: true,
+            },
+        }
+    }
+
+    /// The control socket.
+    pub fn control_socket(&self) -> PathBuf {
+        self.run.join("control")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_request_is_the_documented_line() {
+        assert_eq!(
+            serde_json::to_string(&Request::Status).expect("serializes"),
+            r#"{"request":"status"}"#
+        );
+    }
+
+    #[test]
+    fn an_error_is_one_member() {
+        let answer = Answer::Error("no".into());
+        assert_eq!(
+            serde_json::to_string(&answer).expect("serializes"),
+            r#"{"error":"no"}"#
+        );
+    }
+
+    #[test]
+    fn one_option_moves_everything() {
+        let places = Places::new(Some(Path::new("/srv/pair")));
+        for path in [
+            &places.state,
+            &places.run,
+            &places.pid_file,
+            &places.control_socket(),
+        ] {
+            assert!(path.starts_with("/srv/pair"), "{path:?}");
+        }
+    }
+}

@@ -201,13 +201,8 @@ impl Children {
     }
 
     /// How many run.
-    pub fn len(&self) -> usize {
+    pub fn running(&self) -> usize {
         self.running.len()
-    }
-
-    /// Whether none runs.
-    pub fn is_empty(&self) -> bool {
-        self.running.is_empty()
     }
 
     fn bury(&mut self, now: Instant, child: ChildId, running: Running, end: End) {

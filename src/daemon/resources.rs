@@ -3,6 +3,8 @@
 
 mod environment;
 mod floating;
+mod group;
+mod verdict;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt;
@@ -11,13 +13,15 @@ use std::time::Duration;
 
 use mio::{Registry, Token};
 
-use super::children::{ChildId, Children, End, Ended, Order};
+use super::children::{ChildId, Children, Ended, Order};
 use crate::cluster::{GroupId, GroupOutcome, Instant};
-use crate::config::{AddressSpec, Config, ResourceWord};
+use crate::config::{Config, ResourceWord};
 use crate::resource::catalogue::{CatalogueError, Places, Resource};
-use crate::resource::group::{Aim, Answer, Note, Outcome, Sequence, Step};
-use crate::resource::{Action, Invocation, Standing, classic, systemd};
+use crate::resource::group::{Aim, Answer, Outcome, Sequence, Step};
+use crate::resource::{Action, Invocation};
 use floating::FloatingAddresses;
+use group::Group;
+use verdict::{failed, missing, read_answer};
 
 /// Child processes at the same time.
 const MOST_CHILDREN: usize = 64;
@@ -29,9 +33,6 @@ const AT_ONCE: Instant = Instant::from_micros(0);
 /// The names that lines in the log bear.
 const TAG: &str = "ResourceManager(default)";
 const TAG_CRIT: &str = "CRIT:ResourceManager(default)";
-
-/// Reads an address as `haresources` writes it, from the name of its agent and its arguments.
-pub type ReadAddress = fn(&str, &[String]) -> Result<AddressSpec, String>;
 
 /// How long scripts and units may take.
 #[derive(Debug, Clone, Copy)]
@@ -76,7 +77,6 @@ impl fmt::Display for ResourceError {
 pub struct Resources {
     groups: Vec<Group>,
     places: Places,
-    read_address: ReadAddress,
     limits: Limits,
     stop_retries: Option<u32>,
     children: Children,
@@ -90,17 +90,6 @@ pub struct Resources {
     ready: VecDeque<usize>,
     floating: FloatingAddresses,
     outcomes: VecDeque<(GroupId, GroupOutcome)>,
-}
-
-#[derive(Debug)]
-struct Group {
-    id: GroupId,
-    /// The line of `haresources`, for the log.
-    line: String,
-    resources: Vec<(ResourceWord, Result<Resource, CatalogueError>)>,
-    sequence: Option<Sequence>,
-    /// What to do after that.
-    queued: Option<Aim>,
 }
 
 /// An action that a child process does.
@@ -121,7 +110,6 @@ impl Resources {
         registry: Registry,
         token: Token,
         limits: Limits,
-        read_address: ReadAddress,
     ) -> Result<Self, ResourceError> {
         let places = Places::new(&config.directory);
         let children = Children::new(registry, token, environment::surroundings(config));
@@ -132,7 +120,7 @@ impl Resources {
                 .map(|word| word.text.as_str())
                 .collect();
             let find = |word: &ResourceWord| {
-                let found = places.find(word, read_address);
+                let found = places.find(word);
                 if let Err(error) = &found {
                     log::warn!("haresources line {}, {}: {error}", group.line, word.text);
                 }
@@ -148,9 +136,8 @@ impl Resources {
         });
         Ok(Self {
             groups: groups.collect(),
-            stop_retries: environment::stop_retries(config),
+            stop_retries: environment::stop_retries(&config.env),
             places,
-            read_address,
             limits,
             children,
             errands: BTreeMap::new(),
@@ -188,7 +175,7 @@ impl Resources {
             self.pausing.remove(&(until, group));
             self.answer(group, Answer::Waited);
         }
-        while self.children.len() < MOST_CHILDREN {
+        while self.children.running() < MOST_CHILDREN {
             let Some(errand) = self.waiting.pop_front() else {
                 break;
             };
@@ -230,7 +217,7 @@ impl Resources {
             return;
         };
         let Some(sequence) = &mut group.sequence else {
-            group.begin(aim, &self.places, self.read_address, self.stop_retries);
+            group.begin(aim, &self.places, self.stop_retries);
             self.ready.push_back(index);
             return;
         };
@@ -279,7 +266,7 @@ impl Resources {
                     group.sequence = None;
                     self.outcomes.push_back((group.id, told(outcome)));
                     if let Some(aim) = group.queued.take() {
-                        group.begin(aim, &self.places, self.read_address, self.stop_retries);
+                        group.begin(aim, &self.places, self.stop_retries);
                     }
                 }
             }
@@ -323,7 +310,7 @@ impl Resources {
             invocation,
             limit,
         };
-        if self.children.len() < MOST_CHILDREN {
+        if self.children.running() < MOST_CHILDREN {
             self.send_out(now, errand);
         } else {
             self.waiting.push_back(errand);
@@ -391,62 +378,6 @@ impl Resources {
     }
 }
 
-impl Group {
-    fn begin(
-        &mut self,
-        aim: Aim,
-        places: &Places,
-        read_address: ReadAddress,
-        stop_retries: Option<u32>,
-    ) {
-        for (word, found) in &mut self.resources {
-            // Scripts come and go while the daemon runs. But what was started is stopped by the same
-            // means, so a stop keeps what was found; and addresses don't change.
-            let look_again = match found {
-                Err(_) => true,
-                Ok(Resource::Address { .. }) => false,
-                Ok(_) => aim != Aim::Stop,
-            };
-            if look_again {
-                *found = places.find(word, read_address);
-            }
-        }
-        self.sequence = Some(Sequence::new(aim, self.resources.len(), stop_retries));
-    }
-
-    fn tell(&self, note: Note) {
-        let text = |resource: usize| {
-            self.resources
-                .get(resource)
-                .map_or("", |(word, _)| word.text.as_str())
-        };
-        match note {
-            Note::Acquiring => log::info!(target: TAG, "Acquiring resource group: {}", self.line),
-            Note::Releasing => log::info!(target: TAG, "Releasing resource group: {}", self.line),
-            Note::GivingUp(resource) => {
-                log::error!(target: TAG_CRIT, "Giving up resources due to failure of {}", text(resource));
-            }
-            Note::RetryingStop(resource) => {
-                log::info!(target: TAG, "Retrying failed stop operation [{}]", text(resource));
-            }
-            Note::NotCompliant(resource) => {
-                let text = text(resource);
-                log::error!(target: TAG, "Resource script for {text} probably not LSB-compliant.");
-                log::warn!(target: TAG, "it ({text}) MUST succeed on a stop when already stopped");
-                log::warn!(target: TAG, "Machine reboot narrowly avoided!");
-            }
-            Note::StopFailed(resource) => {
-                log::error!(target: TAG_CRIT, "Resource STOP failure. Reboot required!");
-                log::error!(
-                    target: TAG_CRIT,
-                    "{} does not stop. It counts as running here, and nobody else may start {}",
-                    text(resource), self.line,
-                );
-            }
-        }
-    }
-}
-
 fn told(outcome: Outcome) -> GroupOutcome {
     match outcome {
         Outcome::Started => GroupOutcome::Started,
@@ -455,68 +386,5 @@ fn told(outcome: Outcome) -> GroupOutcome {
         Outcome::StopFailed => GroupOutcome::StopFailed,
         Outcome::FoundStopped => GroupOutcome::FoundStopped,
         Outcome::FoundRunning => GroupOutcome::FoundRunning,
-    }
-}
-
-/// What is nowhere to be found was not started here, so there is nothing to stop either.
-fn missing(word: &ResourceWord, error: &CatalogueError, action: Action) -> Answer {
-    match action {
-        Action::Status => Answer::Found(Standing::Stopped),
-        Action::Start => {
-            log::error!(target: TAG, "{}: {error}", word.text);
-            Answer::Failed
-        }
-        Action::Stop => {
-            log::warn!(target: TAG, "{}: nothing to stop: {error}", word.text);
-            Answer::Succeeded
-        }
-    }
-}
-
-fn failed(action: Action) -> Answer {
-    if action == Action::Status {
-        Answer::Found(Standing::Unknown)
-    } else {
-        Answer::Failed
-    }
-}
-
-/// What the end of a child means for its resource.
-fn read_answer(errand: &Errand, word: &ResourceWord, resource: &Resource, ended: &Ended) -> Answer {
-    let Errand {
-        action,
-        ref invocation,
-        limit,
-        ..
-    } = *errand;
-    if let (Action::Status, End::Exited(code)) = (action, ended.end) {
-        return Answer::Found(match resource {
-            Resource::Unit(_) => systemd::standing(&ended.stdout),
-            _ => classic::standing(&ended.stdout, code),
-        });
-    }
-    let program = invocation.program.display();
-    let answer = match ended.end {
-        End::Exited(0) => return Answer::Succeeded,
-        End::Exited(code) => {
-            log::error!(target: TAG, "Return code {code} from {program}");
-            Answer::Failed
-        }
-        End::Killed(signal) => {
-            log::error!(target: TAG, "{invocation} was killed by signal {signal}");
-            Answer::Failed
-        }
-        End::TimedOut => {
-            log::error!(target: TAG, "{invocation} did not end within {} s and was killed", limit.as_secs());
-            Answer::TimedOut
-        }
-    };
-    for line in &ended.last_lines {
-        log::info!(target: &word.name, "{line}");
-    }
-    if action == Action::Status {
-        failed(action)
-    } else {
-        answer
     }
 }

@@ -5,6 +5,7 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use nix::ifaddrs::getifaddrs;
 use nix::net::if_::if_nametoindex;
+use nix::sys::socket::SockaddrIn;
 
 /// One address of one interface.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,9 +30,11 @@ pub fn addresses() -> io::Result<Vec<InterfaceAddress>> {
             (_, Some(v6)) => IpAddr::V6(v6.ip()),
             _ => continue,
         };
+        // Where none was configured the C library hands out the address itself.
         let broadcast = entry
             .broadcast
-            .and_then(|storage| storage.as_sockaddr_in().map(|v4| v4.ip()));
+            .and_then(|storage| storage.as_sockaddr_in().map(SockaddrIn::ip))
+            .filter(|broadcast| IpAddr::V4(*broadcast) != address && !broadcast.is_unspecified());
         found.push(InterfaceAddress {
             interface: entry.interface_name,
             address,

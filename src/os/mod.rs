@@ -1,7 +1,13 @@
 //! Safe wrappers over system calls. The only folder where `unsafe` may appear; it knows nothing of ours.
 
+pub mod credentials;
 pub mod interface;
+pub mod local_time;
 pub mod netlink;
 pub mod packet;
+pub mod process;
+pub mod regular_file;
+pub mod scheduling;
 pub mod socket;
 pub mod tty;
+pub mod watchdog;

@@ -7,10 +7,8 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Component, Path, PathBuf};
 
 use super::{Action, Invocation, classic, systemd};
-use crate::config::{AddressSpec, ResourceWord};
+use crate::config::{AddressSpec, ResourceWord, parse_address};
 
-/// The names of addresses, which need no program.
-const BUILT_IN: [&str; 3] = ["IPaddr", "IPaddr2", "IPv6addr"];
 /// What the packages of heartbeat 2 and 3 put under those names: translators that source this file and then
 /// call the OCF agent.
 const TRANSLATOR_MARK: &[u8] = b"hto-mapfuncs";
@@ -107,34 +105,26 @@ impl Places {
     /// Addresses are built in. Still a script of that name in `resource.d` wins, unless it is one of the
     /// translators that every installation of 3.0.6 has there (they source `hto-mapfuncs`): those stand for
     /// what is built in, and whoever wrote something of his own means it. Then come scripts in `resource.d`,
-    /// scripts in `/etc/init.d` and units of systemd. `read_address` reads the forms of addresses.
-    pub fn find<E: fmt::Display>(
-        &self,
-        word: &ResourceWord,
-        read_address: impl Fn(&str, &[String]) -> Result<AddressSpec, E>,
-    ) -> Result<Resource, CatalogueError> {
+    /// scripts in `/etc/init.d` and units of systemd.
+    pub fn find(&self, word: &ResourceWord) -> Result<Resource, CatalogueError> {
         let ResourceWord {
             name, arguments, ..
         } = word;
-        if !Path::new(name)
-            .components()
-            .all(|part| matches!(part, Component::Normal(_)))
-            || name.is_empty()
-        {
+        let mut parts = Path::new(name).components();
+        if name.is_empty() || !parts.all(|part| matches!(part, Component::Normal(_))) {
             return Err(CatalogueError::BadName(name.clone()));
         }
         let own = self.scripts.join(name);
         let mut looked_at = Vec::new();
-        let is_built_in = BUILT_IN.contains(&name.as_str());
-        if script(&own, &mut looked_at) && !(is_built_in && is_translator(&own)) {
+        let address = parse_address(word);
+        if script(&own, &mut looked_at) && !(address.is_some() && is_translator(&own)) {
             return Ok(Resource::Script {
                 path: own,
                 arguments: arguments.clone(),
             });
         }
-        if is_built_in {
-            let spec = read_address(name, arguments)
-                .map_err(|error| CatalogueError::Address(error.to_string()))?;
+        if let Some(spec) = address {
+            let spec = spec.map_err(|error| CatalogueError::Address(error.to_string()))?;
             let (agent, arguments) = (name.clone(), arguments.clone());
             return Ok(Resource::Address {
                 spec,
@@ -248,7 +238,6 @@ impl fmt::Display for CatalogueError {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::net::IpAddr;
 
     struct Tree {
         root: tempfile::TempDir,
@@ -273,32 +262,8 @@ mod tests {
         Tree { root, places }
     }
 
-    fn word(text: &str) -> ResourceWord {
-        let mut parts = text.split("::").map(str::to_owned);
-        let name = parts.next().unwrap_or_default();
-        ResourceWord {
-            text: text.to_owned(),
-            name,
-            arguments: parts.collect(),
-        }
-    }
-
-    fn read(_: &str, arguments: &[String]) -> Result<AddressSpec, String> {
-        let address: IpAddr = arguments
-            .first()
-            .and_then(|text| text.parse().ok())
-            .ok_or_else(|| format!("{arguments:?} is no address"))?;
-        Ok(AddressSpec {
-            address,
-            prefix: None,
-            interface: None,
-            label: None,
-            broadcast: None,
-        })
-    }
-
     fn found(tree: &Tree, text: &str) -> String {
-        let result = match tree.places.find(&word(text), read) {
+        let result = match tree.places.find(&ResourceWord::new(text)) {
             Ok(Resource::Address { agent, .. }) => format!("built-in {agent}"),
             Ok(resource) => resource.invocation(Action::Start).to_string(),
             Err(error) => error.to_string(),
@@ -360,11 +325,8 @@ mod tests {
             found(&tree, "IPaddr2::10.0.0.9"),
             "/resource.d/IPaddr2 10.0.0.9 start"
         );
-        assert_eq!(
-            found(&tree, "IPv6addr::fd00::9"),
-            "[\"fd00\", \"9\"] is no address"
-        );
-        assert_eq!(found(&tree, "IPaddr::x"), "[\"x\"] is no address");
+        assert_eq!(found(&tree, "IPv6addr::fd00::9"), "built-in IPv6addr");
+        assert_eq!(found(&tree, "IPaddr::x"), "not an IPv4 address");
     }
 
     #[test]

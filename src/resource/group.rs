@@ -306,7 +306,7 @@ mod tests {
                     continue;
                 }
                 Step::Run(resource, action) => {
-                    done.push(format!("{}.{}", name(resource), action.word()))
+                    done.push(format!("{}.{}", name(resource), action.word()));
                 }
                 Step::Wait(_) => done.push("wait".to_owned()),
                 Step::Finished(outcome) => {

@@ -40,8 +40,8 @@ fn the_whole_tree_is_read() {
         sources
             .iter()
             .filter(|source| rules::folder_of(source).is_some_and(|folder| folder.name == from))
-            .flat_map(Source::references)
-            .any(|reference| rules::folder_used(&reference) == Some(to))
+            .flat_map(|source| &source.references)
+            .any(|reference| rules::folder_used(reference) == Some(to))
     };
     assert!(
         has_edge("cluster", "message"),

@@ -69,7 +69,7 @@ const SOUND: &[(&str, &str)] = &[
     ),
     (
         "src/daemon/log.rs",
-        "pub fn line() { ::log::info!(\"x\"); eprintln!(); }",
+        "pub fn line(mut path: u8) { path = 1; ::log::info!(\"{}\", path = path); eprintln!(); }",
     ),
     (
         "src/daemon/clock.rs",
@@ -132,6 +132,7 @@ const FAULTS: &[(&str, &str, &str)] = &[
     ("src/message/a.rs", "use crate::cluster::Link;", "in a circle: cluster → message → cluster"),
     ("src/cluster/link.rs", "use super::node::Node;", "in a circle: cluster::link → cluster::node"),
     ("src/cluster/time.rs", "use super::Link;", "in a circle: cluster::link → cluster::time"),
+    ("src/cluster/link.rs", "use super::*;", "in a circle: cluster → cluster::link → cluster"),
     ("src/cluster/link.rs", "impl super::Cluster {}", "in a circle: cluster → cluster::link → cluster"),
     // unsafe code, and ways around the guards
     ("src/daemon/a.rs", "fn f() { unsafe { g() } }", "unsafe code belongs in os"),
@@ -140,6 +141,7 @@ const FAULTS: &[(&str, &str, &str)] = &[
     ("src/lib.rs", "#[allow(unsafe_code)]\npub mod daemon;", "lifted for os alone"),
     ("src/cluster/a.rs", "include!(\"../daemon/clock.rs\");", "hides a dependency"),
     ("src/cluster/a.rs", "#[path = \"../daemon/clock.rs\"]\nmod clock;", "hides a dependency"),
+    ("src/cluster/a.rs", "#[cfg_attr(unix, path = \"../os/fd.rs\")]\nmod fd;", "hides a dependency"),
     ("src/cluster/a.rs", "extern crate std as s;", "hides a dependency"),
     ("src/daemon/a.rs", "#![allow(clippy::disallowed_methods)]", "in daemon/clock.rs alone"),
 ];

@@ -13,6 +13,8 @@ pub struct Source {
     pub tokens: Vec<Token>,
     /// Words and signs of the whole file.
     pub all_tokens: Vec<Token>,
+    /// Every path the file names outside tests.
+    pub references: Vec<Reference>,
     /// Lines outside tests.
     pub code_lines: usize,
     /// Modules that exist only for tests: `#[cfg(test)] mod name;`.
@@ -55,24 +57,22 @@ impl Source {
         {
             module.pop();
         }
-        Self {
+        let mut source = Self {
             path: path.to_owned(),
             module,
             tokens,
             all_tokens,
+            references: Vec::new(),
             code_lines: text.lines().count().saturating_sub(test_lines),
             test_modules,
-        }
+        };
+        source.references = Scan::new(&source).run();
+        source
     }
 
     /// Whether this file is the root of a program, which names the library as `heartbeat`.
     pub fn is_program(&self) -> bool {
         self.path == "src/main.rs" || self.path.starts_with("src/bin/")
-    }
-
-    /// Every path the file names.
-    pub fn references(&self) -> Vec<Reference> {
-        Scan::new(self).run()
     }
 }
 

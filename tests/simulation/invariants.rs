@@ -59,6 +59,8 @@ pub struct Hearing {
 #[derive(Debug, Clone, Copy)]
 struct Clash {
     since: Time,
+    /// One side could not stop it.
+    broken: bool,
     /// A crash, a stop request, a stall or a failure interfered: who yields is open.
     disturbed: bool,
 }
@@ -69,6 +71,8 @@ pub struct Judge {
     initdead: Time,
     news_time: Time,
     heal_time: Time,
+    /// No link takes so long that two that hear each other take each other for deaf.
+    answers_in_time: bool,
     hearing: [Hearing; 2],
     clashes: Vec<Option<Clash>>,
 }
@@ -92,6 +96,7 @@ impl Judge {
             initdead: plan.initdead,
             news_time: plan.news_time(),
             heal_time: plan.deadtime + plan.news_time() * 2 + plan.action_time.1 * 2,
+            answers_in_time: plan.news_time() < plan.deadtime,
             hearing: Default::default(),
             clashes: vec![None; plan.preferred.len()],
         }
@@ -280,13 +285,25 @@ impl Judge {
             (place @ None, true) => {
                 *place = Some(Clash {
                     since: now,
+                    broken,
                     disturbed: broken,
                 })
             }
-            (Some(going_on), true) => going_on.disturbed |= broken,
+            (Some(going_on), true) => {
+                if broken || going_on.broken {
+                    going_on.since = now; // the time that counts begins when it is being stopped again
+                }
+                going_on.broken = broken;
+                going_on.disturbed |= broken;
+            }
             (place @ Some(_), false) => {
                 let ended = place.take().is_some_and(|clash| !clash.disturbed);
-                if ended && here == Real::Stopped && there == Real::Stopping {
+                if ended
+                    && self.answers_in_time
+                    && !self.was_deaf_until(now)
+                    && here == Real::Stopped
+                    && there == Real::Stopping
+                {
                     let text = format!("both owners of group {group} gave it up");
                     return Err(Violation {
                         rule: "S7",
@@ -298,6 +315,14 @@ impl Judge {
             (None, false) => {}
         }
         Ok(())
+    }
+
+    /// Until just now one node heard the other without being heard. It must give up after a while, and does
+    /// so perhaps in the moment in which it is heard again.
+    fn was_deaf_until(&self, now: Time) -> bool {
+        let contact = self.hearing.map(|hearing| hearing.contact);
+        let one_way = contact[0].abs_diff(contact[1]) >= self.deadtime;
+        one_way && now - contact[0].max(contact[1]) < self.heal_time
     }
 
     /// Two owners who hear each other become one in time.

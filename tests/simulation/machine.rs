@@ -78,8 +78,10 @@ pub struct Daemon {
     pub stalled: bool,
     /// When its last turn was.
     pub last_turn: Time,
-    /// It stood still for so long that this turn must give up everything.
-    pub must_yield: bool,
+    /// What it alone held when it was stopped last.
+    pub alone_with: Vec<usize>,
+    /// It stood still for so long that this turn must give up these groups, which the other has taken.
+    pub must_yield: Option<Vec<usize>>,
     /// When it last went on.
     pub went_on: Time,
     /// What it thought of its peer after its last turn.
@@ -131,7 +133,8 @@ impl Daemon {
             read: BTreeMap::new(),
             stalled: false,
             last_turn: started,
-            must_yield: false,
+            alone_with: Vec::new(),
+            must_yield: None,
             went_on: 0,
             peer_was_dead: false,
             complaints: 0,
@@ -206,6 +209,19 @@ impl Machine {
     /// What a group really does here.
     pub fn real(&self, group: usize) -> Real {
         self.resources[group].real
+    }
+
+    /// The groups that its daemon lets run.
+    pub fn held(&self) -> Vec<usize> {
+        let run = self.daemon.as_ref().map(|daemon| daemon.run);
+        let held = |resource: &Resource| {
+            Some(resource.run) == run && matches!(resource.real, Real::Starting | Real::Running)
+        };
+        let groups = self.resources.iter().enumerate();
+        groups
+            .filter(|(_, resource)| held(resource))
+            .map(|(group, _)| group)
+            .collect()
     }
 
     /// Whether the daemon runs and is not held up.

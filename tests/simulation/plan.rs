@@ -67,6 +67,14 @@ pub struct LinkPlan {
     pub jitter: Time,
 }
 
+impl LinkPlan {
+    /// Whether everything that is said passes this link long before the next heartbeat.
+    pub fn is_ample(&self, keepalive: Time) -> bool {
+        self.rate
+            .is_none_or(|rate| 300 * SECOND / rate < keepalive / 3)
+    }
+}
+
 /// Another cluster on the same segment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stranger {
@@ -172,16 +180,30 @@ impl Plan {
         }
     }
 
-    /// How long a change may take to be known on the other side of a working link, a lost message or
-    /// two included.
-    pub fn news_time(&self) -> Time {
-        let slowest = self
+    /// The longest that any link of this run may take to deliver.
+    pub fn longest_delay(&self) -> Time {
+        let link = self
             .links
             .iter()
             .map(|link| link.delay + link.jitter)
             .max()
             .unwrap_or(0);
-        self.keepalive * 2 + slowest * 2 + self.turn_time * 4
+        let weather = self.faults.iter().filter_map(|(_, fault)| match fault {
+            Fault::Wire { weather, .. } => Some(weather.extra_delay + weather.extra_jitter),
+            _ => None,
+        });
+        link + weather.max().unwrap_or(0)
+    }
+
+    /// How long a change may take to be known on the other side of a working link, a lost message or
+    /// two included.
+    pub fn news_time(&self) -> Time {
+        self.keepalive * 2 + self.longest_delay() * 2 + self.turn_time * 4
+    }
+
+    /// Whether group actions can fail while faults are on.
+    pub fn has_failures(&self) -> bool {
+        self.start_failures + self.stop_failures > 0
     }
 
     /// Who is asked to stop is gone after this, when its groups can be stopped.
@@ -190,20 +212,17 @@ impl Plan {
         2 * SECOND + self.deadtime + self.action_time.1 * 3 + self.news_time() * 2
     }
 
-    /// The most packets that a node may send within a second.
+    /// The most packets that a node may send within a second: after a partition everything that was lost
+    /// is asked for and sent again.
     pub fn burst_limit(&self) -> usize {
         let heartbeats = usize::try_from(SECOND / self.keepalive).unwrap_or(0) + 1;
-        heartbeats + 60
+        heartbeats + 150
     }
 
     /// After the last fault ended and every daemon runs: until then everything has found its place.
     pub fn settle_time(&self) -> Time {
         // A failed start is tried again after a minute, a failed stop after half of one.
-        let again = if self.start_failures + self.stop_failures > 0 {
-            65 * SECOND
-        } else {
-            0
-        };
+        let again = if self.has_failures() { 65 * SECOND } else { 0 };
         again + self.initdead + self.deadtime * 4 + self.action_time.1 * 8 + self.news_time() * 4
     }
 }

@@ -8,7 +8,7 @@ use heartbeat::cluster::{
 };
 
 use super::invariants::{Reading, Violation};
-use super::machine::{Daemon, Inbound, Real, Resource};
+use super::machine::{Daemon, Inbound, Real};
 use super::node::Node;
 use super::plan::{MS, SECOND};
 use super::trace::hash;
@@ -61,8 +61,9 @@ impl World {
         daemon.core.handle(local, Event::Tick);
         drain(&mut *daemon.core, &mut actions);
         let deadline = daemon.core.next_deadline();
-        let died = daemon.core.peer_status() == NodeStatus::Dead && !daemon.peer_was_dead;
-        daemon.peer_was_dead = daemon.core.peer_status() == NodeStatus::Dead;
+        let is_dead = daemon.core.peer_status() == NodeStatus::Dead;
+        let was_dead = std::mem::replace(&mut daemon.peer_was_dead, is_dead);
+        let died = is_dead && !was_dead;
         self.machines[node].daemon = Some(daemon);
         read?;
         if deadline <= local {
@@ -88,7 +89,7 @@ impl World {
         }
     }
 
-    /// S3: who stood still for deadtime has given up everything in the turn in which it noticed.
+    /// S3: who stood still for deadtime gives up, in the turn in which it notices, what the other took.
     fn judge_stale_claims(&mut self, node: usize) -> Result<(), Violation> {
         let now = self.now;
         let machine = &mut self.machines[node];
@@ -96,17 +97,25 @@ impl World {
             return Ok(());
         };
         daemon.last_turn = now;
-        if !daemon.must_yield {
+        let Some(held_before) = daemon.must_yield.take() else {
             return Ok(());
-        }
-        let holds = |resource: &Resource| matches!(resource.real, Real::Starting | Real::Running);
-        match machine.resources.iter().position(holds) {
+        };
+        let keeps = |group: &usize| matches!(machine.real(*group), Real::Starting | Real::Running);
+        match held_before.into_iter().find(keeps) {
             Some(group) => Err(self.violation(
                 "S3",
                 format!("node {node} keeps group {group} after a stall"),
             )),
             None => Ok(()),
         }
+    }
+
+    /// What the daemon held when its stall began, and the other machine only holds since.
+    fn taken_meanwhile(&self, node: usize, daemon: &Daemon) -> Vec<usize> {
+        let other = &self.machines[1 - node];
+        let held = daemon.alone_with.iter().copied();
+        held.filter(|&group| other.real(group) != Real::Stopped)
+            .collect()
     }
 
     fn plan_next_turn(
@@ -146,11 +155,14 @@ impl World {
         actions: &mut Vec<Action>,
     ) -> Result<(), Violation> {
         let local = self.machines[node].local(self.now);
-        daemon.must_yield = false;
+        daemon.must_yield = None;
         if daemon.stalled {
             daemon.stalled = false;
             daemon.went_on = self.now;
-            daemon.must_yield = self.now - daemon.last_turn >= self.plan.deadtime;
+            let long = self.now - daemon.last_turn >= self.plan.deadtime;
+            if long && node < STRANGER && !daemon.peer_was_dead {
+                daemon.must_yield = Some(self.taken_meanwhile(node, daemon));
+            }
             if node < STRANGER {
                 self.judge.caught_up(node, self.now);
             }
@@ -176,7 +188,9 @@ impl World {
                     );
                     daemon.core.handle(local, Event::Group { group, outcome });
                 }
-                Inbound::Keys(keys) => daemon.core.handle(local, Event::KeysChanged(Box::new(keys))),
+                Inbound::Keys(keys) => daemon
+                    .core
+                    .handle(local, Event::KeysChanged(Box::new(keys))),
                 Inbound::Stop => daemon.core.handle(local, Event::StopRequested),
             }
             drain(&mut *daemon.core, actions);
@@ -198,7 +212,7 @@ impl World {
         actions: &mut Vec<Action>,
     ) -> Result<(), Violation> {
         let (now, local) = (self.now, self.machines[node].local(self.now));
-        let reading = if node == STRANGER || daemon.must_yield {
+        let reading = if node == STRANGER || (daemon.went_on == now && now > 0) {
             Reading::Free
         } else {
             self.judge
@@ -384,6 +398,12 @@ impl World {
         }
         for link in 0..self.links.len() {
             self.send_on(link, &cargo);
+            if self.links[link].lost_news {
+                return Err(self.violation(
+                    "freshness",
+                    format!("an old heartbeat replaces a new one on {link}"),
+                ));
+            }
         }
         Ok(())
     }

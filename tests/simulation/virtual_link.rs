@@ -90,6 +90,8 @@ pub struct VirtualLink {
     pub plan: LinkPlan,
     /// By the sending machine.
     pub weather: [Weather; 2],
+    /// A heartbeat was thrown away for an older one.
+    pub lost_news: bool,
     lines: [SerialLine; 2],
 }
 
@@ -106,6 +108,7 @@ impl VirtualLink {
         Self {
             plan,
             weather: Default::default(),
+            lost_news: false,
             lines: Default::default(),
         }
     }
@@ -155,7 +158,10 @@ impl VirtualLink {
             .iter()
             .position(|other| other.packet.is_heartbeat);
         match waiting {
-            Some(place) if is_heartbeat => line.waiting[place] = cargo,
+            Some(place) if is_heartbeat => {
+                self.lost_news |= cargo.number < line.waiting[place].number;
+                line.waiting[place] = cargo;
+            }
             _ if line.waiting.len() < QUEUE => line.waiting.push_back(cargo),
             Some(place) => {
                 line.waiting.remove(place);

@@ -409,7 +409,17 @@ impl World {
 
     fn stall(&mut self, node: usize, time: Time) {
         self.judge.disturb();
+        let other = &self.machines[1 - node];
+        let is_alone = |group: &usize| other.real(*group) == Real::Stopped;
+        let alone_with = self.machines[node]
+            .held()
+            .into_iter()
+            .filter(is_alone)
+            .collect();
         if let Some(daemon) = &mut self.machines[node].daemon {
+            if !daemon.stalled {
+                daemon.alone_with = alone_with;
+            }
             daemon.stalled = true;
             daemon.busy_until = daemon.busy_until.max(self.now + time);
             daemon.wake += 1;
@@ -511,6 +521,10 @@ impl World {
                 Ok(false)
             }
             (None, Some(since)) => Ok(self.now - since > self.plan.deadtime * 2),
+            (Some(_), Some(_)) if self.plan.has_failures() => {
+                self.settled_since = None; // a failed stop that succeeds later lets its group go home
+                Ok(false)
+            }
             (Some(text), Some(_)) => Err(Violation {
                 rule: "settling",
                 at: self.now,
@@ -568,7 +582,9 @@ impl World {
                     daemon.core.peer_status()
                 ));
             }
-            for link in 0..self.links.len() {
+            for link in (0..self.links.len())
+                .filter(|&link| self.plan.links[link].is_ample(self.plan.keepalive))
+            {
                 if !daemon
                     .core
                     .link_is_up(LinkId(u8::try_from(link).unwrap_or(0)))
@@ -585,7 +601,9 @@ impl World {
     fn group_unsettled(&self, group: usize) -> Option<String> {
         let real = [self.machines[0].real(group), self.machines[1].real(group)];
         let home = self.plan.preferred[group];
-        let stays = self.plan.failback == heartbeat::config::AutoFailback::Off;
+        // Where it could not be started it is not tried again while the other node runs it.
+        let stays = self.plan.failback == heartbeat::config::AutoFailback::Off
+            || self.machines[home].resources[group].failures > 0;
         let runs_once = match real {
             [Real::Running, Real::Stopped] => home == 0 || stays,
             [Real::Stopped, Real::Running] => home == 1 || stays,

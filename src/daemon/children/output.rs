@@ -14,8 +14,8 @@ const HEAD: usize = 64 * 1024;
 const LINE: usize = 1000;
 /// The last lines that are kept to explain a failure.
 const TAIL: usize = 10;
-/// What of one child's output goes to the log.
-const LOGGED: usize = 256 * 1024;
+/// Lines of one child's output that go to the log.
+const LOGGED: usize = 1000;
 
 /// Both outputs of a child.
 #[derive(Debug)]
@@ -170,10 +170,10 @@ impl Record {
         if line.is_empty() {
             return;
         }
-        if self.logged.saturating_add(line.len()) > LOGGED {
+        if self.logged == LOGGED {
             self.unlogged = self.unlogged.saturating_add(line.len());
         } else {
-            self.logged = self.logged.saturating_add(line.len());
+            self.logged = self.logged.saturating_add(1);
             log::debug!(target: &self.tag, "{}", String::from_utf8_lossy(line));
         }
         if self.tail.len() == TAIL {

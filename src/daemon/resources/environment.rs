@@ -3,6 +3,8 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
+use nix::unistd::{AccessFlags, access};
+
 use crate::config::{AutoFailback, CompressionMethod, Config};
 use crate::daemon::children::Surroundings;
 
@@ -56,12 +58,10 @@ pub(super) fn surroundings(config: &Config) -> Surroundings {
     for (name, value) in &config.env {
         set(&format!("HA_{name}"), value.into());
     }
-    let home = config.coreroot.join("root");
-    let directory = if home.is_dir() {
-        home
-    } else {
-        PathBuf::from("/")
-    };
+    // Who runs as an ordinary user in a namespace may find it locked.
+    let cores = config.coreroot.join("root");
+    let is_open = cores.is_dir() && access(&cores, AccessFlags::X_OK).is_ok();
+    let directory = if is_open { cores } else { PathBuf::from("/") };
     Surroundings {
         environment,
         directory,
@@ -69,9 +69,8 @@ pub(super) fn surroundings(config: &Config) -> Surroundings {
 }
 
 /// `env STOPRETRYMAX=N`: how often a failed stop is repeated; 0 and below means for ever.
-pub(super) fn stop_retries(config: &Config) -> Option<u32> {
-    let written = config
-        .env
+pub(super) fn stop_retries(variables: &[(String, String)]) -> Option<u32> {
+    let written = variables
         .iter()
         .rev()
         .find(|(name, _)| name == "STOPRETRYMAX");
@@ -79,5 +78,31 @@ pub(super) fn stop_retries(config: &Config) -> Option<u32> {
         Some(Ok(number)) if number <= 0 => None,
         Some(Ok(number)) => Some(u32::try_from(number).unwrap_or(u32::MAX)),
         _ => Some(STOP_RETRIES),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_word_on_stop_retries_counts() {
+        let variables = |values: &[&str]| -> Vec<(String, String)> {
+            values
+                .iter()
+                .map(|value| ("STOPRETRYMAX".to_owned(), (*value).to_owned()))
+                .collect()
+        };
+        for (values, expected) in [
+            (&[][..], Some(10)),
+            (&["3"], Some(3)),
+            (&["3", "5"], Some(5)),
+            (&["0"], None),
+            (&["-1"], None),
+            (&["many"], Some(10)),
+            (&["99999999999"], Some(u32::MAX)),
+        ] {
+            assert_eq!(stop_retries(&variables(values)), expected, "{values:?}");
+        }
     }
 }

@@ -1,0 +1,7 @@
+//! Any bytes as `ha.cf`.
+#![no_main]
+
+use heartbeat_rs_fuzz::check_with;
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|text: &[u8]| check_with("ha.cf", text));

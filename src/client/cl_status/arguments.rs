@@ -1,0 +1,114 @@
+//! The words after `cl_status`.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use lexopt::prelude::*;
+
+/// Printed for `-h` and for no argument at all.
+pub(super) const HELP: &str = "\
+usage: cl_status SUB-COMMAND [OPTIONS] [ARGUMENTS]
+  hbstatus [-v]                 is heartbeat running here
+  listnodes [-n] [-p] [-v]      names of the nodes; -n normal ones, -p ping nodes
+  nodestatus NODE               status of a node
+  nodetype NODE                 normal or ping
+  listhblinks NODE [-v]         links to a node
+  hblinkstatus NODE LINK        up or dead
+  rscstatus                     what this node holds: none, local, foreign, all, transition
+  hbparameter -p NAME           a value of ha.cf
+Options of all: -m sentences for people, --json for programs, -C DIR another configuration directory.
+";
+
+/// What is asked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Query {
+    Running,
+    Nodes,
+    NodeStatus(String),
+    NodeKind(String),
+    Links(String),
+    LinkStatus(String, String),
+    Holdings,
+    Parameter(String),
+}
+
+/// The whole command line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Arguments {
+    pub query: Query,
+    /// `-v`
+    pub verbose: bool,
+    /// `-m`
+    pub human: bool,
+    /// `-n` of `listnodes`
+    pub only_normal: bool,
+    /// `-p` of `listnodes`
+    pub only_ping: bool,
+    /// `--json`
+    pub json: bool,
+    /// `-C`
+    pub directory: Option<PathBuf>,
+}
+
+/// `None` asks for help. The error is what to print.
+pub(super) fn parse(
+    words: impl IntoIterator<Item = OsString>,
+) -> Result<Option<Arguments>, String> {
+    let mut parser = lexopt::Parser::from_args(words);
+    let mut command: Option<String> = None;
+    let mut operands = Vec::new();
+    let mut parameter = None;
+    let mut found = Arguments {
+        query: Query::Running,
+        verbose: false,
+        human: false,
+        only_normal: false,
+        only_ping: false,
+        json: false,
+        directory: None,
+    };
+    let text = |error: lexopt::Error| format!("ERROR: {error}");
+    while let Some(argument) = parser.next().map_err(text)? {
+        match argument {
+            Short('h') | Long("help") => return Ok(None),
+            Short('v') => found.verbose = true,
+            Short('m') => found.human = true,
+            Short('n') => found.only_normal = true,
+            // The same letter takes a name in the one sub-command that is about names.
+            Short('p') if command.as_deref() == Some("hbparameter") => {
+                parameter = Some(parser.value().and_then(ValueExt::string).map_err(text)?);
+            }
+            Short('p') => found.only_ping = true,
+            Long("json") => found.json = true,
+            Short('C') => found.directory = Some(parser.value().map_err(text)?.into()),
+            Value(word) if command.is_none() => command = Some(word.string().map_err(text)?),
+            Value(word) => operands.push(word.string().map_err(text)?),
+            other => return Err(text(other.unexpected())),
+        }
+    }
+    let Some(command) = command else {
+        return Ok(None);
+    };
+    found.query = query(&command, operands, parameter)?;
+    Ok(Some(found))
+}
+
+fn query(command: &str, operands: Vec<String>, parameter: Option<String>) -> Result<Query, String> {
+    let mut operands = operands.into_iter();
+    let mut operand = || {
+        operands
+            .next()
+            .ok_or_else(|| "Not enough parameters.".to_owned())
+    };
+    Ok(match command {
+        "hbstatus" => Query::Running,
+        "listnodes" => Query::Nodes,
+        "nodestatus" => Query::NodeStatus(operand()?),
+        "nodetype" => Query::NodeKind(operand()?),
+        "listhblinks" => Query::Links(operand()?),
+        "hblinkstatus" => Query::LinkStatus(operand()?, operand()?),
+        "rscstatus" => Query::Holdings,
+        "hbparameter" => Query::Parameter(parameter.ok_or("Not enough parameters.")?),
+        other => return Err(format!("ERROR: {other}: invalid sub-command.")),
+    })
+}

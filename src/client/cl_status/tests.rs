@@ -1,0 +1,194 @@
+//! The old output and exit codes, on a made-up daemon.
+
+use std::io;
+
+use super::*;
+use crate::control::{Group, Link, Parameter};
+
+fn example() -> Status {
+    let link = |name: &str, up| Link {
+        name: name.into(),
+        kind: "ucast".into(),
+        up,
+    };
+    let node = |name: &str, kind: &str, status: &str, links| Node {
+        name: name.into(),
+        kind: kind.into(),
+        status: status.into(),
+        links,
+    };
+    Status {
+        version: "0.1.0".into(),
+        heartbeat_as_of: 1_795_198_700,
+        since: 1_795_198_608,
+        node: "ba".into(),
+        uuid: "958e11be-8686-759f-1b99-204c17812f2c".into(),
+        generation: 12,
+        communicating: true,
+        holdings: "local".into(),
+        nodes: vec![
+            node("ba", "normal", "active", vec![]),
+            node(
+                "bb",
+                "normal",
+                "active",
+                vec![link("eth0", true), link("/dev/ttyS0", false)],
+            ),
+            node("10.0.0.254", "ping", "init", vec![]),
+        ],
+        groups: vec![Group {
+            key: "10.0.0.1".into(),
+            preferred: "ba".into(),
+            resources: vec!["10.0.0.1".into(), "web".into()],
+            local: "running".into(),
+            peer: Some("stopped".into()),
+        }],
+        parameters: vec![Parameter {
+            name: "keepalive".into(),
+            value: "500ms".into(),
+        }],
+    }
+}
+
+fn ask_of(status: Result<Status, Error>, words: &str) -> Reply {
+    let arguments = arguments::parse(words.split_whitespace().map(OsString::from));
+    reply(
+        &arguments.expect("valid").expect("not help"),
+        status,
+        Path::new("/etc/ha.d"),
+    )
+}
+
+fn ask(words: &str) -> Reply {
+    ask_of(Ok(example()), words)
+}
+
+fn stopped() -> Error {
+    Error::Stopped(io::ErrorKind::NotFound.into())
+}
+
+#[test]
+fn every_sub_command_prints_what_scripts_expect() {
+    let cases = [
+        ("hbstatus", "Heartbeat is running on this machine.\n", 0),
+        ("listnodes", "10.0.0.254\nbb\nba\n", 0),
+        ("listnodes -n", "bb\nba\n", 0),
+        ("listnodes -p", "10.0.0.254\n", 0),
+        ("listnodes -n -m", "The nodes are as follow:\nbb\nba\n", 0),
+        (
+            "listnodes -v -n",
+            "\nbb\tactive\t(nodetype: normal)\n\t/dev/ttyS0\tdead\n\teth0\tup\n\nba\tactive\t(nodetype: normal)\n",
+            0,
+        ),
+        ("nodestatus bb", "active\n", 0),
+        ("nodestatus BB -m", "The cluster node BB is active\n", 0),
+        ("nodestatus 10.0.0.254", "init\n", 1),
+        ("nodetype bb", "normal\n", 0),
+        ("nodetype 10.0.0.254", "ping\n", 0),
+        ("nodetype -m bb", "The node bb's type: normal\n", 0),
+        ("listhblinks bb", "\t/dev/ttyS0\n\teth0\n", 0),
+        ("listhblinks bb -v", "\t/dev/ttyS0\tdead\n\teth0\tup\n", 0),
+        ("hblinkstatus bb eth0", "up\n", 0),
+        ("hblinkstatus bb /dev/ttyS0", "dead\n", 1),
+        ("rscstatus", "local\n", 0),
+        ("rscstatus -m", "This node is holding local resources.\n", 0),
+        ("hbparameter -p keepalive", "500ms\n", 0),
+    ];
+    for (words, out, exit) in cases {
+        assert_eq!(ask(words), Reply::new(out, exit), "{words}");
+    }
+}
+
+#[test]
+fn what_nobody_declared_has_the_old_exit_codes() {
+    let cases = [
+        ("nodestatus bc", 11),
+        ("nodetype bc", 11),
+        ("listhblinks bc", 13),
+        ("hblinkstatus bc eth0", 13),
+        ("hblinkstatus bb eth7", 13),
+        ("hbparameter -p nothing", 1),
+    ];
+    for (words, exit) in cases {
+        let reply = ask(words);
+        assert_eq!((reply.exit, reply.out.as_str()), (exit, ""), "{words}");
+        assert!(!reply.err.is_empty(), "{words}");
+    }
+}
+
+#[test]
+fn a_stopped_daemon_is_told_in_the_old_words() {
+    let reply = ask_of(Err(stopped()), "hbstatus");
+    assert_eq!(
+        reply,
+        Reply::new("Heartbeat is stopped on this machine.\n", 1)
+    );
+    let reply = ask_of(Err(stopped()), "hbstatus -v");
+    assert!(
+        reply
+            .out
+            .contains("(hb_api_signon: Can't initiate connection to heartbeat)")
+    );
+    let reply = ask_of(Err(stopped()), "rscstatus");
+    assert_eq!((reply.exit, reply.out.as_str()), (1, ""));
+    assert!(
+        reply
+            .err
+            .starts_with("ERROR: Cannot signon with heartbeat\nERROR: REASON: ")
+    );
+    assert_eq!(ask_of(Err(Error::Silent), "rscstatus").exit, 12);
+}
+
+#[test]
+fn a_starting_daemon_counts_as_stopped_and_says_whom_it_waits_for() {
+    let mut status = example();
+    status.communicating = false;
+    if let Some(node) = status.nodes.get_mut(1) {
+        node.status = "init".into();
+    }
+    status.nodes.truncate(2);
+    let reply = ask_of(Ok(status), "hbstatus");
+    assert_eq!(
+        (reply.out.as_str(), reply.exit),
+        ("Heartbeat is stopped on this machine.\n", 1)
+    );
+    assert_eq!(reply.err, "heartbeat is starting: not yet heard from bb\n");
+}
+
+#[test]
+fn a_user_who_may_not_ask_is_not_told_that_nothing_runs() {
+    let error = Error::Unreachable(io::ErrorKind::PermissionDenied.into());
+    let reply = ask_of(Err(error), "hbstatus");
+    assert_eq!(reply.exit, 1);
+    assert!(reply.err.contains("haclient"), "{}", reply.err);
+}
+
+#[test]
+fn every_sub_command_has_json() {
+    let commands = "hbstatus|listnodes|nodestatus bb|nodetype bb|listhblinks bb|hblinkstatus bb eth0|rscstatus|hbparameter -p keepalive";
+    for words in commands.split('|') {
+        let reply = ask(&format!("{words} --json"));
+        assert_eq!(reply.exit, 0, "{words}");
+        serde_json::from_str::<serde_json::Value>(&reply.out)
+            .unwrap_or_else(|error| panic!("{words}: {error}"));
+    }
+    let whole: Status = serde_json::from_str(&ask("hbstatus --json").out).expect("a status");
+    assert_eq!(whole, example());
+    let stopped = ask_of(Err(stopped()), "hbstatus --json");
+    assert_eq!(stopped.exit, 1);
+    assert!(stopped.out.contains("\"running\":false"), "{}", stopped.out);
+}
+
+#[test]
+fn wrong_words_are_refused_as_ever() {
+    let parse = |words: &str| arguments::parse(words.split_whitespace().map(OsString::from));
+    assert_eq!(parse("fly"), Err("ERROR: fly: invalid sub-command.".into()));
+    assert_eq!(parse("nodestatus"), Err("Not enough parameters.".into()));
+    assert_eq!(
+        parse("hblinkstatus bb"),
+        Err("Not enough parameters.".into())
+    );
+    assert_eq!(parse("hbparameter"), Err("Not enough parameters.".into()));
+    assert_eq!(parse(""), Ok(None));
+    assert_eq!(parse("-h"), Ok(None));
+}

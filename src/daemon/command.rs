@@ -1,0 +1,230 @@
+//! What `heartbeat` does other than being the daemon: stop it, ask for it, have it read its files again.
+
+use std::ffi::OsString;
+use std::io::{IsTerminal, Write};
+use std::path::Path;
+use std::time::Duration;
+
+use nix::errno::Errno;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+use super::command_line::{Command, CommandLine, USAGE, parse};
+use super::disk::{Disk, load};
+use super::exit_status::{DONE, FAILED, NOT_RUNNING, PERMISSION, USAGE_ERROR};
+use super::pid_file::{Presence, presence};
+use super::start;
+use super::terminal::{say, show};
+use crate::config::{self, directive};
+use crate::control::Places;
+use crate::os::process::{host_name, pause};
+
+/// How often the end of the daemon is looked for.
+const POLL: Duration = Duration::from_millis(50);
+
+/// Runs the program with the words that follow its name; gives back the exit status.
+pub fn run(words: impl IntoIterator<Item = OsString>) -> u8 {
+    let mut line = match parse(words) {
+        Ok(line) => line,
+        Err(error) => {
+            say(&format!("heartbeat: {error}\n{USAGE}"));
+            return USAGE_ERROR;
+        }
+    };
+    // The daemon leaves the directory it was started in.
+    if let Some(directory) = &mut line.directory {
+        match std::path::absolute(&*directory) {
+            Ok(path) => *directory = path,
+            Err(error) => {
+                say(&format!("heartbeat: {}: {error}\n", directory.display()));
+                return FAILED;
+            }
+        }
+    }
+    let places = Places::new(line.directory.as_deref());
+    match &line.command {
+        Command::Start => start::run(&line, &places),
+        Command::Stop => stop(&places),
+        Command::Status => status(&places),
+        Command::Reload => reload(&line, &places),
+        Command::Continue => {
+            say(
+                "ERROR: -R continued a daemon after its own restart; this one needs no such thing. \
+                 Use -r to have the files read again.\n",
+            );
+            FAILED
+        }
+        Command::Defaults { wiki } => print(&defaults(*wiki)),
+        Command::Version => print(&format!(
+            "{} (successor of heartbeat {})\n",
+            crate::VERSION,
+            crate::SUCCEEDS
+        )),
+        Command::Help => print(USAGE),
+        Command::Check => check(&line, &places),
+        Command::StoreFile { path, text } => store_file(path, text),
+    }
+}
+
+fn print(text: &str) -> u8 {
+    match std::io::stdout().write_all(text.as_bytes()) {
+        Ok(()) => DONE,
+        Err(_) => FAILED,
+    }
+}
+
+fn check(line: &CommandLine, places: &Places) -> u8 {
+    let colour = std::io::stderr().is_terminal();
+    let checked = config::check(
+        &places.configuration,
+        &host_name(),
+        &Disk::new(line.no_resources),
+        colour,
+    );
+    say(&checked.text);
+    checked.exit_status
+}
+
+fn stop(places: &Places) -> u8 {
+    let pid = match presence(&places.pid_file) {
+        Ok(Presence::Running(Some(pid))) => pid,
+        Ok(Presence::Running(None)) => return unreadable(places),
+        Ok(Presence::Dead | Presence::Absent) => {
+            say("INFO: Heartbeat already stopped.\n");
+            return DONE;
+        }
+        Err(error) => return cannot_look(places, &error),
+    };
+    if let Err(error) = kill(Pid::from_raw(pid), Signal::SIGTERM) {
+        say(&format!(
+            "ERROR: Could not kill pid {pid} : {}\n",
+            error.desc()
+        ));
+        return if error == Errno::EPERM {
+            PERMISSION
+        } else {
+            FAILED
+        };
+    }
+    wait_for_end(&places.pid_file, pid);
+    DONE
+}
+
+/// For as long as it takes: resources that stop slowly have limits of their own.
+fn wait_for_end(pid_file: &Path, pid: i32) {
+    while matches!(presence(pid_file), Ok(Presence::Running(found)) if found.is_none_or(|found| found == pid))
+    {
+        pause(POLL);
+    }
+}
+
+fn status(places: &Places) -> u8 {
+    match presence(&places.pid_file) {
+        Ok(Presence::Running(pid)) => {
+            let host = host_name();
+            let node = load(places, &Disk::default())
+                .map_or_else(|_| host.clone(), |(config, _)| config.local_node);
+            let pid = pid.map_or_else(|| "unknown".into(), |pid| pid.to_string());
+            print(&format!(
+                "heartbeat OK [pid {pid} et al] is running on {host} [{node}]...\n"
+            ))
+        }
+        Ok(Presence::Dead) => {
+            print("heartbeat is stopped. No process\n");
+            FAILED
+        }
+        Ok(Presence::Absent) => {
+            print("heartbeat is stopped. No process\n");
+            NOT_RUNNING
+        }
+        Err(error) => cannot_look(places, &error),
+    }
+}
+
+fn reload(line: &CommandLine, places: &Places) -> u8 {
+    let pid = match presence(&places.pid_file) {
+        Ok(Presence::Running(Some(pid))) => pid,
+        Ok(Presence::Running(None)) => return unreadable(places),
+        Ok(Presence::Dead | Presence::Absent) => return start::run(line, places),
+        Err(error) => return cannot_look(places, &error),
+    };
+    match load(places, &Disk::new(line.no_resources)) {
+        Err(diagnostics) => {
+            show(&diagnostics);
+            say(&format!(
+                "info: Config errors: Heartbeat pid {pid} NOT restarted\n"
+            ));
+            if diagnostics.exit_status() == PERMISSION {
+                PERMISSION
+            } else {
+                FAILED
+            }
+        }
+        Ok((_, diagnostics)) => {
+            show(&diagnostics);
+            say(&format!(
+                "info: Signalling heartbeat pid {pid} to reread config files\n"
+            ));
+            match kill(Pid::from_raw(pid), Signal::SIGHUP) {
+                Ok(()) => DONE,
+                Err(error) => {
+                    say(&format!(
+                        "ERROR: Could not signal pid {pid} : {}\n",
+                        error.desc()
+                    ));
+                    if error == Errno::EPERM {
+                        PERMISSION
+                    } else {
+                        FAILED
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn unreadable(places: &Places) -> u8 {
+    say(&format!(
+        "ERROR: heartbeat runs, but there is no number in {}\n",
+        places.pid_file.display()
+    ));
+    FAILED
+}
+
+fn cannot_look(places: &Places, error: &std::io::Error) -> u8 {
+    say(&format!(
+        "ERROR: cannot read {}: {error}\n",
+        places.pid_file.display()
+    ));
+    if error.kind() == std::io::ErrorKind::PermissionDenied {
+        PERMISSION
+    } else {
+        FAILED
+    }
+}
+
+/// The child of the daemon that waits for the disk. Its exit status is the number of the error.
+fn store_file(path: &Path, text: &OsString) -> u8 {
+    match super::state::replace(path, text.as_encoded_bytes()) {
+        Ok(()) => DONE,
+        Err(error) => error
+            .raw_os_error()
+            .and_then(|code| u8::try_from(code).ok())
+            .unwrap_or(FAILED),
+    }
+}
+
+/// The table of directives. Words for `-D`, the same as wiki text for `-DW`.
+fn defaults(wiki: bool) -> String {
+    let mut text = String::new();
+    for directive in directive::ALL {
+        let default = directive.default.text();
+        let line = if wiki {
+            format!("||{}||{}||{}||\n", directive.name, default, directive.doc)
+        } else {
+            format!("{:24} {:24} {}\n", directive.name, default, directive.doc)
+        };
+        text.push_str(&line);
+    }
+    text
+}

@@ -1,0 +1,203 @@
+//! One connection to the control socket: a request line in, an answer out.
+
+use std::io::{self, Read, Write};
+
+use mio::net::UnixStream;
+use mio::{Interest, Registry, Token};
+
+use crate::cluster::Instant;
+use crate::control::{Answer, MAX_REQUEST, Request};
+
+/// Written in one turn, so that a large answer to one does not hold up the others.
+const SHARE: usize = 64 * 1024;
+
+/// How far a client is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Progress {
+    /// Not done; waits for the other side or its next turn.
+    Going,
+    /// Everything said, or the other side is gone.
+    Done,
+}
+
+/// One connection.
+#[derive(Debug)]
+pub(super) struct Client {
+    stream: UnixStream,
+    since: Instant,
+    is_admitted: bool,
+    request: Vec<u8>,
+    /// `None` until the request is complete.
+    answer: Option<Vec<u8>>,
+    written: usize,
+    /// Reading or writing may get somewhere.
+    is_ready: bool,
+}
+
+impl Client {
+    pub fn new(
+        mut stream: UnixStream,
+        is_admitted: bool,
+        since: Instant,
+        registry: &Registry,
+        token: Token,
+    ) -> io::Result<Self> {
+        registry.register(&mut stream, token, Interest::READABLE | Interest::WRITABLE)?;
+        Ok(Self {
+            stream,
+            since,
+            is_admitted,
+            request: Vec::new(),
+            answer: None,
+            written: 0,
+            is_ready: true,
+        })
+    }
+
+    /// When it connected.
+    pub fn since(&self) -> Instant {
+        self.since
+    }
+
+    /// The stream was reported ready.
+    pub fn ready(&mut self) {
+        self.is_ready = true;
+    }
+
+    pub fn can_advance(&self) -> bool {
+        self.is_ready
+    }
+
+    pub fn leave(&mut self, registry: &Registry) {
+        let _ = registry.deregister(&mut self.stream); // closing it does the same
+    }
+
+    /// Reads and writes what is possible without waiting.
+    pub fn advance(&mut self, answer: &mut impl FnMut(Request) -> Answer) -> Progress {
+        if !self.is_ready {
+            return Progress::Going;
+        }
+        self.try_advance(answer)
+            .unwrap_or_else(|error| match error.kind() {
+                io::ErrorKind::WouldBlock => {
+                    self.is_ready = false;
+                    Progress::Going
+                }
+                io::ErrorKind::Interrupted => Progress::Going,
+                _ => Progress::Done,
+            })
+    }
+
+    fn try_advance(&mut self, answer: &mut impl FnMut(Request) -> Answer) -> io::Result<Progress> {
+        if self.answer.is_none() {
+            let Some(line) = self.read_request()? else {
+                return Ok(Progress::Done);
+            };
+            let answer = respond(&line, self.is_admitted, answer);
+            let mut bytes = serde_json::to_vec(&answer)?;
+            bytes.push(b'\n');
+            self.answer = Some(bytes);
+        }
+        self.write_answer()
+    }
+
+    /// The first line, without its line feed; none when the client left or says too much.
+    fn read_request(&mut self) -> io::Result<Option<Vec<u8>>> {
+        let mut buffer = [0; 1024];
+        while self.request.len() <= MAX_REQUEST {
+            let length = self.stream.read(&mut buffer)?;
+            self.request
+                .extend_from_slice(buffer.get(..length).unwrap_or_default());
+            if let Some(end) = self.request.iter().position(|&byte| byte == b'\n') {
+                self.request.truncate(end);
+                return Ok(Some(std::mem::take(&mut self.request)));
+            }
+            if length == 0 {
+                return Ok(None);
+            }
+        }
+        Ok(Some(Vec::new())) // too long: answered like any other line that is no request
+    }
+
+    fn write_answer(&mut self) -> io::Result<Progress> {
+        let Some(answer) = &self.answer else {
+            return Ok(Progress::Done);
+        };
+        let end = answer.len().min(self.written.saturating_add(SHARE));
+        while let Some(rest) = answer
+            .get(self.written..end)
+            .filter(|rest| !rest.is_empty())
+        {
+            let length = self.stream.write(rest)?;
+            self.written = self.written.saturating_add(length);
+        }
+        Ok(if self.written >= answer.len() {
+            Progress::Done
+        } else {
+            Progress::Going
+        })
+    }
+}
+
+fn respond(line: &[u8], is_admitted: bool, answer: &mut impl FnMut(Request) -> Answer) -> Answer {
+    if !is_admitted {
+        return Answer::Error("permission denied: apiauth anon in ha.cf says who may ask".into());
+    }
+    match serde_json::from_slice(line) {
+        Ok(request) => answer(request),
+        Err(error) => Answer::Error(format!("not a request: {error}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ask(request: &[u8], is_admitted: bool) -> String {
+        let poll = mio::Poll::new().expect("a poll");
+        let (ours, theirs) = UnixStream::pair().expect("a pair");
+        let mut client = Client::new(
+            ours,
+            is_admitted,
+            Instant::default(),
+            poll.registry(),
+            Token(0),
+        )
+        .expect("registers");
+        let mut theirs = std::os::unix::net::UnixStream::from(theirs);
+        theirs.set_nonblocking(false).expect("blocking");
+        let mut done = Progress::Going;
+        for chunk in request.chunks(600) {
+            theirs.write_all(chunk).expect("taken");
+            client.ready();
+            done = client.advance(&mut |Request::Status| Answer::Error("asked".into()));
+        }
+        assert_eq!(done, Progress::Done);
+        drop(client);
+        let mut text = String::new();
+        theirs.read_to_string(&mut text).expect("readable");
+        text
+    }
+
+    #[test]
+    fn a_request_in_pieces_is_answered_once() {
+        assert_eq!(
+            ask(b"{\"request\":\"status\"}\n", true),
+            "{\"error\":\"asked\"}\n"
+        );
+        let padded = [b" ".repeat(2000).as_slice(), b"{\"request\":\"status\"}\n"].concat();
+        assert_eq!(ask(&padded, true), "{\"error\":\"asked\"}\n");
+    }
+
+    #[test]
+    fn a_stranger_is_told_why_and_nothing_else() {
+        assert!(ask(b"{\"request\":\"status\"}\n", false).contains("permission denied"));
+    }
+
+    #[test]
+    fn anything_else_is_an_error_and_costs_bounded_memory() {
+        assert!(ask(b"GET / HTTP/1.0\n", true).contains("not a request"));
+        assert!(ask(b"{\"request\":\"stop\"}\n", true).contains("not a request"));
+        assert!(ask(&b"x".repeat(MAX_REQUEST + 1), true).contains("not a request"));
+    }
+}

@@ -1,0 +1,291 @@
+//! The control socket: who may ask, and no client may delay the daemon or another client.
+//!
+//! What is said over it is in [`crate::control`].
+
+mod client;
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::io;
+use std::ops::Range;
+use std::os::unix::fs::{PermissionsExt, chown};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use mio::event::Event;
+use mio::net::UnixListener;
+use mio::{Interest, Registry, Token};
+
+use crate::cluster::Instant;
+use crate::config::ApiAuth;
+use crate::control::{Answer, Places, Request};
+use crate::os::credentials::PeerCredentials;
+use crate::os::process::{group_id, user_id};
+use client::{Client, Progress};
+
+/// Clients at a time. A further one takes the place of the one that has been here the longest.
+pub const MAX_CLIENTS: usize = 16;
+/// How many tokens the server needs: the listener's and one a client.
+pub const TOKENS: usize = MAX_CLIENTS + 1;
+/// Accepted in one turn.
+const MAX_ACCEPTS: usize = 16;
+/// After this a client that has not read its answer is dropped.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Who may ask.
+#[derive(Debug, Clone, Default)]
+pub struct Access {
+    users: BTreeSet<u32>,
+    groups: BTreeSet<u32>,
+}
+
+impl Access {
+    /// The user we run as, root, hacluster, and whom `apiauth anon` names. May ask the network for names.
+    pub fn new(apiauth: &[ApiAuth]) -> Self {
+        let mut access = Self {
+            users: BTreeSet::from([0, nix::unistd::geteuid().as_raw()]),
+            groups: BTreeSet::new(),
+        };
+        access.users.extend(user_id("hacluster"));
+        for line in apiauth.iter().filter(|line| line.client == "anon") {
+            access
+                .users
+                .extend(line.users.iter().filter_map(|name| user_id(name)));
+            access
+                .groups
+                .extend(line.groups.iter().filter_map(|name| group_id(name)));
+        }
+        access
+    }
+
+    fn admits(&self, peer: &PeerCredentials) -> bool {
+        self.users.contains(&peer.user)
+            || peer.groups.iter().any(|group| self.groups.contains(group))
+    }
+}
+
+/// Why there is no control socket.
+#[derive(Debug)]
+pub struct Error {
+    path: PathBuf,
+    error: io::Error,
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "cannot open the control socket {}: {}",
+            self.path.display(),
+            self.error
+        )
+    }
+}
+
+impl Error {
+    /// Whether more rights would have helped.
+    pub fn is_permission(&self) -> bool {
+        self.error.kind() == io::ErrorKind::PermissionDenied
+    }
+}
+
+/// The listening socket and its clients.
+#[derive(Debug)]
+pub struct ControlServer {
+    path: PathBuf,
+    listener: UnixListener,
+    access: Access,
+    tokens: Range<usize>,
+    clients: [Option<Client>; MAX_CLIENTS],
+    /// More connections may wait: readiness is reported only once.
+    accepting: bool,
+}
+
+impl ControlServer {
+    /// Makes the directory and the socket. A socket left behind is replaced: whoever calls this holds the
+    /// pid file.
+    ///
+    /// # Errors
+    /// When the socket can't be made.
+    pub fn open(
+        places: &Places,
+        access: Access,
+        registry: &Registry,
+        tokens: Range<usize>,
+    ) -> Result<Self, Error> {
+        let path = places.control_socket();
+        let open = || {
+            prepare_directory(&places.run)?;
+            let mut listener = listen(&path)?;
+            registry.register(&mut listener, Token(tokens.start), Interest::READABLE)?;
+            Ok(listener)
+        };
+        match open() {
+            Ok(listener) => {
+                let clients = [const { None }; MAX_CLIENTS];
+                Ok(Self {
+                    path,
+                    listener,
+                    access,
+                    tokens,
+                    clients,
+                    accepting: true,
+                })
+            }
+            Err(error) => Err(Error { path, error }),
+        }
+    }
+
+    /// Takes note of an event if it is for one of our tokens.
+    pub fn ready(&mut self, event: &Event) {
+        let Some(index) = event.token().0.checked_sub(self.tokens.start) else {
+            return;
+        };
+        match index.checked_sub(1) {
+            None => self.accepting = true,
+            Some(index) => {
+                if let Some(Some(client)) = self.clients.get_mut(index) {
+                    client.ready();
+                }
+            }
+        }
+    }
+
+    /// Goes on with every client that can go on; asks `answer` at most once for each.
+    pub fn turn(
+        &mut self,
+        now: Instant,
+        registry: &Registry,
+        mut answer: impl FnMut(Request) -> Answer,
+    ) {
+        for slot in &mut self.clients {
+            let Some(client) = slot else { continue };
+            if now >= client.since() + PATIENCE || client.advance(&mut answer) == Progress::Done {
+                client.leave(registry);
+                *slot = None;
+            }
+        }
+        for _ in 0..MAX_ACCEPTS {
+            if !self.accepting {
+                break;
+            }
+            self.accept(now, registry);
+        }
+    }
+
+    /// Whether another turn has work without waiting for anything.
+    pub fn has_more(&self) -> bool {
+        self.accepting || self.clients.iter().flatten().any(Client::can_advance)
+    }
+
+    /// When the patience with a client ends.
+    pub fn next_deadline(&self) -> Option<Instant> {
+        self.clients
+            .iter()
+            .flatten()
+            .map(|client| client.since() + PATIENCE)
+            .min()
+    }
+
+    fn accept(&mut self, now: Instant, registry: &Registry) {
+        let (stream, _) = match self.listener.accept() {
+            Ok(accepted) => accepted,
+            // Of descriptors or memory there may be too few just now: the next connection wakes us again.
+            Err(error) => {
+                self.accepting = error.kind() == io::ErrorKind::Interrupted;
+                return;
+            }
+        };
+        let Ok(peer) = crate::os::credentials::peer_credentials(&stream) else {
+            return;
+        };
+        let is_admitted = self.access.admits(&peer);
+        let Some(index) = self.free_slot(registry) else {
+            return;
+        };
+        let token = Token(self.tokens.start.saturating_add(1).saturating_add(index));
+        if let (Ok(client), Some(slot)) = (
+            Client::new(stream, is_admitted, now, registry, token),
+            self.clients.get_mut(index),
+        ) {
+            *slot = Some(client);
+        }
+    }
+
+    /// A place for one more; the oldest client makes room if need be.
+    fn free_slot(&mut self, registry: &Registry) -> Option<usize> {
+        let age = |slot: &Option<Client>| slot.as_ref().map(Client::since);
+        let (index, slot) = self
+            .clients
+            .iter_mut()
+            .enumerate()
+            .min_by_key(|(_, slot)| age(slot))?;
+        if let Some(mut oldest) = slot.take() {
+            oldest.leave(registry);
+        }
+        Some(index)
+    }
+}
+
+impl Drop for ControlServer {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.path);
+    }
+}
+
+/// For the cluster's administrators only, where such a group exists.
+fn prepare_directory(directory: &Path) -> io::Result<()> {
+    std::fs::create_dir_all(directory)?;
+    std::fs::set_permissions(directory, std::fs::Permissions::from_mode(0o750))?;
+    give_to_administrators(directory)
+}
+
+fn listen(path: &Path) -> io::Result<UnixListener> {
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let listener = UnixListener::bind(path)?;
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o660))?;
+    give_to_administrators(path)?;
+    Ok(listener)
+}
+
+fn give_to_administrators(path: &Path) -> io::Result<()> {
+    if !nix::unistd::geteuid().is_root() {
+        return Ok(());
+    }
+    let owner = user_id("hacluster").filter(|_| path.is_dir());
+    match chown(path, owner, group_id("haclient")) {
+        // In a user namespace there may be no such numbers.
+        Err(error) if error.kind() == io::ErrorKind::InvalidInput => Ok(()),
+        result => result,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn peer(user: u32, groups: &[u32]) -> PeerCredentials {
+        PeerCredentials {
+            pid: 1,
+            user,
+            groups: groups.to_vec(),
+        }
+    }
+
+    #[test]
+    fn only_those_whom_apiauth_anon_names_may_ask() {
+        let line = |client: &str, user: &str, group: &str| ApiAuth {
+            client: client.into(),
+            users: vec![user.into()],
+            groups: vec![group.into()],
+        };
+        let access = Access::new(&[line("anon", "4711", "4712"), line("ipfail", "4713", "4714")]);
+        assert!(access.admits(&peer(0, &[])));
+        assert!(access.admits(&peer(4711, &[1])));
+        assert!(access.admits(&peer(1, &[1, 4712])));
+        assert!(!access.admits(&peer(4713, &[4714])));
+    }
+}

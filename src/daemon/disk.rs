@@ -1,0 +1,89 @@
+//! The configuration's reader: the disk, with a note of what was read.
+
+use std::cell::RefCell;
+use std::fs::File;
+use std::io::{self, Read};
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::path::Path;
+
+use crate::config::{self, Diagnostics, Reader, Source};
+use crate::control::Places;
+use crate::os::process::host_name;
+
+/// No configuration file is longer.
+const MAX_FILE: u64 = 4 * 1024 * 1024;
+
+/// Reads files and remembers those that only a restart can apply.
+#[derive(Debug, Default)]
+pub struct Disk {
+    /// `-M`: as if there were no resources.
+    no_resources: bool,
+    seen: RefCell<Texts>,
+}
+
+/// What `ha.cf` and `haresources` said.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Texts {
+    /// `ha.cf`
+    pub ha_cf: Vec<u8>,
+    /// `haresources`
+    pub haresources: Vec<u8>,
+}
+
+impl Disk {
+    /// With `no_resources`, `haresources` is empty whatever it says.
+    pub fn new(no_resources: bool) -> Self {
+        Self {
+            no_resources,
+            seen: RefCell::default(),
+        }
+    }
+
+    /// What was read.
+    pub fn into_texts(self) -> Texts {
+        self.seen.into_inner()
+    }
+}
+
+impl Reader for Disk {
+    fn read(&self, path: &Path) -> io::Result<Source> {
+        let is = |name| path.file_name().is_some_and(|file| file == name);
+        if self.no_resources && is("haresources") {
+            return Ok(Source {
+                mode: 0o644,
+                ..Source::default()
+            });
+        }
+        let source = read(path)?;
+        let mut seen = self.seen.borrow_mut();
+        if is("ha.cf") {
+            seen.ha_cf.clone_from(&source.text);
+        } else if is("haresources") {
+            seen.haresources.clone_from(&source.text);
+        }
+        Ok(source)
+    }
+}
+
+/// Without waiting, should it be a pipe.
+fn read(path: &Path) -> io::Result<Source> {
+    let file = File::options()
+        .read(true)
+        .custom_flags(libc::O_NONBLOCK)
+        .open(path)?;
+    let metadata = file.metadata()?;
+    if !metadata.is_file() {
+        return Err(io::Error::other("not a regular file"));
+    }
+    let mut text = Vec::new();
+    file.take(MAX_FILE).read_to_end(&mut text)?;
+    Ok(Source {
+        text,
+        mode: metadata.permissions().mode(),
+    })
+}
+
+/// Reads and checks the three files.
+pub fn load(places: &Places, disk: &Disk) -> Result<(config::Config, Diagnostics), Diagnostics> {
+    config::load(&places.configuration, &host_name(), disk)
+}

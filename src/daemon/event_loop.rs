@@ -1,0 +1,336 @@
+//! The loop: wait, read everything, let the core judge, do what it says. Nothing in here blocks.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use mio::{Events, Poll};
+
+use super::control::ControlServer;
+use super::media::Media;
+use super::reload::Loaded;
+use super::resources::Resources;
+use super::service_manager::ServiceManager;
+use super::signals::{Signal, Signals};
+use super::state::{Recorder, State};
+use super::watchdog::Watchdog;
+use super::{clock, exit_status, log, status};
+use crate::cluster::{Action, Cluster, Event, GroupId, GroupOutcome, Instant};
+use crate::config::Config;
+use crate::control::{Answer, Places, Request};
+
+/// Which tokens belong to whom.
+pub mod tokens {
+    use std::ops::Range;
+
+    use crate::daemon::control;
+
+    /// The signals.
+    pub const SIGNALS: usize = 0;
+    /// The control socket and its clients.
+    pub const CONTROL: Range<usize> = 1..1 + control::TOKENS;
+    /// The media.
+    pub const MEDIA: Range<usize> = 1000..2000;
+    /// The output of children.
+    pub const RESOURCES: usize = 2000;
+}
+
+/// Packets taken in one turn; what remains is read in the next, after deadlines were looked at.
+const PACKETS_PER_TURN: usize = 256;
+/// How long what was sent last may take to leave over a serial line: a line can stand still.
+const FAREWELL: Duration = Duration::from_secs(1);
+
+/// Everything with a descriptor.
+#[derive(Debug)]
+pub struct Devices {
+    /// The one place where the daemon waits.
+    pub poll: Poll,
+    /// Signals.
+    pub signals: Signals,
+    /// The control socket.
+    pub control: ControlServer,
+    /// The links.
+    pub media: Media,
+    /// The resources.
+    pub resources: Resources,
+    /// The service manager.
+    pub service_manager: ServiceManager,
+    /// Resets this machine when the loop stands still.
+    pub watchdog: Option<Watchdog>,
+}
+
+/// Who this daemon is and what it was told at its start.
+#[derive(Debug)]
+pub struct Identity {
+    /// What the files say.
+    pub config: Config,
+    /// Where everything is.
+    pub places: Places,
+    /// `-M`
+    pub no_resources: bool,
+    /// What a reload compares with.
+    pub loaded: Loaded,
+    /// Uuid and generation.
+    pub state: State,
+    /// Wall clock at the start.
+    pub since: u64,
+}
+
+/// The running daemon.
+#[derive(Debug)]
+pub struct Daemon {
+    identity: Identity,
+    cluster: Cluster,
+    devices: Devices,
+    recorder: Recorder,
+    /// Answers of resources that the core has not seen.
+    outcomes: VecDeque<(GroupId, GroupOutcome)>,
+    /// The second that the core knows of.
+    wall_seconds: u64,
+    /// Set once the core is done: when to leave.
+    leave_at: Option<Instant>,
+}
+
+impl Daemon {
+    /// Ready for its first turn.
+    pub fn new(identity: Identity, cluster: Cluster, devices: Devices, recorder: Recorder) -> Self {
+        Self {
+            identity,
+            cluster,
+            devices,
+            recorder,
+            outcomes: VecDeque::new(),
+            wall_seconds: 0,
+            leave_at: None,
+        }
+    }
+
+    /// Runs until the core has stopped cleanly; gives back the exit status.
+    pub fn run(mut self) -> u8 {
+        let mut events = Events::with_capacity(256);
+        self.devices.service_manager.ready(&self.summary());
+        loop {
+            match self
+                .devices
+                .poll
+                .poll(&mut events, Some(self.time_to_wait()))
+            {
+                Err(error) if error.kind() != std::io::ErrorKind::Interrupted => {
+                    ::log::error!(target: "CRIT:heartbeat", "Cannot wait for events: {error}. Resources are left as they are");
+                    return exit_status::FAILED;
+                }
+                _ => {}
+            }
+            self.take_note(&events);
+            self.read();
+            self.judge();
+            self.act();
+            let now = clock::now();
+            self.answer_clients(now);
+            // Only a turn that came this far shows that this node is alive.
+            if let Some(watchdog) = &mut self.devices.watchdog {
+                watchdog.feed(now);
+            }
+            self.devices.service_manager.turn(now);
+            if self
+                .leave_at
+                .is_some_and(|at| at <= now || !self.devices.media.has_unsent(now))
+            {
+                return self.leave();
+            }
+        }
+    }
+
+    fn time_to_wait(&self) -> Duration {
+        let devices = &self.devices;
+        if devices.media.has_more() || devices.control.has_more() || !self.outcomes.is_empty() {
+            return Duration::ZERO;
+        }
+        let now = clock::now();
+        let others = [
+            devices.media.next_deadline(),
+            devices.resources.next_deadline(),
+            devices.control.next_deadline(),
+            devices.service_manager.next_deadline(),
+            devices.watchdog.as_ref().map(Watchdog::next_deadline),
+            self.leave_at,
+        ];
+        others
+            .into_iter()
+            .flatten()
+            .fold(self.cluster.next_deadline(), Instant::min)
+            .since(now)
+    }
+
+    /// Whose device became ready. Signals are acted on at once: they are few.
+    fn take_note(&mut self, events: &Events) {
+        let now = clock::now();
+        let mut signalled = false;
+        for event in events {
+            let token = event.token().0;
+            if token == tokens::SIGNALS {
+                signalled = true;
+            } else if tokens::CONTROL.contains(&token) {
+                self.devices.control.ready(event);
+            } else if tokens::MEDIA.contains(&token) {
+                self.devices.media.ready(event, now);
+            }
+            // Output of children needs no note: resources look after them in every turn.
+        }
+        if signalled {
+            let signals: Vec<_> = self.devices.signals.pending().collect();
+            for signal in signals {
+                self.take_signal(signal);
+            }
+        }
+    }
+
+    fn take_signal(&mut self, signal: Signal) {
+        match signal {
+            Signal::Stop => {
+                ::log::info!("Heartbeat shutdown in progress. ({})", std::process::id());
+                self.devices.service_manager.stopping();
+                self.cluster.handle(clock::now(), Event::StopRequested);
+            }
+            Signal::Reload => {
+                let identity = &mut self.identity;
+                if let Some(keys) = identity
+                    .loaded
+                    .reload(&identity.places, identity.no_resources)
+                {
+                    self.cluster
+                        .handle(clock::now(), Event::KeysChanged(Box::new(keys)));
+                }
+            }
+            Signal::MoreDebug => change_debug(log::debug_level().saturating_add(1)),
+            Signal::LessDebug => change_debug(log::debug_level().saturating_sub(1)),
+            Signal::Child => self.recorder.turn(),
+        }
+    }
+
+    /// Everything that happened goes to the core before it judges: a daemon that was held up finds the
+    /// heartbeats that came meanwhile before it finds that time has passed.
+    fn read(&mut self) {
+        let Devices {
+            media, resources, ..
+        } = &mut self.devices;
+        for _ in 0..PACKETS_PER_TURN {
+            let Some((link, bytes)) = media.receive() else {
+                break;
+            };
+            self.cluster
+                .handle(clock::now(), Event::Received { link, bytes });
+        }
+        let now = clock::now();
+        media.turn(now);
+        while let Some(report) = media.next_report() {
+            log::tell(report.severity(), &report);
+        }
+        resources.turn(now);
+        self.collect_outcomes();
+        for (group, outcome) in std::mem::take(&mut self.outcomes) {
+            self.cluster
+                .handle(clock::now(), Event::Group { group, outcome });
+        }
+    }
+
+    fn judge(&mut self) {
+        let seconds = clock::wall_seconds();
+        if seconds != self.wall_seconds {
+            self.wall_seconds = seconds;
+            self.cluster
+                .handle(clock::now(), Event::WallClock { seconds });
+        }
+        self.cluster.handle(clock::now(), Event::Tick);
+    }
+
+    fn act(&mut self) {
+        let mut told = false;
+        while let Some(action) = self.cluster.next_action() {
+            let now = clock::now();
+            match action {
+                Action::Send(packet) => self.devices.media.send(&packet, now),
+                Action::StartGroup(group) => self.devices.resources.start(group),
+                Action::StopGroup(group) => self.devices.resources.stop(group),
+                Action::ProbeGroup(group) => self.devices.resources.probe(group),
+                Action::RememberPeer(peer) => self.recorder.remember(peer),
+                Action::Exit => self.leave_at = Some(now + FAREWELL),
+                Action::Report(report) => {
+                    log::tell(report.severity(), &report);
+                    told = true;
+                }
+            }
+        }
+        self.collect_outcomes();
+        if told {
+            self.devices.service_manager.status(&self.summary());
+        }
+    }
+
+    fn collect_outcomes(&mut self) {
+        while let Some(outcome) = self.devices.resources.next_outcome() {
+            self.outcomes.push_back(outcome);
+        }
+    }
+
+    fn answer_clients(&mut self, now: Instant) {
+        let Self {
+            identity,
+            cluster,
+            devices,
+            ..
+        } = self;
+        devices
+            .control
+            .turn(now, devices.poll.registry(), |request| match request {
+                Request::Status => {
+                    let Identity {
+                        config,
+                        state,
+                        since,
+                        ..
+                    } = identity;
+                    Answer::Status(Box::new(status::status(config, cluster, state, *since)))
+                }
+            });
+    }
+
+    /// For the service manager.
+    fn summary(&self) -> String {
+        let Self {
+            identity, cluster, ..
+        } = self;
+        format!(
+            "{} is {}, {} is {}; holding: {}",
+            identity.config.local_node,
+            cluster.local_status(),
+            identity.config.peer_node,
+            cluster.peer_status(),
+            cluster.holdings()
+        )
+    }
+
+    /// Everything is released: the machine may live without us.
+    fn leave(self) -> u8 {
+        if let Some(watchdog) = self.devices.watchdog {
+            watchdog.close();
+        }
+        self.recorder.finish();
+        ::log::info!(
+            "{} Heartbeat shutdown complete.",
+            self.identity.config.local_node
+        );
+        exit_status::DONE
+    }
+}
+
+/// The line is one of level debug, so it must be written while such lines are shown.
+fn change_debug(level: u8) {
+    let line = || ::log::debug!("debug now set to {level} [pid {}]", std::process::id());
+    if level == 0 {
+        line();
+        log::set_debug_level(level);
+    } else {
+        log::set_debug_level(level);
+        line();
+    }
+}

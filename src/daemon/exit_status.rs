@@ -1,0 +1,14 @@
+//! What the exit status says, as heartbeat(8) lists it; the numbers are those of heartbeat 3.0.6.
+
+/// Done; or the daemon runs already.
+pub const DONE: u8 = 0;
+/// Something else went wrong.
+pub const FAILED: u8 = 1;
+/// Words that are not understood.
+pub const USAGE_ERROR: u8 = 2;
+/// `-s`: stopped.
+pub const NOT_RUNNING: u8 = 3;
+/// More rights are needed.
+pub const PERMISSION: u8 = 4;
+/// The configuration is at fault.
+pub const CONFIGURATION: u8 = 6;

@@ -1,0 +1,241 @@
+//! What waits for a serial line, and how much of it the line may be given now. A value: no descriptor, no clock.
+//!
+//! A serial port is slow and its driver takes kilobytes without a word, so whatever is handed over early is old
+//! when it leaves. Therefore the driver is fed by the pace of the line, and what waits here can still be replaced.
+
+use std::collections::VecDeque;
+use std::rc::Rc;
+use std::time::Duration;
+
+use super::serial_pace::Pace;
+use crate::cluster::{Instant, Packet};
+
+/// The most messages that wait beside the one heartbeat.
+pub const MAX_MESSAGES: usize = 64;
+/// The most bytes that those messages have together.
+pub const MAX_BYTES: usize = 64 * 1024;
+/// How long a heartbeat waits behind other messages before it goes first.
+const HEARTBEAT_PATIENCE: Duration = Duration::from_millis(500);
+/// Ends whatever the receiver collects of a message that was cut, so that the next one is read whole.
+const CUT: &[u8] = b"\n<<<\n";
+/// Ends a line of which nobody knows whether it was cut.
+const LINE_END: &[u8] = b"\n";
+
+/// What is to be done with the port now.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Step<'a> {
+    /// Give these bytes to the driver, then call [`SerialQueue::wrote`].
+    Write(&'a [u8]),
+    /// Discard what the driver still holds.
+    Flush {
+        /// Whether the line was found standing still.
+        stalled: bool,
+    },
+    /// Nothing until [`SerialQueue::next_deadline`] or a new packet.
+    Wait,
+}
+
+/// Messages on their way to one serial port.
+#[derive(Debug)]
+pub struct SerialQueue {
+    pace: Pace,
+    /// What must precede the next message so that it starts on a line of its own.
+    prefix: &'static [u8],
+    current: Option<Current>,
+    heartbeat: Option<Waiting>,
+    messages: VecDeque<Rc<Packet>>,
+    bytes: usize,
+    /// Since the last flush of a stalled line nothing was seen to move: only heartbeats try their luck.
+    stalled: bool,
+    dropped: u64,
+    wake: Option<Instant>,
+}
+
+#[derive(Debug)]
+struct Current {
+    packet: Rc<Packet>,
+    written: usize,
+}
+
+#[derive(Debug)]
+struct Waiting {
+    packet: Rc<Packet>,
+    /// How many other messages came before it.
+    before: usize,
+    /// When the first heartbeat of those that it replaced came.
+    since: Instant,
+}
+
+impl SerialQueue {
+    /// An empty queue for a line of this many bits per second.
+    pub fn new(baud: u32) -> Self {
+        Self {
+            pace: Pace::new(baud),
+            prefix: LINE_END,
+            current: None,
+            heartbeat: None,
+            messages: VecDeque::with_capacity(MAX_MESSAGES),
+            bytes: 0,
+            stalled: false,
+            dropped: 0,
+            wake: None,
+        }
+    }
+
+    /// Lets a packet wait. A heartbeat takes the place of a waiting one; for others the oldest make room.
+    pub fn push(&mut self, now: Instant, packet: &Rc<Packet>) {
+        let length = packet.text.len();
+        if length == 0 {
+            return;
+        }
+        if packet.is_heartbeat {
+            if let Some(waiting) = &mut self.heartbeat {
+                waiting.packet = Rc::clone(packet);
+            } else {
+                let before = self.messages.len();
+                self.heartbeat = Some(Waiting {
+                    packet: Rc::clone(packet),
+                    before,
+                    since: now,
+                });
+            }
+            return;
+        }
+        if length > MAX_BYTES {
+            self.dropped = self.dropped.saturating_add(1);
+            return;
+        }
+        while self.messages.len() >= MAX_MESSAGES || self.bytes.saturating_add(length) > MAX_BYTES {
+            if self.pop_message().is_none() {
+                break;
+            }
+            self.dropped = self.dropped.saturating_add(1);
+        }
+        self.bytes = self.bytes.saturating_add(length);
+        self.messages.push_back(Rc::clone(packet));
+    }
+
+    /// What to do now, given how many bytes the driver says it still holds (0 where it can't tell).
+    pub fn step(&mut self, now: Instant, held: usize) -> Step<'_> {
+        if self.pace.observe(now, held) {
+            self.stalled = false;
+        }
+        self.wake = None;
+        if self.pace.is_stalled(now) {
+            self.give_up_line(now);
+            return Step::Flush { stalled: true };
+        }
+        if self.current.is_none() && self.has_next(now) {
+            if self.pace.may_hold_leftovers(now) {
+                self.pace.forget(now);
+                self.prefix = if self.prefix.is_empty() {
+                    LINE_END
+                } else {
+                    self.prefix
+                };
+                return Step::Flush { stalled: false };
+            }
+            if self.pace.has_room(now) && !self.pace.is_blocked_at(now) {
+                self.begin(now);
+            }
+        }
+        let room = self.pace.room(now);
+        if self.current.is_none() || room == 0 || self.pace.is_blocked_at(now) {
+            self.wake = self
+                .pace
+                .wake(now, self.current.is_some() || self.has_next(now));
+            return Step::Wait;
+        }
+        if !self.prefix.is_empty() {
+            return Step::Write(self.prefix);
+        }
+        let Some(current) = &self.current else {
+            return Step::Wait;
+        };
+        let rest = current
+            .packet
+            .text
+            .get(current.written..)
+            .unwrap_or_default();
+        Step::Write(rest.get(..room).unwrap_or(rest))
+    }
+
+    /// The driver took this many of the bytes given last; 0 when it took none.
+    pub fn wrote(&mut self, now: Instant, count: usize) {
+        self.pace.wrote(now, count);
+        if !self.prefix.is_empty() {
+            self.prefix = self.prefix.get(count..).unwrap_or_default();
+            return;
+        }
+        if let Some(current) = &mut self.current {
+            current.written = current.written.saturating_add(count);
+            if current.written >= current.packet.text.len() {
+                self.current = None;
+            }
+        }
+    }
+
+    /// When [`step`](Self::step) wants to be called again without a new packet.
+    pub fn next_deadline(&self) -> Option<Instant> {
+        self.wake
+    }
+
+    /// How many messages did not fit since this was asked last; replaced heartbeats do not count.
+    pub fn take_dropped(&mut self) -> u64 {
+        std::mem::take(&mut self.dropped)
+    }
+
+    /// Whether something waits, or the line has not had the time for what was written.
+    pub fn has_unsent(&self, now: Instant) -> bool {
+        self.current.is_some()
+            || self.heartbeat.is_some()
+            || !self.messages.is_empty()
+            || self.pace.is_busy(now)
+    }
+
+    fn has_next(&self, now: Instant) -> bool {
+        self.heartbeat_is_due(now) || (!self.stalled && !self.messages.is_empty())
+    }
+
+    fn heartbeat_is_due(&self, now: Instant) -> bool {
+        self.heartbeat.as_ref().is_some_and(|waiting| {
+            self.stalled || waiting.before == 0 || now.since(waiting.since) >= HEARTBEAT_PATIENCE
+        })
+    }
+
+    fn begin(&mut self, now: Instant) {
+        let packet = if self.heartbeat_is_due(now) {
+            self.heartbeat.take().map(|waiting| waiting.packet)
+        } else {
+            self.pop_message()
+        };
+        self.current = packet.map(|packet| Current { packet, written: 0 });
+    }
+
+    fn pop_message(&mut self) -> Option<Rc<Packet>> {
+        let packet = self.messages.pop_front()?;
+        self.bytes = self.bytes.saturating_sub(packet.text.len());
+        if let Some(waiting) = &mut self.heartbeat {
+            waiting.before = waiting.before.saturating_sub(1);
+        }
+        Some(packet)
+    }
+
+    /// The line stands still: what was begun is lost, and the receiver must be able to tell.
+    fn give_up_line(&mut self, now: Instant) {
+        self.pace.forget(now);
+        self.stalled = true;
+        self.prefix = CUT;
+        // A heartbeat that did not get out in this time is old; anything else not begun may still be news.
+        if self
+            .current
+            .as_ref()
+            .is_some_and(|current| current.written > 0 || current.packet.is_heartbeat)
+        {
+            self.current = None;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

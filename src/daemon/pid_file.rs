@@ -1,0 +1,184 @@
+//! The pid file. A lock on it, not the number in it, says whether the daemon runs: a number left behind by
+//! a power cut may long belong to somebody else.
+//!
+//! The lock is one of an open file description, so that asking for it (`-s`, `-k`) does not take it even
+//! for a moment, which could make a daemon that starts just then believe that another one runs.
+
+use std::fs::File;
+use std::io::{self, Read, Seek, Write};
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use nix::fcntl::{FcntlArg, fcntl};
+
+/// The pid file of this process. Removed when dropped.
+#[derive(Debug)]
+pub struct PidFile {
+    path: PathBuf,
+    /// Holds the lock for as long as it is open.
+    file: File,
+}
+
+/// Why the pid file is not ours.
+#[derive(Debug)]
+pub enum Refused {
+    /// Another daemon holds it; its pid, when readable.
+    Running(Option<i32>),
+    /// The file cannot be made.
+    Io(io::Error),
+}
+
+/// What the pid file says of a daemon.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Presence {
+    /// It runs; its pid, when readable.
+    Running(Option<i32>),
+    /// It is gone and left a file behind.
+    Dead,
+    /// There is no file, or none with a number in it.
+    Absent,
+}
+
+impl PidFile {
+    /// Claims the file and writes our pid into it.
+    ///
+    /// # Errors
+    /// See [`Refused`].
+    pub fn claim(path: &Path) -> Result<Self, Refused> {
+        loop {
+            let file = open(path).map_err(Refused::Io)?;
+            if fcntl(&file, FcntlArg::F_OFD_SETLK(&whole_file(libc::F_WRLCK))).is_err() {
+                return Err(Refused::Running(pid_in(&file)));
+            }
+            // Its owner may have removed it between our opening and locking it: then we locked nothing.
+            if is_same(&file, path) {
+                let mut this = Self {
+                    path: path.into(),
+                    file,
+                };
+                this.write().map_err(Refused::Io)?;
+                return Ok(this);
+            }
+        }
+    }
+
+    fn write(&mut self) -> io::Result<()> {
+        self.file.set_len(0)?;
+        self.file.rewind()?;
+        self.file
+            .write_all(format!("{:10}\n", std::process::id()).as_bytes())
+    }
+}
+
+impl Drop for PidFile {
+    fn drop(&mut self) {
+        if is_same(&self.file, &self.path) {
+            let _ = std::fs::remove_file(&self.path); // the lock goes with the process in any case
+        }
+    }
+}
+
+/// Whether a daemon runs. Does not disturb one that is starting.
+///
+/// # Errors
+/// When the file is there and cannot be opened.
+pub fn presence(path: &Path) -> io::Result<Presence> {
+    let file = match File::open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Presence::Absent),
+        Err(error) => return Err(error),
+    };
+    let mut lock = whole_file(libc::F_RDLCK);
+    fcntl(&file, FcntlArg::F_OFD_GETLK(&mut lock))?;
+    let pid = pid_in(&file);
+    if i32::from(lock.l_type) != libc::F_UNLCK {
+        return Ok(Presence::Running(pid));
+    }
+    Ok(if pid.is_some() {
+        Presence::Dead
+    } else {
+        Presence::Absent
+    })
+}
+
+fn open(path: &Path) -> io::Result<File> {
+    File::options()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .open(path)
+}
+
+fn whole_file(kind: i32) -> libc::flock {
+    libc::flock {
+        l_type: libc::c_short::try_from(kind).unwrap_or_default(),
+        l_whence: 0,
+        l_start: 0,
+        l_len: 0,
+        l_pid: 0,
+    }
+}
+
+fn pid_in(mut file: &File) -> Option<i32> {
+    let mut text = [0; 32];
+    let length = file.read(&mut text).ok()?;
+    std::str::from_utf8(text.get(..length)?)
+        .ok()?
+        .trim()
+        .parse()
+        .ok()
+        .filter(|&pid| pid > 0)
+}
+
+fn is_same(file: &File, path: &Path) -> bool {
+    let (Ok(ours), Ok(there)) = (file.metadata(), std::fs::metadata(path)) else {
+        return false;
+    };
+    (ours.dev(), ours.ino()) == (there.dev(), there.ino())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_lock_decides_and_not_the_number() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let path = directory.path().join("pid");
+        assert_eq!(presence(&path).expect("readable"), Presence::Absent);
+        // The number of a process that certainly runs, in a file that nobody holds.
+        std::fs::write(&path, format!("{:10}\n", std::process::id())).expect("written");
+        assert_eq!(presence(&path).expect("readable"), Presence::Dead);
+        let file = PidFile::claim(&path).expect("nobody holds it");
+        let pid = i32::try_from(std::process::id()).ok();
+        assert_eq!(presence(&path).expect("readable"), Presence::Running(pid));
+        assert!(matches!(PidFile::claim(&path), Err(Refused::Running(found)) if found == pid));
+        drop(file);
+        assert_eq!(presence(&path).expect("readable"), Presence::Absent);
+    }
+
+    #[test]
+    fn garbage_counts_as_absent() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let path = directory.path().join("pid");
+        for garbage in ["", "x", "-1", "0", "99999999999999999999", "\u{fffd}"] {
+            std::fs::write(&path, garbage).expect("written");
+            assert_eq!(
+                presence(&path).expect("readable"),
+                Presence::Absent,
+                "{garbage:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn the_format_is_that_of_the_original() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let path = directory.path().join("pid");
+        std::fs::write(&path, "something longer than a pid file").expect("written");
+        let _file = PidFile::claim(&path).expect("nobody holds it");
+        let text = std::fs::read_to_string(&path).expect("readable");
+        assert_eq!(text, format!("{:10}\n", std::process::id()));
+    }
+}

@@ -1,0 +1,70 @@
+//! One resource group, what is being done to it, and the lines about it that people know.
+
+use super::{TAG, TAG_CRIT};
+use crate::cluster::GroupId;
+use crate::config::ResourceWord;
+use crate::resource::catalogue::{CatalogueError, Places, Resource};
+use crate::resource::group::{Aim, Note, Sequence};
+
+#[derive(Debug)]
+pub(super) struct Group {
+    pub id: GroupId,
+    /// The line of `haresources`, for the log.
+    pub line: String,
+    pub resources: Vec<(ResourceWord, Result<Resource, CatalogueError>)>,
+    pub sequence: Option<Sequence>,
+    /// What to do after that.
+    pub queued: Option<Aim>,
+}
+
+impl Group {
+    /// Begins with something new, after looking for the resources again.
+    pub fn begin(&mut self, aim: Aim, places: &Places, stop_retries: Option<u32>) {
+        for (word, found) in &mut self.resources {
+            // Scripts come and go while the daemon runs. But what was started is stopped by the same
+            // means, so a stop keeps what was found; and addresses don't change.
+            let look_again = match found {
+                Err(_) => true,
+                Ok(Resource::Address { .. }) => false,
+                Ok(_) => aim != Aim::Stop,
+            };
+            if look_again {
+                *found = places.find(word);
+            }
+        }
+        self.sequence = Some(Sequence::new(aim, self.resources.len(), stop_retries));
+    }
+
+    /// Tells the people.
+    pub fn tell(&self, note: Note) {
+        let text = |resource: usize| {
+            self.resources
+                .get(resource)
+                .map_or("", |(word, _)| word.text.as_str())
+        };
+        match note {
+            Note::Acquiring => log::info!(target: TAG, "Acquiring resource group: {}", self.line),
+            Note::Releasing => log::info!(target: TAG, "Releasing resource group: {}", self.line),
+            Note::GivingUp(resource) => {
+                log::error!(target: TAG_CRIT, "Giving up resources due to failure of {}", text(resource));
+            }
+            Note::RetryingStop(resource) => {
+                log::info!(target: TAG, "Retrying failed stop operation [{}]", text(resource));
+            }
+            Note::NotCompliant(resource) => {
+                let text = text(resource);
+                log::error!(target: TAG, "Resource script for {text} probably not LSB-compliant.");
+                log::warn!(target: TAG, "it ({text}) MUST succeed on a stop when already stopped");
+                log::warn!(target: TAG, "Machine reboot narrowly avoided!");
+            }
+            Note::StopFailed(resource) => {
+                log::error!(target: TAG_CRIT, "Resource STOP failure. Reboot required!");
+                log::error!(
+                    target: TAG_CRIT,
+                    "{} does not stop. It counts as running here, and nobody else may start {}",
+                    text(resource), self.line,
+                );
+            }
+        }
+    }
+}

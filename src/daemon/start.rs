@@ -1,0 +1,292 @@
+//! From the command line to a running daemon: everything that may fail fails here, before the peer hears of
+//! us, and is told to the terminal and by the exit status.
+
+use std::fmt::Display;
+use std::fs::File;
+use std::io::{Read, Write};
+
+use mio::{Poll, Token};
+use nix::fcntl::{Flock, FlockArg};
+
+use super::command_line::CommandLine;
+use super::control::{Access, ControlServer};
+use super::disk::{Disk, load};
+use super::event_loop::{Daemon, Devices, Identity, tokens};
+use super::exit_status::{CONFIGURATION, DONE, FAILED, PERMISSION};
+use super::media::Media;
+use super::pid_file::{PidFile, Refused};
+use super::reload::{Loaded, tell};
+use super::resources::{Limits, Resources};
+use super::service_manager::ServiceManager;
+use super::signals::Signals;
+use super::state::{self, State, Wanted};
+use super::terminal::{say, show};
+use super::watchdog::Watchdog;
+use super::{clock, log, scheduling, settings};
+use crate::cluster::Cluster;
+use crate::config::{Config, Diagnostics};
+use crate::control::Places;
+use crate::os::process::{Fork, discard_standard_streams, fork_into_background, host_name};
+
+/// Starts the daemon; gives back the exit status once it is up, or, in the foreground, once it has ended.
+pub fn run(line: &CommandLine, places: &Places) -> u8 {
+    if line.foreground {
+        return Start {
+            line,
+            places,
+            announce: None,
+        }
+        .run();
+    }
+    match fork_into_background() {
+        Ok(Fork::Background(writer)) => {
+            let mut told = writer.try_clone().ok();
+            let exit = Start {
+                line,
+                places,
+                announce: Some(writer),
+            }
+            .run();
+            // Once it was up, nobody listens any more.
+            if let Some(told) = &mut told {
+                let _ = told.write_all(&[exit]);
+            }
+            exit
+        }
+        Ok(Fork::Foreground(mut reader)) => {
+            let mut exit = [FAILED];
+            if reader.read_exact(&mut exit).is_err() {
+                say("ERROR: heartbeat died while starting\n");
+            }
+            exit[0]
+        }
+        Err(error) => {
+            say(&format!("ERROR: cannot start in the background: {error}\n"));
+            FAILED
+        }
+    }
+}
+
+/// Why there will be no daemon.
+struct Refusal {
+    text: String,
+    exit: u8,
+}
+
+impl Refusal {
+    fn new(text: &dyn Display, is_permission: bool) -> Self {
+        Self {
+            text: text.to_string(),
+            exit: if is_permission { PERMISSION } else { FAILED },
+        }
+    }
+}
+
+struct Start<'a> {
+    line: &'a CommandLine,
+    places: &'a Places,
+    /// Where the process in the foreground waits for the exit status.
+    announce: Option<File>,
+}
+
+impl Start<'_> {
+    fn run(mut self) -> u8 {
+        nix::sys::stat::umask(nix::sys::stat::Mode::from_bits_truncate(0o022));
+        log::start(&host_name());
+        let disk = Disk::new(self.line.no_resources);
+        let (config, diagnostics) = match load(self.places, &disk) {
+            Ok(loaded) => loaded,
+            Err(diagnostics) => return refuse_configuration(&diagnostics),
+        };
+        log::configure(&settings::of_log(&config, self.line.debug));
+        tell(&diagnostics);
+        let loaded = Loaded {
+            texts: disk.into_texts(),
+            keys: config.keys.clone(),
+        };
+        let pid_file = match self.claim() {
+            Ok(pid_file) => pid_file,
+            Err(exit) => return exit,
+        };
+        let (daemon, lock) = match self.prepare(config, loaded) {
+            Ok(prepared) => prepared,
+            Err(refusal) => {
+                ::log::error!("{}", refusal.text);
+                ::log::error!("heartbeat not started.");
+                return refusal.exit;
+            }
+        };
+        self.announce();
+        let exit = daemon.run();
+        // In this order: once the pid file is gone, the next daemon may start.
+        drop(lock);
+        drop(pid_file);
+        exit
+    }
+
+    fn claim(&self) -> Result<PidFile, u8> {
+        let path = &self.places.pid_file;
+        if let Some(directory) = path.parent() {
+            let _ = std::fs::create_dir_all(directory); // opening the file tells why it can't be made
+        }
+        PidFile::claim(path).map_err(|refused| match refused {
+            Refused::Running(pid) => {
+                let pid = pid.map_or_else(|| "unknown".into(), |pid| pid.to_string());
+                ::log::info!("heartbeat: already running [pid {pid}].");
+                DONE
+            }
+            Refused::Io(error) => {
+                ::log::error!("cannot write the pid file {}: {error}", path.display());
+                if error.kind() == std::io::ErrorKind::PermissionDenied {
+                    PERMISSION
+                } else {
+                    FAILED
+                }
+            }
+        })
+    }
+
+    fn prepare(&self, config: Config, loaded: Loaded) -> Result<(Daemon, Flock<File>), Refusal> {
+        let (state, lock) = self.open_state(&config)?;
+        scheduling::prepare_core_files(config.coredumps, &config.coreroot);
+        if self.line.dump {
+            for (name, value) in &config.parameters {
+                ::log::info!("{name} {value}");
+            }
+        }
+        ::log::info!("**************************");
+        ::log::info!(
+            "Configuration validated. Starting heartbeat {}",
+            crate::VERSION
+        );
+        ::log::info!(
+            "heartbeat: version {} (successor of {})",
+            crate::VERSION,
+            crate::SUCCEEDS
+        );
+        ::log::info!("Heartbeat generation: {}", state.generation);
+        let mut devices = self.open_devices(&config)?;
+        let seed = state::random_bytes()
+            .map(u64::from_le_bytes)
+            .map_err(|error| Refusal::new(&error, false))?;
+        let cluster = Cluster::new(clock::now(), settings::of_core(&config, &state, seed));
+        if config.realtime && !self.line.no_realtime {
+            scheduling::become_realtime(config.rtprio);
+        }
+        // Last of all: from here on, nothing may refuse to start.
+        if let Some(path) = &config.watchdog {
+            let watchdog = Watchdog::open(path, config.keepalive, config.deadtime, clock::now());
+            devices.watchdog = Some(watchdog.map_err(|error| Refusal::new(&error, false))?);
+        }
+        let recorder =
+            state::Recorder::new(&self.places.state, state.generation, &config.peer_node);
+        let identity = Identity {
+            config,
+            places: self.places.clone(),
+            no_resources: self.line.no_resources,
+            loaded,
+            state,
+            since: clock::wall_seconds(),
+        };
+        let daemon = Daemon::new(identity, cluster, devices, recorder);
+        Ok((daemon, lock))
+    }
+
+    /// The lock keeps a second daemon from our generation and uuid even where somebody removed the pid file.
+    fn open_state(&self, config: &Config) -> Result<(State, Flock<File>), Refusal> {
+        let directory = &self.places.state;
+        let refuse = |error: std::io::Error| {
+            let is_permission = error.kind() == std::io::ErrorKind::PermissionDenied;
+            Refusal::new(
+                &format!(
+                    "cannot use the state directory {}: {error}",
+                    directory.display()
+                ),
+                is_permission,
+            )
+        };
+        std::fs::create_dir_all(directory).map_err(refuse)?;
+        let file = File::open(directory).map_err(refuse)?;
+        let lock = Flock::lock(file, FlockArg::LockExclusiveNonblock).map_err(|(_, errno)| {
+            let text = format!(
+                "another heartbeat uses the state directory {} although it has no pid file {} ({errno})",
+                directory.display(),
+                self.places.pid_file.display()
+            );
+            Refusal::new(&text, false)
+        })?;
+        let state = state::open(&Wanted {
+            directory,
+            local_node: &config.local_node,
+            peer_node: &config.peer_node,
+            generation_from_time: config.generation_from_time,
+            uuid_from_node_name: config.uuid_from_node_name,
+            wall_seconds: clock::wall_seconds(),
+        })
+        .map_err(|error| Refusal::new(&error, error.is_permission()))?;
+        Ok((state, lock))
+    }
+
+    fn open_devices(&self, config: &Config) -> Result<Devices, Refusal> {
+        let poll = Poll::new().map_err(|error| Refusal::new(&error, false))?;
+        let signals = Signals::open(poll.registry(), Token(tokens::SIGNALS))
+            .map_err(|error| Refusal::new(&format!("cannot watch for signals: {error}"), false))?;
+        let access = Access::new(&config.apiauth);
+        let control = ControlServer::open(self.places, access, poll.registry(), tokens::CONTROL)
+            .map_err(|error| Refusal::new(&error, error.is_permission()))?;
+        let media = Media::open(config, poll.registry(), tokens::MEDIA)
+            .map_err(|error| Refusal::new(&error, false))?;
+        let registry = poll
+            .registry()
+            .try_clone()
+            .map_err(|error| Refusal::new(&error, false))?;
+        let resources = Resources::new(
+            config,
+            registry,
+            Token(tokens::RESOURCES),
+            Limits::default(),
+        )
+        .map_err(|error| Refusal::new(&error, false))?;
+        let service_manager = ServiceManager::from_environment(clock::now());
+        Ok(Devices {
+            poll,
+            signals,
+            control,
+            media,
+            resources,
+            service_manager,
+            watchdog: None,
+        })
+    }
+
+    /// Lets go of the terminal and of the process that waits there.
+    fn announce(&mut self) {
+        log::started(self.announce.is_some());
+        if let Some(mut announce) = self.announce.take() {
+            let streams = discard_standard_streams();
+            if let Err(error) = streams {
+                ::log::warn!("cannot let go of the terminal: {error}");
+            }
+            let _ = announce.write_all(&[DONE]); // whoever waited may be gone
+        }
+    }
+}
+
+/// Shown with lines and carets where a person may look, and logged for the one who comes later.
+fn refuse_configuration(diagnostics: &Diagnostics) -> u8 {
+    show(diagnostics);
+    say("ERROR: Configuration error, heartbeat not started.\n");
+    log::started(true);
+    log::configure(&log::Settings {
+        host: host_name(),
+        facility: Some("daemon".into()),
+        syslog_socket: settings::syslog_socket(),
+        ..log::Settings::default()
+    });
+    tell(diagnostics);
+    ::log::error!("Configuration error, heartbeat not started.");
+    match diagnostics.exit_status() {
+        0 => CONFIGURATION,
+        exit => exit,
+    }
+}

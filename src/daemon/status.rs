@@ -1,0 +1,91 @@
+//! What the daemon tells about itself over the control socket.
+
+use super::clock;
+use super::settings::{kinds_of_link, links};
+use super::state::State;
+use crate::cluster::{Cluster, GroupId, LinkId};
+use crate::config::Config;
+use crate::control::{Group, Link, Node, Parameter, Status};
+
+/// Everything, as it is now. `since` is the wall clock at the start.
+pub fn status(config: &Config, cluster: &Cluster, state: &State, since: u64) -> Status {
+    Status {
+        version: crate::VERSION.into(),
+        heartbeat_as_of: clock::wall_seconds(),
+        since,
+        node: config.local_node.clone(),
+        uuid: uuid::Uuid::from_bytes(state.uuid).hyphenated().to_string(),
+        generation: state.generation,
+        communicating: cluster.is_communicating(),
+        holdings: cluster.holdings().to_string(),
+        nodes: nodes(config, cluster),
+        groups: groups(config, cluster),
+        parameters: parameters(config),
+    }
+}
+
+fn nodes(config: &Config, cluster: &Cluster) -> Vec<Node> {
+    let normal = config.nodes.iter().map(|name| {
+        let is_local = *name == config.local_node;
+        let status = if is_local {
+            cluster.local_status()
+        } else {
+            cluster.peer_status()
+        };
+        Node {
+            name: name.clone(),
+            kind: "normal".into(),
+            status: status.to_string(),
+            links: if is_local {
+                Vec::new()
+            } else {
+                links_to_peer(config, cluster)
+            },
+        }
+    });
+    // Nobody pings yet, so none of them was ever heard.
+    let ping = config.ping_nodes.iter().map(|node| Node {
+        name: node.name.clone(),
+        kind: "ping".into(),
+        status: "init".into(),
+        links: Vec::new(),
+    });
+    normal.chain(ping).collect()
+}
+
+fn links_to_peer(config: &Config, cluster: &Cluster) -> Vec<Link> {
+    let link = |(name, id): (String, u8)| Link {
+        kind: kinds_of_link(config, &name),
+        up: cluster.link_is_up(LinkId(id)),
+        name,
+    };
+    links(config)
+        .into_iter()
+        .zip(0..=u8::MAX)
+        .map(link)
+        .collect()
+}
+
+fn groups(config: &Config, cluster: &Cluster) -> Vec<Group> {
+    let group = |(group, id): (&crate::config::Group, u32)| {
+        let view = cluster.group(GroupId(id));
+        Group {
+            key: group.key().into(),
+            preferred: group.preferred.clone(),
+            resources: group
+                .resources
+                .iter()
+                .map(|word| word.text.clone())
+                .collect(),
+            local: view.local.to_string(),
+            peer: view.peer.map(|state| state.to_string()),
+        }
+    };
+    config.groups.iter().zip(0..).map(group).collect()
+}
+
+fn parameters(config: &Config) -> Vec<Parameter> {
+    let version = ("hbversion".to_owned(), crate::VERSION.to_owned());
+    let all = config.parameters.iter().cloned().chain([version]);
+    all.map(|(name, value)| Parameter { name, value }).collect()
+}

@@ -1,0 +1,12 @@
+//! The real `heartbeat` and `cl_status` on one machine: command line, pid file, control socket, state
+//! files, logging, watchdog. The peer is a pty that nobody answers on.
+
+mod cl_status;
+mod command_line;
+mod logging;
+mod machine;
+mod pid_file;
+mod reload;
+mod service_manager;
+mod state;
+mod watchdog;
