@@ -11,9 +11,9 @@ mod lab;
 
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
-use std::{env, fs, thread};
+use std::{env, thread};
 
-use lab::machine::Machine;
+use lab::usage::Usage;
 use lab::{Networks, Pair, Setup, eventually, sandbox};
 
 const ROUNDS: usize = 15;
@@ -161,43 +161,4 @@ fn rest(networks: &Networks) -> bool {
         (after.ticks - before.ticks) * 10,
     );
     after.resident < 10_240 && processes == 1 && lines == 0
-}
-
-/// What the kernel knows of a process.
-struct Usage {
-    resident: u64,
-    threads: u64,
-    wakeups: u64,
-    ticks: u64,
-}
-
-impl Usage {
-    fn of(machine: &Machine) -> Self {
-        let pid = machine.pid();
-        let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
-        let number = |name: &str| {
-            let line = status
-                .lines()
-                .find(|line| line.starts_with(name))
-                .unwrap_or_default();
-            line.split_whitespace()
-                .nth(1)
-                .and_then(|word| word.parse().ok())
-                .unwrap_or(u64::MAX)
-        };
-        let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-        let after_name = stat.rsplit(')').next().unwrap_or_default();
-        let ticks = after_name
-            .split_whitespace()
-            .skip(11)
-            .take(2)
-            .filter_map(|word| word.parse::<u64>().ok())
-            .sum();
-        Self {
-            resident: number("VmRSS:"),
-            threads: number("Threads:"),
-            wakeups: number("voluntary_ctxt_switches:"),
-            ticks,
-        }
-    }
 }

@@ -7,7 +7,7 @@ use crate::lab::machine::{Machine, here};
 use crate::lab::network::Failure;
 use crate::lab::stranger::Stranger;
 use crate::lab::web::Client;
-use crate::lab::{Link, Networks, Pair, Setup, eventually, files, throughout};
+use crate::lab::{Link, Networks, Pair, Setup, eventually, files};
 use crate::teller::Teller;
 
 const STAGE: &str = "\
@@ -168,9 +168,7 @@ fn pull_all_but_serial(teller: &Teller, pair: &Pair) {
     teller.chapter("Both networks are gone for beta. The serial cable still says that alpha lives: nothing moves");
     let links = [Link::Eth0, Link::Eth1];
     pull(teller, pair, &links);
-    throughout(Duration::from_secs(2), "nothing moves", || {
-        pair.watch.owners(pair.address()) == [0]
-    });
+    pair.assert_stays(0, Duration::from_secs(2));
     teller.event("two seconds later alpha still has the address, and only alpha");
     put_back(teller, pair, &links);
     Teller::pause();

@@ -5,7 +5,7 @@ use std::io::Write;
 
 use crate::lab::machine::here;
 use crate::lab::namespace::run_script;
-use crate::lab::{Pair, Setup, claim, eventually, files, throughout};
+use crate::lab::{Pair, Setup, claim, eventually, files};
 
 #[test]
 fn a_full_disk_under_the_state_directory_does_not_stop_the_service() {
@@ -26,9 +26,7 @@ fn a_full_disk_under_the_state_directory_does_not_stop_the_service() {
                 .namespace
                 .within(|| fill(&here().join("ha.d/state/filler")));
         }
-        throughout(pair.long_enough(), "the pair goes on", || {
-            pair.watch.owners(pair.address()) == [0]
-        });
+        pair.assert_stays(0, pair.long_enough());
         pair.power_off(0);
         pair.watch.expect_owner(1, pair.address());
         eventually("the disk runs there", || pair.b.file("runs-data").exists());
@@ -69,9 +67,7 @@ fn a_malformed_file_stops_the_start_with_every_error_and_touches_nothing() {
                 "{word} is not among the errors:\n{told}"
             );
         }
-        throughout(pair.long_enough(), "the owner serves on", || {
-            pair.watch.owners(pair.address()) == [0]
-        });
+        pair.assert_stays(0, pair.long_enough());
         assert_eq!(pair.watch.moves(pair.address()), 1);
 
         files::write(&pair.b.file("ha.d/ha.cf"), &good, 0o644);
@@ -88,9 +84,7 @@ fn a_second_start_beside_a_running_daemon_changes_nothing() {
         pair.serve_on_a();
         let (_, status) = pair.a.command("heartbeat", &["-f"]);
         assert_eq!(status, Some(0), "already running is not an error");
-        throughout(pair.long_enough(), "the owner serves on", || {
-            pair.watch.owners(pair.address()) == [0]
-        });
+        pair.assert_stays(0, pair.long_enough());
         assert_eq!(pair.a.cl_status(&["rscstatus"]), "local");
         pair.assert_never_two_owners();
     });
@@ -116,9 +110,7 @@ fn damaged_state_files_do_not_lock_a_node_out() {
             pair.b.start();
             pair.expect_settled();
         }
-        throughout(pair.long_enough(), "the owner serves on", || {
-            pair.watch.owners(pair.address()) == [0]
-        });
+        pair.assert_stays(0, pair.long_enough());
         assert_eq!(pair.watch.moves(pair.address()), 1);
         pair.assert_never_two_owners();
     });

@@ -114,9 +114,7 @@ fn a_standby_that_stops_and_returns_moves_nothing() {
         let mut pair = Pair::alone(Setup::default());
         pair.serve_on_a();
         pair.b.stop();
-        throughout(pair.long_enough(), "the owner keeps serving", || {
-            pair.watch.owners(pair.address()) == [0]
-        });
+        pair.assert_stays(0, pair.long_enough());
         pair.b.start();
         pair.expect_settled();
         assert_eq!(pair.watch.moves(pair.address()), 1);
@@ -136,9 +134,7 @@ fn owner_after_return(auto_failback: Option<&'static str>) -> usize {
     pair.power_on(0);
     pair.expect_settled();
     if auto_failback == Some("off") {
-        throughout(pair.long_enough(), "it stays where it is", || {
-            pair.watch.owners(pair.address()) == [1]
-        });
+        pair.assert_stays(1, pair.long_enough());
     } else {
         pair.watch.expect_owner(0, pair.address());
     }

@@ -31,9 +31,7 @@ fn cut_and_mend(pair: &Pair, links: &[Link], failure: Failure) {
         expect_link(pair, marks, link, "dead");
     }
     let quiet = Duration::from_millis(u64::from(pair.setup.deadtime));
-    throughout(quiet, "nothing moves", || {
-        pair.watch.owners(pair.address()) == [0]
-    });
+    pair.assert_stays(0, quiet);
     for link in Link::ALL {
         let expected = if links.contains(&link) { "dead" } else { "up" };
         assert_eq!(
@@ -113,9 +111,7 @@ fn the_node_that_hears_nothing_on_a_link_reports_it_and_nothing_moves() {
                 .log()
                 .expect(marks[1], &format!("Link alpha:{} dead.", link.name()));
             let quiet = Duration::from_millis(u64::from(pair.setup.deadtime));
-            throughout(quiet, "nothing moves", || {
-                pair.watch.owners(pair.address()) == [0]
-            });
+            pair.assert_stays(0, quiet);
             pair.restore(link);
             pair.b
                 .log()
@@ -221,8 +217,8 @@ fn a_stalled_serial_line_delays_nothing_and_delivers_no_old_news() {
             !pair.a.log().has(marks[0], "is dead") && !pair.a.log().has(marks[0], "Late heartbeat")
         });
         // The owner dies while its last words wait in the stalled line. When they come out they are old.
-        pair.modem.set(1, Line::Joined);
-        pair.a.power_off();
+        let watch = pair.watch.clone();
+        pair.a.power_off(move || watch.set_power(0, false));
         pair.watch.expect_owner(1, pair.address());
         let mark = pair.b.log().mark();
         pair.modem.set(0, Line::Joined);
@@ -256,9 +252,7 @@ fn a_serial_port_that_is_missing_at_start_comes_up_when_it_appears() {
         expect_link(&pair, marks, Link::Serial, "up");
         pair.cut(Link::Eth0, Failure::Silent);
         pair.cut(Link::Eth1, Failure::Silent);
-        throughout(pair.long_enough(), "the new link carries the pair", || {
-            pair.watch.owners(pair.address()) == [0]
-        });
+        pair.assert_stays(0, pair.long_enough());
         pair.assert_never_two_owners();
     });
 }

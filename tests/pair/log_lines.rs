@@ -46,8 +46,8 @@ fn a_first_start_logs_the_lines_of_the_well_known_guide_in_their_order() {
                 "info: remote resource transition completed.",
                 "info: Initial resource acquisition complete (T_RESOURCES(us))",
                 "info: Acquiring resource group: vm3 IPaddr::172.16.1.200/24/eth0 nginx",
-                "info: Running /etc/ha.d/resource.d/IPaddr 172.16.1.200/24/eth0 start",
-                "INFO: Adding inet address 172.16.1.200/24 with broadcast address 172.16.1.255 to device eth0",
+                "/resource.d/IPaddr 172.16.1.200/24/eth0 start",
+                "Adding inet address 172.16.1.200/24 with broadcast address 172.16.1.255 to device eth0",
                 "/nginx  start",
             ],
         );

@@ -41,9 +41,7 @@ fn a_replayed_life_of_both_nodes_moves_nothing() {
         for _ in 0..3 {
             say_again(&stranger, &words);
         }
-        throughout(pair.long_enough(), "nothing moves", || {
-            pair.watch.owners(pair.address()) == [0]
-        });
+        pair.assert_stays(0, pair.long_enough());
         assert_eq!(pair.watch.moves(pair.address()), moves);
         pair.expect_settled();
         for (machine, mark) in [(&pair.a, marks[0]), (&pair.b, marks[1])] {

@@ -21,9 +21,7 @@ fn a_group_that_does_not_start_here_is_offered_to_the_peer() {
         eventually("all of the group runs there", || {
             pair.b.file("runs-data").exists()
         });
-        throughout(pair.long_enough(), "it stays there", || {
-            pair.watch.owners(pair.address()) == [1]
-        });
+        pair.assert_stays(1, pair.long_enough());
         assert!(files::journal().contains("alpha data start fails"));
         pair.assert_never_two_owners();
     });

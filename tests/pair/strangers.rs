@@ -4,7 +4,8 @@ use std::time::{Duration, Instant};
 
 use crate::lab::journal::Mark;
 use crate::lab::stranger::Stranger;
-use crate::lab::{Link, Networks, Pair, Setup, claim, throughout};
+use crate::lab::usage::Usage;
+use crate::lab::{Link, Networks, Pair, Setup, claim, eventually};
 
 /// Lines that a noisy neighbour may cause in one log during these tests.
 const FEW_LINES: usize = 6;
@@ -36,14 +37,20 @@ fn garbage_changes_nothing_and_costs_few_log_lines() {
         );
         let mut state = 0x1234_5678_9abc_def1;
         let end = Instant::now() + Duration::from_secs(5);
-        let mut said = 0;
+        let mut said = 0_u64;
+        let before = Usage::of(&pair.a);
         while Instant::now() < end {
             for datagram in malformed(&real, &mut state) {
                 stranger.say(&datagram);
                 said += 1;
             }
+            std::thread::sleep(Duration::from_millis(5)); // leave the processor to those who judge it
         }
-        println!("{said} malformed datagrams");
+        let ticks = Usage::of(&pair.a).ticks - before.ticks;
+        println!(
+            "{said} malformed datagrams in 5 s took {} ms of processor on each node",
+            ticks * 10
+        );
         expect_untouched(&pair, marks, FEW_LINES);
     });
 }
@@ -88,15 +95,19 @@ fn malformed(real: &[Vec<u8>], state: &mut u64) -> Vec<Vec<u8>> {
 }
 
 fn expect_untouched(pair: &Pair, marks: [Mark; 2], lines: usize) {
-    throughout(pair.long_enough(), "nothing moves", || {
-        pair.watch.owners(pair.address()) == [0]
-    });
+    pair.assert_stays(0, pair.long_enough());
     for (machine, mark) in [(&pair.a, marks[0]), (&pair.b, marks[1])] {
-        let log = machine.log().since(mark);
+        // A busy kernel may hold up pseudo terminals, not networks: the serial line is not judged here.
+        let log = machine
+            .log()
+            .since(mark)
+            .into_iter()
+            .filter(|line| !line.contains("/dev/ttyS0"));
+        let log: Vec<String> = log.collect();
+        let count = log.len();
         assert!(
-            log.len() <= lines,
-            "{} lines in the log of {}:\n{}",
-            log.len(),
+            count <= lines,
+            "{count} lines in the log of {}:\n{}",
             machine.name,
             log.join("\n")
         );
@@ -109,11 +120,9 @@ fn expect_untouched(pair: &Pair, marks: [Mark; 2], lines: usize) {
         {
             assert_eq!(machine.cl_status(&["nodestatus", peer]), "active");
             for link in Link::ALL {
-                assert_eq!(
-                    machine.cl_status(&["hblinkstatus", peer, link.name()]),
-                    "up",
-                    "{link:?}"
-                );
+                eventually("all links are up", || {
+                    machine.cl_status(&["hblinkstatus", peer, link.name()]) == "up"
+                });
             }
         }
     }
@@ -206,9 +215,7 @@ fn three_pairs_with_different_keys_share_the_segments() {
         pairs[1].power_off(0);
         pairs[1].watch.expect_owner(1, pairs[1].address());
         for pair in [&pairs[0], &pairs[2]] {
-            throughout(pair.long_enough(), "the other pairs go on", || {
-                pair.watch.owners(pair.address()) == [0]
-            });
+            pair.assert_stays(0, pair.long_enough());
             pair.assert_never_two_owners();
             for machine in [&pair.a, &pair.b] {
                 let lines = machine.log().since(Mark::START).len();

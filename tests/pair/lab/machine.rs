@@ -155,9 +155,12 @@ impl Machine {
     }
 
     /// Takes the power away: cables first, so that not even the kernel says a last word, then every process,
-    /// and what a machine without power doesn't keep. The null modem is up to the caller.
-    pub fn power_off(&mut self) -> Instant {
+    /// and what a machine without power doesn't keep. `off` is told in between: from then on, what is left in
+    /// the namespaces for a moment is no longer a machine. The null modem is up to the caller.
+    pub fn power_off(&mut self, off: impl FnOnce()) -> Instant {
         self.cut_all(Failure::Silent);
+        off();
+        files::forget_disks(self.name, &self.directory);
         let now = self.kill_daemon();
         for pid in self.namespace.processes() {
             let _ = kill(Pid::from_raw(pid), Signal::SIGKILL);

@@ -1,6 +1,7 @@
 //! A pair of machines with three cables between them: serial, a service network, a private network.
 
 use std::net::Ipv4Addr;
+use std::thread;
 use std::time::{Duration, Instant};
 
 use super::journal::Mark;
@@ -285,11 +286,10 @@ impl Pair {
     pub fn power_off(&mut self, node: usize) -> Instant {
         self.modem.set(node, Line::Broken);
         self.modem.set(1 - node, Line::Stalled); // a dead machine does not say that it is clear to send
-        if node == 0 {
-            self.a.power_off()
-        } else {
-            self.b.power_off()
-        }
+        let watch = self.watch.clone();
+        let off = move || watch.set_power(node, false);
+        let machine = if node == 0 { &mut self.a } else { &mut self.b };
+        machine.power_off(off)
     }
 
     /// Gives it power again and starts its daemon.
@@ -297,6 +297,7 @@ impl Pair {
         let machine = if node == 0 { &mut self.a } else { &mut self.b };
         machine.restore_all();
         self.modem.set_both(Line::Joined);
+        self.watch.set_power(node, true);
         machine.start()
     }
 
@@ -321,6 +322,21 @@ impl Pair {
             "the journal:\n{}",
             files::journal()
         );
+    }
+
+    /// Checks for a while that exactly this node holds the first address.
+    #[track_caller]
+    pub fn assert_stays(&self, node: usize, period: Duration) {
+        let end = Instant::now() + period;
+        while Instant::now() < end {
+            let owners = self.watch.owners(self.address);
+            assert!(
+                owners == [node],
+                "{} did not stay on machine {node} alone; owners: {owners:?}",
+                self.address
+            );
+            thread::sleep(Duration::from_millis(5));
+        }
     }
 
     /// Three times the dead time: long enough to see that something does not happen.

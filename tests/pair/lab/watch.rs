@@ -1,6 +1,7 @@
 //! Watching floating addresses: which machine holds each one, from when to when, to a millisecond.
 
 use std::net::{Ipv4Addr, UdpSocket};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -23,6 +24,8 @@ pub struct Hold {
 #[derive(Clone)]
 pub struct Watch {
     addresses: Vec<Ipv4Addr>,
+    /// By machine: it has no power, and what its namespace still says does not count.
+    off: Vec<Arc<AtomicBool>>,
     /// By machine, then by address.
     holds: Vec<Arc<Mutex<Vec<Vec<Hold>>>>>,
 }
@@ -35,23 +38,33 @@ pub fn is_local(address: Ipv4Addr) -> bool {
 impl Watch {
     /// Watches from now on.
     pub fn new(machines: &[&Namespace], addresses: &[Ipv4Addr]) -> Self {
-        let holds = machines.iter().map(|machine| {
+        let off: Vec<Arc<AtomicBool>> = machines.iter().map(|_| Arc::default()).collect();
+        let holds = machines.iter().zip(&off).map(|(machine, off)| {
             let holds = Arc::new(Mutex::new(vec![Vec::new(); addresses.len()]));
             let (machine, addresses, seen) =
                 (machine.share(), addresses.to_vec(), Arc::clone(&holds));
+            let off = Arc::clone(off);
             thread::spawn(move || {
                 machine.enter();
                 loop {
-                    look(&addresses, &seen);
+                    look(&addresses, &seen, &off);
                     thread::sleep(Duration::from_millis(1));
                 }
             });
             holds
         });
+        let holds = holds.collect();
+        let addresses = addresses.to_vec();
         Self {
-            addresses: addresses.to_vec(),
-            holds: holds.collect(),
+            addresses,
+            off,
+            holds,
         }
+    }
+
+    /// Takes the power of a machine away or gives it back.
+    pub fn set_power(&self, machine: usize, on: bool) {
+        self.off[machine].store(!on, Ordering::SeqCst);
     }
 
     /// All times that a machine held an address.
@@ -70,12 +83,14 @@ impl Watch {
     /// The machines that hold an address now.
     pub fn owners(&self, address: Ipv4Addr) -> Vec<usize> {
         let all = 0..self.holds.len();
-        all.filter(|&machine| {
-            self.holds(machine, address)
+        let has = |machine: &usize| {
+            let lasts = self
+                .holds(*machine, address)
                 .last()
-                .is_some_and(|hold| hold.lasts)
-        })
-        .collect()
+                .is_some_and(|hold| hold.lasts);
+            lasts && !self.off[*machine].load(Ordering::SeqCst)
+        };
+        all.filter(has).collect()
     }
 
     /// Waits until exactly this machine holds the address: the moment since which it does.
@@ -121,11 +136,13 @@ impl Watch {
     }
 }
 
-fn look(addresses: &[Ipv4Addr], seen: &Mutex<Vec<Vec<Hold>>>) {
-    let states: Vec<(Instant, bool, Instant)> = addresses
-        .iter()
-        .map(|&address| (Instant::now(), is_local(address), Instant::now()))
-        .collect();
+fn look(addresses: &[Ipv4Addr], seen: &Mutex<Vec<Vec<Hold>>>, off: &AtomicBool) {
+    let state = |&address: &Ipv4Addr| {
+        let before = Instant::now();
+        let present = is_local(address) && !off.load(Ordering::SeqCst);
+        (before, present, Instant::now())
+    };
+    let states: Vec<(Instant, bool, Instant)> = addresses.iter().map(state).collect();
     let mut seen = seen.lock().unwrap_or_else(PoisonError::into_inner);
     for (holds, (before, present, after)) in seen.iter_mut().zip(states) {
         match (holds.last_mut(), present) {
