@@ -32,6 +32,7 @@ const HA_CF: &str = "\
 keepalive 200ms          # say \"I am alive\" five times a second, on every cable
 deadtime 1               # a peer that nobody heard for a second, on any cable, is dead
 initdead 10              # but give it ten at the start
+baud 115200              # the speed of the serial cable
 serial /dev/ttyS0        # three ways between the two: the serial cable,
 bcast eth0               # the office network
 bcast eth1               # and the crossed cable
@@ -229,9 +230,12 @@ fn crash(teller: &Teller, pair: &mut Pair, client: &Client) {
         ],
     );
     teller.event(&format!(
-        "THE GAP: beta had the address {} after alpha died, of which 1 s is the dead time",
+        "THE GAP: beta had the address {} after alpha died.",
         spoken(moved - died)
     ));
+    teller.event(
+        "Nearly all of it is the second of silence (deadtime) that makes sure that alpha is dead",
+    );
     if let Some(first) = first {
         teller.event(&format!(
             "the first question answered by beta was asked {} after alpha died",

@@ -43,9 +43,11 @@ impl Teller {
     pub fn quote(&self, node: &str, log: &Journal, mark: Mark, texts: &[&str]) {
         for line in log.since(mark) {
             if texts.iter().any(|text| line.contains(text)) {
-                let said = line
-                    .split_once("]: ")
-                    .map_or(line.as_str(), |(_prefix, rest)| rest);
+                let said = line.split_once(": ").map_or("", |(_prefix, rest)| rest);
+                let said = said
+                    .find("info: ")
+                    .or(said.find("WARN: "))
+                    .map_or(said, |at| &said[at..]);
                 self.event(&format!("    {node} logs: {said}"));
             }
         }
@@ -53,7 +55,7 @@ impl Teller {
 
     /// Time to read.
     pub fn pause() {
-        thread::sleep(Duration::from_millis(600));
+        thread::sleep(Duration::from_millis(1500));
     }
 
     /// From now on tells whenever somebody else answers the client, or nobody does.

@@ -3,6 +3,7 @@
 
 use std::net::Ipv4Addr;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 use super::namespace::{Namespace, run_batch};
 
@@ -50,13 +51,17 @@ impl Switch {
                 ],
             );
         });
-        Cable { port }
+        Cable {
+            port,
+            wrong: Mutex::default(),
+        }
     }
 }
 
 /// What joins one interface to its segment.
 pub struct Cable {
     port: String,
+    wrong: Mutex<Vec<Failure>>,
 }
 
 /// How a cable fails.
@@ -73,28 +78,41 @@ pub enum Failure {
 impl Cable {
     /// Breaks the cable.
     pub fn cut(&self, failure: Failure) {
-        let port = &self.port;
-        match failure {
-            Failure::Silent => run_batch("bridge", &[format!("link set dev {port} state 0")]),
-            Failure::Unplugged => run_batch("ip", &[format!("link set {port} down")]),
-            Failure::Deaf => run_batch(
-                "bridge",
-                &[format!(
-                    "link set dev {port} flood off mcast_flood off bcast_flood off"
-                )],
-            ),
-        }
+        self.wrong
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(failure);
+        self.set(
+            failure,
+            [
+                "state 0",
+                "down",
+                "flood off mcast_flood off bcast_flood off",
+            ],
+        );
     }
 
     /// Mends it, whatever was wrong.
     pub fn restore(&self) {
-        let port = &self.port;
-        run_batch("ip", &[format!("link set {port} up")]);
-        run_batch(
-            "bridge",
-            &[format!(
-                "link set dev {port} flood on mcast_flood on bcast_flood on state 3"
-            )],
-        );
+        for failure in self
+            .wrong
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .drain(..)
+        {
+            self.set(
+                failure,
+                ["state 3", "up", "flood on mcast_flood on bcast_flood on"],
+            );
+        }
+    }
+
+    fn set(&self, failure: Failure, [silent, plug, deaf]: [&str; 3]) {
+        let (program, dev, what) = match failure {
+            Failure::Silent => ("bridge", "dev ", silent),
+            Failure::Unplugged => ("ip", "", plug),
+            Failure::Deaf => ("bridge", "dev ", deaf),
+        };
+        run_batch(program, &[format!("link set {dev}{} {what}", self.port)]);
     }
 }

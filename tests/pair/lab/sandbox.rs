@@ -195,24 +195,19 @@ fn show_evidence() {
     let mut directories: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
     directories.sort();
     for directory in directories {
-        for file in [
-            "ha.d/ha.cf",
-            "ha-log",
-            "ha-debug",
-            "stderr",
-            "journal",
-            "violations",
-        ] {
+        let mut shown = Vec::new();
+        for file in ["ha.d/ha.cf", "ha-log", "stderr", "journal", "violations"] {
             let path = directory.join(file);
-            if let Ok(bytes) = fs::read(&path) {
-                let text = String::from_utf8_lossy(&bytes).into_owned();
-                let lines: Vec<&str> = text.lines().collect();
-                let skipped = lines.len().saturating_sub(150);
-                eprintln!("---- {} ({skipped} lines before these)", path.display());
-                for line in lines.iter().skip(skipped) {
-                    eprintln!("{line}");
-                }
+            let Ok(bytes) = fs::read(&path) else { continue };
+            let text = String::from_utf8_lossy(&bytes).into_owned();
+            let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
+            lines.retain(|line| !shown.contains(line)); // on standard error the daemon says what it logs
+            let skipped = lines.len().saturating_sub(150);
+            eprintln!("---- {} ({skipped} lines before these)", path.display());
+            for line in lines.iter().skip(skipped) {
+                eprintln!("{line}");
             }
+            shown.append(&mut lines);
         }
     }
 }
