@@ -72,7 +72,7 @@ impl Cluster {
             _ if self.peer.has_left => Relation::Gone { died: false },
             NodeStatus::Dead => Relation::Gone { died: true },
             NodeStatus::Init => Relation::Unheard,
-            NodeStatus::Up | NodeStatus::Active if self.is_agreed => Relation::Talking,
+            NodeStatus::Active if self.is_agreed => Relation::Talking,
             NodeStatus::Up | NodeStatus::Active => match self.unanswered_since {
                 Some(since) => Relation::Deaf {
                     for_deadtime: now.since(since) >= self.settings.deadtime,
