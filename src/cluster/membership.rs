@@ -145,6 +145,7 @@ impl Cluster {
         self.peer.acknowledged = 0;
         self.peer.last_heartbeat = None;
         self.claims_number = 0;
+        self.ask_nodes_at = None;
         self.next_epoch();
         self.remember_peer();
     }

@@ -235,10 +235,10 @@ impl Ownership {
             }
             (
                 Claim::Held {
-                    phase: Phase::Stopping,
+                    phase: Phase::Stopping | Phase::Unknown,
                     ..
                 },
-                GroupOutcome::Stopped | GroupOutcome::StartFailed,
+                GroupOutcome::Stopped,
             ) => {
                 group.mine = Some(if peer_is_free && !group.must_stop {
                     Claim::Ceded
@@ -246,6 +246,7 @@ impl Ownership {
                     Claim::Free
                 });
                 group.must_stop = false;
+                group.found = false;
             }
             (
                 Claim::Held {
@@ -260,7 +261,7 @@ impl Ownership {
                 });
                 group.retry_at = now + STOP_AGAIN;
             }
-            _ => {} // the answer to an action that another one has overtaken
+            _ => {} // the answer to an action that another one has overtaken: that one answers too
         }
     }
 
@@ -400,6 +401,24 @@ mod tests {
         assert_eq!(step(&mut b, TALKING), Some((Step::Start, Reason::Ceded)));
         tell(&b, &mut a);
         assert_eq!(a.mine(G), Some(Claim::Free));
+    }
+
+    #[test]
+    fn a_late_answer_to_a_start_does_not_end_the_stop_that_overtook_it() {
+        let (mut a, b) = (node(true), node(false));
+        tell(&b, &mut a);
+        step(&mut a, TALKING);
+        let leaving = Standing {
+            is_leaving: true,
+            ..TALKING
+        };
+        step(&mut a, leaving);
+        for late in [GroupOutcome::Started, GroupOutcome::StartFailed] {
+            a.ended(G, late, leaving, NOW);
+            assert!(a.is_moving() && a.holds_any());
+        }
+        a.ended(G, GroupOutcome::Stopped, leaving, NOW);
+        assert!(!a.holds_any());
     }
 
     #[test]
