@@ -168,7 +168,6 @@ impl Cluster {
         let names = |node: &String| list.split(' ').any(|name| name.eq_ignore_ascii_case(node));
         if self.settings.nodes.iter().all(names) {
             self.has_node_list = true;
-            self.ask_nodes_at = None;
         }
     }
 
@@ -284,9 +283,9 @@ impl Cluster {
             self.set_status(NodeStatus::Active);
             self.send_heartbeat(now);
             self.send_starting();
-        } else if self.peer.status != NodeStatus::Init
-            && self.ask_nodes_at.is_none_or(|at| at <= now)
-        {
+        } else if self.peer.status == NodeStatus::Init || !self.told.without_groups {
+            self.ask_nodes_at = None; // nobody to ask, or one whose heartbeats answer
+        } else if self.ask_nodes_at.is_none_or(|at| at <= now) {
             self.ask_nodes_at = Some(now + ASK_NODES_AGAIN);
             self.send_node_list_request();
         }

@@ -233,6 +233,8 @@ impl Ownership {
                 group.must_stop = false;
                 group.retry_at = now + START_AGAIN;
             }
+            // Only the answer to the stop: a start that it overtook may have failed in the same moment, and
+            // the stop still runs. One that succeeds after such a failure counts too.
             (
                 Claim::Held {
                     phase: Phase::Stopping | Phase::Unknown,
@@ -404,7 +406,7 @@ mod tests {
     }
 
     #[test]
-    fn a_late_answer_to_a_start_does_not_end_the_stop_that_overtook_it() {
+    fn the_end_of_a_start_is_not_taken_for_the_end_of_the_stop_that_overtook_it() {
         let (mut a, b) = (node(true), node(false));
         tell(&b, &mut a);
         step(&mut a, TALKING);
@@ -412,11 +414,11 @@ mod tests {
             is_leaving: true,
             ..TALKING
         };
-        step(&mut a, leaving);
-        for late in [GroupOutcome::Started, GroupOutcome::StartFailed] {
-            a.ended(G, late, leaving, NOW);
-            assert!(a.is_moving() && a.holds_any());
-        }
+        assert_eq!(step(&mut a, leaving), Some((Step::Stop, Reason::Leaving)));
+        a.ended(G, GroupOutcome::StartFailed, leaving, NOW);
+        assert!(a.holds_any(), "the stop still runs");
+        a.ended(G, GroupOutcome::StopFailed, leaving, NOW);
+        assert!(a.holds_any(), "the failed start could not be undone");
         a.ended(G, GroupOutcome::Stopped, leaving, NOW);
         assert!(!a.holds_any());
     }

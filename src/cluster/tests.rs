@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::*;
-use crate::message::{Key, Keys, Method};
+use crate::message::{self, Key, Keys, Method};
 
 const LINKS: usize = 3;
 
@@ -462,4 +462,40 @@ fn a_quiet_pair_reports_nothing() {
     let lines = pair.log.len();
     pair.run(Duration::from_secs(3600));
     assert_eq!(pair.log.len(), lines, "{:#?}", &pair.log[lines..]);
+}
+
+/// A heartbeat as heartbeat 3.0.6 sends it: without our field.
+fn old_heartbeat(generation: u64, number: u64, status: &str) -> Vec<u8> {
+    let mut heartbeat = message::Message::new();
+    let (generation, number) = (format!("{generation:x}"), format!("{number:x}"));
+    let fields = [
+        ("t", "status"),
+        ("st", status),
+        ("dt", "3e8"),
+        ("protocol", "1"),
+        ("src", "a"),
+        ("seq", &number),
+        ("hg", &generation),
+        ("ts", "6b008f1e"),
+    ];
+    for (name, value) in fields {
+        heartbeat.push_text(name, value);
+    }
+    let (mut datagram, mut text) = (Vec::new(), Vec::new());
+    message::seal(&heartbeat, &keys(), 1, true, &mut datagram, &mut text);
+    datagram
+}
+
+#[test]
+fn an_old_node_that_restarts_before_we_agreed_makes_nobody_spin() {
+    let mut pair = Pair::new(AutoFailback::On);
+    pair.start(1);
+    pair.turn(1, Some((LinkId(1), old_heartbeat(7, 1, "up"))));
+    pair.turn(1, Some((LinkId(1), old_heartbeat(8, 1, "init"))));
+    for _ in 0..20 {
+        pair.now = pair.now + Duration::from_millis(100);
+        pair.turn(1, None);
+        let node = pair.nodes[1].as_ref().expect("it runs");
+        assert!(node.next_deadline() > pair.now);
+    }
 }

@@ -147,12 +147,9 @@ impl Judge {
             Origin::Genuine | Origin::Replayed => {}
         }
         let name = (cargo.run, cargo.number);
-        let newest = daemon
-            .read
-            .last_key_value()
-            .map_or((0, 0), |(&name, _)| name);
         let first_read = daemon.read.get(&name).copied();
-        if cargo.run < newest.0.max(machine.remembered_number.0) {
+        let remembered_run = machine.remembered.map_or(0, |memory| memory.generation);
+        if cargo.run < daemon.known_run.max(remembered_run) {
             Reading::Ignored
         } else if cargo.origin == Origin::Genuine {
             Reading::Free
@@ -163,7 +160,7 @@ impl Judge {
             } else {
                 Reading::Ignored
             }
-        } else if name <= machine.remembered_number {
+        } else if name <= machine.remembered_number && machine.ever_read.contains(&name) {
             Reading::Ignored
         } else {
             Reading::Free
@@ -173,7 +170,7 @@ impl Judge {
     /// The node is given something that is neither forged nor foreign.
     pub fn reads(&mut self, node: usize, cargo: &Cargo, now: Time) {
         let hearing = &mut self.hearing[node];
-        hearing.knows |= cargo.origin == Origin::Genuine && cargo.from != node;
+        hearing.knows |= cargo.from != node;
         if cargo.from == node || (cargo.run, cargo.number) <= hearing.newest {
             return;
         }
@@ -208,6 +205,7 @@ impl Judge {
         let silence = match hearing.fresh {
             Some((_, run)) if said_goodbye == Some(run) => return Ok(()),
             Some((at, _)) => (now - at, self.deadtime),
+            None if hearing.knows => return Ok(()), // it heard other words, or only late ones
             None => (now - hearing.since.unwrap_or(now), self.initdead),
         };
         if silence.0 >= silence.1 {

@@ -1,6 +1,6 @@
 //! A machine: its power, its daemon, and what really runs on it, whatever anybody believes.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use heartbeat::cluster::{GroupId, GroupOutcome, Instant, PeerMemory};
 
@@ -74,6 +74,8 @@ pub struct Daemon {
     pub send_times: VecDeque<Time>,
     /// What it read in this run, and when first: (run, number).
     pub read: BTreeMap<(u64, u64), Time>,
+    /// The newest run of the peer of which it read a heartbeat.
+    pub known_run: u64,
     /// It was stopped and has not yet gone on.
     pub stalled: bool,
     /// When its last turn was.
@@ -106,6 +108,8 @@ pub struct Machine {
     pub remembered: Option<PeerMemory>,
     /// The newest message of the peer that was read when that was written down: (run, number).
     pub remembered_number: (u64, u64),
+    /// Everything that any run of its daemon read: (run, number).
+    pub ever_read: BTreeSet<(u64, u64)>,
     /// The last run of the daemon that was asked to stop: its peer may call it dead early.
     pub goodbye: Option<u64>,
     /// What its `authkeys` says.
@@ -131,6 +135,7 @@ impl Daemon {
             sent: BTreeMap::new(),
             send_times: VecDeque::new(),
             read: BTreeMap::new(),
+            known_run: 0,
             stalled: false,
             last_turn: started,
             alone_with: Vec::new(),
@@ -164,6 +169,7 @@ impl Machine {
             generation: 1,
             remembered: None,
             remembered_number: (0, 0),
+            ever_read: BTreeSet::new(),
             goodbye: None,
             keys,
             boot: -signed(uptime),

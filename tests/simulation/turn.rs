@@ -239,10 +239,16 @@ impl World {
         if matches!(cargo.origin, Origin::Genuine | Origin::Replayed)
             && cargo.from == 1 - node.min(1)
         {
-            if node < STRANGER {
+            if reading != Reading::Ignored && node < STRANGER {
                 self.judge.reads(node, cargo, now);
             }
             daemon.read.entry((cargo.run, cargo.number)).or_insert(now);
+            self.machines[node]
+                .ever_read
+                .insert((cargo.run, cargo.number));
+            if cargo.packet.is_heartbeat {
+                daemon.known_run = daemon.known_run.max(cargo.run);
+            }
         }
         let id = LinkId(u8::try_from(link).unwrap_or(u8::MAX));
         daemon.core.handle(
