@@ -5,7 +5,8 @@ use std::io;
 use std::path::PathBuf;
 use std::process::Command;
 
-use heartbeat::config::directive::{ALL, Fate};
+use heartbeat::config::DIRECTIVES;
+use heartbeat::config::directive::Fate;
 
 fn folder() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("man")
@@ -30,7 +31,7 @@ fn paragraph<'a>(page: &'a str, name: &str) -> Option<Vec<&'a str>> {
 fn every_directive_has_a_paragraph_with_default_and_example() {
     let page = ha_cf();
     let mut missing = Vec::new();
-    for directive in ALL {
+    for directive in DIRECTIVES {
         let name = directive.name;
         let Some(paragraph) = paragraph(&page, name) else {
             missing.push(format!("no paragraph about {name}"));
@@ -65,7 +66,10 @@ fn the_page_has_no_directive_that_the_table_lacks() {
     let page = ha_cf();
     let heads = page.lines().filter_map(|line| line.strip_prefix(".It Ic "));
     for name in heads.filter_map(|head| head.split(' ').next()) {
-        assert!(ALL.iter().any(|directive| directive.name == name), "{name}");
+        assert!(
+            DIRECTIVES.iter().any(|directive| directive.name == name),
+            "{name}"
+        );
     }
 }
 

@@ -72,7 +72,7 @@ impl Cluster {
             _ if self.peer.has_left => Relation::Gone { died: false },
             NodeStatus::Dead => Relation::Gone { died: true },
             NodeStatus::Init => Relation::Unheard,
-            NodeStatus::Up | NodeStatus::Active if self.is_agreed => Relation::Talking,
+            NodeStatus::Active if self.is_agreed => Relation::Talking,
             NodeStatus::Up | NodeStatus::Active => match self.unanswered_since {
                 Some(_) => Relation::Deaf {
                     for_deadtime: self.is_peer_deaf(),
@@ -145,6 +145,7 @@ impl Cluster {
         self.peer.acknowledged = 0;
         self.peer.last_heartbeat = None;
         self.claims_number = 0;
+        self.ask_nodes_at = None;
         self.next_epoch();
         self.remember_peer();
     }

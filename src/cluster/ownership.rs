@@ -248,6 +248,7 @@ impl Ownership {
                     Claim::Free
                 });
                 group.must_stop = false;
+                group.found = false;
             }
             (
                 Claim::Held {
@@ -262,7 +263,7 @@ impl Ownership {
                 });
                 group.retry_at = now + STOP_AGAIN;
             }
-            _ => {} // the answer to an action that another one has overtaken
+            _ => {} // the answer to an action that another one has overtaken: that one answers too
         }
     }
 

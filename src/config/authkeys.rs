@@ -4,9 +4,10 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::diagnostic::{Diagnostic, Diagnostics, Severity};
+use super::methods::{METHODS, method};
 use super::secrets::without_key;
 use super::source::{File, Line, Place, Source, Word, is_blank};
-use super::suggest::{first_lookalike, nearest};
+use super::spelling::{first_lookalike, nearest};
 use crate::message::{Key, Keys, Method};
 
 /// The permission bits of others that make keys readable, or replaceable, for them.
@@ -14,14 +15,6 @@ const FORBIDDEN_MODE: u32 = 0o066;
 
 /// Keys that stand in every sample file and how-to document.
 const PUBLIC_KEYS: [&str; 4] = ["hi!", "hello!", "password", "secret"];
-
-/// The names of the methods.
-pub(super) const METHODS: [(&str, Method); 4] = [
-    ("crc", Method::Crc),
-    ("md5", Method::Md5),
-    ("sha1", Method::Sha1),
-    ("sha256", Method::Sha256),
-];
 
 /// What was read so far.
 #[derive(Debug, Default)]
@@ -367,13 +360,6 @@ fn unknown_method(name: &str, place: &Place) -> Diagnostic {
         None => format!("must be {}", super::value::alternatives(&names)),
     };
     Diagnostic::error(place, "unknown method").label(label)
-}
-
-fn method(name: &str) -> Option<Method> {
-    METHODS
-        .iter()
-        .find(|(known, _)| *known == name)
-        .map(|(_, method)| *method)
 }
 
 fn index(digits: &str) -> Option<u8> {

@@ -1,11 +1,11 @@
-//! The directives about other programs: `respawn`, `failfast`, `apiauth`, and those about fencing devices.
+//! The directives about other programs: `respawn`, `failfast`, `env`, `apiauth`, and those about fencing devices.
 
 use std::path::PathBuf;
 
 use super::diagnostic::{Diagnostic, Diagnostics};
 use super::directive::{Directive, Statement};
 use super::settings::Settings;
-use super::source::Place;
+use super::source::{Place, Word};
 use super::{ApiAuth, Respawn};
 
 /// `respawn USER COMMAND [ARGUMENTS]` and `failfast`.
@@ -204,5 +204,28 @@ fn needs(directive: &Directive, statement: &Statement, count: usize, out: &mut D
             "the line is `{} {}`",
             directive.name, directive.syntax
         )));
+    }
+}
+
+/// One `NAME=VALUE` after `env`.
+pub(super) fn env(
+    settings: &mut Settings,
+    _directive: &'static Directive,
+    word: &Word,
+    out: &mut Diagnostics,
+) {
+    match word.text.split_once('=') {
+        Some(("", _)) => {
+            let error =
+                Diagnostic::error(&word.place, format!("bad value `{}` for `env`", word.text));
+            out.push(error.label("the name before `=` is missing"));
+        }
+        Some((name, value)) => settings.env.push((name.to_owned(), value.to_owned())),
+        None => {
+            let warning =
+                Diagnostic::warning(&word.place, format!("odd value `{}` for `env`", word.text));
+            out.push(warning.label("no `=`; the variable will be empty"));
+            settings.env.push((word.text.clone(), String::new()));
+        }
     }
 }

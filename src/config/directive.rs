@@ -9,8 +9,6 @@ use super::settings::Settings;
 use super::source::Word;
 use super::value::Fault;
 
-pub use super::table::ALL;
-
 /// One directive, declared once: the parser, the checks and the test of the manual page read this.
 #[derive(Debug)]
 pub struct Directive {
@@ -120,11 +118,6 @@ pub(super) struct Statement {
     pub(super) rest: String,
 }
 
-/// The directive of this exact name.
-pub fn find(name: &str) -> Option<&'static Directive> {
-    ALL.iter().find(|directive| directive.name == name)
-}
-
 impl Directive {
     /// A directive that is kept, recorded and acted on; the last mention counts.
     pub(super) const fn new(name: &'static str, syntax: &'static str, argument: Argument) -> Self {
@@ -193,25 +186,5 @@ impl Directive {
     pub(super) const fn not_yet(mut self) -> Self {
         self.acted_on = false;
         self
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_directive_is_declared_once_and_explained() {
-        for (index, directive) in ALL.iter().enumerate() {
-            let name = directive.name;
-            let again = ALL.iter().skip(index + 1).any(|other| other.name == name);
-            assert!(!again, "{name} twice");
-            assert!(
-                !directive.doc.is_empty() && !directive.doc.ends_with('.'),
-                "{name}"
-            );
-            let first = directive.example.split(' ').next();
-            assert_eq!(first, Some(name), "the example of {name} is of {name}");
-        }
     }
 }

@@ -1,29 +1,29 @@
 //! Reads `ha.cf` line by line. What the directives mean is in `table`; what they mean together in `rules`.
 
 use super::diagnostic::{Diagnostic, Diagnostics};
-use super::directive::{self, Argument, Directive, Fate, Statement};
+use super::directive::{Argument, Directive, Fate, Statement};
 use super::secrets::without_passwords;
 use super::settings::Settings;
 use super::source::{File, Line, is_blank, is_blank_or_comma};
-use super::suggest;
+use super::{assign, spelling, suggest, table};
 
 /// The most bytes of a line that heartbeat 3.0.6 takes for one line.
 const LONGEST_LINE: usize = 5119;
 
 /// Everything that the file says, and everything that is wrong with single lines.
 pub(super) fn parse(file: &File) -> (Settings, Diagnostics) {
-    let mut settings = Settings::new();
+    let mut settings = assign::defaults();
     let mut out = Diagnostics::default();
     let mut told = Vec::new();
     for line in &file.lines {
         let Some((statement, line)) = statement(line, &mut settings, &mut out) else {
             continue;
         };
-        let Some(directive) = directive::find(&statement.name.text) else {
+        let Some(directive) = table::find(&statement.name.text) else {
             unknown(&statement, &mut settings, &mut out);
             continue;
         };
-        settings.attempt(directive);
+        settings.attempt(directive.name);
         if !told.contains(&directive.name) {
             told.push(directive.name);
             tell_fate(directive, &statement, &mut out);
@@ -55,15 +55,15 @@ fn statement(
     let shown = line.shown_as(without_passwords(&line.text));
     let mut words = shown.words(start..end, is_blank);
     settings.says_anything |= !words.is_empty();
-    if let Some(error) = suggest::first_lookalike(&words) {
+    if let Some(error) = spelling::first_lookalike(&words) {
         // What the line was meant to be is a guess, but its directive is not missing.
-        let plain = suggest::plain(line.text.get(start..end)?);
+        let plain = spelling::plain(line.text.get(start..end)?);
         let name = plain
             .split(is_blank)
             .find(|word| !word.is_empty())
             .unwrap_or_default();
-        if let Some(directive) = directive::find(&name.to_ascii_lowercase()) {
-            settings.misread(directive);
+        if let Some(directive) = table::find(&name.to_ascii_lowercase()) {
+            settings.misread(directive.name);
         }
         out.push(error);
         return None;
@@ -96,7 +96,7 @@ fn statement(
 fn unknown(statement: &Statement, settings: &mut Settings, out: &mut Diagnostics) {
     let advice = suggest::unknown_directive(&statement.name, &statement.rest);
     if let Some(directive) = advice.meant {
-        settings.misread(directive);
+        settings.misread(directive.name);
     }
     let message = format!("unknown directive `{}`", statement.name.text);
     let error = Diagnostic::error(&statement.name.place, message).label(advice.label);
@@ -137,7 +137,7 @@ fn obey(
         line.words(statement.name.place.span.end..end, is_blank_or_comma)
     };
     match directive.argument {
-        Argument::Ignored => settings.note(directive, statement),
+        Argument::Ignored => assign::note(settings, directive, statement),
         Argument::Line(take) if !statement.words.is_empty() => {
             take(settings, directive, statement, out);
         }
@@ -151,7 +151,7 @@ fn obey(
             if words.is_empty() {
                 out.push(no_value(directive, statement));
             }
-            settings.take(directive, &words, out);
+            assign::assign(settings, directive, &words, out);
         }
     }
 }

@@ -11,7 +11,7 @@ use super::address::parse_address;
 use super::diagnostic::{Diagnostic, Diagnostics};
 use super::settings::Settings;
 use super::source::{File, Line, Place, Source, Word, is_blank};
-use super::suggest::{first_lookalike, nearest};
+use super::spelling::{first_lookalike, nearest};
 use super::{Group, MediumKind, ResourceWord};
 
 /// The resource scripts that heartbeat users know; others may well exist.
@@ -367,10 +367,11 @@ fn check_addresses(drafts: &[Draft], settings: &Settings, out: &mut Diagnostics)
 
 #[cfg(test)]
 mod tests {
+    use super::super::assign::defaults;
     use super::*;
 
     fn groups(text: &str) -> Vec<String> {
-        let mut settings = Settings::new();
+        let mut settings = defaults();
         let nodes = File::new(Path::new("ha.cf"), b"a b");
         settings.nodes = nodes.lines[0].words(0..3, is_blank);
         let mut out = Diagnostics::default();

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::assign::parameters;
 use super::clients::built_in_apiauth;
 use super::diagnostic::{Diagnostic, Diagnostics, Severity};
 use super::settings::Settings;
@@ -218,7 +219,7 @@ fn build(
         max_rexmit_delay: Duration::from_millis(u64::from(settings.max_rexmit_delay)),
         generation_from_time: settings.hbgenmethod == "time",
         uuid_from_node_name: settings.uuidfrom == "nodename",
-        parameters: settings.parameters(),
+        parameters: parameters(&settings),
         logfacility: Some(settings.logfacility)
             .filter(|name| !matches!(*name, "" | "none"))
             .map(str::to_owned),

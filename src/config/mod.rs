@@ -1,9 +1,10 @@
 //! The three configuration files: text in, a [`Config`] or [`Diagnostics`](diagnostic::Diagnostics) out.
 //!
 //! Nothing here touches a file except through the reader it is given. [`load`] reads everything,
-//! [`check`] says what `heartbeat check` prints. Each directive is declared once, in [`directive`].
+//! [`check`] says what `heartbeat check` prints. Each directive is declared once, in [`DIRECTIVES`].
 
 mod address;
+mod assign;
 mod authkeys;
 mod check;
 mod clients;
@@ -13,10 +14,13 @@ mod ha_cf;
 mod haresources;
 mod load;
 mod media;
+mod methods;
+mod pair;
 mod rules;
 mod secrets;
 mod settings;
 mod source;
+mod spelling;
 mod suggest;
 mod table;
 mod value;
@@ -26,6 +30,7 @@ pub use check::{Checked, check};
 pub use diagnostic::{Diagnostic, Diagnostics, Severity};
 pub use load::{load, load_keys};
 pub use source::{Place, Reader, Source};
+pub use table::ALL as DIRECTIVES;
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::path::PathBuf;

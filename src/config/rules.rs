@@ -7,7 +7,7 @@ use super::diagnostic::{Diagnostic, Diagnostics, Severity};
 use super::settings::Settings;
 use super::source::{File, Place};
 use super::suggest::swallowed_directive;
-use super::{AutoFailback, MediumKind, directive};
+use super::{AutoFailback, MediumKind, table};
 
 /// The directives that name a path to the peer.
 const MEDIA: [&str; 7] = [
@@ -86,7 +86,7 @@ fn check_media(settings: &Settings, end: &Place, out: &mut Diagnostics) {
 fn check_nodes(settings: &Settings, end: &Place, local: &str, out: &mut Diagnostics) {
     let nodes = &settings.nodes;
     for node in nodes {
-        if directive::find(&node.text).is_some() {
+        if table::find(&node.text).is_some() {
             let warning = Diagnostic::warning(
                 &node.place,
                 format!("`{}` as the name of a node", node.text),

@@ -1,6 +1,6 @@
 //! What no diagnostic may show: lines are shown with marks in place of keys and passwords.
 
-use super::authkeys::METHODS;
+use super::methods::METHODS;
 use super::source::is_blank;
 
 /// A line of `authkeys` with everything replaced that may be a key.

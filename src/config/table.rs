@@ -1,12 +1,12 @@
 //! Every directive of `ha.cf`: name, syntax, kind of argument, default, fate, one line of doc.
 
-use super::clients::{apiauth, client, stonith, stonith_host};
+use super::clients::{apiauth, client, env, stonith, stonith_host};
 use super::directive::Argument::{
     Boolean, Choice, Each, Ignored, Integer, Line, Path, Text, Time, TimeOrZero, Word,
 };
 use super::directive::Directive;
 use super::media::{bcast, mcast, mcast6, ping, ping_group, serial, ucast, ucast6};
-use super::settings::{auto_failback, autojoin, env, node, pacemaker};
+use super::pair::{auto_failback, autojoin, node, pacemaker};
 
 const FACILITIES: &[&str] = &[
     "auth", "authpriv", "cron", "daemon", "ftp", "kern", "lpr", "mail", "news", "security",
@@ -331,3 +331,28 @@ pub static ALL: &[Directive] = &[
         .unrecorded()
         .example("normalpoll 250ms"),
 ];
+
+/// The directive of this exact name.
+pub(super) fn find(name: &str) -> Option<&'static Directive> {
+    ALL.iter().find(|directive| directive.name == name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_directive_is_declared_once_and_explained() {
+        for (index, directive) in ALL.iter().enumerate() {
+            let name = directive.name;
+            let again = ALL.iter().skip(index + 1).any(|other| other.name == name);
+            assert!(!again, "{name} twice");
+            assert!(
+                !directive.doc.is_empty() && !directive.doc.ends_with('.'),
+                "{name}"
+            );
+            let first = directive.example.split(' ').next();
+            assert_eq!(first, Some(name), "the example of {name} is of {name}");
+        }
+    }
+}

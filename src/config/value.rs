@@ -6,7 +6,7 @@ use std::ops::{Range, RangeInclusive};
 use std::time::Duration;
 
 use super::diagnostic::Severity;
-use super::suggest::nearest;
+use super::spelling::nearest;
 
 /// What is wrong with a value or odd about it.
 #[derive(Debug, Clone, PartialEq, Eq)]

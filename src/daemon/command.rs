@@ -15,7 +15,7 @@ use super::exit_status::{DONE, FAILED, NOT_RUNNING, PERMISSION, USAGE_ERROR};
 use super::pid_file::{Presence, presence};
 use super::start;
 use super::terminal::{say, show};
-use crate::config::{self, directive};
+use crate::config::{self, DIRECTIVES};
 use crate::control::Places;
 use crate::os::process::{host_name, pause};
 
@@ -217,7 +217,7 @@ fn store_file(path: &Path, text: &OsString) -> u8 {
 /// The table of directives. Words for `-D`, the same as wiki text for `-DW`.
 fn defaults(wiki: bool) -> String {
     let mut text = String::new();
-    for directive in directive::ALL {
+    for directive in DIRECTIVES {
         let default = directive.default.text();
         let line = if wiki {
             format!("||{}||{}||{}||\n", directive.name, default, directive.doc)

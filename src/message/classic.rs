@@ -2,7 +2,7 @@
 //!
 //! Its lines are also what an inner signature covers, in whichever form a message travels.
 
-use super::fields::{Field, FieldKind, Message, check_name};
+use super::field::{Field, FieldKind, check_name};
 use super::rejection::Malformed;
 use super::{MAX_DEPTH, Sink, base64, netstring};
 
@@ -89,11 +89,14 @@ fn read_line(line: &[u8]) -> Result<Line<'_>, Malformed> {
     })
 }
 
-/// Parses a message, adding its fields to `message`.
-pub(super) fn read(text: &[u8], message: &mut Message) -> Result<(), Malformed> {
+/// Parses a message and hands over its lines.
+pub(super) fn read(
+    text: &[u8],
+    mut take_in: impl FnMut(Line<'_>) -> Result<(), Malformed>,
+) -> Result<(), Malformed> {
     let mut lines = Lines::of(text, b'\n').ok_or(Malformed::Struct)?;
     while let Some(line) = lines.next()? {
-        message.push_line(line)?;
+        take_in(line)?;
     }
     Ok(())
 }
@@ -187,11 +190,12 @@ fn put_struct(nested: &[u8], depth: usize, out: &mut impl Sink) {
 
 #[cfg(test)]
 mod tests {
+    use super::super::Message;
     use super::*;
 
     fn parse(text: &str) -> Result<Message, Malformed> {
         let mut message = Message::new();
-        read(text.as_bytes(), &mut message).map(|()| message)
+        read(text.as_bytes(), |line| message.push_line(line)).map(|()| message)
     }
 
     fn written(message: &Message) -> String {

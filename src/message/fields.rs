@@ -1,52 +1,12 @@
 //! [`Message`]: an ordered list of named, typed fields.
 //!
-//! All names and values live in one buffer that is reused from message to message. Whatever form a
-//! message came in, its values are kept in one canonical form: a struct as the netstring form of the
-//! nested message, a list as packed netstrings, everything else as plain bytes.
+//! All names and values live in one buffer that is reused from message to message.
 
 use std::fmt;
 
+use super::field::{Field, FieldKind, check_name};
 use super::rejection::Malformed;
 use super::{Sink as _, classic, netstring};
-
-/// The type of a field's value.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum FieldKind {
-    /// Bytes without NUL, nearly always ASCII text.
-    Text,
-    /// Any bytes.
-    Binary,
-    /// A nested message.
-    Struct,
-    /// One or more non-empty texts.
-    List,
-    /// A nested message, compressed.
-    Compressed,
-}
-
-impl FieldKind {
-    /// The digit that stands for this type on a wire.
-    pub fn digit(self) -> u8 {
-        match self {
-            Self::Text => b'0',
-            Self::Binary => b'1',
-            Self::Struct => b'2',
-            Self::List => b'3',
-            Self::Compressed => b'4',
-        }
-    }
-}
-
-/// One field of a message.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Field<'a> {
-    /// The type of the value.
-    pub kind: FieldKind,
-    /// The name: no `=`, newline or NUL in it, and nothing at its start that means something else.
-    pub name: &'a [u8],
-    /// The value: plain bytes; a struct in netstring form, a list as packed netstrings.
-    pub value: &'a [u8],
-}
 
 /// Where a field lies in the buffer: its name, at once followed by its value.
 #[derive(Debug, Clone, Copy)]
@@ -248,16 +208,6 @@ impl fmt::Debug for Message {
             }))
             .finish()
     }
-}
-
-/// A name that both forms can carry. The classic form tells types, lines and the end of a message by
-/// how a line begins.
-pub(super) fn check_name(name: &[u8]) -> Result<(), Malformed> {
-    let bad = name.is_empty()
-        || name.starts_with(b"(")
-        || name.starts_with(b"<<<")
-        || name.iter().any(|byte| matches!(byte, b'=' | b'\n' | 0));
-    if bad { Err(Malformed::Name) } else { Ok(()) }
 }
 
 /// Takes formatted text and lets no NUL through.

@@ -2,7 +2,8 @@
 //!
 //! | file | what lives there |
 //! |---|---|
-//! | `fields` | [`Message`]: ordered, named, typed fields in one reusable buffer |
+//! | `field` | [`Field`]: a name and a typed value |
+//! | `fields` | [`Message`]: ordered fields in one reusable buffer |
 //! | `netstring`, `classic` | the two forms of a message, parsed and written |
 //! | `framing` | [`TextFrames`]: a serial byte stream cut into classic messages |
 //! | `authentication` | [`Keys`] and the tokens made with them |
@@ -17,6 +18,7 @@ mod authentication;
 mod base64;
 mod classic;
 mod compression;
+mod field;
 mod fields;
 mod framing;
 mod netstring;
@@ -26,7 +28,8 @@ mod sealing;
 
 pub use authentication::{Key, Keys, Method, checksum};
 pub use compression::{Inflation, inflate};
-pub use fields::{Field, FieldKind, Message};
+pub use field::{Field, FieldKind};
+pub use fields::Message;
 pub use framing::TextFrames;
 pub use netstring::list_items;
 pub use opening::{Form, Opened, open, parse_nested};

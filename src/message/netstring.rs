@@ -2,7 +2,7 @@
 
 use std::io::Write as _;
 
-use super::fields::{Field, FieldKind, Message, check_name};
+use super::field::{Field, FieldKind, check_name};
 use super::rejection::Malformed;
 use super::{MAX_DEPTH, Sink as _};
 
@@ -97,11 +97,14 @@ fn read_item(item: &[u8]) -> Result<Field<'_>, Malformed> {
     })
 }
 
-/// Parses a message, adding its fields to `message`.
-pub(super) fn read(bytes: &[u8], message: &mut Message) -> Result<(), Malformed> {
+/// Parses a message and hands over its fields, their values still as they were sent.
+pub(super) fn read(
+    bytes: &[u8],
+    mut take_in: impl FnMut(Field<'_>) -> Result<(), Malformed>,
+) -> Result<(), Malformed> {
     let mut fields = Fields::of(bytes)?;
     while let Some(field) = fields.next()? {
-        message.push(field)?;
+        take_in(field)?;
     }
     Ok(())
 }
@@ -217,11 +220,12 @@ fn put_length(length: usize, out: &mut Vec<u8>) {
 
 #[cfg(test)]
 mod tests {
+    use super::super::Message;
     use super::*;
 
     fn parse(bytes: &[u8]) -> Result<Message, Malformed> {
         let mut message = Message::new();
-        read(bytes, &mut message).map(|()| message)
+        read(bytes, |field| message.push(field)).map(|()| message)
     }
 
     #[test]

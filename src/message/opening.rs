@@ -2,7 +2,8 @@
 
 use super::authentication::{Key, Keys, Signer, split_signature};
 use super::compression::inflate;
-use super::fields::{Field, FieldKind, Message};
+use super::field::{Field, FieldKind};
+use super::fields::Message;
 use super::rejection::{Malformed, Rejection};
 use super::sealing::{AUTH, inner_signer};
 use super::{MAX_WIRE, Sink as _, classic, netstring};
@@ -49,10 +50,10 @@ fn open_into(bytes: &[u8], keys: &Keys, message: &mut Message) -> Result<Opened,
     let (form, key) = if bytes.starts_with(netstring::START) {
         let (covered, trailer) = netstring::split_covered(bytes)?;
         let key = verify_trailer(covered, trailer, keys)?;
-        netstring::read(covered, message)?;
+        netstring::read(covered, |field| message.push(field))?;
         (Form::Netstring, key)
     } else if bytes.starts_with(classic::START) {
-        classic::read(bytes, message)?;
+        classic::read(bytes, |line| message.push_line(line))?;
         (Form::Classic, verify_inner(message, keys)?)
     } else {
         return Err(Rejection::NotAMessage);
@@ -137,9 +138,9 @@ fn inflate_payload(message: &mut Message) -> Result<bool, Rejection> {
 pub fn parse_nested(bytes: &[u8], message: &mut Message) -> Result<(), Malformed> {
     message.clear();
     let result = if bytes.starts_with(netstring::START) {
-        netstring::read(bytes, message)
+        netstring::read(bytes, |field| message.push(field))
     } else {
-        classic::read(bytes, message)
+        classic::read(bytes, |line| message.push_line(line))
     };
     if result.is_err() {
         message.clear();

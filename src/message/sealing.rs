@@ -1,7 +1,8 @@
 //! [`seal`]: what goes out, signed, in both forms.
 
 use super::authentication::{Key, Keys, Signer};
-use super::fields::{Field, FieldKind, Message};
+use super::field::{Field, FieldKind};
+use super::fields::Message;
 use super::rejection::Unsealed;
 use super::{MAX_WIRE, Sink as _, classic, netstring};
 

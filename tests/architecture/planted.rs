@@ -29,7 +29,24 @@ const SOUND: &[(&str, &str)] = &[
     ),
     (
         "src/config/mod.rs",
-        "use crate::message::Keys;\npub struct Config { keys: Keys }",
+        "mod table;\nmod value;\nuse crate::message::Keys;\npub use table::ALL as DIRECTIVES;\n\
+         pub struct Config { keys: Keys }\npub const LIMIT: usize = 1;\n\
+         pub struct Reader;\nimpl Drop for Reader { fn drop(&mut self) { read(); } }\n\
+         pub fn read() { DIRECTIVES; self.value }\npub fn check() { read() }",
+    ),
+    (
+        "src/config/table.rs",
+        "use super::{LIMIT, value::time};\nuse super::Config;\npub static ALL: u8 = time();\npub fn find() {}",
+    ),
+    ("src/config/value.rs", "use super::LIMIT;\npub fn time() {}"),
+    (
+        "src/config/rules.rs",
+        "mod limit;\nuse super::table::find;\npub struct Rule(u8);\npub const LEAST: u8 = 0;\n\
+         impl Rule { fn f() { limit::MOST; find() } }",
+    ),
+    (
+        "src/config/rules/limit.rs",
+        "use super::LEAST;\npub const MOST: u8 = LEAST;",
     ),
     (
         "src/control/mod.rs",
@@ -69,7 +86,7 @@ const SOUND: &[(&str, &str)] = &[
     ),
     (
         "src/daemon/log.rs",
-        "pub fn line(mut path: u8) { path = 1; ::log::info!(\"{}\", path = path); eprintln!(); }",
+        "use super::clock;\npub fn line(mut path: u8) { path = 1; ::log::info!(\"{}\", path = path); eprintln!(); }",
     ),
     (
         "src/daemon/clock.rs",
@@ -133,7 +150,18 @@ const FAULTS: &[(&str, &str, &str)] = &[
     ("src/cluster/link.rs", "use super::node::Node;", "in a circle: cluster::link → cluster::node"),
     ("src/cluster/time.rs", "use super::Link;", "in a circle: cluster::link → cluster::time"),
     ("src/cluster/link.rs", "use super::*;", "in a circle: cluster → cluster::link → cluster"),
-    ("src/cluster/link.rs", "impl super::Cluster {}", "in a circle: cluster → cluster::link → cluster"),
+    ("src/cluster/link.rs", "impl super::Cluster {}", "cluster::Cluster takes Link from cluster::link"),
+    ("src/config/value.rs", "use super::table::ALL;", "in a circle: config::table → config::value"),
+    ("src/config/value.rs", "use super::table::ALL;", "config::value takes ALL from config::table"),
+    ("src/config/value.rs", "fn f() { super::table::find() }", "takes find from config::table"),
+    ("src/config/value.rs", "use super::DIRECTIVES;", "takes ALL from config::table"),
+    ("src/config/value.rs", "use crate::config;\nfn f() { config::DIRECTIVES; }", "takes ALL from config::table"),
+    ("src/config/value.rs", "use super::rules::Rule;", "config::table → config::value → config::rules::Rule → config::table"),
+    ("src/config/value.rs", "use super::read;", "config::value takes read from config::read"),
+    ("src/config/value.rs", "use super::check;", "config::check takes ALL from config::table"),
+    ("src/config/value.rs", "use super::Reader;", "config::Reader takes ALL from config::table"),
+    ("src/config/rules/limit.rs", "use super::Rule;", "config::rules::Rule takes MOST from config::rules::limit"),
+    ("src/daemon/clock.rs", "use super::log::line;", "daemon::log → daemon::clock → daemon::log"),
     // unsafe code, and ways around the guards
     ("src/daemon/a.rs", "fn f() { unsafe { g() } }", "unsafe code belongs in os"),
     ("src/cluster/a.rs", "#[cfg(test)]\nmod tests { unsafe fn f() {} }", "unsafe code belongs in os"),

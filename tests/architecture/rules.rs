@@ -1,7 +1,8 @@
 //! The rules of the house and what breaks them. `CONTRIBUTING.md` says why each of them is there.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
+use crate::graph::{self, Graph};
 use crate::source::{Reference, Source};
 
 /// Lines that a file may have, tests left out.
@@ -16,8 +17,6 @@ pub struct Folder {
     pub crates: Option<&'static [&'static str]>,
     /// No input, output, clock, environment or threads.
     pub is_pure: bool,
-    /// The files do not use each other in a circle.
-    pub has_layers: bool,
 }
 
 /// The table that `CONTRIBUTING.md` shows.
@@ -27,7 +26,6 @@ pub const FOLDERS: &[Folder] = &[
         ours: &["message:Types"],
         crates: Some(&["annotate_snippets"]),
         is_pure: true,
-        has_layers: false,
     },
     Folder {
         name: "message",
@@ -36,63 +34,54 @@ pub const FOLDERS: &[Folder] = &[
             "base64", "bzip2", "crc", "flate2", "hmac", "md5", "sha1", "sha2",
         ]),
         is_pure: true,
-        has_layers: false,
     },
     Folder {
         name: "cluster",
         ours: &["message", "config:Types"],
         crates: Some(&[]),
         is_pure: true,
-        has_layers: true,
     },
     Folder {
         name: "control",
         ours: &[],
         crates: None,
         is_pure: false,
-        has_layers: false,
     },
     Folder {
         name: "os",
         ours: &[],
         crates: None,
         is_pure: false,
-        has_layers: false,
     },
     Folder {
         name: "resource",
         ours: &["config", "os"],
         crates: None,
         is_pure: false,
-        has_layers: false,
     },
     Folder {
         name: "daemon",
         ours: &["cluster", "config", "control", "message", "os", "resource"],
         crates: None,
         is_pure: false,
-        has_layers: false,
     },
     Folder {
         name: "client",
         ours: &["config", "control", "message", "os"],
         crates: None,
         is_pure: false,
-        has_layers: false,
     },
     Folder {
         name: "bin",
         ours: &["client", "config", "control", "message", "os"],
         crates: None,
         is_pure: false,
-        has_layers: false,
     },
     Folder {
         name: "main",
         ours: &["client", "config", "control", "daemon", "message", "os"],
         crates: None,
         is_pure: false,
-        has_layers: false,
     },
     // the crate root lists the modules and re-exports nothing: a re-export would be a way around this table
     Folder {
@@ -100,7 +89,6 @@ pub const FOLDERS: &[Folder] = &[
         ours: &[],
         crates: Some(&[]),
         is_pure: true,
-        has_layers: false,
     },
 ];
 
@@ -146,17 +134,14 @@ const IMPURE: &[&str] = &[
     "thread_local!",
 ];
 
-/// In `cluster`, the type at the top of the folder: it uses the other files, so they must not use it.
-const TOP_OF_CLUSTER: &str = "Cluster";
-
 /// Everything wrong with a tree, one sentence each.
 pub fn violations(sources: &[Source], dependencies: &BTreeSet<String>) -> Vec<String> {
     let tests = test_only_modules(sources);
     let mut found = Vec::new();
-    let mut folder_edges: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    let mut folders = Graph::new();
     for source in sources {
         unsafe_code(source, &mut found);
-        if tests.iter().any(|module| source.module.starts_with(module)) {
+        if is_test(source, &tests) {
             continue;
         }
         hidden_ways(source, &mut found);
@@ -175,22 +160,25 @@ pub fn violations(sources: &[Source], dependencies: &BTreeSet<String>) -> Vec<St
         };
         for reference in &source.references {
             if let Some(used) = folder_used(reference).filter(|used| *used != folder.name) {
-                folder_edges
-                    .entry(folder.name.to_owned())
-                    .or_default()
-                    .insert(used.to_owned());
+                graph::tie(
+                    &mut folders,
+                    folder.name,
+                    used,
+                    &reference.path[1..].join("::"),
+                );
             }
             if let Some(problem) = forbidden(folder, reference, dependencies) {
                 found.push(format!("{}:{}: {problem}", source.path, reference.line));
             }
         }
     }
-    for circle in circles(&folder_edges) {
-        found.push(format!("folders use each other in a circle: {circle}"));
-    }
-    for folder in FOLDERS.iter().filter(|folder| folder.has_layers) {
-        for circle in circles(&file_edges(folder.name, sources, &tests)) {
-            found.push(format!("files use each other in a circle: {circle}"));
+    let files = sources
+        .iter()
+        .filter(|source| !is_test(source, &tests))
+        .collect::<Vec<_>>();
+    for (what, graph) in [("folders", &folders), ("files", &graph::of_files(&files))] {
+        for circle in graph::circles(graph) {
+            found.push(format!("{what} use each other in a circle: {circle}"));
         }
     }
     found
@@ -342,99 +330,6 @@ fn test_only_modules(sources: &[Source]) -> Vec<Vec<String>> {
     modules.collect()
 }
 
-/// Which file of a folder uses which other one, by module path.
-///
-/// A file may name plain types that stand at the top of its folder (ids, settings), so such an edge to the file
-/// that holds it does not count; an edge to what drives the whole folder does.
-fn file_edges(
-    folder: &str,
-    sources: &[Source],
-    tests: &[Vec<String>],
-) -> BTreeMap<String, BTreeSet<String>> {
-    let files: Vec<&Source> = sources
-        .iter()
-        .filter(|source| source.module.first().is_some_and(|first| first == folder))
-        .filter(|source| !tests.iter().any(|module| source.module.starts_with(module)))
-        .collect();
-    let mut edges: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
-    for source in &files {
-        for reference in &source.references {
-            let Some(target) = file_named(&reference.path, &files) else {
-                continue;
-            };
-            if target.module == source.module {
-                continue;
-            }
-            let is_above = source.module.starts_with(&target.module);
-            let drives = reference.is_glob
-                || reference
-                    .path
-                    .last()
-                    .is_some_and(|item| item == TOP_OF_CLUSTER);
-            if !is_above || drives {
-                let used = target.module.join("::");
-                edges
-                    .entry(source.module.join("::"))
-                    .or_default()
-                    .insert(used);
-            }
-        }
-    }
-    edges
-}
-
-/// The file where a path of ours leads, through what a file re-exports.
-fn file_named<'a>(path: &[String], files: &[&'a Source]) -> Option<&'a Source> {
-    let mut path = path.strip_prefix(&["crate".to_owned()])?.to_vec();
-    for _ in 0..8 {
-        let deepest = files.iter().filter(|file| path.starts_with(&file.module));
-        let file = deepest.max_by_key(|file| file.module.len())?;
-        let Some(item) = path.get(file.module.len()).cloned() else {
-            return Some(file);
-        };
-        let inside = [&["crate".to_owned()], file.module.as_slice()].concat();
-        let led_on = file.references.iter().find(|reference| {
-            reference.path.last() == Some(&item)
-                && reference.path.starts_with(&inside)
-                && reference.path.len() > inside.len() + 1
-        });
-        match led_on {
-            Some(reference) => path = reference.path[1..].to_vec(),
-            None => return Some(file),
-        }
-    }
-    None
-}
-
-/// One circle for each group of nodes that has any.
-pub fn circles(edges: &BTreeMap<String, BTreeSet<String>>) -> Vec<String> {
-    let mut found = Vec::new();
-    let mut done = BTreeSet::new();
-    for start in edges.keys() {
-        let mut trail = Vec::new();
-        follow(start, edges, &mut trail, &mut done, &mut found);
-    }
-    found
-}
-
-fn follow(
-    node: &str,
-    edges: &BTreeMap<String, BTreeSet<String>>,
-    trail: &mut Vec<String>,
-    done: &mut BTreeSet<String>,
-    found: &mut Vec<String>,
-) {
-    if let Some(from) = trail.iter().position(|passed| passed == node) {
-        found.push(format!("{} → {node}", trail[from..].join(" → ")));
-        return;
-    }
-    if done.contains(node) {
-        return;
-    }
-    trail.push(node.to_owned());
-    for next in edges.get(node).into_iter().flatten() {
-        follow(next, edges, trail, done, found);
-    }
-    trail.pop();
-    done.insert(node.to_owned());
+fn is_test(source: &Source, tests: &[Vec<String>]) -> bool {
+    tests.iter().any(|module| source.module.starts_with(module))
 }

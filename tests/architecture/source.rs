@@ -15,6 +15,10 @@ pub struct Source {
     pub all_tokens: Vec<Token>,
     /// Every path the file names outside tests.
     pub references: Vec<Reference>,
+    /// Every place where a name stands that a `use` brought in.
+    pub mentions: Vec<Reference>,
+    /// What each `use` brings in: its name here, and where it leads.
+    pub names: Vec<(String, Vec<String>)>,
     /// Lines outside tests.
     pub code_lines: usize,
     /// Modules that exist only for tests: `#[cfg(test)] mod name;`.
@@ -29,7 +33,7 @@ pub struct Token {
 }
 
 impl Token {
-    fn is_word(&self) -> bool {
+    pub fn is_word(&self) -> bool {
         self.text
             .starts_with(|c: char| c.is_alphabetic() || c == '_')
     }
@@ -63,10 +67,23 @@ impl Source {
             tokens,
             all_tokens,
             references: Vec::new(),
+            mentions: Vec::new(),
+            names: Vec::new(),
             code_lines: text.lines().count().saturating_sub(test_lines),
             test_modules,
         };
-        source.references = Scan::new(&source).run();
+        let mut scan = Scan::new(&source);
+        scan.collect();
+        let names = scan.uses.iter();
+        let names = names
+            .map(|(name, written)| (name.clone(), scan.resolve(&written.module, &written.path)))
+            .collect();
+        let uses = scan.uses.iter().map(|(_, written)| written);
+        let references = scan.follow(uses.chain(&scan.paths));
+        let known = scan.words.iter();
+        let known = known.filter(|word| scan.uses.iter().any(|(name, _)| *name == word.path[0]));
+        let mentions = scan.follow(known);
+        (source.names, source.references, source.mentions) = (names, references, mentions);
         source
     }
 
@@ -264,6 +281,7 @@ struct Scan<'a> {
     source: &'a Source,
     uses: Vec<(String, Written)>,
     paths: Vec<Written>,
+    words: Vec<Written>,
     declared: BTreeSet<(Vec<String>, String)>,
 }
 
@@ -273,12 +291,13 @@ impl<'a> Scan<'a> {
             source,
             uses: Vec::new(),
             paths: Vec::new(),
+            words: Vec::new(),
             declared: BTreeSet::new(),
         }
     }
 
-    fn run(mut self) -> Vec<Reference> {
-        self.collect();
+    /// Where paths lead through the names that `use` brings in.
+    fn follow<'b>(&self, written: impl Iterator<Item = &'b Written>) -> Vec<Reference> {
         let mut aliases: BTreeMap<&str, Vec<Vec<String>>> = BTreeMap::new();
         for (alias, written) in &self.uses {
             let target = self.resolve(&written.module, &written.path);
@@ -288,12 +307,7 @@ impl<'a> Scan<'a> {
             }
         }
         let mut found = BTreeSet::new();
-        for written in self
-            .uses
-            .iter()
-            .map(|(_, written)| written)
-            .chain(&self.paths)
-        {
+        for written in written {
             let mut open = vec![self.resolve(&written.module, &written.path)];
             for _ in 0..8 {
                 let mut next = Vec::new();
@@ -420,8 +434,14 @@ impl<'a> Scan<'a> {
         if is_macro {
             path.last_mut().expect("has a first word").push('!');
         }
-        if !is_method && (path.len() > 1 || is_macro) {
-            self.paths.push(Written {
+        if !is_method {
+            let is_path = path.len() > 1 || is_macro;
+            let list = if is_path {
+                &mut self.paths
+            } else {
+                &mut self.words
+            };
+            list.push(Written {
                 module: module.to_vec(),
                 path,
                 is_glob: false,

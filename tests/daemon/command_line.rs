@@ -61,7 +61,7 @@ fn version_help_and_defaults_end_with_status_0() {
     assert_eq!(machine.heartbeat(&["--help"]).exit, 0);
     let defaults = machine.heartbeat(&["-D"]);
     assert_eq!(defaults.exit, 0);
-    for directive in heartbeat::config::directive::ALL {
+    for directive in heartbeat::config::DIRECTIVES {
         assert!(defaults.out.contains(directive.name), "{}", directive.name);
     }
     assert!(machine.heartbeat(&["-DW"]).out.starts_with("||"));

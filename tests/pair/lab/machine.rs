@@ -1,0 +1,265 @@
+//! One machine of a pair: its namespaces, its files, its cables and the daemon on it.
+
+use std::fs;
+use std::io::Read;
+use std::net::Ipv4Addr;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+use super::journal::Journal;
+use super::namespace::{Namespace, run, run_batch};
+use super::network::{Cable, Failure, Switch};
+use super::{PATIENCE, base, files, wait_for};
+
+/// A machine. Dropping it leaves everything to the end of the sandbox.
+pub struct Machine {
+    /// The node name.
+    pub name: &'static str,
+    /// Network and mount namespace.
+    pub namespace: Namespace,
+    /// The cables by interface name, `eth0` first.
+    pub cables: Vec<(String, Cable)>,
+    fixed: Vec<Ipv4Addr>,
+    directory: PathBuf,
+    daemon: Option<Child>,
+}
+
+impl Machine {
+    /// Makes a machine of this name and directory, with a `/dev` of its own and an empty configuration directory. Inside, its files are
+    /// under [`here`], so that both machines of a pair can have the same files.
+    pub fn new(name: &'static str, directory: &str) -> Self {
+        let directory = base().join(directory);
+        fs::create_dir_all(directory.join("ha.d/resource.d")).expect("our own file system");
+        fs::create_dir_all(here()).expect("our own file system");
+        let namespace = Namespace::new(&format!(
+            "mkdir -p {own}/dev/pts {own}/dev/shm\n\
+             for device in null zero full random urandom tty ptmx; do\n\
+                 : > {own}/dev/$device\n\
+                 mount --bind /dev/$device {own}/dev/$device\n\
+             done\n\
+             mount --rbind /dev/pts {own}/dev/pts\n\
+             mount --rbind {own} {here}\n\
+             mount --rbind {own}/dev /dev\n",
+            own = directory.display(),
+            here = here().display(),
+        ));
+        let machine = Self {
+            name,
+            namespace,
+            cables: Vec::new(),
+            fixed: Vec::new(),
+            directory,
+            daemon: None,
+        };
+        files::write(&machine.file("ha.d/nodeinfo"), &format!("{name}\n"), 0o644);
+        files::install_disk_script(name, &machine.directory);
+        machine
+    }
+
+    /// Connects it to a segment.
+    pub fn attach(&mut self, segment: &Switch, interface: &str, address: Ipv4Addr) {
+        let cable = segment.attach(&self.namespace, interface, address);
+        self.cables.push((interface.to_owned(), cable));
+        self.fixed.push(address);
+    }
+
+    /// A file of this machine as the outside sees it.
+    pub fn file(&self, path: &str) -> PathBuf {
+        self.directory.join(path)
+    }
+
+    /// The log that its ha.cf names.
+    pub fn log(&self) -> Journal {
+        Journal::new(&self.file("ha-log"))
+    }
+
+    /// Starts the daemon; it must not run yet.
+    pub fn start(&mut self) -> Instant {
+        assert!(self.daemon.is_none(), "{} has a daemon already", self.name);
+        let errors = fs::OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(self.file("stderr"));
+        let mut command = Command::new(program("heartbeat"));
+        command.args(["-f", "-C"]).arg(here().join("ha.d"));
+        command
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(errors.expect("our own file system"));
+        let now = Instant::now();
+        self.daemon = Some(self.namespace.spawn(&mut command));
+        now
+    }
+
+    /// The daemon's process id.
+    pub fn pid(&self) -> i32 {
+        let daemon = self.daemon.as_ref();
+        let daemon = daemon.unwrap_or_else(|| panic!("{} has no daemon", self.name));
+        i32::try_from(daemon.id()).expect("the kernel counts no further")
+    }
+
+    /// Sends the daemon a signal.
+    pub fn signal(&self, signal: Signal) {
+        kill(Pid::from_raw(self.pid()), signal).expect("our own child");
+    }
+
+    /// Asks the daemon to stop.
+    pub fn request_stop(&self) {
+        self.signal(Signal::SIGTERM);
+    }
+
+    /// Waits for the end of the daemon, which was asked for before.
+    #[track_caller]
+    pub fn wait_stopped(&mut self) -> ExitStatus {
+        let ended = self.ended_within(PATIENCE);
+        ended.unwrap_or_else(|| {
+            panic!(
+                "the daemon of {} did not end within {PATIENCE:?}",
+                self.name
+            )
+        })
+    }
+
+    /// The daemon's exit status, if it ended or does so within this time.
+    pub fn ended_within(&mut self, limit: Duration) -> Option<ExitStatus> {
+        let daemon = self.daemon.as_mut().expect("a daemon was started");
+        let status = wait_for(limit, || daemon.try_wait().expect("our own child"))?;
+        self.daemon = None;
+        Some(status)
+    }
+
+    /// Stops the daemon gracefully and waits for its end.
+    #[track_caller]
+    pub fn stop(&mut self) {
+        self.request_stop();
+        let status = self.wait_stopped();
+        assert!(
+            status.success(),
+            "the daemon of {} ended with {status}",
+            self.name
+        );
+    }
+
+    /// Kills the daemon alone; what it started stays, and so do the addresses.
+    pub fn kill_daemon(&mut self) -> Instant {
+        let now = Instant::now();
+        if let Some(mut daemon) = self.daemon.take() {
+            let _ = daemon.kill();
+            let _ = daemon.wait();
+        }
+        now
+    }
+
+    /// Takes the power away: cables first, so that not even the kernel says a last word, then every process,
+    /// and what a machine without power doesn't keep. `off` is told in between: from then on, what is left in
+    /// the namespaces for a moment is no longer a machine. The null modem is up to the caller.
+    pub fn power_off(&mut self, off: impl FnOnce()) -> Instant {
+        self.cut_all(Failure::Silent);
+        off();
+        files::forget_disks(self.name, &self.directory);
+        let now = self.kill_daemon();
+        for pid in self.namespace.processes() {
+            let _ = kill(Pid::from_raw(pid), Signal::SIGKILL);
+        }
+        self.forget();
+        now
+    }
+
+    /// What the loss of power does to memory: floating addresses and locks are gone.
+    fn forget(&self) {
+        files::forget_disks(self.name, &self.directory);
+        self.namespace.within(|| {
+            let text = run("ip", &["-o", "-4", "address", "show", "scope", "global"]).stdout;
+            let text = String::from_utf8_lossy(&text).into_owned();
+            let mut lines = Vec::new();
+            for line in text.lines() {
+                let words: Vec<&str> = line.split_whitespace().collect();
+                if let [_, interface, _, address, ..] = words[..] {
+                    let host = address.split('/').next().and_then(|host| host.parse().ok());
+                    if !host.is_some_and(|host| self.fixed.contains(&host)) {
+                        lines.push(format!("address del {address} dev {interface}"));
+                    }
+                }
+            }
+            run_batch("ip", &lines);
+        });
+    }
+
+    /// Cuts every network cable.
+    pub fn cut_all(&self, failure: Failure) {
+        for (_, cable) in &self.cables {
+            cable.cut(failure);
+        }
+    }
+
+    /// Mends every network cable.
+    pub fn restore_all(&self) {
+        for (_, cable) in &self.cables {
+            cable.restore();
+        }
+    }
+
+    /// The cable of an interface.
+    pub fn cable(&self, interface: &str) -> &Cable {
+        let found = self.cables.iter().find(|(name, _)| name == interface);
+        &found
+            .unwrap_or_else(|| panic!("{} has no {interface}", self.name))
+            .1
+    }
+
+    /// Whether an address is on this machine now.
+    pub fn holds(&self, address: Ipv4Addr) -> bool {
+        self.namespace.within(|| super::watch::is_local(address))
+    }
+
+    /// Runs one of our commands there: what it printed and its exit status.
+    pub fn command(&self, name: &str, arguments: &[&str]) -> (String, Option<i32>) {
+        let mut command = Command::new(program(name));
+        command.arg("-C").arg(here().join("ha.d")).args(arguments);
+        command
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null());
+        let mut child = self.namespace.spawn(&mut command);
+        let mut text = String::new();
+        if let Some(mut output) = child.stdout.take() {
+            let _ = output.read_to_string(&mut text);
+        }
+        (text, child.wait().ok().and_then(|status| status.code()))
+    }
+
+    /// `cl_status` with these arguments: the first line that it prints.
+    pub fn cl_status(&self, arguments: &[&str]) -> String {
+        let (text, _status) = self.command("cl_status", arguments);
+        text.lines().next().unwrap_or_default().trim().to_owned()
+    }
+}
+
+impl Drop for Machine {
+    fn drop(&mut self) {
+        self.kill_daemon();
+    }
+}
+
+/// Where each machine finds its own files.
+pub fn here() -> PathBuf {
+    base().join("here")
+}
+
+/// A program of ours: where cargo put it, two or one directories above tests, examples and benchmarks.
+pub fn program(name: &str) -> PathBuf {
+    let own = std::env::current_exe().expect("a running program has a file");
+    let found = own
+        .ancestors()
+        .skip(1)
+        .take(3)
+        .map(|directory: &Path| directory.join(name))
+        .find(|path| path.is_file());
+    found.unwrap_or_else(|| {
+        panic!("`{name}` is not built; run `cargo build --bins` with the same profile")
+    })
+}

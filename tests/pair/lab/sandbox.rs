@@ -1,0 +1,239 @@
+//! The sandbox: this program again, in namespaces of its own, under the first process of a process
+//! namespace. When it ends, however it ends, the kernel ends everything in it.
+
+use std::env;
+use std::ffi::OsString;
+use std::fs;
+use std::io::{self, Read};
+use std::os::unix::process::CommandExt;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+use std::sync::{Condvar, Mutex, OnceLock, PoisonError};
+use std::thread;
+use std::time::Duration;
+
+use super::namespace::{run, run_script};
+
+const MARK: &str = "HB_LAB_INSIDE";
+
+/// The longest that a test may take before it is ended and its logs shown.
+const TEST_LIMIT: Duration = Duration::from_secs(150);
+
+/// Sandboxes at a time: each has two daemons whose timing matters.
+const AT_ONCE: usize = 2;
+
+/// Whether this process is the one in the sandbox.
+pub fn is_inside() -> bool {
+    env::var_os(MARK).is_some()
+}
+
+/// Whether sandboxes can be made here, and if not, why.
+pub fn possible() -> Result<(), String> {
+    unshare_options().map(|_| ())
+}
+
+/// The first process of a sandbox: a shell, which collects what others leave behind, around the program.
+const FIRST: [&str; 3] = ["sh", "-c", "\"$0\" \"$@\"; exit $?"];
+
+/// The options for unshare(1) that work here: as root plainly, else with a user namespace.
+fn unshare_options() -> Result<&'static [&'static str], String> {
+    const AS_ROOT: &[&str] = &["-nmpf", "--kill-child", "--mount-proc"];
+    const AS_USER: &[&str] = &["-Urnmpf", "--kill-child", "--mount-proc"];
+    static FOUND: OnceLock<Result<&'static [&'static str], String>> = OnceLock::new();
+    FOUND
+        .get_or_init(|| {
+            for tool in ["ip", "bridge", "mount"] {
+                if Command::new(tool).arg("-V").stdout(Stdio::null()).stderr(Stdio::null()).status().is_err() {
+                    return Err(format!("the program `{tool}` is not installed (Debian: iproute2, mount)"));
+                }
+            }
+            let try_out = "ip link add probe0 type veth peer name probe1 && ip link add probe2 type bridge";
+            let mut reason = String::new();
+            for options in [AS_ROOT, AS_USER] {
+                match Command::new("unshare").args(options).args(["sh", "-c", try_out]).output() {
+                    Ok(output) if output.status.success() => return Ok(options),
+                    Ok(output) => String::from_utf8_lossy(&output.stderr).trim().clone_into(&mut reason),
+                    Err(error) => reason = format!("cannot run unshare: {error}"),
+                }
+            }
+            Err(format!(
+                "network namespaces cannot be made here ({reason}); run as root, or allow user namespaces \
+                 (sysctl kernel.unprivileged_userns_clone, user.max_user_namespaces, \
+                 kernel.apparmor_restrict_unprivileged_userns)"
+            ))
+        })
+        .clone()
+}
+
+/// Replaces this process by one inside a sandbox, with the same arguments. Returns only on failure.
+pub fn enter() -> String {
+    match (unshare_options(), env::current_exe()) {
+        (Ok(options), Ok(program)) => {
+            let mut command = Command::new("unshare");
+            command
+                .args(options)
+                .args(FIRST)
+                .arg(program)
+                .args(env::args_os().skip(1))
+                .env(MARK, "yes");
+            format!("cannot run unshare: {}", command.exec())
+        }
+        (Err(reason), _) => reason,
+        (_, Err(error)) => format!("cannot find my own program file: {error}"),
+    }
+}
+
+/// Runs the test whose closure has this type name in a sandbox and passes its verdict on.
+pub fn run_test_inside(closure: &str) {
+    let path = closure.trim_end_matches("::{{closure}}");
+    let name = path.split_once("::").map_or(path, |(_crate, rest)| rest);
+    let _permit = Permit::take();
+    let options = unshare_options().expect("checked by the caller");
+    let program: OsString = env::current_exe()
+        .expect("a running program has a file")
+        .into();
+    let mut child = Command::new("unshare")
+        .args(options)
+        .args(FIRST)
+        .arg(program)
+        .args(["--exact", name, "--nocapture", "--test-threads=1"])
+        .env(MARK, "yes")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("unshare was found before");
+    let errors = child
+        .stderr
+        .take()
+        .map(|stream| thread::spawn(move || read_all(stream)));
+    let output = child.stdout.take().map(read_all).unwrap_or_default();
+    let errors = errors
+        .and_then(|reader| reader.join().ok())
+        .unwrap_or_default();
+    let status = child.wait().expect("our own child");
+    print!("{output}{errors}");
+    assert!(
+        output.contains("running 1 test"),
+        "no test is named {name:?}"
+    );
+    assert!(
+        status.success(),
+        "{name} failed inside its sandbox ({status}); see above"
+    );
+}
+
+fn read_all(mut stream: impl Read) -> String {
+    let mut bytes = Vec::new();
+    let _ = stream.read_to_end(&mut bytes);
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+/// Prepares the inside: loopback, and a file system in memory at [`base`].
+pub fn furnish() {
+    run("ip", &["link", "set", "lo", "up"]);
+    run_script(&format!(
+        "mount -t tmpfs -o mode=755 laboratory {}",
+        base().display()
+    ));
+}
+
+/// Sees to it that a test ends: when it hangs, when its parent went away, and with the logs when it fails.
+pub fn guard_test() {
+    end_with_parent();
+    thread::spawn(|| {
+        thread::sleep(TEST_LIMIT);
+        eprintln!("the test took longer than {TEST_LIMIT:?}");
+        show_evidence();
+        std::process::exit(124);
+    });
+    show_evidence_of_failure();
+}
+
+/// From now on a panic is followed by the logs of all machines.
+pub fn show_evidence_of_failure() {
+    let ordinary = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        static SHOWN: OnceLock<()> = OnceLock::new();
+        ordinary(panic);
+        if SHOWN.set(()).is_ok() {
+            show_evidence();
+        }
+    }));
+}
+
+/// Ends the sandbox when the process that started it is gone: it holds the other end of our standard input.
+fn end_with_parent() {
+    thread::spawn(|| {
+        let mut nothing = [0; 64];
+        while io::stdin().read(&mut nothing).is_ok_and(|count| count > 0) {}
+        std::process::exit(125);
+    });
+}
+
+/// The mount point of the sandbox's own file system: a directory that every system has and that does not
+/// hide this program.
+pub fn base() -> PathBuf {
+    static BASE: OnceLock<PathBuf> = OnceLock::new();
+    BASE.get_or_init(|| {
+        let program = env::current_exe().unwrap_or_default();
+        let free = ["/mnt", "/media", "/srv", "/opt"]
+            .into_iter()
+            .map(PathBuf::from);
+        free.into_iter()
+            .find(|path| path.is_dir() && !program.starts_with(path))
+            .expect("one of /mnt, /media, /srv, /opt exists")
+    })
+    .clone()
+}
+
+/// Prints what the machines logged; called once, when a test fails.
+fn show_evidence() {
+    let Ok(entries) = fs::read_dir(base()) else {
+        return;
+    };
+    let mut directories: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
+    directories.sort();
+    for directory in directories {
+        let mut shown = Vec::new();
+        for file in ["ha.d/ha.cf", "ha-log", "stderr", "journal", "violations"] {
+            let path = directory.join(file);
+            let Ok(bytes) = fs::read(&path) else { continue };
+            let text = String::from_utf8_lossy(&bytes).into_owned();
+            let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
+            lines.retain(|line| !shown.contains(line)); // on standard error the daemon says what it logs
+            let skipped = lines.len().saturating_sub(150);
+            eprintln!("---- {} ({skipped} lines before these)", path.display());
+            for line in lines.iter().skip(skipped) {
+                eprintln!("{line}");
+            }
+            shown.append(&mut lines);
+        }
+    }
+}
+
+/// The right to run a sandbox.
+struct Permit;
+
+static RUNNING: Mutex<usize> = Mutex::new(0);
+static ONE_ENDED: Condvar = Condvar::new();
+
+impl Permit {
+    fn take() -> Self {
+        let mut running = RUNNING.lock().unwrap_or_else(PoisonError::into_inner);
+        while *running >= AT_ONCE {
+            running = ONE_ENDED
+                .wait(running)
+                .unwrap_or_else(PoisonError::into_inner);
+        }
+        *running += 1;
+        Self
+    }
+}
+
+impl Drop for Permit {
+    fn drop(&mut self) {
+        *RUNNING.lock().unwrap_or_else(PoisonError::into_inner) -= 1;
+        ONE_ENDED.notify_one();
+    }
+}

@@ -1,0 +1,49 @@
+//! What a daemon uses of its machine.
+
+use std::fs;
+
+use super::machine::Machine;
+
+/// What the kernel knows of a daemon.
+pub struct Usage {
+    /// KiB in memory.
+    pub resident: u64,
+    /// Threads.
+    pub threads: u64,
+    /// How often it went to sleep by itself.
+    pub wakeups: u64,
+    /// Hundredths of a second on a processor.
+    pub ticks: u64,
+}
+
+impl Usage {
+    /// Of the daemon on this machine, now.
+    pub fn of(machine: &Machine) -> Self {
+        let pid = machine.pid();
+        let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+        let number = |name: &str| {
+            let line = status
+                .lines()
+                .find(|line| line.starts_with(name))
+                .unwrap_or_default();
+            line.split_whitespace()
+                .nth(1)
+                .and_then(|word| word.parse().ok())
+                .unwrap_or(u64::MAX)
+        };
+        let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+        let after_name = stat.rsplit(')').next().unwrap_or_default();
+        let ticks = after_name
+            .split_whitespace()
+            .skip(11)
+            .take(2)
+            .filter_map(|word| word.parse::<u64>().ok())
+            .sum();
+        Self {
+            resident: number("VmRSS:"),
+            threads: number("Threads:"),
+            wakeups: number("voluntary_ctxt_switches:"),
+            ticks,
+        }
+    }
+}

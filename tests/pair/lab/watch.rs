@@ -1,0 +1,159 @@
+//! Watching floating addresses: which machine holds each one, from when to when, to a millisecond.
+
+use std::net::{Ipv4Addr, UdpSocket};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use super::namespace::Namespace;
+use super::{PATIENCE, wait_for};
+
+/// A time during which a machine certainly had an address: seen at both ends.
+#[derive(Debug, Clone, Copy)]
+pub struct Hold {
+    /// First seen.
+    pub from: Instant,
+    /// Last seen.
+    pub until: Instant,
+    /// Whether it is there still.
+    pub lasts: bool,
+}
+
+/// The watch over some addresses on some machines.
+#[derive(Clone)]
+pub struct Watch {
+    addresses: Vec<Ipv4Addr>,
+    /// By machine: it has no power, and what its namespace still says does not count.
+    off: Vec<Arc<AtomicBool>>,
+    /// By machine, then by address.
+    holds: Vec<Arc<Mutex<Vec<Vec<Hold>>>>>,
+}
+
+/// Whether this address belongs to the calling thread's machine: only then a socket can be bound to it.
+pub fn is_local(address: Ipv4Addr) -> bool {
+    UdpSocket::bind((address, 0)).is_ok()
+}
+
+impl Watch {
+    /// Watches from now on.
+    pub fn new(machines: &[&Namespace], addresses: &[Ipv4Addr]) -> Self {
+        let off: Vec<Arc<AtomicBool>> = machines.iter().map(|_| Arc::default()).collect();
+        let holds = machines.iter().zip(&off).map(|(machine, off)| {
+            let holds = Arc::new(Mutex::new(vec![Vec::new(); addresses.len()]));
+            let (machine, addresses, seen) =
+                (machine.share(), addresses.to_vec(), Arc::clone(&holds));
+            let off = Arc::clone(off);
+            thread::spawn(move || {
+                machine.enter();
+                loop {
+                    look(&addresses, &seen, &off);
+                    thread::sleep(Duration::from_millis(1));
+                }
+            });
+            holds
+        });
+        let holds = holds.collect();
+        let addresses = addresses.to_vec();
+        Self {
+            addresses,
+            off,
+            holds,
+        }
+    }
+
+    /// Takes the power of a machine away or gives it back.
+    pub fn set_power(&self, machine: usize, on: bool) {
+        self.off[machine].store(!on, Ordering::SeqCst);
+    }
+
+    /// All times that a machine held an address.
+    pub fn holds(&self, machine: usize, address: Ipv4Addr) -> Vec<Hold> {
+        let index = self
+            .addresses
+            .iter()
+            .position(|known| *known == address)
+            .expect("a watched address");
+        let holds = self.holds[machine]
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        holds[index].clone()
+    }
+
+    /// The machines that hold an address now.
+    pub fn owners(&self, address: Ipv4Addr) -> Vec<usize> {
+        let all = 0..self.holds.len();
+        let has = |machine: &usize| {
+            let lasts = self
+                .holds(*machine, address)
+                .last()
+                .is_some_and(|hold| hold.lasts);
+            lasts && !self.off[*machine].load(Ordering::SeqCst)
+        };
+        all.filter(has).collect()
+    }
+
+    /// Waits until exactly this machine holds the address: the moment since which it does.
+    #[track_caller]
+    pub fn expect_owner(&self, machine: usize, address: Ipv4Addr) -> Instant {
+        let found = wait_for(PATIENCE, || {
+            (self.owners(address) == [machine]).then_some(())
+        });
+        assert!(
+            found.is_some(),
+            "within {PATIENCE:?} machine {machine} did not become the only owner of {address}; owners: {:?}",
+            self.owners(address)
+        );
+        self.holds(machine, address)
+            .last()
+            .expect("it holds the address")
+            .from
+    }
+
+    /// The times when two machines certainly held the address at once.
+    pub fn double_ownership(&self, address: Ipv4Addr) -> Vec<(Instant, Instant)> {
+        let mut found = Vec::new();
+        for one in 0..self.holds.len() {
+            for other in one + 1..self.holds.len() {
+                for a in self.holds(one, address) {
+                    for b in self.holds(other, address) {
+                        let (from, until) = (a.from.max(b.from), a.until.min(b.until));
+                        if from < until {
+                            found.push((from, until));
+                        }
+                    }
+                }
+            }
+        }
+        found
+    }
+
+    /// How many times the address came to a machine, on all machines together.
+    pub fn moves(&self, address: Ipv4Addr) -> usize {
+        (0..self.holds.len())
+            .map(|machine| self.holds(machine, address).len())
+            .sum()
+    }
+}
+
+fn look(addresses: &[Ipv4Addr], seen: &Mutex<Vec<Vec<Hold>>>, off: &AtomicBool) {
+    let state = |&address: &Ipv4Addr| {
+        let before = Instant::now();
+        let present = is_local(address) && !off.load(Ordering::SeqCst);
+        (before, present, Instant::now())
+    };
+    let states: Vec<(Instant, bool, Instant)> = addresses.iter().map(state).collect();
+    let mut seen = seen.lock().unwrap_or_else(PoisonError::into_inner);
+    for (holds, (before, present, after)) in seen.iter_mut().zip(states) {
+        match (holds.last_mut(), present) {
+            (Some(hold), true) if hold.lasts => hold.until = before,
+            (Some(hold), false) => hold.lasts = false,
+            (_, true) => holds.push(Hold {
+                from: after,
+                until: after,
+                lasts: true,
+            }),
+            (None, false) => {}
+        }
+    }
+}

@@ -1,0 +1,17 @@
+//! Two real daemons on two machines made of namespaces: what the pair as a whole does.
+#![allow(
+    clippy::disallowed_methods,
+    reason = "the tests stand outside of the daemon: they measure real time and wait for it"
+)]
+
+mod lab;
+
+mod damage;
+mod failover;
+mod links;
+mod log_lines;
+mod replay;
+mod resources;
+mod start;
+mod status;
+mod strangers;

@@ -1,0 +1,138 @@
+//! Resources that misbehave, and announcements of those that do not.
+
+use std::time::{Duration, Instant};
+
+use nix::sys::socket::{AddressFamily, SockFlag, SockProtocol, SockType, recv, socket};
+use nix::sys::socket::{MsgFlags, setsockopt, sockopt::ReceiveTimeout};
+use nix::sys::time::{TimeVal, TimeValLike};
+use std::os::fd::AsRawFd;
+
+use crate::lab::stranger::Stranger;
+use crate::lab::{Networks, Pair, Setup, claim, eventually, files, throughout};
+
+#[test]
+fn a_group_that_does_not_start_here_is_offered_to_the_peer() {
+    claim(|| {
+        let mut pair = Pair::alone(Setup::default());
+        files::write(&pair.a.file("fail-start-data"), "", 0o644);
+        pair.a.start();
+        pair.b.start();
+        pair.watch.expect_owner(1, pair.address());
+        eventually("all of the group runs there", || {
+            pair.b.file("runs-data").exists()
+        });
+        pair.assert_stays(1, pair.long_enough());
+        assert!(files::journal().contains("alpha data start fails"));
+        pair.assert_never_two_owners();
+    });
+}
+
+#[test]
+fn a_group_that_starts_nowhere_is_not_thrown_back_and_forth() {
+    claim(|| {
+        let mut pair = Pair::alone(Setup::default());
+        for machine in [&pair.a, &pair.b] {
+            files::write(&machine.file("fail-start-data"), "", 0o644);
+        }
+        pair.a.start();
+        pair.b.start();
+        eventually("both have tried", || {
+            let journal = files::journal();
+            journal.contains("alpha data start fails") && journal.contains("beta data start fails")
+        });
+        throughout(Duration::from_secs(6), "attempts are few", || {
+            files::journal()
+                .lines()
+                .filter(|line| line.ends_with("start fails"))
+                .count()
+                <= 6
+        });
+        pair.assert_never_two_owners();
+    });
+}
+
+#[test]
+fn a_group_that_does_not_stop_is_never_started_on_the_peer() {
+    claim(|| {
+        let mut pair = Pair::alone(Setup::default());
+        pair.serve_on_a();
+        eventually("the disk runs", || pair.a.file("runs-data").exists());
+        files::write(&pair.a.file("fail-stop-data"), "", 0o644);
+        pair.a.request_stop();
+        eventually("a stop was tried", || {
+            files::journal().contains("alpha data stop fails")
+        });
+        throughout(
+            pair.long_enough() * 2,
+            "the peer does not start it on hope",
+            || !files::journal().contains("beta data started") && !pair.b.holds(pair.address()),
+        );
+        assert_eq!(files::violations(), "");
+    });
+}
+
+#[test]
+fn the_peer_serves_when_the_owner_dies_in_the_middle_of_a_start() {
+    claim(|| {
+        let mut pair = Pair::alone(Setup::default());
+        files::write(&pair.a.file("slow-start-data"), "30", 0o644);
+        pair.a.start();
+        pair.b.start();
+        eventually("the owner is starting", || pair.a.holds(pair.address()));
+        pair.power_off(0);
+        pair.watch.expect_owner(1, pair.address());
+        eventually("the disk runs there", || pair.b.file("runs-data").exists());
+        pair.assert_never_two_owners();
+    });
+}
+
+#[test]
+fn an_address_that_came_is_announced_five_times() {
+    claim(|| {
+        let networks = Networks::new();
+        let mut pair = Pair::new(&networks, Setup::default());
+        let listener = Stranger::new(&networks.service, [10, 77, 1, 60].into(), 9999);
+        let ear = listener.namespace.within(|| {
+            let ear = socket(
+                AddressFamily::Packet,
+                SockType::Raw,
+                SockFlag::SOCK_CLOEXEC,
+                SockProtocol::EthAll,
+            );
+            let ear = ear.expect("the sandbox may listen");
+            setsockopt(&ear, ReceiveTimeout, &TimeVal::milliseconds(100)).expect("a plain socket");
+            ear
+        });
+        pair.a.start();
+        pair.b.start();
+        let end = Instant::now() + Duration::from_secs(12);
+        let [mut requests, mut replies] = [0, 0];
+        let mut frame = [0; 2048];
+        while Instant::now() < end && (requests < 5 || replies < 5) {
+            let Ok(length) = recv(ear.as_raw_fd(), &mut frame, MsgFlags::empty()) else {
+                continue;
+            };
+            match announced(&frame[..length], pair.address().octets()) {
+                Some(1) => requests += 1,
+                Some(2) => replies += 1,
+                _ => {}
+            }
+        }
+        assert!(
+            requests >= 5 && replies >= 5,
+            "{requests} ARP requests and {replies} replies announced it"
+        );
+    });
+}
+
+/// The operation of an ARP packet that announces this address: sender and target are the same.
+fn announced(frame: &[u8], address: [u8; 4]) -> Option<u16> {
+    let arp = frame
+        .strip_prefix(&[0xff; 6])?
+        .get(6..)?
+        .strip_prefix(&[8, 6, 0, 1, 8, 0, 6, 4])?;
+    let operation = u16::from_be_bytes([*arp.first()?, *arp.get(1)?]);
+    let sender = arp.get(8..12)?;
+    let target = arp.get(18..22)?;
+    (sender == address && target == address).then_some(operation)
+}
