@@ -92,7 +92,7 @@ impl Judge {
     /// For a run that has not begun.
     pub fn new(plan: &Plan) -> Self {
         Self {
-            deadtime: plan.deadtime,
+            deadtime: plan.deadtime_of(0).min(plan.deadtime_of(1)),
             initdead: plan.initdead,
             news_time: plan.news_time(),
             heal_time: plan.deadtime + plan.news_time() * 2 + plan.action_time.1 * 2,
