@@ -174,7 +174,8 @@ impl World {
                 format!("{node} STOPS group {group}")
             });
         self.own_action_is_alone(node, group, &[Real::Stopping])?;
-        let failed = !self.calm && self.dice.chance(self.plan.stop_failures);
+        let was_running = self.machines[node].real(group) != Real::Stopped;
+        let failed = was_running && !self.calm && self.dice.chance(self.plan.stop_failures);
         let outcome = if failed {
             GroupOutcome::StopFailed
         } else {
@@ -183,7 +184,12 @@ impl World {
         if node < STRANGER {
             self.figures.stops += 1;
         }
-        self.begin_action(node, group, Real::Stopping, outcome)
+        let real = if was_running {
+            Real::Stopping
+        } else {
+            Real::Stopped
+        };
+        self.begin_action(node, group, real, outcome)
     }
 
     /// The daemon must not begin an action while its last one on the same group is under way.

@@ -45,6 +45,10 @@ impl World {
             }
             if node < STRANGER {
                 self.judge.caught_up(node, self.now);
+                let other = self.machines[1 - node].daemon.as_ref();
+                if other.is_some_and(|other| other.stalled_lately(self.now, self.plan.deadtime)) {
+                    self.judge.disturb(); // both stood still, so both may have to yield
+                }
             }
         }
         let second = self.machines[node].wall_seconds(self.now);
