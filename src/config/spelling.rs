@@ -14,9 +14,15 @@ pub(super) fn nearest<'a>(
     if length > 64 {
         return None;
     }
+    let word: Vec<char> = word.to_lowercase().chars().collect();
     let mut best: Option<(usize, &str)> = None;
     for candidate in candidates {
-        let distance = distance(&word.to_lowercase(), &candidate.to_lowercase());
+        let lower: Vec<char> = candidate.to_lowercase().chars().collect();
+        // Each letter more or less is a slip by itself: most candidates need no closer look.
+        if lower.len().abs_diff(word.len()) > near_enough {
+            continue;
+        }
+        let distance = distance(&word, &lower);
         if distance <= near_enough
             && distance < length.max(2)
             && best.is_none_or(|(least, _)| distance < least)
@@ -28,9 +34,7 @@ pub(super) fn nearest<'a>(
 }
 
 /// How many characters were added, left out, changed or swapped with a neighbour.
-fn distance(left: &str, right: &str) -> usize {
-    let left: Vec<char> = left.chars().collect();
-    let right: Vec<char> = right.chars().collect();
+fn distance(left: &[char], right: &[char]) -> usize {
     let mut before: Vec<usize> = Vec::new();
     let mut above: Vec<usize> = (0..=right.len()).collect();
     for (row, &from) in left.iter().enumerate() {
