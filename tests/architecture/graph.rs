@@ -261,8 +261,8 @@ fn owners(header: &[Token], items: &[Item]) -> BTreeSet<String> {
         let words = tokens.iter().map(|token| &token.text);
         words
             .filter(|word| items.iter().any(|item| item.name == **word))
-            .cloned()
             .next()
+            .cloned()
     };
     let is_for = |pair: &[Token]| pair[0].text == "for" && pair[1].text != "<";
     let after_for = header
