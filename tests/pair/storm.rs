@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::lab::network::Failure;
-use crate::lab::{Link, Pair, Setup, claim, eventually};
+use crate::lab::{Link, Pair, Setup, claim, eventually, files};
 
 /// Numbers without any order, the same in every run.
 struct Dice(u64);
@@ -17,9 +17,12 @@ impl Dice {
     }
 }
 
-/// Faults, one after the other, that leave one link working at any time: power, stops, cables, all at once.
+/// Faults, one after the other (`HB_STORM_SEED=n` for others than the usual ones), that leave one link working at any time: power, stops, cables, all at once.
 fn storm(seed: u64, auto_failback: &'static str) {
-    let mut dice = Dice(seed);
+    let other = std::env::var("HB_STORM_SEED")
+        .ok()
+        .and_then(|text| text.parse().ok());
+    let mut dice = Dice(other.unwrap_or(seed));
     let mut pair = Pair::alone(Setup {
         auto_failback: Some(auto_failback),
         groups: vec![
@@ -28,6 +31,17 @@ fn storm(seed: u64, auto_failback: &'static str) {
         ],
         ..Setup::default()
     });
+    for machine in [&pair.a, &pair.b] {
+        for what in [
+            "slow-start-left",
+            "slow-stop-left",
+            "slow-start-right",
+            "slow-stop-right",
+        ] {
+            let tenths = dice.roll(8);
+            files::write(&machine.file(what), &format!("0.{tenths}"), 0o644);
+        }
+    }
     pair.serve_on_a();
     for turn in 0..8 {
         let spared = Link::ALL[usize::try_from(dice.roll(3)).unwrap_or(0)];
