@@ -22,6 +22,14 @@ pub(super) fn nearest<'a>(
             continue;
         }
         let lower: Vec<char> = candidate.to_lowercase().chars().collect();
+        // So is each letter that only one of the two has.
+        let (ours, theirs) = (letters(&word), letters(&lower));
+        let foreign = (ours & !theirs)
+            .count_ones()
+            .max((theirs & !ours).count_ones());
+        if usize::try_from(foreign).is_ok_and(|foreign| foreign > near_enough) {
+            continue;
+        }
         let Some(distance) = distance(&word, &lower, near_enough) else {
             continue;
         };
@@ -30,6 +38,12 @@ pub(super) fn nearest<'a>(
         }
     }
     best.map(|(_, candidate)| candidate)
+}
+
+/// Which letters there are, one bit each; two that share a bit count as the same.
+fn letters(word: &[char]) -> u64 {
+    let bits = word.iter().map(|&letter| 1 << (u32::from(letter) % 64));
+    bits.fold(0, |all, bit: u64| all | bit)
 }
 
 /// How many characters were added, left out, changed or swapped with a neighbour; none if more than `most`.
