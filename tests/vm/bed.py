@@ -10,7 +10,7 @@ import re
 import threading
 import time
 
-from machines import LabError, Pair
+from machines import VmError, Pair
 from wires import now
 
 ADDRESS = '10.77.0.100'
@@ -58,7 +58,7 @@ class Bed(Pair):
             for m in self.both():
                 self.launch(m)
             if self.until(lambda: self.all_up() and self.holder() == 'a', 60) is None:
-                raise LabError('the pair did not come up')
+                raise VmError('the pair did not come up')
 
     def both(self):
         return self.a, self.b
@@ -75,7 +75,7 @@ class Bed(Pair):
     # -- what is done to the daemons
 
     def watch(self, m):
-        m.sh(f'/lab/tool watch {ADDRESS} >/dev/ttyS1 2>&1 &')
+        m.sh(f'/vm/tool watch {ADDRESS} >/dev/ttyS1 2>&1 &')
 
     def launch(self, m):
         m.sh('(heartbeat -f 2>&1 </dev/null | cat >/dev/ttyS1) &')
@@ -117,7 +117,7 @@ class Bed(Pair):
             try:
                 if question():
                     return now() - start
-            except LabError:
+            except VmError:
                 pass
             time.sleep(0.05)
         return None

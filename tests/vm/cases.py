@@ -9,7 +9,7 @@ import time
 
 sys.dont_write_bytecode = True
 from bed import LINKS, Bed, Tap
-from machines import LabError
+from machines import VmError
 from wires import now
 
 KEEPALIVE, DEADTIME = 0.5, 4.0      # as in bed.py
@@ -104,7 +104,7 @@ def stall():
     with Bed() as p:
         tap, ages, pauses = Tap(p), [], []
         def rts(state):
-            p.b.sh(f'/lab/tool rts /dev/ttyS0 {state}')
+            p.b.sh(f'/vm/tool rts /dev/ttyS0 {state}')
         for stop, go in ((lambda: p.cut('serial'), lambda: p.restore('serial')),
                          (lambda: rts('off'), lambda: rts('on'))):
             begin = now()
@@ -202,7 +202,7 @@ def watchdog(kind):
         time.sleep(12)
         check(p.a.boots == p.b.boots == 1, 'reset although it was fed')
         figures = []
-        for how in ('kill -STOP $(pidof heartbeat)', 'kill -KILL $(pidof heartbeat)', '/lab/tool stall 20 &'):
+        for how in ('kill -STOP $(pidof heartbeat)', 'kill -KILL $(pidof heartbeat)', '/vm/tool stall 20 &'):
             m = p.owner()
             peer, boot, mark, begin = p.other(m), m.boots, m.mark(), now()
             m.run(how, 20)
@@ -281,7 +281,7 @@ def main():
         begin = now()
         try:
             verdict, figures = 'ok', case()
-        except (Wrong, LabError) as error:
+        except (Wrong, VmError) as error:
             verdict, figures, bad = 'WRONG', error, bad + 1
         print(f'{case.__name__:18} {verdict:5} {now() - begin:4.0f} s  {figures}', flush=True)
     return bad > 0

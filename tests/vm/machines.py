@@ -22,15 +22,15 @@ from wires import Ether, Loop, Serial, now
 NAMES = ('a', 'b')
 
 
-class LabError(Exception):
+class VmError(Exception):
     pass
 
 
-class Timeout(LabError):
+class Timeout(VmError):
     pass
 
 
-class Reset(LabError):
+class Reset(VmError):
     """The machine was reset or went away while a command ran in it."""
 
 
@@ -117,7 +117,7 @@ class Machine:
     def start(self):
         """Power on.  Returns at once; wait_boot() waits for userland."""
         if self.running():
-            raise LabError(f'{self.name} is running')
+            raise VmError(f'{self.name} is running')
         p, fds = self.pair, []
 
         def keep(s):
@@ -135,7 +135,7 @@ class Machine:
         socks.append(theirs)
         sfd = keep(theirs)
         args = ['qemu-system-x86_64', '-nodefaults', '-no-user-config', '-display', 'none',
-                '-name', 'lab-' + self.name, '-machine', 'pc', '-cpu', 'max', '-smp', '1',
+                '-name', 'vm-' + self.name, '-machine', 'pc', '-cpu', 'max', '-smp', '1',
                 '-m', '256', '-accel', 'tcg,tb-size=64',
                 '-kernel', os.path.join(p.out, 'vmlinux'), '-initrd', self.initrd(),
                 '-append', 'console=ttyS1,115200 quiet panic=1 no_timer_check '
@@ -201,7 +201,7 @@ class Machine:
             conf['PERSIST_DEV'] = '/dev/vda'
             conf['PERSIST'] = ' '.join(p.persist)
         text = ''.join(f"{k}='{v}'\n" for k, v in conf.items())
-        c.file('etc/lab.conf', text.encode())
+        c.file('etc/vm.conf', text.encode())
         for f in (p.files.get('both', {}), p.files.get(self.name, {})):
             for name, data in f.items():
                 mode = 0o644
@@ -278,13 +278,13 @@ class Machine:
         try:
             self.qmp.sendall(json.dumps(msg).encode() + b'\n')
         except OSError as e:
-            raise LabError(f'{self.name}: QMP: {e}')
+            raise VmError(f'{self.name}: QMP: {e}')
         with self.cond:
             if not self.cond.wait_for(lambda: self.qmp_wait[i] is not None, timeout):
                 raise Timeout(f'{self.name}: QMP {execute}')
             m = self.qmp_wait.pop(i)
         if 'error' in m:
-            raise LabError(f'{self.name}: QMP {execute}: {m["error"].get("desc")}')
+            raise VmError(f'{self.name}: QMP {execute}: {m["error"].get("desc")}')
         return m.get('return')
 
     # -- control channel
@@ -319,7 +319,7 @@ class Machine:
     def ask(self, verb, rest, timeout):
         with self.cond:
             if not self.ready:
-                raise LabError(f'{self.name} is not up')
+                raise VmError(f'{self.name} is not up')
             k = next(self.serial_no)
             self.pending[k] = None
             self.ctl.sendall(f'{verb} {k} {rest}\n'.encode())
@@ -346,7 +346,7 @@ class Machine:
         """run(), but a failure raises; returns the output without its end of line."""
         r = self.run(cmd, timeout)
         if r.rc:
-            raise LabError(f'{self.name}: {cmd!r}: status {r.rc}: {r.out[-2000:]}')
+            raise VmError(f'{self.name}: {cmd!r}: status {r.rc}: {r.out[-2000:]}')
         return r.out.rstrip('\n')
 
 
@@ -487,7 +487,7 @@ class Pair:
         ds = self.dirs_of(link, way)
         for k in knobs:
             if k not in ds[0].knobs:
-                raise LabError(f'no such setting: {k}')
+                raise VmError(f'no such setting: {k}')
 
         def do():
             for d in ds:
