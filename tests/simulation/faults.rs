@@ -96,6 +96,8 @@ pub fn schedule(plan: &mut Plan, rng: &mut Rng) {
         let at = begin + calm + rng.below(span);
         // Around deadtime everything is interesting: much shorter, a little to both sides, much longer.
         let long = match rng.below(4) {
+            // More numbers are lost than can be asked for, or are kept.
+            0 if rng.chance(30) => plan.keepalive * rng.between(250, 700),
             0 => rng.below(plan.keepalive * 2),
             1 => plan.deadtime * rng.between(80, 120) / 100,
             _ => rng.between(plan.deadtime, plan.deadtime * 4),

@@ -68,6 +68,7 @@ struct Clash {
 /// Keeps the books.
 pub struct Judge {
     deadtime: Time,
+    longest_deadtime: Time,
     initdead: Time,
     news_time: Time,
     heal_time: Time,
@@ -92,7 +93,8 @@ impl Judge {
     /// For a run that has not begun.
     pub fn new(plan: &Plan) -> Self {
         Self {
-            deadtime: plan.deadtime,
+            deadtime: plan.deadtime_of(0).min(plan.deadtime_of(1)),
+            longest_deadtime: plan.deadtime,
             initdead: plan.initdead,
             news_time: plan.news_time(),
             heal_time: plan.deadtime + plan.news_time() * 2 + plan.action_time.1 * 2,
@@ -150,7 +152,7 @@ impl Judge {
             Reading::Ignored // may be answered again, but proves nothing
         } else if let Some(first) = first_read {
             // On a link where it was not heard before, it may be the copy that this link owes.
-            if now - first < self.deadtime {
+            if now - first <= self.longest_deadtime {
                 Reading::Repeated
             } else {
                 Reading::Ignored

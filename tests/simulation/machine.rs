@@ -108,6 +108,8 @@ pub struct Machine {
     pub generation: u64,
     /// What the last run saw of the peer.
     pub remembered: Option<PeerMemory>,
+    /// When its last daemon went.
+    pub gone_since: Time,
     /// The last run of the daemon that was asked to stop: its peer may call it dead early.
     pub goodbye: Option<u64>,
     /// What its `authkeys` says.
@@ -167,6 +169,7 @@ impl Machine {
             resources: vec![resource; groups],
             generation: 1,
             remembered: None,
+            gone_since: 0,
             goodbye: None,
             keys,
             boot: -signed(uptime),

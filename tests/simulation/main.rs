@@ -4,13 +4,17 @@
 //! `HB_SIM_SEED=n` runs that seed alone and prints its whole story; `HB_SIM_RUNS=n` changes how many of the
 //! fixed seeds are run.
 
+mod carry_out;
 mod faults;
 mod invariants;
 mod machine;
 mod node;
 mod plan;
+mod reading;
 mod rng;
 mod scenarios;
+mod settling;
+mod strike;
 mod trace;
 mod turn;
 mod virtual_link;
@@ -160,4 +164,10 @@ fn a_failed_stop_taken_for_a_stop_is_caught() {
 fn a_blind_probe_is_caught() {
     let rules = caught(node::probe_is_blind);
     assert!(rules.contains(&"S2"), "{rules:?}");
+}
+
+#[test]
+fn a_clock_that_misses_stalls_is_caught() {
+    let rules = caught(node::clock_misses_stalls);
+    assert!(rules.contains(&"S3"), "{rules:?}");
 }

@@ -81,6 +81,20 @@ pub fn probe_is_blind(now: Instant, settings: Settings) -> Box<dyn Node> {
     })
 }
 
+/// Planted: the clock stands still while the node does.
+pub fn clock_misses_stalls(now: Instant, settings: Settings) -> Box<dyn Node> {
+    let longest = settings.keepalive;
+    let mistake = Mistake::Sleeper {
+        longest,
+        last: now,
+        missed: Duration::ZERO,
+    };
+    Box::new(Wrapped {
+        core: Cluster::new(now, settings),
+        mistake,
+    })
+}
+
 struct Wrapped {
     core: Cluster,
     mistake: Mistake,
@@ -93,9 +107,31 @@ enum Mistake {
     },
     Optimist,
     Blind,
+    Sleeper {
+        longest: Duration,
+        last: Instant,
+        missed: Duration,
+    },
 }
 
 impl Mistake {
+    /// What the clock shows.
+    fn clock(&mut self, now: Instant) -> Instant {
+        let Self::Sleeper {
+            longest,
+            last,
+            missed,
+        } = self
+        else {
+            return now;
+        };
+        let pause = now.since(std::mem::replace(last, now));
+        if pause > *longest * 2 {
+            *missed += pause;
+        }
+        now - *missed
+    }
+
     /// Whether the core gets to know, and what.
     fn distort<'a>(&mut self, now: Instant, event: Event<'a>) -> Option<Event<'a>> {
         match (self, event) {
@@ -133,6 +169,7 @@ impl Mistake {
 
 impl Node for Wrapped {
     fn handle(&mut self, now: Instant, event: Event<'_>) {
+        let now = self.mistake.clock(now);
         if let Some(event) = self.mistake.distort(now, event) {
             self.core.handle(now, event);
         }
@@ -141,7 +178,10 @@ impl Node for Wrapped {
         self.core.next_action()
     }
     fn next_deadline(&self) -> Instant {
-        self.core.next_deadline()
+        match self.mistake {
+            Mistake::Sleeper { missed, .. } => self.core.next_deadline() + missed,
+            _ => self.core.next_deadline(),
+        }
     }
     fn local_status(&self) -> NodeStatus {
         self.core.local_status()

@@ -44,6 +44,8 @@ pub struct Plan {
     pub faults: Vec<(Time, Fault)>,
     /// When everything is healed and started again.
     pub faults_end: Time,
+    /// What the files of the second node say differently.
+    pub quarrel: Option<Quarrel>,
     /// Whether another cluster shares the UDP segments.
     pub stranger: Option<Stranger>,
     /// The keys of the pair.
@@ -73,6 +75,21 @@ impl LinkPlan {
         self.rate
             .is_none_or(|rate| 300 * SECOND / rate < keepalive / 3)
     }
+}
+
+/// The two nodes were not configured alike. Node 1 has its own opinion; it must not cost safety.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Quarrel {
+    /// It beats faster and dies sooner.
+    Deadtime(Time),
+    /// Its `auto_failback`.
+    Failback(AutoFailback),
+    /// Its last group is another one.
+    Groups,
+    /// By each node's own file it prefers group 0 itself.
+    BothPrefer,
+    /// By each node's own file the other prefers group 0.
+    NeitherPrefers,
 }
 
 /// Another cluster on the same segment.
@@ -114,6 +131,7 @@ impl Plan {
             stop_failures: 0,
             faults: Vec::new(),
             faults_end: 20 * SECOND,
+            quarrel: None,
             stranger: None,
             keys: keys(b"secret", Method::Sha1),
             inner_auth: true,
@@ -140,9 +158,10 @@ impl Plan {
             starts: [rng.below(keepalive), rng.below(keepalive)],
             action_time: (MS, longest),
             start_failures: if rng.chance(200) { 150 } else { 0 },
-            stop_failures: if rng.chance(150) { 100 } else { 0 },
+            stop_failures: if rng.chance(150) { 300 } else { 0 },
             faults: Vec::new(),
             faults_end: 0,
+            quarrel: None,
             stranger: None,
             keys: keys(
                 b"secret",
@@ -154,6 +173,16 @@ impl Plan {
         if rng.chance(150) {
             plan.stranger =
                 Some(rng.pick(&[Stranger::SameNamesOtherKeys, Stranger::OtherNamesSameKeys]));
+        }
+        if rng.chance(150) {
+            let other = rng.pick(&[AutoFailback::On, AutoFailback::Off]);
+            plan.quarrel = Some(rng.pick(&[
+                Quarrel::Deadtime(deadtime * 3 / 4),
+                Quarrel::Failback(other),
+                Quarrel::Groups,
+                Quarrel::BothPrefer,
+                Quarrel::NeitherPrefers,
+            ]));
         }
         if rng.chance(300) {
             plan.starts[rng.index(2)] += rng.below(initdead * 2);
@@ -170,6 +199,54 @@ impl Plan {
             .get(usize::from(self.keys.signing))
             .and_then(Option::as_ref);
         entry.is_some_and(|key| key.method == Method::Crc)
+    }
+
+    /// What a node's own `ha.cf` says.
+    pub fn deadtime_of(&self, node: usize) -> Time {
+        match self.quarrel {
+            Some(Quarrel::Deadtime(shorter)) if node == 1 => shorter,
+            _ => self.deadtime,
+        }
+    }
+
+    /// What a node's own `ha.cf` says.
+    pub fn keepalive_of(&self, node: usize) -> Time {
+        match self.quarrel {
+            Some(Quarrel::Deadtime(_)) if node == 1 => self.keepalive * 3 / 4,
+            _ => self.keepalive,
+        }
+    }
+
+    /// What a node's own `ha.cf` says.
+    pub fn failback_of(&self, node: usize) -> AutoFailback {
+        match self.quarrel {
+            Some(Quarrel::Failback(other)) if node == 1 => other,
+            _ => self.failback,
+        }
+    }
+
+    /// Whether a node's own `haresources` says that it is the preferred one.
+    pub fn prefers_itself(&self, node: usize, group: usize) -> bool {
+        match self.quarrel {
+            Some(Quarrel::BothPrefer) if group == 0 => true,
+            Some(Quarrel::NeitherPrefers) if group == 0 => false,
+            _ => self.preferred[group] == node % 2,
+        }
+    }
+
+    /// Where a group lives in the end: where both files don't agree, with the node whose name comes first.
+    pub fn home(&self, group: usize) -> usize {
+        match self.quarrel {
+            Some(Quarrel::BothPrefer | Quarrel::NeitherPrefers) if group == 0 => 0,
+            _ => self.preferred[group],
+        }
+    }
+
+    /// A group's name in a node's own `haresources`.
+    pub fn key_of(&self, node: usize, group: usize) -> String {
+        let differs = node == 1 && self.quarrel == Some(Quarrel::Groups);
+        let last = group + 1 == self.preferred.len();
+        format!("10.0.{}.{group}", u8::from(differs && last))
     }
 
     /// The other cluster's keys, or ours.

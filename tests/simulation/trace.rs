@@ -62,3 +62,27 @@ pub fn hash(bytes: &[u8]) -> u64 {
     }
     digest
 }
+
+/// The fields of a message that matter in a story.
+pub fn gist(bytes: &[u8]) -> String {
+    let text = String::from_utf8_lossy(bytes);
+    let wanted = [
+        "t=",
+        "st=",
+        "hr=",
+        "seq=",
+        "hg=",
+        "ackseq=",
+        "firstseq=",
+        "lastseq=",
+        "info=",
+    ];
+    let fields = text.split(['\n', ',']).filter_map(|field| {
+        let field = field.split_once(')').map_or(field, |(_, field)| field);
+        wanted
+            .iter()
+            .any(|name| field.starts_with(name))
+            .then_some(field)
+    });
+    fields.collect::<Vec<_>>().join(" ")
+}

@@ -1,0 +1,338 @@
+//! What the core asked for is done: messages go out, and groups are started and stopped by scripts that take
+//! their time, fail, and outlive the daemon that called them.
+
+use std::rc::Rc;
+
+use heartbeat::cluster::{Action, GroupId, GroupOutcome, Packet};
+
+use super::invariants::Violation;
+use super::machine::{Inbound, Real};
+use super::plan::{MS, SECOND};
+use super::trace::{gist, hash};
+use super::virtual_link::{Cargo, Origin};
+use super::world::{Happening, STRANGER, World};
+
+impl World {
+    /// One action.
+    pub fn perform(&mut self, node: usize, action: Action) -> Result<(), Violation> {
+        match action {
+            Action::Send(packet) => self.send(node, &packet),
+            Action::StartGroup(group) => self.start_group(node, index(group)),
+            Action::StopGroup(group) => self.stop_group(node, index(group)),
+            Action::ProbeGroup(group) => {
+                let run = self.machines[node]
+                    .daemon
+                    .as_ref()
+                    .map_or(0, |daemon| daemon.run);
+                let at = self.now + MS + self.dice.below(self.plan.action_time.1);
+                self.at(
+                    at,
+                    Happening::Probed {
+                        machine: node,
+                        run,
+                        group: index(group),
+                    },
+                );
+                Ok(())
+            }
+            Action::Report(report) => {
+                let text = report.to_string();
+                self.trace
+                    .step(self.now, &[4, node as u64, hash(text.as_bytes())], || {
+                        format!("{node} says: {text}")
+                    });
+                Ok(())
+            }
+            Action::RememberPeer(memory) => {
+                self.machines[node].remembered = Some(memory);
+                Ok(())
+            }
+            Action::Exit => Ok(()),
+        }
+    }
+
+    fn send(&mut self, node: usize, packet: &Rc<Packet>) -> Result<(), Violation> {
+        let now = self.now;
+        let Some(daemon) = &mut self.machines[node].daemon else {
+            return Ok(());
+        };
+        let name = hash(&packet.datagram);
+        let next = daemon.sent.len() as u64 + 1;
+        let is_numbered = packet.datagram.windows(5).any(|word| word == b")seq=");
+        let number = if is_numbered {
+            *daemon.sent.entry(name).or_insert(next)
+        } else {
+            0
+        };
+        let run = daemon.run;
+        daemon.send_times.push_back(now);
+        while daemon
+            .send_times
+            .front()
+            .is_some_and(|&at| at + SECOND <= now)
+        {
+            daemon.send_times.pop_front();
+        }
+        let burst = daemon.send_times.len();
+        self.trace.step(now, &[5, node as u64, name], || {
+            format!("{node} sends {run}.{number} {}", gist(&packet.datagram))
+        });
+        if node < STRANGER {
+            self.figures.sent += 1;
+            self.figures.burst = self.figures.burst.max(burst);
+            if burst > self.plan.burst_limit() {
+                return Err(self.violation(
+                    "bounds",
+                    format!("node {node} sends {burst} packets a second"),
+                ));
+            }
+        }
+        let origin = if node == STRANGER {
+            Origin::Foreign
+        } else {
+            Origin::Genuine
+        };
+        let cargo = Cargo {
+            packet: Rc::clone(packet),
+            is_text: false,
+            from: node,
+            run,
+            number,
+            origin,
+        };
+        if node < STRANGER {
+            self.record(&cargo);
+        }
+        for link in 0..self.links.len() {
+            self.send_on(link, &cargo);
+            if self.links[link].lost_news {
+                return Err(self.violation(
+                    "freshness",
+                    format!("an old heartbeat replaces a new one on {link}"),
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    fn send_on(&mut self, link: usize, cargo: &Cargo) {
+        let from = cargo.from;
+        if self.links[link].is_serial() {
+            if from == STRANGER || cargo.packet.text.is_empty() {
+                return;
+            }
+            let cargo = Cargo {
+                is_text: true,
+                ..cargo.clone()
+            };
+            if let Some(time) = self.links[link].queue(cargo) {
+                self.at(self.now + time, Happening::LineFree { link, from });
+            }
+            return;
+        }
+        for to in 0..self.machines.len() {
+            if to != from || self.links[link].plan.echo {
+                self.travel(link, to, cargo);
+            }
+        }
+    }
+
+    fn record(&mut self, cargo: &Cargo) {
+        if self.recorded.len() < 200 {
+            self.recorded.push(cargo.clone());
+        } else if self.dice.chance(200) {
+            let place = self.dice.index(self.recorded.len());
+            self.recorded[place] = cargo.clone();
+        }
+    }
+
+    fn start_group(&mut self, node: usize, group: usize) -> Result<(), Violation> {
+        self.trace
+            .step(self.now, &[6, node as u64, group as u64], || {
+                format!("{node} STARTS group {group}")
+            });
+        self.own_action_is_alone(node, group, &[Real::Starting, Real::Stopping])?;
+        let outcome = if !self.calm && self.dice.chance(self.plan.start_failures) {
+            if self.dice.chance(300) {
+                GroupOutcome::StopFailed
+            } else {
+                GroupOutcome::StartFailed
+            }
+        } else {
+            GroupOutcome::Started
+        };
+        if node < STRANGER {
+            self.figures.starts += 1;
+            self.judge.starts(node, group, &self.machines, self.now)?;
+        }
+        self.begin_action(node, group, Real::Starting, outcome)
+    }
+
+    fn stop_group(&mut self, node: usize, group: usize) -> Result<(), Violation> {
+        self.trace
+            .step(self.now, &[8, node as u64, group as u64], || {
+                format!("{node} STOPS group {group}")
+            });
+        self.own_action_is_alone(node, group, &[Real::Stopping])?;
+        let was_running = self.machines[node].real(group) != Real::Stopped;
+        let failed = was_running && !self.calm && self.dice.chance(self.plan.stop_failures);
+        let outcome = if failed {
+            GroupOutcome::StopFailed
+        } else {
+            GroupOutcome::Stopped
+        };
+        if node < STRANGER {
+            self.figures.stops += 1;
+        }
+        let real = if was_running {
+            Real::Stopping
+        } else {
+            Real::Stopped
+        };
+        self.begin_action(node, group, real, outcome)
+    }
+
+    /// The daemon must not begin an action while its last one on the same group is under way.
+    fn own_action_is_alone(
+        &self,
+        node: usize,
+        group: usize,
+        busy: &[Real],
+    ) -> Result<(), Violation> {
+        let machine = &self.machines[node];
+        let resource = &machine.resources[group];
+        let run = machine.daemon.as_ref().map_or(0, |daemon| daemon.run);
+        if resource.run == run && busy.contains(&resource.real) {
+            return Err(self.violation(
+                "order",
+                format!("node {node}: group {group} is {:?} already", resource.real),
+            ));
+        }
+        Ok(())
+    }
+
+    fn begin_action(
+        &mut self,
+        node: usize,
+        group: usize,
+        real: Real,
+        outcome: GroupOutcome,
+    ) -> Result<(), Violation> {
+        let time = self
+            .dice
+            .between(self.plan.action_time.0, self.plan.action_time.1);
+        let machine = &mut self.machines[node];
+        let run = machine.daemon.as_ref().map_or(0, |daemon| daemon.run);
+        let resource = &mut machine.resources[group];
+        resource.real = real;
+        resource.action += 1;
+        resource.run = run;
+        let action = resource.action;
+        self.at(
+            self.now + time,
+            Happening::ActionEnds {
+                machine: node,
+                group,
+                action,
+                outcome,
+            },
+        );
+        self.group_changed(node, group)
+    }
+
+    /// Scripts end, whether or not the daemon that started them still runs.
+    pub fn action_ends(
+        &mut self,
+        node: usize,
+        group: usize,
+        action: u64,
+        outcome: GroupOutcome,
+    ) -> Result<(), Violation> {
+        let machine = &mut self.machines[node];
+        let resource = &mut machine.resources[group];
+        if resource.action != action {
+            return Ok(());
+        }
+        resource.real = match outcome {
+            GroupOutcome::Started => Real::Running,
+            GroupOutcome::StopFailed => Real::Broken,
+            _ => Real::Stopped,
+        };
+        let failed = matches!(
+            outcome,
+            GroupOutcome::StartFailed | GroupOutcome::StopFailed
+        );
+        resource.failures += u32::from(failed);
+        let run = resource.run;
+        if failed {
+            self.judge.disturb();
+        }
+        self.group_changed(node, group)?;
+        if self.machines[node]
+            .daemon
+            .as_ref()
+            .is_some_and(|daemon| daemon.run == run)
+        {
+            return self.arrive(node, Inbound::Outcome(group_id(group), outcome));
+        }
+        Ok(())
+    }
+
+    /// A probe has its answer: what it finds is what runs now.
+    pub fn probed(&mut self, node: usize, run: u64, group: usize) -> Result<(), Violation> {
+        if self.machines[node]
+            .daemon
+            .as_ref()
+            .is_none_or(|daemon| daemon.run != run)
+        {
+            return Ok(());
+        }
+        let found = if self.machines[node].real(group) == Real::Stopped {
+            GroupOutcome::FoundStopped
+        } else {
+            GroupOutcome::FoundRunning
+        };
+        self.arrive(node, Inbound::Outcome(group_id(group), found))
+    }
+
+    fn group_changed(&mut self, node: usize, group: usize) -> Result<(), Violation> {
+        if node < STRANGER {
+            self.judge.changed(node, group, &self.machines, self.now)
+        } else {
+            Ok(())
+        }
+    }
+
+    /// All groups of a machine may have changed.
+    pub fn truth_changed(&mut self, node: usize) -> Result<(), Violation> {
+        (0..self.plan.preferred.len()).try_for_each(|group| self.group_changed(node, group))
+    }
+
+    /// The daemon leaves by itself.
+    pub fn exit(&mut self, node: usize) -> Result<(), Violation> {
+        self.trace
+            .step(self.now, &[9, node as u64], || format!("{node} exits"));
+        let left = (0..self.plan.preferred.len()).find(|&group| {
+            !matches!(
+                self.machines[node].real(group),
+                Real::Stopped | Real::Broken
+            )
+        });
+        self.lose_daemon(node);
+        match left {
+            Some(group) => {
+                Err(self.violation("S6", format!("node {node} leaves group {group} behind")))
+            }
+            None => Ok(()),
+        }
+    }
+}
+
+/// The number of a group as the core names it.
+pub fn group_id(group: usize) -> GroupId {
+    GroupId(u32::try_from(group).unwrap_or(u32::MAX))
+}
+
+fn index(group: GroupId) -> usize {
+    usize::try_from(group.0).unwrap_or(usize::MAX)
+}

@@ -1,0 +1,155 @@
+//! What no single step shows: that stops end, that a lone node serves, and that everything finds its place
+//! once nothing goes wrong any more.
+
+use heartbeat::cluster::{LinkId, NodeStatus};
+use heartbeat::config::AutoFailback;
+
+use super::invariants::Violation;
+use super::machine::{Real, Resource};
+use super::plan::Quarrel;
+use super::world::{Happening, World};
+
+impl World {
+    /// Looks at what no single step shows. True when the run is over.
+    pub fn check(&mut self) -> Result<bool, Violation> {
+        self.at(self.now + self.plan.keepalive, Happening::Check);
+        if self.plan.quarrel != Some(Quarrel::Groups) {
+            self.judge.clashes_end(&self.machines, self.now)?;
+        }
+        self.stops_end()?;
+        self.lone_nodes_serve()?;
+        let calm_at = self.plan.faults_end + self.plan.deadtime + self.plan.news_time();
+        if !self.calm || self.now < calm_at {
+            return Ok(false);
+        }
+        match (self.unsettled(), self.settled_since) {
+            (None, None) => {
+                self.figures.settled = self.now.saturating_sub(self.plan.faults_end);
+                self.settled_since = Some(self.now);
+                Ok(false)
+            }
+            (None, Some(since)) => Ok(self.now - since > self.plan.deadtime * 2),
+            (Some(_), Some(_)) if self.plan.has_failures() => {
+                self.settled_since = None; // a failed stop that succeeds later lets its group go home
+                Ok(false)
+            }
+            (Some(text), Some(_)) => {
+                Err(self.violation("settling", format!("not for long: {text}")))
+            }
+            (Some(text), None) if self.now > self.deadline => Err(self.violation("settling", text)),
+            (Some(_), None) => Ok(false),
+        }
+    }
+
+    /// Who was asked to stop has stopped in time, if its groups can be stopped.
+    fn stops_end(&self) -> Result<(), Violation> {
+        for (node, machine) in self.machines[..2].iter().enumerate() {
+            let Some(daemon) = machine
+                .daemon
+                .as_ref()
+                .filter(|daemon| daemon.busy_until <= self.now)
+            else {
+                continue;
+            };
+            let failed = machine
+                .resources
+                .iter()
+                .any(|resource| resource.failures > 0);
+            let late = daemon
+                .stop_requested
+                .is_some_and(|at| self.now - at > self.plan.stop_time());
+            if late && !failed && !daemon.stalled_lately(self.now, self.plan.stop_time()) {
+                return Err(self.violation("stop", format!("node {node} does not stop")));
+            }
+        }
+        Ok(())
+    }
+
+    /// What is not yet as it should be when nothing goes wrong any more.
+    fn unsettled(&self) -> Option<String> {
+        for (node, machine) in self.machines[..2].iter().enumerate() {
+            let Some(daemon) = &machine.daemon else {
+                return Some(format!("node {node} does not run"));
+            };
+            let lately = self.plan.deadtime + self.plan.news_time();
+            if daemon.stop_requested.is_some() || daemon.stalled_lately(self.now, lately) {
+                return Some(format!("node {node} is stopping or has just gone on"));
+            }
+            if daemon.core.local_status() != NodeStatus::Active {
+                return Some(format!("node {node} is {:?}", daemon.core.local_status()));
+            }
+            if daemon.core.peer_status() != NodeStatus::Active {
+                return Some(format!(
+                    "node {node} takes its peer for {:?}",
+                    daemon.core.peer_status()
+                ));
+            }
+            for link in (0..self.links.len())
+                .filter(|&link| self.plan.links[link].is_ample(self.plan.keepalive))
+            {
+                if !daemon
+                    .core
+                    .link_is_up(LinkId(u8::try_from(link).unwrap_or(0)))
+                {
+                    return Some(format!("node {node} takes link {link} for down"));
+                }
+            }
+        }
+        (0..self.plan.preferred.len()).find_map(|group| self.group_unsettled(group))
+    }
+
+    fn group_unsettled(&self, group: usize) -> Option<String> {
+        if self.plan.quarrel == Some(Quarrel::Groups) {
+            return None; // different files move nothing: each keeps what it has
+        }
+        let real = [0, 1].map(|node| self.machines[node].real(group));
+        let home = self.plan.home(group);
+        // Where it could not be started it is not tried again while the other node runs it.
+        let stays = |node: usize| {
+            node == home
+                || self.plan.failback_of(node) == AutoFailback::Off
+                || self.machines[home].resources[group].failures > 0
+        };
+        let runs_once = match real {
+            [Real::Running, Real::Stopped] => stays(0),
+            [Real::Stopped, Real::Running] => stays(1),
+            _ => false,
+        };
+        let text = || {
+            format!(
+                "group {group} of node {home} is {:?} and {:?}",
+                real[0], real[1]
+            )
+        };
+        (!runs_once).then(text)
+    }
+
+    /// A node whose peer is gone runs everything after initdead at the latest.
+    fn lone_nodes_serve(&self) -> Result<(), Violation> {
+        for (node, machine) in self.machines[..2].iter().enumerate() {
+            let other = &self.machines[1 - node];
+            let Some(daemon) = &machine.daemon else {
+                continue;
+            };
+            if other.daemon.is_some() || daemon.stop_requested.is_some() || daemon.stalled {
+                continue;
+            }
+            let last_words = other.gone_since + self.plan.longest_delay();
+            let replays = self.last_replay.unwrap_or(0);
+            let begin = last_words
+                .max(daemon.started)
+                .max(daemon.went_on)
+                .max(replays);
+            let enough = self.plan.initdead + self.plan.action_time.1 * 3 + self.plan.news_time();
+            let idle =
+                |resource: &Resource| resource.failures == 0 && resource.real != Real::Running;
+            if self.now > begin + enough
+                && let Some(group) = machine.resources.iter().position(idle)
+            {
+                let text = format!("node {node} is alone and does not run group {group}");
+                return Err(self.violation("service", text));
+            }
+        }
+        Ok(())
+    }
+}

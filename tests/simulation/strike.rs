@@ -1,0 +1,227 @@
+//! How a fault hits the world.
+
+use std::time::Duration;
+
+use heartbeat::cluster::{GroupSettings, Packet, Settings};
+
+use super::faults::{Fault, Weather};
+use super::invariants::Violation;
+use super::machine::{Daemon, Inbound, Real};
+use super::plan::{MS, Stranger, Time};
+use super::virtual_link::{Cargo, Origin};
+use super::world::{Happening, STRANGER, World};
+
+impl World {
+    /// Something goes wrong, or right again.
+    pub fn strike(&mut self, fault: Fault) -> Result<(), Violation> {
+        self.trace
+            .step(self.now, &[1], || format!("-------- {fault:?}"));
+        match fault {
+            Fault::Wire {
+                link,
+                from,
+                weather,
+            } => self.links[link].weather[from] = weather,
+            Fault::Partition => {
+                self.links
+                    .iter_mut()
+                    .for_each(|link| link.weather = [Weather::CUT; 2]);
+            }
+            Fault::HealLinks => {
+                self.links
+                    .iter_mut()
+                    .for_each(|link| link.weather = Default::default());
+            }
+            Fault::MachineCrash(node) => {
+                self.lose_daemon(node);
+                self.machines[node].lose_power();
+                return self.truth_changed(node);
+            }
+            Fault::DaemonCrash(node) => self.lose_daemon(node),
+            Fault::Start(node) => self.start(node),
+            Fault::StopRequest(node) => {
+                self.judge.disturb();
+                let machine = &mut self.machines[node];
+                if let Some(daemon) = &mut machine.daemon {
+                    daemon.stop_requested = daemon.stop_requested.or(Some(self.now));
+                    machine.goodbye = Some(daemon.run);
+                }
+                return self.arrive(node, Inbound::Stop);
+            }
+            Fault::Stall(node, time) => self.stall(node, time),
+            Fault::StallBoth(time) => {
+                self.stall(0, time);
+                self.stall(1, time);
+            }
+            Fault::WallJump(node, seconds) => self.machines[node].wall += seconds,
+            Fault::Rekey(node) => {
+                let keys = &mut self.machines[node].keys;
+                keys.signing = 3 - keys.signing;
+                let keys = keys.clone();
+                return self.arrive(node, Inbound::Keys(keys));
+            }
+            Fault::Garbage { to, count } => self.garbage(to, count),
+            Fault::Replay { to, count } => self.replay(to, count),
+        }
+        Ok(())
+    }
+
+    /// Everything is healed and started; now it must settle.
+    pub fn end_faults(&mut self) -> Result<(), Violation> {
+        self.calm = true;
+        self.strike(Fault::HealLinks)?;
+        self.deadline = self.now + self.plan.settle_time();
+        for node in 0..2 {
+            if let Some(daemon) = &self.machines[node].daemon {
+                self.deadline = self
+                    .deadline
+                    .max(daemon.busy_until + self.plan.settle_time());
+            }
+            self.start(node);
+        }
+        Ok(())
+    }
+
+    /// Power on, daemon on.
+    pub fn start(&mut self, node: usize) {
+        let now = self.now;
+        let machine = &mut self.machines[node];
+        if !machine.powered {
+            machine.gain_power(now);
+        }
+        if let Some(daemon) = &machine.daemon {
+            machine.start_again = daemon.stop_requested.is_some();
+            return;
+        }
+        machine.start_again = false;
+        let run = machine.generation;
+        machine.generation += 1;
+        let settings = self.settings(node, run);
+        let core = (self.make)(self.machines[node].local(now), settings);
+        let memory = self.machines[node].remembered.unwrap_or_default();
+        self.machines[node].daemon = Some(Daemon::new(core, run, memory, now));
+        if node < STRANGER {
+            self.judge.started(node, now);
+        }
+        self.wake_at(node, now);
+    }
+
+    fn settings(&mut self, node: usize, generation: u64) -> Settings {
+        let plan = &self.plan;
+        let names = if node == STRANGER && plan.stranger == Some(Stranger::OtherNamesSameKeys) {
+            ["gamma", "delta"]
+        } else {
+            ["alpha", "beta"]
+        };
+        let micros = Duration::from_micros;
+        let remembered = self.machines[node].remembered;
+        Settings {
+            local_node: names[node % 2].to_owned(),
+            peer_node: names[1 - node % 2].to_owned(),
+            nodes: names.map(str::to_owned).to_vec(),
+            uuid: [0x11 + u8::try_from(node).unwrap_or(0); 16],
+            generation,
+            remembered_peer: remembered,
+            seed: self.dice.next(),
+            keepalive: micros(plan.keepalive_of(node)),
+            deadtime: micros(plan.deadtime_of(node)),
+            warntime: micros(plan.deadtime_of(node) / 2),
+            initdead: micros(plan.initdead),
+            max_rexmit_delay: micros(250 * MS),
+            auto_failback: plan.failback_of(node),
+            ttl: 3,
+            inner_auth: plan.inner_auth,
+            log_badpack: true,
+            links: (0..plan.links.len())
+                .map(|link| format!("eth{link}"))
+                .collect(),
+            groups: (0..plan.preferred.len())
+                .map(|group| GroupSettings {
+                    key: plan.key_of(node, group),
+                    line: format!("{} {} nginx", names[0], plan.key_of(node, group)),
+                    prefers_local: plan.prefers_itself(node, group),
+                })
+                .collect(),
+            keys: self.machines[node].keys.clone(),
+        }
+    }
+
+    /// The daemon is gone, however it went.
+    pub fn lose_daemon(&mut self, node: usize) {
+        if self.machines[node].daemon.take().is_some() && node < STRANGER {
+            self.judge.gone(node);
+            self.machines[node].gone_since = self.now;
+        }
+        self.links.iter_mut().for_each(|link| link.forget(node));
+        if self.machines[node].start_again {
+            self.at(self.now + 100 * MS, Happening::Fault(Fault::Start(node)));
+        }
+    }
+
+    fn stall(&mut self, node: usize, time: Time) {
+        self.judge.disturb();
+        let other = &self.machines[1 - node];
+        let is_alone = |group: &usize| other.real(*group) == Real::Stopped;
+        let alone_with = self.machines[node]
+            .held()
+            .into_iter()
+            .filter(is_alone)
+            .collect();
+        if let Some(daemon) = &mut self.machines[node].daemon {
+            if !daemon.stalled {
+                daemon.alone_with = alone_with;
+            }
+            daemon.stalled = true;
+            daemon.busy_until = daemon.busy_until.max(self.now + time);
+            let at = daemon.busy_until;
+            self.wake_at(node, at);
+        }
+    }
+
+    fn garbage(&mut self, to: usize, count: u32) {
+        for _ in 0..count {
+            let link = self.dice.index(self.links.len());
+            let length = self.dice.pick(&[0, 1, 4, 40, 300, 2000]);
+            let mut bytes: Vec<u8> = (0..length)
+                .map(|_| self.dice.below(256).to_le_bytes()[0])
+                .collect();
+            let start: &[u8] =
+                self.dice
+                    .pick(&[b"".as_slice(), b"###\n", b">>>\n", b"###\n9:(0)t=stat,"]);
+            bytes.splice(0..0, start.iter().copied());
+            let packet = Packet {
+                datagram: bytes,
+                ..Default::default()
+            };
+            let cargo = Cargo {
+                packet: packet.into(),
+                is_text: false,
+                from: 1 - to,
+                run: 0,
+                number: 0,
+                origin: Origin::Garbage,
+            };
+            let at = self.now + self.dice.below(100 * MS);
+            self.at(at, Happening::Arrival { link, to, cargo });
+        }
+    }
+
+    fn replay(&mut self, to: usize, count: u32) {
+        self.last_replay = Some(self.now + 100 * MS);
+        for _ in 0..count {
+            let place = self.dice.index(self.recorded.len());
+            let Some(cargo) = self.recorded.get(place) else {
+                return;
+            };
+            let is_text = !cargo.packet.text.is_empty() && self.dice.chance(100);
+            let cargo = Cargo {
+                is_text,
+                origin: Origin::Replayed,
+                ..cargo.clone()
+            };
+            let link = self.dice.index(self.links.len());
+            let at = self.now + self.dice.below(100 * MS);
+            self.at(at, Happening::Arrival { link, to, cargo });
+        }
+    }
+}
