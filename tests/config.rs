@@ -72,7 +72,7 @@ impl Case {
 
     /// Compares what the check says with the `expected` file; gives the exit status.
     fn compare(&self, differences: &mut Vec<String>) -> u8 {
-        let checked = check(directory(), &self.host(), self, false);
+        let checked = check(directory(), &self.host(), self, &|_| None, false);
         let said = format!("{}exit status {}\n", checked.text, checked.exit_status);
         let expected = self.0.join("expected");
         if std::env::var_os("HB_UPDATE_EXPECTED").is_some() {
@@ -155,7 +155,7 @@ fn check_places(reader: &dyn Reader, host: &str) {
 #[test]
 fn no_diagnostic_shows_a_key() {
     for case in Case::all("broken").into_iter().chain(Case::all("valid")) {
-        let said = check(directory(), &case.host(), &case, false).text;
+        let said = check(directory(), &case.host(), &case, &|_| None, false).text;
         for secret in [
             "mysecretkey",
             "5ce3b1c7a0f94d52",
@@ -177,11 +177,15 @@ fn no_diagnostic_shows_a_key() {
 fn colours_come_only_when_asked_for() {
     let case = Case::named("broken", "01-misspelled-directive");
     assert!(
-        !check(directory(), "vm3", &case, false)
+        !check(directory(), "vm3", &case, &|_| None, false)
             .text
             .contains('\x1b')
     );
-    assert!(check(directory(), "vm3", &case, true).text.contains('\x1b'));
+    assert!(
+        check(directory(), "vm3", &case, &|_| None, true)
+            .text
+            .contains('\x1b')
+    );
 }
 
 #[test]
@@ -435,7 +439,7 @@ proptest! {
         ],
     ) {
         let reader = Invented { name, text };
-        check(directory(), "vm3", &reader, true);
+        check(directory(), "vm3", &reader, &|_| None, true);
         check_places(&reader, "vm3");
     }
 }

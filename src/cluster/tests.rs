@@ -482,7 +482,7 @@ fn old_heartbeat(generation: u64, number: u64, status: &str) -> Vec<u8> {
         heartbeat.push_text(name, value);
     }
     let (mut datagram, mut text) = (Vec::new(), Vec::new());
-    message::seal(&heartbeat, &keys(), 1, true, &mut datagram, &mut text);
+    message::seal(&heartbeat, &keys(), 1, true, &mut datagram, &mut text).expect("sealed");
     datagram
 }
 
