@@ -126,7 +126,7 @@ fn take_over(networks: &Networks) -> bool {
         Duration::from_millis(1200),
     );
     let second = compare(
-        "  of which after \"is dead\"",
+        "  of which after \"is dead\" was seen in the log (looked for every 2 ms)",
         after,
         Duration::from_millis(10),
     );

@@ -315,6 +315,47 @@ fn parameters_are_those_of_3_0_6_as_they_were_written() {
 }
 
 #[test]
+#[expect(clippy::disallowed_methods, reason = "the time it takes is the point")]
+fn a_megabyte_of_anything_is_read_without_looking_back_at_all_of_it() {
+    let lines = |line: &dyn Fn(usize) -> String| (0..40_000).map(line).collect::<String>();
+    for (name, text) in [
+        ("ha.cf", lines(&|i| format!("apiauth client{i} uid=root\n"))),
+        ("ha.cf", "bcast eth0 ".repeat(100_000)),
+        ("ha.cf", format!("keepalive{}", " ".repeat(1 << 20))),
+        ("authkeys", " ".repeat(1 << 20)),
+        ("haresources", lines(&|i| format!("alpha script{i}\n"))),
+    ] {
+        let text = text.into_bytes();
+        let start = std::time::Instant::now();
+        check(directory(), "vm3", &Invented { name, text }, false);
+        // A second at most; what looks back takes minutes.
+        let took = start.elapsed();
+        assert!(took < Duration::from_secs(30), "{name}: {took:?}");
+    }
+}
+
+#[test]
+fn of_very_many_diagnostics_the_errors_are_shown_first() {
+    let text = format!("{}wibble\n", "keepalive 1\nkeepalive 2\n".repeat(100));
+    let (name, text) = ("ha.cf", text.into_bytes());
+    let checked = check(directory(), "vm3", &Invented { name, text }, false);
+    let unknown = checked.text.find("error: unknown directive `wibble`");
+    let odd = checked.text.find("warning: ");
+    assert!(unknown.is_some() && unknown < odd, "{}", checked.text);
+    assert!(checked.text.contains("\n... and "), "{}", checked.text);
+}
+
+#[test]
+fn far_out_on_an_endless_line_the_place_is_told_without_the_line() {
+    let text = format!("keepalive{}wibble\n", " ".repeat(9000));
+    let (name, text) = ("ha.cf", text.into_bytes());
+    let checked = check(directory(), "vm3", &Invented { name, text }, false);
+    let place = "/etc/ha.d/ha.cf:1:9010\n";
+    assert!(checked.text.contains(place), "{}", checked.text);
+    assert!(checked.text.len() < 9000);
+}
+
+#[test]
 fn keys_alone_can_be_read_again() {
     let (keys, warnings) = load_keys(directory(), &Case::named("valid", "s4")).expect("keys");
     assert_eq!(keys.signing, 3);

@@ -11,7 +11,7 @@ impl Cluster {
         if !self.ownership.is_known() {
             return;
         }
-        let standing = self.standing(now);
+        let standing = self.standing();
         self.tell_settled(standing.relation);
         while let Some(group) = self.ownership.next_conflict(standing) {
             let (key, node) = (self.key(group), self.peer_name());
@@ -48,7 +48,7 @@ impl Cluster {
 
     /// An action or probe has ended.
     pub(super) fn group_ended(&mut self, group: GroupId, outcome: GroupOutcome, now: Instant) {
-        let standing = self.standing(now);
+        let standing = self.standing();
         let before = self.ownership.mine(group);
         self.ownership.ended(group, outcome, standing, now);
         let after = self.ownership.mine(group);

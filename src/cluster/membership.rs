@@ -67,15 +67,15 @@ impl Cluster {
     }
 
     /// How we stand with the peer now.
-    pub(super) fn standing(&self, now: Instant) -> Standing {
+    pub(super) fn standing(&self) -> Standing {
         let relation = match self.peer.status {
             _ if self.peer.has_left => Relation::Gone { died: false },
             NodeStatus::Dead => Relation::Gone { died: true },
             NodeStatus::Init => Relation::Unheard,
             NodeStatus::Active if self.is_agreed => Relation::Talking,
             NodeStatus::Up | NodeStatus::Active => match self.unanswered_since {
-                Some(since) => Relation::Deaf {
-                    for_deadtime: now.since(since) >= self.settings.deadtime,
+                Some(_) => Relation::Deaf {
+                    for_deadtime: self.is_peer_deaf(),
                 },
                 None => Relation::Unheard,
             },
@@ -233,7 +233,7 @@ impl Cluster {
             return;
         };
         if now < silent_at {
-            self.judge_deafness(now);
+            self.judge_deafness();
             return;
         }
         let node = self.peer_name();
@@ -253,15 +253,20 @@ impl Cluster {
         }
     }
 
-    fn judge_deafness(&mut self, now: Instant) {
-        let is_deaf = self
-            .unanswered_since
-            .is_some_and(|since| now.since(since) >= self.settings.deadtime);
-        if is_deaf && !std::mem::replace(&mut self.told.deaf, true) {
+    fn judge_deafness(&mut self) {
+        if self.is_peer_deaf() && !std::mem::replace(&mut self.told.deaf, true) {
             self.report(Report::PeerIsDeaf {
                 node: self.peer_name(),
             });
         }
+    }
+
+    /// Whether the peer went on for deadtime without answering us. Its heartbeats must show it: where few
+    /// get through, the answer may be among the lost ones.
+    fn is_peer_deaf(&self) -> bool {
+        let heard = self.peer.last_heartbeat.unwrap_or_default();
+        self.unanswered_since
+            .is_some_and(|since| heard.since(since) >= self.settings.deadtime)
     }
 
     /// From `up` to `active`: the peer is dead, or both have shown that they hear each other.

@@ -319,13 +319,8 @@ impl Cluster {
 
     /// When the next `Tick` is needed even if nothing happens.
     pub fn next_deadline(&self) -> Instant {
-        let deaf = self
-            .unanswered_since
-            .filter(|_| !self.told.deaf)
-            .map(|since| since + self.settings.deadtime);
         let others = [
             self.peer_silent_at(),
-            deaf,
             self.links.next_silence(self.peer.deadtime),
             self.ask_nodes_at,
             self.next_request_at(),

@@ -145,18 +145,17 @@ pub(super) fn apiauth(
     if !sound {
         return;
     }
-    let earlier = settings
-        .apiauth
-        .iter()
-        .find(|(other, _)| other.client == entry.client);
-    match earlier {
+    match settings.apiauth.get(&entry.client) {
         Some((other, _)) if *other == entry => {}
         Some((_, first)) => {
             let message = format!("two different lines for client `{}`", client.text);
             let error = Diagnostic::error(&client.place, message);
             out.push(error.label("the second one").related(first, "first here"));
         }
-        None => settings.apiauth.push((entry, client.place.clone())),
+        None => {
+            let named = (entry, client.place.clone());
+            settings.apiauth.insert(client.text.clone(), named);
+        }
     }
 }
 

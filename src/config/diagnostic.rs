@@ -12,6 +12,12 @@ use super::source::Place;
 /// The most diagnostics that are drawn; a file that is no configuration at all would fill the screen for hours.
 const MOST_SHOWN: usize = 100;
 
+/// How far out on a line, in bytes, a place is still shown with its line.
+const FARTHEST_SHOWN: usize = 8192;
+
+/// The characters after a place that are handed to the drawing, which shows fewer.
+const SHOWN_AFTER: usize = 512;
+
 /// How bad it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Severity {
@@ -134,16 +140,32 @@ impl Diagnostic {
         };
         let mut group = Group::with_title(level.primary_title(self.message.as_str()));
         group = match &self.place {
-            Some(place) => group.element(snippet(place, AnnotationKind::Primary, &self.label)),
+            Some(place) => show(group, place, AnnotationKind::Primary, &self.label),
             None => group.element(Origin::path(&*self.file)),
         };
         for (place, label) in &self.related {
-            group = group.element(snippet(place, AnnotationKind::Context, label));
+            group = show(group, place, AnnotationKind::Context, label);
         }
         for help in &self.help {
             group = group.element(Level::HELP.message(help.as_str()));
         }
         renderer.render(&[group])
+    }
+}
+
+/// The line with its caret; of a place far out on an endless line only where that is.
+fn show<'a>(group: Group<'a>, place: &'a Place, kind: AnnotationKind, label: &'a str) -> Group<'a> {
+    if place.span.end <= FARTHEST_SHOWN {
+        return group.element(snippet(place, kind, label));
+    }
+    let origin = Origin::path(&*place.file)
+        .line(place.line)
+        .char_column(place.column());
+    let group = group.element(origin);
+    if label.is_empty() {
+        group
+    } else {
+        group.element(Level::NOTE.message(label))
     }
 }
 
@@ -158,7 +180,12 @@ fn snippet<'a>(
     } else {
         annotation.label(label)
     };
-    Snippet::source(&*place.excerpt)
+    // Drawing takes time by the length of the line, though only what surrounds the place is shown.
+    let excerpt = &*place.excerpt;
+    let after = excerpt.get(place.span.end..).unwrap_or_default();
+    let kept = after.char_indices().nth(SHOWN_AFTER);
+    let end = kept.map_or(excerpt.len(), |(at, _)| place.span.end.saturating_add(at));
+    Snippet::source(excerpt.get(..end).unwrap_or(excerpt))
         .path(&*place.file)
         .line_start(place.line)
         .annotation(annotation)
@@ -198,6 +225,15 @@ impl Diagnostics {
         self.0.iter()
     }
 
+    /// Those that a person should see: of very many, errors before the rest; and how many are left out.
+    pub fn shown(&self) -> (impl Iterator<Item = &Diagnostic>, usize) {
+        let left_out = self.0.len().saturating_sub(MOST_SHOWN);
+        let is_first = move |one: &&Diagnostic| left_out == 0 || one.severity == Severity::Error;
+        let first = self.0.iter().filter(is_first);
+        let rest = self.0.iter().filter(move |one| !is_first(one));
+        (first.chain(rest).take(MOST_SHOWN), left_out)
+    }
+
     /// Whether there is nothing to tell.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
@@ -235,14 +271,10 @@ impl Diagnostics {
         } else {
             Renderer::plain()
         };
-        let mut parts: Vec<String> = self
-            .0
-            .iter()
-            .take(MOST_SHOWN)
-            .map(|diagnostic| diagnostic.draw(&renderer))
-            .collect();
-        if let Some(more @ 1..) = self.0.len().checked_sub(MOST_SHOWN) {
-            parts.push(format!("... and {more} more"));
+        let (shown, left_out) = self.shown();
+        let mut parts: Vec<String> = shown.map(|one| one.draw(&renderer)).collect();
+        if left_out > 0 {
+            parts.push(format!("... and {left_out} more"));
         }
         parts.push(String::new());
         parts.join("\n\n")

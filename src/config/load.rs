@@ -205,17 +205,11 @@ fn build(
         .collect();
     let peer_node = nodes.iter().find(|node| **node != local_node)?.clone();
     let byte = |value: u32| u8::try_from(value).ok();
-    let named = |entry: &super::ApiAuth| {
-        settings
-            .apiauth
-            .iter()
-            .any(|(named, _)| named.client == entry.client)
-    };
     let mut apiauth: Vec<_> = built_in_apiauth()
         .into_iter()
-        .filter(|entry| !named(entry))
+        .filter(|entry| !settings.apiauth.contains_key(&entry.client))
         .collect();
-    apiauth.extend(settings.apiauth.iter().map(|(entry, _)| entry.clone()));
+    apiauth.extend(settings.apiauth.values().map(|(entry, _)| entry.clone()));
     Some(Config {
         local_node,
         peer_node,

@@ -1,4 +1,4 @@
-//! The three configuration files: text in, a [`Config`] or [`Diagnostics`](diagnostic::Diagnostics) out.
+//! The three configuration files: text in, a [`Config`] or [`Diagnostics`] out.
 //!
 //! Nothing here touches a file except through the reader it is given. [`load`] reads everything,
 //! [`check`] says what `heartbeat check` prints. Each directive is declared once, in [`DIRECTIVES`].

@@ -8,10 +8,11 @@ pub(super) fn without_key(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
     let mut words = 0;
     let mut method_seen = false;
+    let mut nothing_yet = true;
     for piece in text.split_inclusive(is_blank) {
         let word = piece.trim_end_matches(is_blank);
         let letters = word.trim_start_matches(|c: char| c.is_ascii_digit());
-        let is_comment = shown.trim().is_empty() && word.starts_with(['#', '/']);
+        let is_comment = nothing_yet && word.starts_with(['#', '/']);
         let is_known = !method_seen
             && ((letters.is_empty() && (words == 0 || word.len() <= 2))
                 || METHODS
@@ -27,6 +28,7 @@ pub(super) fn without_key(text: &str) -> String {
             .iter()
             .any(|(name, _)| name.eq_ignore_ascii_case(letters));
         words += usize::from(!word.is_empty());
+        nothing_yet &= word.trim().is_empty();
         shown += piece.get(word.len()..).unwrap_or_default();
     }
     shown

@@ -32,7 +32,8 @@ pub(super) struct Settings {
     pub(super) syslogmsgfmt: bool,
     pub(super) log_badpack: bool,
     pub(super) respawn: Vec<Respawn>,
-    pub(super) apiauth: Vec<(ApiAuth, Place)>,
+    /// By client.
+    pub(super) apiauth: BTreeMap<String, (ApiAuth, Place)>,
     pub(super) env: Vec<(String, String)>,
     pub(super) watchdog: Option<PathBuf>,
     pub(super) realtime: bool,

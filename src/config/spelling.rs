@@ -14,23 +14,40 @@ pub(super) fn nearest<'a>(
     if length > 64 {
         return None;
     }
+    let word: Vec<char> = word.to_lowercase().chars().collect();
     let mut best: Option<(usize, &str)> = None;
     for candidate in candidates {
-        let distance = distance(&word.to_lowercase(), &candidate.to_lowercase());
-        if distance <= near_enough
-            && distance < length.max(2)
-            && best.is_none_or(|(least, _)| distance < least)
-        {
+        // Each letter more or less is a slip by itself: most candidates need no closer look.
+        if candidate.is_ascii() && candidate.len().abs_diff(word.len()) > near_enough {
+            continue;
+        }
+        let lower: Vec<char> = candidate.to_lowercase().chars().collect();
+        // So is each letter that only one of the two has.
+        let (ours, theirs) = (letters(&word), letters(&lower));
+        let foreign = (ours & !theirs)
+            .count_ones()
+            .max((theirs & !ours).count_ones());
+        if usize::try_from(foreign).is_ok_and(|foreign| foreign > near_enough) {
+            continue;
+        }
+        let Some(distance) = distance(&word, &lower, near_enough) else {
+            continue;
+        };
+        if distance < length.max(2) && best.is_none_or(|(least, _)| distance < least) {
             best = Some((distance, candidate));
         }
     }
     best.map(|(_, candidate)| candidate)
 }
 
-/// How many characters were added, left out, changed or swapped with a neighbour.
-fn distance(left: &str, right: &str) -> usize {
-    let left: Vec<char> = left.chars().collect();
-    let right: Vec<char> = right.chars().collect();
+/// Which letters there are, one bit each; two that share a bit count as the same.
+fn letters(word: &[char]) -> u64 {
+    let bits = word.iter().map(|&letter| 1 << (u32::from(letter) % 64));
+    bits.fold(0, |all, bit: u64| all | bit)
+}
+
+/// How many characters were added, left out, changed or swapped with a neighbour; none if more than `most`.
+fn distance(left: &[char], right: &[char], most: usize) -> Option<usize> {
     let mut before: Vec<usize> = Vec::new();
     let mut above: Vec<usize> = (0..=right.len()).collect();
     for (row, &from) in left.iter().enumerate() {
@@ -51,8 +68,12 @@ fn distance(left: &str, right: &str) -> usize {
             current.push(least);
         }
         before = std::mem::replace(&mut above, current);
+        // Every way to the end passes one of two neighbouring rows, and none gets shorter.
+        if before.iter().chain(&above).all(|&cost| cost > most) {
+            return None;
+        }
     }
-    above.last().copied().unwrap_or(0)
+    above.last().copied().filter(|&cost| cost <= most)
 }
 
 /// A character that has no place in a configuration: what it is, and what to do about it.
@@ -125,5 +146,10 @@ mod tests {
         assert_eq!(nearest("wibble", names), None);
         assert_eq!(nearest("x", names), None);
         assert_eq!(nearest("", names), None);
+        assert_eq!(nearest("zürihc", ["zürich"]), Some("zürich"));
+        assert_eq!(
+            nearest("keepalvie", ["deadtime", "keepalive"]),
+            Some("keepalive")
+        );
     }
 }

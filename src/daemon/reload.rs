@@ -66,11 +66,15 @@ impl Loaded {
 
 /// Into the log, one line each.
 pub(super) fn tell(diagnostics: &Diagnostics) {
-    for diagnostic in diagnostics.iter() {
+    let (shown, left_out) = diagnostics.shown();
+    for diagnostic in shown {
         match diagnostic.severity {
             Severity::Error => ::log::error!("{}", diagnostic.one_line()),
             Severity::Warning => ::log::warn!("{}", diagnostic.one_line()),
             Severity::Info => ::log::info!("{}", diagnostic.one_line()),
         }
+    }
+    if left_out > 0 {
+        ::log::warn!("... and {left_out} more; `heartbeat check` counts them");
     }
 }

@@ -12,6 +12,9 @@ use crate::os::watchdog::{set_timeout, timeout};
 
 /// Feeding happens this much more often than needed.
 const FEEDS_PER_TIMEOUT: u32 = 5;
+/// Devices are late themselves: they count in coarse ticks, and the kernel feeds them once more when their
+/// daemon dies. Between the reset and the takeover there must be room for that.
+const MARGIN: Duration = Duration::from_millis(500);
 
 /// An open watchdog device.
 #[derive(Debug)]
@@ -47,19 +50,19 @@ impl fmt::Display for Error {
             Self::Deadtime(path, least) => write!(
                 f,
                 "watchdog {} counts in whole seconds and must reset a hung node before its peer takes over: \
-                 set deadtime to more than {least:?}, or remove the watchdog line",
+                 set deadtime to {least:?} or more, or remove the watchdog line",
                 path.display()
             ),
             Self::Refused(path, seconds, error) => write!(
                 f,
-                "watchdog {} refuses a timeout of {seconds} s: {error}. It must be shorter than deadtime less \
-                 keepalive: change deadtime so that the driver can follow",
+                "watchdog {} refuses a timeout of {seconds} s: {error}. It must be half a second shorter than \
+                 deadtime less keepalive: change deadtime so that the driver can follow",
                 path.display()
             ),
             Self::TooLong(path, seconds, least) => write!(
                 f,
                 "watchdog {} resets a hung node only after {seconds} s, when its peer may have taken over: \
-                 set deadtime to more than {least:?}, or set a shorter timeout in the driver",
+                 set deadtime to {least:?} or more, or set a shorter timeout in the driver",
                 path.display()
             ),
         }
@@ -78,11 +81,11 @@ impl Watchdog {
         deadtime: Duration,
         now: Instant,
     ) -> Result<Self, Error> {
-        let limit = deadtime.saturating_sub(keepalive);
+        let limit = deadtime.saturating_sub(keepalive + MARGIN);
         let Some(seconds) = longest_timeout(limit) else {
             return Err(Error::Deadtime(
                 path.into(),
-                keepalive + Duration::from_secs(1),
+                keepalive + MARGIN + Duration::from_secs(1),
             ));
         };
         let device = File::options()
@@ -163,11 +166,11 @@ impl Watchdog {
             return Ok(seconds);
         };
         let in_force = Duration::from_secs(u64::try_from(answer).unwrap_or(0));
-        if in_force.is_zero() || in_force >= limit {
+        if in_force.is_zero() || in_force > limit {
             return Err(Error::TooLong(
                 self.path.clone(),
                 answer,
-                in_force + keepalive,
+                in_force + keepalive + MARGIN,
             ));
         }
         Ok(answer)
@@ -179,15 +182,16 @@ fn is_unsupported(error: &io::Error) -> bool {
     matches!(error.raw_os_error(), Some(libc::ENOTTY | libc::EOPNOTSUPP))
 }
 
-/// In whole seconds, shorter than `limit`.
+/// In whole seconds, no longer than `limit`.
 fn longest_timeout(limit: Duration) -> Option<i32> {
-    let whole = limit
-        .as_secs()
-        .saturating_sub(u64::from(limit.subsec_nanos() == 0));
     // Nothing is gained from waiting longer than a minute.
-    i32::try_from(whole.min(60))
-        .ok()
-        .filter(|&seconds| seconds > 0)
+    let whole = i32::try_from(limit.as_secs().min(60)).ok()?;
+    match whole {
+        0 => None,
+        1 => Some(1),
+        // ib700wdt counts in steps of two seconds, rounds up and does not tell.
+        _ => Some(whole & !1),
+    }
 }
 
 #[cfg(test)]
@@ -214,10 +218,18 @@ mod tests {
     #[test]
     fn the_timeout_is_shorter_than_the_time_to_takeover() {
         assert_eq!(longest_timeout(Duration::from_millis(2500)), Some(2));
-        assert_eq!(longest_timeout(Duration::from_secs(2)), Some(1));
-        assert_eq!(longest_timeout(Duration::from_secs(1)), None);
-        assert_eq!(longest_timeout(Duration::from_millis(1001)), Some(1));
+        assert_eq!(longest_timeout(Duration::from_millis(1999)), Some(1));
+        assert_eq!(longest_timeout(Duration::from_secs(1)), Some(1));
+        assert_eq!(longest_timeout(Duration::from_millis(999)), None);
         assert_eq!(longest_timeout(Duration::MAX), Some(60));
+    }
+
+    #[test]
+    fn an_odd_timeout_is_left_to_no_driver_that_rounds_it_up() {
+        for millis in 2000..65_000 {
+            let seconds = longest_timeout(Duration::from_millis(millis)).expect("long enough");
+            assert_eq!(seconds % 2, 0);
+        }
     }
 
     #[test]
@@ -246,7 +258,7 @@ mod tests {
         )
         .expect_err("too short");
         assert!(
-            error.to_string().contains("set deadtime to more than 1.2s"),
+            error.to_string().contains("set deadtime to 1.7s or more"),
             "{error}"
         );
     }

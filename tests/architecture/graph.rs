@@ -8,6 +8,8 @@
 //! - what it defines itself is a room of its own, together with its `impl` blocks and whatever else of the face it
 //!   needs, and draws the arrows of all that is named there. `super::LIMIT` in a file ties no circle;
 //!   `super::Engine` does if the engine drives that file.
+//!
+//! Calls of methods are no arrows: a type whose `impl` is spread over several files is one idea in several rooms.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -258,11 +260,9 @@ fn items(tokens: &[Token]) -> Vec<Item> {
 /// To which items of its file an `impl` belongs: to the type it is for, else to the trait, else to all of them.
 fn owners(header: &[Token], items: &[Item]) -> BTreeSet<String> {
     let known = |tokens: &[Token]| {
-        let words = tokens.iter().map(|token| &token.text);
-        words
-            .filter(|word| items.iter().any(|item| item.name == **word))
-            .cloned()
-            .next()
+        let mut words = tokens.iter().map(|token| &token.text);
+        let found = words.find(|word| items.iter().any(|item| item.name == **word));
+        found.cloned()
     };
     let is_for = |pair: &[Token]| pair[0].text == "for" && pair[1].text != "<";
     let after_for = header

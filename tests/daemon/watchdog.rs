@@ -63,7 +63,7 @@ fn one_that_could_not_fire_before_the_takeover_is_refused_with_a_remedy() {
     let refused = machine.heartbeat(&["-f"]);
     assert_eq!(refused.exit, 1, "{refused:?}");
     assert!(
-        refused.err.contains("set deadtime to more than 1.2s"),
+        refused.err.contains("set deadtime to 1.7s or more"),
         "{refused:?}"
     );
 }

@@ -7,6 +7,7 @@ use nix::sys::socket::{MsgFlags, setsockopt, sockopt::ReceiveTimeout};
 use nix::sys::time::{TimeVal, TimeValLike};
 use std::os::fd::AsRawFd;
 
+use crate::lab::journal::Mark;
 use crate::lab::stranger::Stranger;
 use crate::lab::{Networks, Pair, Setup, claim, eventually, files, throughout};
 
@@ -54,20 +55,49 @@ fn a_group_that_starts_nowhere_is_not_thrown_back_and_forth() {
 #[test]
 fn a_group_that_does_not_stop_is_never_started_on_the_peer() {
     claim(|| {
-        let mut pair = Pair::alone(Setup::default());
+        let mut pair = Pair::alone(Setup {
+            more: "env STOPRETRYMAX=1\n",
+            ..Setup::default()
+        });
         pair.serve_on_a();
         eventually("the disk runs", || pair.a.file("runs-data").exists());
         files::write(&pair.a.file("fail-stop-data"), "", 0o644);
         pair.a.request_stop();
-        eventually("a stop was tried", || {
-            files::journal().contains("alpha data stop fails")
-        });
+        pair.a.log().expect(Mark::START, "could not be stopped");
         throughout(
-            pair.long_enough() * 2,
+            pair.long_enough(),
             "the peer does not start it on hope",
             || !files::journal().contains("beta data started") && !pair.b.holds(pair.address()),
         );
+        assert!(
+            pair.a.ended_within(Duration::ZERO).is_none(),
+            "who holds something stays to say so"
+        );
+        assert_eq!(pair.b.cl_status(&["nodestatus", "alpha"]), "active");
         assert_eq!(files::violations(), "");
+    });
+}
+
+#[test]
+fn a_group_that_does_not_stop_does_not_fail_back() {
+    claim(|| {
+        let mut pair = Pair::alone(Setup {
+            more: "env STOPRETRYMAX=1\n",
+            ..Setup::default()
+        });
+        pair.serve_on_a();
+        pair.power_off(0);
+        pair.watch.expect_owner(1, pair.address());
+        eventually("the disk runs there", || pair.b.file("runs-data").exists());
+        files::write(&pair.b.file("fail-stop-data"), "", 0o644);
+        pair.power_on(0);
+        pair.b.log().expect(Mark::START, "could not be stopped");
+        throughout(
+            pair.long_enough(),
+            "the returned node does not start it on hope",
+            || !pair.a.file("runs-data").exists() && !pair.a.holds(pair.address()),
+        );
+        pair.assert_never_two_owners();
     });
 }
 

@@ -133,14 +133,7 @@ impl Judge {
     }
 
     /// What the node must make of this, given what it read before and what it remembers.
-    pub fn reading(
-        &self,
-        node: usize,
-        machine: &Machine,
-        daemon: &Daemon,
-        cargo: &Cargo,
-        now: Time,
-    ) -> Reading {
+    pub fn reading(&self, node: usize, daemon: &Daemon, cargo: &Cargo, now: Time) -> Reading {
         match cargo.origin {
             Origin::Corrupted | Origin::Garbage | Origin::Foreign => return Reading::Ignored,
             _ if cargo.from == node => return Reading::Ignored,
@@ -148,11 +141,13 @@ impl Judge {
         }
         let name = (cargo.run, cargo.number);
         let first_read = daemon.read.get(&name).copied();
-        let remembered_run = machine.remembered.map_or(0, |memory| memory.generation);
-        if cargo.run < daemon.known_run.max(remembered_run) {
+        let memory = daemon.memory;
+        if cargo.run < daemon.known_run.max(memory.generation) {
             Reading::Ignored
         } else if cargo.origin == Origin::Genuine {
             Reading::Free
+        } else if cargo.number == 0 {
+            Reading::Ignored // may be answered again, but proves nothing
         } else if let Some(first) = first_read {
             // On a link where it was not heard before, it may be the copy that this link owes.
             if now - first < self.deadtime {
@@ -160,7 +155,7 @@ impl Judge {
             } else {
                 Reading::Ignored
             }
-        } else if name <= machine.remembered_number && machine.ever_read.contains(&name) {
+        } else if name <= (memory.generation, memory.sequence) {
             Reading::Ignored
         } else {
             Reading::Free
@@ -319,7 +314,7 @@ impl Judge {
     /// so perhaps in the moment in which it is heard again.
     fn was_deaf_until(&self, now: Time) -> bool {
         let contact = self.hearing.map(|hearing| hearing.contact);
-        let one_way = contact[0].abs_diff(contact[1]) >= self.deadtime;
+        let one_way = contact[0].abs_diff(contact[1]) >= self.deadtime / 2;
         one_way && now - contact[0].max(contact[1]) < self.heal_time
     }
 

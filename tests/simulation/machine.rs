@@ -1,6 +1,6 @@
 //! A machine: its power, its daemon, and what really runs on it, whatever anybody believes.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 
 use heartbeat::cluster::{GroupId, GroupOutcome, Instant, PeerMemory};
 
@@ -74,6 +74,8 @@ pub struct Daemon {
     pub send_times: VecDeque<Time>,
     /// What it read in this run, and when first: (run, number).
     pub read: BTreeMap<(u64, u64), Time>,
+    /// What an earlier run left it to remember of the peer.
+    pub memory: PeerMemory,
     /// The newest run of the peer of which it read a heartbeat.
     pub known_run: u64,
     /// It was stopped and has not yet gone on.
@@ -106,10 +108,6 @@ pub struct Machine {
     pub generation: u64,
     /// What the last run saw of the peer.
     pub remembered: Option<PeerMemory>,
-    /// The newest message of the peer that was read when that was written down: (run, number).
-    pub remembered_number: (u64, u64),
-    /// Everything that any run of its daemon read: (run, number).
-    pub ever_read: BTreeSet<(u64, u64)>,
     /// The last run of the daemon that was asked to stop: its peer may call it dead early.
     pub goodbye: Option<u64>,
     /// What its `authkeys` says.
@@ -122,7 +120,7 @@ pub struct Machine {
 
 impl Daemon {
     /// Has just begun.
-    pub fn new(core: Box<dyn Node>, run: u64, started: Time) -> Self {
+    pub fn new(core: Box<dyn Node>, run: u64, memory: PeerMemory, started: Time) -> Self {
         Self {
             core,
             run,
@@ -135,6 +133,7 @@ impl Daemon {
             sent: BTreeMap::new(),
             send_times: VecDeque::new(),
             read: BTreeMap::new(),
+            memory,
             known_run: 0,
             stalled: false,
             last_turn: started,
@@ -168,8 +167,6 @@ impl Machine {
             resources: vec![resource; groups],
             generation: 1,
             remembered: None,
-            remembered_number: (0, 0),
-            ever_read: BTreeSet::new(),
             goodbye: None,
             keys,
             boot: -signed(uptime),

@@ -89,8 +89,7 @@ impl Story {
             }
             self.until(self.world.now + MS);
         }
-        self.fail(&format!("still not {owners:?}"));
-        0
+        self.fail(&format!("still not {owners:?}"))
     }
 
     fn peer_status(&self, node: usize) -> NodeStatus {
@@ -321,6 +320,49 @@ fn after_a_partition_one_side_yields_and_the_other_never_stops() {
             "one stop for each group"
         );
     }
+}
+
+#[test]
+fn who_is_heard_for_a_moment_is_not_taken_for_deaf() {
+    let mut story = Story::settled(Plan {
+        faults_end: 60 * SECOND,
+        ..Plan::quiet(1)
+    });
+    story.strike(Fault::Partition);
+    story.until(8 * SECOND);
+    let before = story.world.figures.stops;
+    for link in 0..3 {
+        story.strike(Fault::Wire {
+            link,
+            from: 0,
+            weather: Weather::default(),
+        });
+    }
+    story.until(8 * SECOND + 500 * MS);
+    story.strike(Fault::Partition);
+    story.until(12 * SECOND);
+    assert_eq!(
+        story.world.figures.stops, before,
+        "nobody yields to silence"
+    );
+}
+
+#[test]
+fn a_node_that_nobody_hears_yields() {
+    let mut story = Story::settled(Plan {
+        faults_end: 60 * SECOND,
+        ..Plan::quiet(1)
+    });
+    for link in 0..3 {
+        story.strike(Fault::Wire {
+            link,
+            from: 0,
+            weather: Weather::CUT,
+        });
+    }
+    story.wait_for(&[Some(1), Some(1)], 3 * SECOND);
+    story.until(12 * SECOND);
+    story.owners(&[Some(1), Some(1)]);
 }
 
 #[test]

@@ -39,7 +39,8 @@ pub struct Cargo {
     pub from: usize,
     /// Which run of that machine's daemon sent it.
     pub run: u64,
-    /// Counts the different messages of that run from 1, in the order of their first sending.
+    /// Counts the different numbered messages of that run from 1, in the order of their first sending; 0
+    /// for a message that carries no number.
     pub number: u64,
     /// What it is.
     pub origin: Origin,

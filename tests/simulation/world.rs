@@ -342,7 +342,8 @@ impl World {
         machine.generation += 1;
         let settings = self.settings(node, run);
         let core = (self.make)(self.machines[node].local(now), settings);
-        self.machines[node].daemon = Some(Daemon::new(core, run, now));
+        let memory = self.machines[node].remembered.unwrap_or_default();
+        self.machines[node].daemon = Some(Daemon::new(core, run, memory, now));
         if node < STRANGER {
             self.judge.started(node, now);
         }

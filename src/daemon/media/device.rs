@@ -9,6 +9,7 @@ use mio::Token;
 
 use super::resolver::{self, Lookup};
 use super::serial::SerialPort;
+use super::stall_notice::StallNotice;
 use super::udp::UdpPort;
 use super::write_failures::WriteFailures;
 use crate::cluster::{Instant, LinkId};
@@ -48,8 +49,8 @@ pub struct Device {
     pub share: Share,
     /// What could not be sent.
     pub failures: WriteFailures,
-    /// When a stalled line was last told.
-    pub timeout_told: Option<Instant>,
+    /// When to tell that a serial line stands still.
+    pub stall_notice: StallNotice,
     /// Messages that did not fit into the queue and were not told yet.
     pub dropped: u64,
     /// When such were last told.
@@ -110,7 +111,7 @@ impl Device {
             is_ready: false,
             share: Share::default(),
             failures: WriteFailures::default(),
-            timeout_told: None,
+            stall_notice: StallNotice::default(),
             dropped: 0,
             dropped_told: None,
             has_texts: false,

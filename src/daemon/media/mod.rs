@@ -9,6 +9,7 @@ pub mod serial;
 pub mod serial_lock;
 pub mod serial_pace;
 pub mod serial_queue;
+pub mod stall_notice;
 pub mod udp;
 pub mod write_failures;
 
@@ -34,8 +35,6 @@ pub type TokenRange = Range<usize>;
 
 /// How often it is looked whether interfaces are still what they were.
 const INSPECTION: Duration = Duration::from_secs(10);
-/// A stalled serial line is told once in this time.
-const TIMEOUT_TOLD: Duration = Duration::from_secs(3600);
 /// Lost and oversized messages are told once in this time.
 const LOSS_TOLD: Duration = Duration::from_secs(60);
 /// Reports that wait; each medium makes few, so that only a caller who never asks can reach this.
@@ -430,8 +429,8 @@ impl Media {
         };
         let written = serial.write(now);
         device.dropped = device.dropped.saturating_add(serial.take_dropped());
-        let timeout = written.as_ref().is_ok_and(|written| written.stalled)
-            && is_due(&mut device.timeout_told, now, TIMEOUT_TOLD);
+        let stalled = written.as_ref().is_ok_and(|written| written.stalled);
+        let timeout = device.stall_notice.is_due(stalled, serial.is_moving(), now);
         let overflow = device.dropped > 0 && is_due(&mut device.dropped_told, now, LOSS_TOLD);
         let timeout = timeout.then(|| MediaReport::SerialTimeout {
             device: device.medium.link.clone(),

@@ -228,6 +228,11 @@ impl SerialPort {
         }
     }
 
+    /// Whether the line was not found standing still, or bytes have left since.
+    pub fn is_moving(&self) -> bool {
+        self.queue.is_moving()
+    }
+
     /// How many messages did not fit into the queue since this was asked last.
     pub fn take_dropped(&mut self) -> u64 {
         self.queue.take_dropped()

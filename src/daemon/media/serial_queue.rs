@@ -180,6 +180,11 @@ impl SerialQueue {
         self.wake
     }
 
+    /// Whether the line was not found standing still, or bytes have left since.
+    pub fn is_moving(&self) -> bool {
+        !self.stalled
+    }
+
     /// How many messages did not fit since this was asked last; replaced heartbeats do not count.
     pub fn take_dropped(&mut self) -> u64 {
         std::mem::take(&mut self.dropped)

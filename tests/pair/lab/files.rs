@@ -16,7 +16,7 @@ pub fn write(path: &Path, text: &str, mode: u32) {
 /// The resource script `disk`: stands for anything that two machines must never use at once.
 ///
 /// `disk::NAME` takes a lock that both machines see. Finding it taken is what all of this is about, and is
-/// written to `shared/violations`. The files `fail-start-NAME`, `fail-stop-NAME` and `slow-start-NAME` in
+/// written to `shared/violations`. The files `fail-start-NAME`, `fail-stop-NAME`, `slow-start-NAME` and `slow-stop-NAME` in
 /// the machine's directory make an action fail or last.
 pub fn install_disk_script(machine: &str, directory: &Path) {
     let (own, shared) = (directory.display(), shared());
@@ -40,6 +40,7 @@ start)
 stop)
     [ -e "$own/fail-stop-$name" ] && {{ note "stop fails"; exit 1; }}
     [ -e "$own/runs-$name" ] || exit 0
+    [ -e "$own/slow-stop-$name" ] && sleep "$(cat "$own/slow-stop-$name")"
     rm -f "$own/runs-$name"
     [ "$(cat "$lock/owner")" = "$me" ] && rm -r "$lock"
     note stopped ;;

@@ -48,7 +48,7 @@ pub fn claim<F: FnOnce()>(test: F) {
         Err(reason) if std::env::var_os("HB_TEST_REQUIRE_ALL").is_some() => {
             panic!("HB_TEST_REQUIRE_ALL is set, but {reason}")
         }
-        Err(reason) => println!("skipped: {reason}"),
+        Err(reason) => sandbox::tell_skipped(&reason),
     }
 }
 

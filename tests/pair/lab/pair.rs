@@ -54,6 +54,8 @@ pub struct Setup {
     pub baud: u32,
     /// Lines of haresources.
     pub groups: Vec<String>,
+    /// The media lines of ha.cf; by default a link for each of the three cables.
+    pub media: Option<&'static str>,
     /// More lines for ha.cf.
     pub more: &'static str,
 }
@@ -72,6 +74,7 @@ impl Default for Setup {
             auto_failback: Some("on"),
             baud: 115_200,
             groups: vec!["alpha IPaddr::10.77.1.100/24/eth0 disk::data".to_owned()],
+            media: None,
             more: "",
         }
     }
@@ -100,6 +103,12 @@ impl Setup {
 
     /// ha.cf, the same for both nodes.
     pub fn ha_cf(&self) -> String {
+        let media = format!(
+            "serial /dev/ttyS0\nbcast eth0\nucast eth1 {}\nucast eth1 {}\n",
+            self.private_address(0),
+            self.private_address(1),
+        );
+        let media = self.media.unwrap_or(&media);
         let failback = self
             .auto_failback
             .map_or(String::new(), |value| format!("auto_failback {value}\n"));
@@ -110,11 +119,8 @@ impl Setup {
              initdead {initdead}ms\n\
              {failback}\
              baud {baud}\n\
-             serial /dev/ttyS0\n\
              udpport 694\n\
-             bcast eth0\n\
-             ucast eth1 {one}\n\
-             ucast eth1 {other}\n\
+             {media}\
              node {names}\n\
              {more}",
             here = here().display(),
@@ -122,8 +128,6 @@ impl Setup {
             deadtime = self.deadtime,
             initdead = self.initdead,
             baud = self.baud,
-            one = self.private_address(0),
-            other = self.private_address(1),
             names = self.names.join(" "),
             more = self.more,
         )

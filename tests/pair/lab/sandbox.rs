@@ -4,7 +4,7 @@
 use std::env;
 use std::ffi::OsString;
 use std::fs;
-use std::io::{self, Read};
+use std::io::{self, Read, Write};
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
@@ -34,6 +34,14 @@ pub fn possible() -> Result<(), String> {
 
 /// The first process of a sandbox: a shell, which collects what others leave behind, around the program.
 const FIRST: [&str; 3] = ["sh", "-c", "\"$0\" \"$@\"; exit $?"];
+
+/// Says once why tests are skipped, past the test harness, which hides what passing tests print.
+pub fn tell_skipped(reason: &str) {
+    static TOLD: OnceLock<()> = OnceLock::new();
+    if TOLD.set(()).is_ok() {
+        let _ = writeln!(io::stderr(), "\nthe pair tests are skipped: {reason}");
+    }
+}
 
 /// The options for unshare(1) that work here: as root plainly, else with a user namespace.
 fn unshare_options() -> Result<&'static [&'static str], String> {

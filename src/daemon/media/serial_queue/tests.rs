@@ -336,6 +336,22 @@ fn a_full_driver_is_asked_again_by_the_clock_and_given_up_after_a_while() {
 }
 
 #[test]
+fn a_line_moves_again_once_bytes_leave_it() {
+    let mut line = Line::new(19_200);
+    line.moves = false;
+    for number in 1..5 {
+        line.push(&heartbeat(number));
+        line.run(SECOND);
+        assert_eq!(line.queue.is_moving(), line.flushes == 0);
+    }
+    assert!(line.flushes > 1);
+    line.moves = true;
+    line.push(&heartbeat(5));
+    line.run(SECOND);
+    assert!(line.queue.is_moving());
+}
+
+#[test]
 fn a_message_without_a_classic_form_is_passed_over() {
     let mut line = Line::new(9600);
     line.push(&Rc::new(Packet::default()));

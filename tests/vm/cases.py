@@ -1,0 +1,291 @@
+"""The cases: each breaks something and checks what the pair makes of it.
+
+Run by `run`; names as arguments select, `-l` lists.
+"""
+import os
+import random
+import sys
+import time
+
+sys.dont_write_bytecode = True
+from bed import LINKS, Bed, Tap
+from machines import VmError
+from wires import now
+
+KEEPALIVE, DEADTIME = 0.5, 4.0      # as in bed.py
+SLACK = 0.5                         # an emulated machine on a busy host
+
+
+class Wrong(Exception):
+    pass
+
+
+def check(holds, what):
+    if not holds:
+        raise Wrong(what)
+
+
+def within(seconds, low, high, what):
+    check(seconds is not None and low <= seconds <= high, f'{what}: {seconds}, not from {low} to {high}')
+    return f'{seconds:.2f} s'
+
+
+def start(baud):
+    with Bed(start=False, media=f'baud {baud}\nserial /dev/ttyS0\nbcast eth0\nbcast eth1') as p:
+        begin = now()
+        for m in p.both():
+            p.launch(m)
+        up = p.until(p.all_up, 60)
+        took = p.took('a', begin)
+        time.sleep(10)
+        check(p.all_up() and p.holder() == 'a', 'the pair does not stay up')
+        bad = [line for n in 'ab' for _, line in p.lines(n, begin, 'dead|Late|timeout|refused')]
+        check(not bad, bad)
+        check(p.serial.port(0)['baud'] == p.serial.port(1)['baud'] == baud, 'another rate')
+        return f'links up {within(up, 0, 20, "links up")}, address {within(took, 0, 20, "address")}'
+
+
+def start_9600():
+    """serial at 9600 baud and two networks: all links up, one owner"""
+    return start(9600)
+
+
+def start_19200():
+    """the same at 19200"""
+    return start(19200)
+
+
+def start_115200():
+    """the same at 115200"""
+    return start(115200)
+
+
+def cables():
+    """each cable cut, both ways and one way, and mended: its link down and up by itself, nothing moves"""
+    downs, ups = [], []
+    with Bed() as p:
+        begin = now()
+        for link, name in LINKS.items():
+            for way, deaf in (('both', 'ab'), ('ab', 'b'), ('ba', 'a')):
+                cut = now()
+                p.cut(link, way)
+                downs += [p.wait_line(n, cut, f'Link .*:{name} dead') for n in deaf]
+                for m in p.both():
+                    states = p.links(m)
+                    want = {n: 'dead' if n == name and m.name in deaf else 'up' for n in LINKS.values()}
+                    check(states == want, f'{link} {way}: {states}')
+                mended = now()
+                p.restore(link, way)
+                ups += [p.wait_line(n, mended, f'Link .*:{name} up') for n in deaf]
+        check(None not in downs + ups, f'a link was not told: {downs} {ups}')
+        check(p.holder() == 'a' and len(p.held('a')) == 1 and not p.held('b'), 'the address moved')
+        check(not any(p.lines(n, begin, 'is dead|Late heartbeat') for n in 'ab'), 'a node was thought late or dead')
+        return f'{len(downs)} links down after {min(downs):.1f} to {within(max(downs), 0, DEADTIME + SLACK, "down")}, ' \
+               f'up after at most {within(max(ups), 0, 2, "up")}'
+
+
+def serial_alone():
+    """both networks cut for five times deadtime: the serial line keeps the pair"""
+    with Bed() as p:
+        begin = now()
+        p.cut('eth0')
+        p.cut('eth1')
+        time.sleep(5 * DEADTIME)
+        check(set(p.links(p.b).items()) >= {('/dev/ttyS0', 'up'), ('eth0', 'dead')}, p.links(p.b))
+        check(p.holder() == 'a', 'the address moved')
+        check(not any(p.lines(n, begin, 'is dead|Late heartbeat') for n in 'ab'), 'a node was thought late or dead')
+        p.restore('eth0')
+        p.restore('eth1')
+        return f'links back after {within(p.until(p.all_up, 30), 0, 5, "back")}'
+
+
+def stall():
+    """CTS falls, by pulled cable and by RTS of a living peer: other links undisturbed, nothing stale afterwards"""
+    with Bed() as p:
+        tap, ages, pauses = Tap(p), [], []
+        def rts(state):
+            p.b.sh(f'/vm/tool rts /dev/ttyS0 {state}')
+        for stop, go in ((lambda: p.cut('serial'), lambda: p.restore('serial')),
+                         (lambda: rts('off'), lambda: rts('on'))):
+            begin = now()
+            stop()
+            time.sleep(4 * DEADTIME)
+            end = now()
+            sent = tap.times('serial', 'a', begin + 1, end)
+            check(not sent, f'{len(sent)} heartbeats passed a line without CTS')
+            pauses += [tap.longest_pause(w, s, begin, end) for w in ('eth0', 'eth1') for s in 'ab']
+            check(not any(p.lines(n, begin, 'Late heartbeat') for n in 'ab'), 'a late heartbeat')
+            go()
+            check(p.until(p.all_up, 20) is not None, 'the serial link does not come back')
+            time.sleep(5)
+            ages += [tap.oldest(s, end) for s in 'ab']
+        check(p.holder() == 'a', 'the address moved')
+        return f'longest pause on the networks {within(max(pauses), 0, KEEPALIVE + SLACK, "pause")}, ' \
+               f'oldest heartbeat after {within(max(ages), 0, 2.5, "age")}'
+
+
+def garbage():
+    """wrong baud rate, then garbage between the messages: few log lines, and it recovers"""
+    with Bed(start=False, media_b='baud 9600\nserial /dev/ttyS0\nbcast eth0\nbcast eth1') as p:
+        for m in p.both():
+            p.launch(m)
+        check(p.until(lambda: p.holder() == 'a', 60) is not None, 'the pair does not come up')
+        begin, counts = now(), []
+        time.sleep(30)
+        counts.append(sum(len(p.lines(n, begin)) for n in 'ab'))
+        p.b.sh("sed -i 's/baud 9600/baud 19200/' /etc/ha.d/ha.cf; heartbeat -k")
+        p.launch(p.b)
+        check(p.until(p.all_up, 30) is not None, 'it does not recover from the wrong rate')
+        rng = random.Random(1)
+        for bytes_of in (lambda: bytes(rng.randrange(256) for _ in range(100)), lambda: b'>>>\n' * 25,
+                         lambda: b'>>>\nt=status\nsrc=node-b\nseq=%x\nauth=1 00\n<<<\n' % rng.randrange(1 << 30),
+                         lambda: b'x' * 100):
+            begin = now()
+            while now() - begin < 15:
+                p.serial.inject(0, bytes_of())
+                time.sleep(0.1)
+            counts.append(len(p.lines('a', begin)))
+            check(p.until(p.all_up, 10) is not None, 'it does not recover from garbage')
+        check(max(counts) <= 8, f'log lines: {counts}')
+        check(p.holder() == 'a' and len(p.held('a')) == 1, 'the address moved')
+        return f'log lines: {counts}'
+
+
+def noise():
+    """serial as the only link at 2400 baud, one byte in a thousand lost or spoiled: nobody is thought dead"""
+    seconds = float(os.environ.get('NOISE_SECONDS', '120'))
+    with Bed(media='baud 2400\nserial /dev/ttyS0', keepalive='1', warntime='3', deadtime='10', initdead='20') as p:
+        begin = now()
+        p.set('serial', loss=0.0005, flip=0.0005)
+        time.sleep(seconds)
+        late = [int(line.split()[-2]) for n in 'ab' for _, line in p.lines(n, begin, 'Late heartbeat')]
+        check(not any(p.lines(n, begin, 'dead') for n in 'ab'), 'somebody was thought dead')
+        check(p.holder() == 'a' and len(p.held('a')) == 1, 'the address moved')
+        harm = sum(d.stats['lost'] + d.stats['spoiled'] for d in p.serial.dirs)
+        return f'{seconds:.0f} s, {harm} bytes harmed, longest pause {max(late, default=0) / 1000:.1f} s of 10'
+
+
+def death(harm):
+    with Bed() as p:
+        m, boot, begin = p.a, p.a.boots, now()
+        harm(m)
+        p.gone(m, begin)
+        took = p.took('b', begin)
+        if not m.running():
+            m.start()
+        back = p.come_back(m, boot + 1)
+        check(back is not None, 'it does not come back')
+        time.sleep(2)
+        check(p.holder() == 'b', 'the address did not stay')
+        # A slow log of the crash is part of the time before it.
+        return f'taken over after {within(took, DEADTIME - KEEPALIVE - SLACK, DEADTIME + 2, "takeover")}, ' \
+               f'links up {back:.1f} s after the start'
+
+
+def panic():
+    """the owner's kernel crashes"""
+    return death(lambda m: m.panic())
+
+
+def power():
+    """the owner's power cord is pulled"""
+    return death(lambda m: m.kill())
+
+
+def reset():
+    """the owner's reset button"""
+    return death(lambda m: m.reset())
+
+
+def watchdog(kind):
+    with Bed(deadtime='6', initdead='12', extra='watchdog /dev/watchdog', wdt=kind, panic=0) as p:
+        time.sleep(12)
+        check(p.a.boots == p.b.boots == 1, 'reset although it was fed')
+        figures = []
+        for how in ('kill -STOP $(pidof heartbeat)', 'kill -KILL $(pidof heartbeat)', '/vm/tool stall 20 &'):
+            m = p.owner()
+            peer, boot, mark, begin = p.other(m), m.boots, m.mark(), now()
+            m.run(how, 20)
+            fired = m.wait_event('WATCHDOG', mark, 60)['t'] + p.t0
+            p.gone(m, fired)
+            took = p.took(peer.name, begin)
+            check(took is not None and not p.two_owners(begin), f'{how}: two owners {p.two_owners(begin)}')
+            figures.append(f'{fired - begin:.2f} < {took:.2f}')
+            check(p.come_back(m, boot + 1) is not None, f'{how}: it does not come back')
+        m = p.owner()
+        boot, peer = m.boots, p.other(m)
+        m.sh('heartbeat -k')
+        check(p.until(lambda: p.holder() == peer.name, 10) is not None, 'no takeover after a clean stop')
+        time.sleep(12)
+        check(m.boots == boot, 'a clean stop did not disarm it')
+        return 'STOP, KILL, stall: reset and takeover after ' + ', '.join(figures) + ' s; clean stop disarms'
+
+
+def watchdog_i6300esb():
+    """a daemon stopped, killed, starved: its machine is reset before the peer takes over; clean stop disarms"""
+    return watchdog('i6300esb')
+
+
+def watchdog_ib700():
+    """the same with a watchdog that counts in steps of two seconds and does not tell"""
+    return watchdog('ib700')
+
+
+def pause(stop, go):
+    with Bed() as p:
+        figures = []
+        for _ in range(3):
+            m = p.owner()
+            begin = now()
+            getattr(m, stop)()
+            time.sleep(3 * DEADTIME)
+            took = [t - begin for t, _ in p.held(p.other(m).name) if t >= begin]
+            check(len(took) == 1, f'takeovers: {took}')
+            resumed = now()
+            getattr(m, go)()
+            time.sleep(3)
+            both = p.two_owners(resumed)
+            figures.append(max((end for _, end in both), default=0))
+            check(p.until(lambda: len(p.holder()) == 1 and p.all_up(), 20) is not None, f'owners: {p.holder()}')
+        return f'both owners until at most {within(max(figures), 0, KEEPALIVE, "both")} after the machine goes on'
+
+
+def standstill():
+    """the owner stands still for three times deadtime and does not know it (its clock stood too)"""
+    return pause('stop', 'cont')
+
+
+def freeze():
+    """the owner stands still for three times deadtime and sees it by its clock"""
+    return pause('freeze', 'thaw')
+
+
+CASES = [start_9600, start_19200, start_115200, cables, serial_alone, stall, garbage, noise, panic, power, reset,
+         watchdog_i6300esb, watchdog_ib700, standstill, freeze]
+
+
+def main():
+    Bed.programs, Bed.guests, Bed.scratch = sys.argv[1:4]
+    names = sys.argv[4:]
+    if names == ['-l']:
+        for case in CASES:
+            print(f'{case.__name__:18} {case.__doc__}')
+        return 0
+    unknown = set(names) - {case.__name__ for case in CASES}
+    if unknown:
+        sys.exit('no such case: ' + ' '.join(sorted(unknown)))
+    bad = 0
+    for case in CASES:
+        if names and case.__name__ not in names:
+            continue
+        begin = now()
+        try:
+            verdict, figures = 'ok', case()
+        except (Wrong, VmError) as error:
+            verdict, figures, bad = 'WRONG', error, bad + 1
+        print(f'{case.__name__:18} {verdict:5} {now() - begin:4.0f} s  {figures}', flush=True)
+    return bad > 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())
