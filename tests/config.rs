@@ -327,7 +327,13 @@ fn a_megabyte_of_anything_is_read_without_looking_back_at_all_of_it() {
     ] {
         let text = text.into_bytes();
         let start = std::time::Instant::now();
-        check(directory(), "vm3", &Invented { name, text }, false);
+        check(
+            directory(),
+            "vm3",
+            &Invented { name, text },
+            &|_| None,
+            false,
+        );
         // A second at most; what looks back takes minutes.
         let took = start.elapsed();
         assert!(took < Duration::from_secs(30), "{name}: {took:?}");
@@ -338,7 +344,13 @@ fn a_megabyte_of_anything_is_read_without_looking_back_at_all_of_it() {
 fn of_very_many_diagnostics_the_errors_are_shown_first() {
     let text = format!("{}wibble\n", "keepalive 1\nkeepalive 2\n".repeat(100));
     let (name, text) = ("ha.cf", text.into_bytes());
-    let checked = check(directory(), "vm3", &Invented { name, text }, false);
+    let checked = check(
+        directory(),
+        "vm3",
+        &Invented { name, text },
+        &|_| None,
+        false,
+    );
     let unknown = checked.text.find("error: unknown directive `wibble`");
     let odd = checked.text.find("warning: ");
     assert!(unknown.is_some() && unknown < odd, "{}", checked.text);
@@ -349,7 +361,13 @@ fn of_very_many_diagnostics_the_errors_are_shown_first() {
 fn far_out_on_an_endless_line_the_place_is_told_without_the_line() {
     let text = format!("keepalive{}wibble\n", " ".repeat(9000));
     let (name, text) = ("ha.cf", text.into_bytes());
-    let checked = check(directory(), "vm3", &Invented { name, text }, false);
+    let checked = check(
+        directory(),
+        "vm3",
+        &Invented { name, text },
+        &|_| None,
+        false,
+    );
     let place = "/etc/ha.d/ha.cf:1:9010\n";
     assert!(checked.text.contains(place), "{}", checked.text);
     assert!(checked.text.len() < 9000);
