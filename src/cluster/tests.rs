@@ -482,7 +482,11 @@ fn old_heartbeat(generation: u64, number: u64, status: &str) -> Vec<u8> {
         heartbeat.push_text(name, value);
     }
     let (mut datagram, mut text) = (Vec::new(), Vec::new());
+<<<<<<< HEAD
     message::seal(&heartbeat, &keys(), 1, true, &mut datagram, &mut text).unwrap();
+=======
+    message::seal(&heartbeat, &keys(), 1, true, &mut datagram, &mut text).expect("sealed");
+>>>>>>> reader
     datagram
 }
 
