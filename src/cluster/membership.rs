@@ -57,6 +57,8 @@ impl Cluster {
         self.next_epoch();
         if matches!(self.peer.status, NodeStatus::Up | NodeStatus::Active) && !self.peer.has_left {
             self.peer.last_heard = now; // its silence may be ours
+            self.peer.last_heartbeat = None;
+            self.links.excuse_silence(now);
         } else {
             self.peer.status = NodeStatus::Init; // it may have come and started everything: listen first
             self.peer.heard_in_this_run = false;
@@ -215,15 +217,19 @@ impl Cluster {
 
     fn judge_links(&mut self, now: Instant) {
         while let Some(link) = self.links.take_down_silent(self.peer.deadtime, now) {
-            let (node, name) = (self.peer_name(), self.links.name(link).to_owned());
-            let links_left = self.links.count_up();
-            self.report(Report::LinkDown {
-                node: node.clone(),
-                link: name,
-                links_left,
-            });
-            if links_left == 1 {
+            let (node, link) = (self.peer_name(), self.links.name(link).to_owned());
+            self.report(Report::LinkDown { node, link });
+            let recently = self.peer.deadtime / 2;
+            if !self.peer.has_left && self.links.is_down_to_one(recently, now) {
+                let node = self.peer_name();
                 self.report(Report::OneLinkLeft { node });
+            }
+        }
+        let is_late = now >= self.started + self.settings.initdead;
+        if is_late && self.is_agreed && self.peer.status == NodeStatus::Active {
+            while let Some(link) = self.links.take_never_up() {
+                let (node, link) = (self.peer_name(), self.links.name(link).to_owned());
+                self.report(Report::LinkNeverUp { node, link });
             }
         }
     }

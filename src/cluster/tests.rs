@@ -262,6 +262,36 @@ fn one_live_link_keeps_the_peer_alive_and_each_link_is_told_on_its_own() {
 }
 
 #[test]
+fn a_link_that_never_comes_up_is_told_once_initdead_has_passed() {
+    let mut pair = Pair::new(AutoFailback::On);
+    pair.wires[0] = [false; 2];
+    pair.start(0);
+    pair.start(1);
+    pair.run(Duration::from_secs(9));
+    assert_eq!(pair.said(0, "has not come up"), 0);
+    pair.run(Duration::from_secs(60));
+    for node in 0..2 {
+        assert_eq!(pair.said(node, "link0 has not come up"), 1);
+        assert_eq!(pair.said(node, "has not come up"), 1);
+    }
+}
+
+#[test]
+fn the_last_link_is_told_of_and_not_at_every_death() {
+    let mut pair = Pair::together(AutoFailback::On);
+    pair.kill(0);
+    pair.run(Duration::from_secs(3));
+    assert_eq!(pair.said(1, "is dead"), 1);
+    assert_eq!(pair.said(1, "Only one link"), 0);
+    let mut pair = Pair::together(AutoFailback::On);
+    pair.wires[0] = [false; 2];
+    pair.run(Duration::from_millis(300));
+    pair.wires[1] = [false; 2];
+    pair.run(Duration::from_secs(3));
+    assert_eq!(pair.said(1, "Only one link to a is left"), 1);
+}
+
+#[test]
 fn a_crash_moves_the_groups_within_deadtime_and_a_keepalive() {
     let mut pair = Pair::together(AutoFailback::On);
     pair.kill(0);
@@ -412,6 +442,8 @@ fn a_stalled_owner_gives_up_first_and_the_healthy_node_keeps_what_it_took() {
     pair.run(Duration::from_secs(5));
     assert_eq!(pair.owners(), [[false, false], [true, true]]);
     assert_eq!(pair.said(0, "This node did not run for"), 1);
+    assert_eq!(pair.said(0, "Late heartbeat"), 0, "its own pause");
+    assert_eq!(pair.said(0, " dead."), 0, "{:#?}", pair.log);
 }
 
 #[test]
@@ -482,11 +514,7 @@ fn old_heartbeat(generation: u64, number: u64, status: &str) -> Vec<u8> {
         heartbeat.push_text(name, value);
     }
     let (mut datagram, mut text) = (Vec::new(), Vec::new());
-<<<<<<< HEAD
     message::seal(&heartbeat, &keys(), 1, true, &mut datagram, &mut text).unwrap();
-=======
-    message::seal(&heartbeat, &keys(), 1, true, &mut datagram, &mut text).expect("sealed");
->>>>>>> reader
     datagram
 }
 
