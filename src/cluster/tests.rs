@@ -281,14 +281,19 @@ fn the_last_link_is_told_of_and_not_at_every_death() {
     let mut pair = Pair::together(AutoFailback::On);
     pair.kill(0);
     pair.run(Duration::from_secs(3));
-    assert_eq!(pair.said(1, "is dead"), 1);
+    assert_eq!(pair.said(1, "node a: is dead"), 1);
     assert_eq!(pair.said(1, "Only one link"), 0);
     let mut pair = Pair::together(AutoFailback::On);
     pair.wires[0] = [false; 2];
     pair.run(Duration::from_millis(300));
     pair.wires[1] = [false; 2];
     pair.run(Duration::from_secs(3));
-    assert_eq!(pair.said(1, "Only one link to a is left"), 1);
+    assert_eq!(
+        pair.said(1, "Only one link to a is left"),
+        1,
+        "{:#?}",
+        pair.log
+    );
 }
 
 #[test]
