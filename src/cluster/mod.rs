@@ -244,6 +244,7 @@ impl Cluster {
             uuid: remembered.uuid,
             status: NodeStatus::Init,
             generation: remembered.generation,
+            highest_generation: remembered.generation,
             heard_in_this_run: false,
             incoming: Incoming::new(remembered.sequence, &mut jitter),
             last_heard: now,
@@ -384,10 +385,16 @@ impl Cluster {
 
     /// What is to be remembered of the peer over our own restart.
     pub fn peer_memory(&self) -> PeerMemory {
+        let is_highest = self.peer.generation == self.peer.highest_generation;
+        let sequence = if is_highest {
+            self.peer.incoming.highest()
+        } else {
+            u64::MAX // all of that run has been heard that ever will be
+        };
         PeerMemory {
             uuid: self.peer.uuid,
-            generation: self.peer.generation,
-            sequence: self.peer.incoming.highest(),
+            generation: self.peer.highest_generation,
+            sequence,
         }
     }
 

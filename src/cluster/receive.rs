@@ -1,7 +1,7 @@
 //! The way of a packet through the core: authentic, complete, from the peer, new, for us — in this order.
 //! What fails a step changes nothing but a counter (S4).
 
-use super::claims::hex;
+use super::claims::{self, hex};
 use super::incoming::{Arrival, Incoming};
 use super::refusals::RefusalKind;
 use super::report::Report;
@@ -171,14 +171,17 @@ impl Cluster {
         header: &Header<'_>,
     ) -> Result<bool, RefusalKind> {
         let generation = header.generation.ok_or(RefusalKind::Incomplete)?;
-        if generation < self.peer.generation {
-            return Err(RefusalKind::Replay);
-        }
-        if generation > self.peer.generation {
-            if header.kind != "status" {
+        if generation != self.peer.generation {
+            let is_heartbeat = header.kind == "status";
+            let is_higher = generation > self.peer.highest_generation;
+            if !is_higher && !(is_heartbeat && self.answers_us_now(message)) {
+                return Err(RefusalKind::Replay);
+            }
+            if !is_heartbeat {
                 return Ok(false);
             }
             self.peer.generation = generation;
+            self.peer.highest_generation = generation.max(self.peer.highest_generation);
             self.peer.incoming = Incoming::new(0, &mut self.jitter);
             self.peer_runs_anew();
         }
@@ -188,6 +191,17 @@ impl Cluster {
             .and_then(|uuid| uuid.try_into().ok())
             .or(self.peer.uuid);
         Ok(true)
+    }
+
+    /// Whether a heartbeat answers our current epoch. No recording of an earlier run of the peer can: each new
+    /// run of it begins a new epoch of ours.
+    fn answers_us_now(&mut self, message: &Message) -> bool {
+        let heading = message
+            .text(claims::FIELD)
+            .and_then(|text| claims::parse(text, &mut self.heard_states));
+        heading.is_some_and(|heading| {
+            heading.answering == Some((self.settings.generation, self.epoch))
+        })
     }
 
     fn is_for_us(&self, message: &Message) -> bool {

@@ -359,6 +359,29 @@ fn a_restarted_node_is_not_taken_for_dead_because_its_first_word_is_init() {
 }
 
 #[test]
+fn a_node_whose_generation_went_back_is_heard_once_it_answers_us() {
+    let mut pair = Pair::together(AutoFailback::Off);
+    pair.kill(0);
+    pair.run(Duration::from_millis(300));
+    pair.generation = 20; // a restored backup of its hb_generation
+    pair.start(0);
+    pair.run(Duration::from_secs(3));
+    assert_eq!(pair.said(1, "node a: is dead"), 0, "{:#?}", pair.log);
+    assert_eq!(pair.owners(), [[true, false], [false, true]]);
+    pair.kill(1);
+    pair.generation = 200;
+    pair.run(Duration::from_millis(300));
+    pair.start(1);
+    pair.run(Duration::from_secs(3));
+    assert_eq!(
+        pair.owners(),
+        [[true, false], [false, true]],
+        "{:#?}",
+        pair.log
+    );
+}
+
+#[test]
 fn a_clean_stop_hands_over_at_once_and_waits_for_nobody() {
     let mut pair = Pair::together(AutoFailback::On);
     if let Some(cluster) = &mut pair.nodes[0] {
