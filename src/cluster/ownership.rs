@@ -470,6 +470,29 @@ mod tests {
     }
 
     #[test]
+    fn what_was_ceded_is_taken_once_and_goes_back_when_it_cannot_be_started() {
+        let (mut a, mut b) = (node(true), node(false));
+        tell(&b, &mut a);
+        step(&mut a, TALKING);
+        a.ended(G, GroupOutcome::Started, TALKING, NOW);
+        let leaving = Standing {
+            is_leaving: true,
+            ..TALKING
+        };
+        step(&mut a, leaving);
+        a.ended(G, GroupOutcome::Stopped, TALKING, NOW);
+        tell(&a, &mut b);
+        assert_eq!(step(&mut b, TALKING), Some((Step::Start, Reason::Ceded)));
+        b.ended(G, GroupOutcome::StartFailed, TALKING, NOW);
+        assert_eq!(step(&mut b, TALKING), None, "a has not yet heard of it");
+        tell(&b, &mut a);
+        assert_eq!(
+            step(&mut a, TALKING),
+            Some((Step::Start, Reason::FailedThere))
+        );
+    }
+
+    #[test]
     fn after_a_partition_the_one_that_held_the_group_all_along_keeps_it() {
         let gone = Standing {
             relation: Relation::Gone { died: true },

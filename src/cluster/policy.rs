@@ -148,7 +148,8 @@ fn wanted_free(
         (Relation::Gone { .. }, _) if mine == Claim::Failed => Reason::Retry,
         (Relation::Gone { died: true }, _) => Reason::PeerDied,
         (Relation::Gone { died: false }, _) => Reason::PeerLeft,
-        (Relation::Talking, Some(Claim::Ceded)) => Reason::Ceded,
+        // What was ceded can be taken once: after a failed start it is the other's turn, whatever it said before.
+        (Relation::Talking, Some(Claim::Ceded)) if mine != Claim::Failed => Reason::Ceded,
         (Relation::Talking, Some(Claim::Failed)) if mine != Claim::Failed => Reason::FailedThere,
         (Relation::Talking, Some(Claim::Failed)) if prefers_me && !rests => Reason::Retry,
         (Relation::Talking, Some(Claim::Free)) if mine == Claim::Free && prefers_me => {

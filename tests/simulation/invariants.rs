@@ -3,9 +3,9 @@
 //!
 //! **When two owners are excused (S2).** A node is *cut off* while it has read no new heartbeat of the
 //! peer for deadtime or longer (since its own start, before the first one). It can't tell that from the
-//! peer's death. A group may be started on one machine while it is not stopped on the other only when
-//! one of the nodes is cut off, or was so within the last [`Plan::news_time`]. Nothing else excuses it:
-//! neither a crash nor a restart nor a stall that leaves less than deadtime of silence.
+//! peer's death. A group may be started on one machine while it is not stopped on the other only by a node
+//! that is cut off in that very moment. Nothing else excuses it: neither a crash nor a restart nor a stall
+//! that leaves less than deadtime of silence, nor that the other node is cut off.
 //!
 //! **How long.** Once both daemons run and hear each other, two owners become one within
 //! [`Judge::heal_time`], and only one of the two sides stops (S7).
@@ -70,7 +70,6 @@ pub struct Judge {
     deadtime: Time,
     longest_deadtime: Time,
     initdead: Time,
-    news_time: Time,
     heal_time: Time,
     /// No link takes so long that two that hear each other take each other for deaf.
     answers_in_time: bool,
@@ -96,7 +95,6 @@ impl Judge {
             deadtime: plan.deadtime_of(0).min(plan.deadtime_of(1)),
             longest_deadtime: plan.deadtime,
             initdead: plan.initdead,
-            news_time: plan.news_time(),
             heal_time: plan.deadtime + plan.news_time() * 2 + plan.action_time.1 * 2,
             answers_in_time: plan.news_time() < plan.deadtime,
             hearing: Default::default(),
@@ -241,20 +239,12 @@ impl Judge {
             ));
         }
         let other = machines[1 - node].real(group);
-        if other == Real::Stopped || self.is_excused(now) {
+        if other == Real::Stopped || self.is_cut_off(hearing, now) || hearing.cut_off == Some(now) {
             return Ok(());
         }
         breach(format!(
             "node {node} starts group {group}, which is {other:?} on the other"
         ))
-    }
-
-    /// Whether one of the nodes can't know better.
-    fn is_excused(&self, now: Time) -> bool {
-        self.hearing.iter().any(|hearing| {
-            let lately = hearing.cut_off.is_some_and(|at| now - at < self.news_time);
-            lately || self.is_cut_off(hearing, now)
-        })
     }
 
     fn is_cut_off(&self, hearing: &Hearing, now: Time) -> bool {
