@@ -218,6 +218,10 @@ pub struct Cluster {
     claims_number: u64,
     told: Told,
     announced: Option<(Holdings, bool)>,
+    /// When another machine last said something new in our name.
+    namesake_heard: Option<Instant>,
+    /// Generation and number of that.
+    namesake_said: (u64, u64),
     exit_at: Option<Instant>,
 }
 
@@ -288,6 +292,8 @@ impl Cluster {
             claims_number: 0,
             told: Told::default(),
             announced: None,
+            namesake_heard: None,
+            namesake_said: (0, 0),
             exit_at: None,
             settings,
         };

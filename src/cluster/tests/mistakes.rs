@@ -1,0 +1,34 @@
+//! Pairs that somebody set up wrongly: two machines must not use one disk for all that.
+
+use std::time::Duration;
+
+use super::*;
+
+const NOTHING: [bool; 2] = [false; 2];
+
+#[test]
+fn two_machines_of_one_name_start_nothing_while_they_hear_each_other() {
+    let mut pair = Pair::new(AutoFailback::On);
+    pair.names = ["a", "a"];
+    pair.start(0);
+    pair.start(1);
+    pair.run(Duration::from_secs(60));
+    assert_eq!(pair.owners(), [NOTHING, NOTHING], "{:#?}", pair.log);
+    assert!(pair.said(0, "another machine uses the name of this node") > 0);
+    // Once it is silent, the peer really is dead.
+    pair.kill(1);
+    pair.run(Duration::from_secs(3));
+    assert_eq!(pair.owners()[0], [true; 2], "{:#?}", pair.log);
+}
+
+#[test]
+fn a_recording_in_our_name_delays_a_start_only_once() {
+    let mut pair = Pair::new(AutoFailback::On);
+    pair.start(0);
+    let recording = old_heartbeat(200, 7, "active");
+    for _ in 0..150 {
+        pair.run(Duration::from_millis(100));
+        pair.turn(0, Some((LinkId(0), recording.clone())));
+    }
+    assert_eq!(pair.owners()[0], [true; 2], "{:#?}", pair.log);
+}
