@@ -115,6 +115,15 @@ pub struct GroupSettings {
     pub prefers_local: bool,
 }
 
+impl GroupSettings {
+    /// What the group consists of: the line without its first word, the preferred node.
+    pub(crate) fn resources(&self) -> &str {
+        self.line
+            .split_once(' ')
+            .map_or("", |(_, resources)| resources)
+    }
+}
+
 /// What is happening to a group on one node.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum GroupState {

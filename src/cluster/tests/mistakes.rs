@@ -32,3 +32,31 @@ fn a_recording_in_our_name_delays_a_start_only_once() {
     }
     assert_eq!(pair.owners()[0], [true; 2], "{:#?}", pair.log);
 }
+
+#[test]
+fn groups_of_one_name_with_other_resources_are_other_groups() {
+    let mut pair = Pair::new(AutoFailback::On);
+    pair.contents = ["one disk::x", "one disk::y"];
+    pair.start(0);
+    pair.start(1);
+    pair.run(Duration::from_secs(30));
+    assert_eq!(pair.owners(), [NOTHING, NOTHING], "{:#?}", pair.log);
+    assert_eq!(pair.said(0, "haresources differs"), 1);
+}
+
+#[test]
+fn where_the_files_differ_whoever_took_over_in_a_partition_gives_it_up_again() {
+    let mut pair = Pair::new(AutoFailback::On);
+    pair.contents = ["one disk::x", "one disk::y"];
+    pair.start(0);
+    pair.run(Duration::from_secs(12));
+    pair.start(1);
+    pair.run(Duration::from_secs(3));
+    assert_eq!(pair.owners(), [[true; 2], NOTHING], "{:#?}", pair.log);
+    pair.wires = [[false; 2]; LINKS];
+    pair.run(Duration::from_secs(5));
+    assert_eq!(pair.owners(), [[true; 2], [true; 2]], "{:#?}", pair.log);
+    pair.wires = [[true; 2]; LINKS];
+    pair.run(Duration::from_secs(3));
+    assert_eq!(pair.owners(), [[true; 2], NOTHING], "{:#?}", pair.log);
+}
