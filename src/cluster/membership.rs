@@ -203,7 +203,8 @@ impl Cluster {
     }
 
     /// When the peer will count as dead if nothing more is heard of it. A peer never heard has initdead;
-    /// so has one that we have not agreed with yet, because what we heard may be a recording.
+    /// so has one that we have not agreed with yet, because what we heard may be a recording. While another
+    /// machine talks in our own name, a peer that was never heard is most likely just that machine.
     pub(super) fn peer_silent_at(&self) -> Option<Instant> {
         let silent_at = self.peer.last_heard + self.peer.deadtime;
         match self.peer.status {
@@ -211,7 +212,11 @@ impl Cluster {
             _ if self.peer.heard_in_this_run && self.status == NodeStatus::Active => {
                 Some(silent_at)
             }
-            _ => Some(silent_at.max(self.started + self.settings.initdead)),
+            _ => {
+                let silent_at = silent_at.max(self.started + self.settings.initdead);
+                let namesake = self.namesake_heard.filter(|_| !self.peer.heard_in_this_run);
+                Some(namesake.map_or(silent_at, |at| silent_at.max(at + self.settings.deadtime)))
+            }
         }
     }
 

@@ -115,6 +115,15 @@ pub struct GroupSettings {
     pub prefers_local: bool,
 }
 
+impl GroupSettings {
+    /// What the group consists of: the line without its first word, the preferred node.
+    pub(crate) fn resources(&self) -> &str {
+        self.line
+            .split_once(' ')
+            .map_or("", |(_, resources)| resources)
+    }
+}
+
 /// What is happening to a group on one node.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum GroupState {
@@ -218,6 +227,10 @@ pub struct Cluster {
     claims_number: u64,
     told: Told,
     announced: Option<(Holdings, bool)>,
+    /// When another machine last said something new in our name.
+    namesake_heard: Option<Instant>,
+    /// Generation and number of that.
+    namesake_said: (u64, u64),
     exit_at: Option<Instant>,
 }
 
@@ -289,6 +302,8 @@ impl Cluster {
             claims_number: 0,
             told: Told::default(),
             announced: None,
+            namesake_heard: None,
+            namesake_said: (0, 0),
             exit_at: None,
             settings,
         };

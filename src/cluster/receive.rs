@@ -55,7 +55,7 @@ impl Cluster {
             .source
             .eq_ignore_ascii_case(&self.settings.local_node)
         {
-            return self.own_echo(message, &header);
+            return self.own_echo(message, &header, now);
         }
         if !header.source.eq_ignore_ascii_case(&self.settings.peer_node) {
             return Err(RefusalKind::UnknownNode);
@@ -99,18 +99,25 @@ impl Cluster {
 
     /// A copy of what we sent ourselves comes back on broadcast and multicast links. Anything else in our
     /// name is somebody else's.
-    fn own_echo(&self, message: &Message, header: &Header<'_>) -> Result<(), RefusalKind> {
-        let is_ours = header
-            .generation
-            .is_none_or(|generation| generation <= self.settings.generation)
+    fn own_echo(
+        &mut self,
+        message: &Message,
+        header: &Header<'_>,
+        now: Instant,
+    ) -> Result<(), RefusalKind> {
+        let said = (header.generation.unwrap_or(0), header.number.unwrap_or(0));
+        let is_ours = said <= (self.settings.generation, self.outgoing.last())
             && message
                 .binary("srcuuid")
                 .is_none_or(|uuid| uuid == self.settings.uuid.as_slice());
         if is_ours {
-            Ok(())
-        } else {
-            Err(RefusalKind::OurName)
+            return Ok(());
         }
+        // A recording of it says nothing of now: each message counts once.
+        if said > self.namesake_said {
+            (self.namesake_said, self.namesake_heard) = (said, Some(now));
+        }
+        Err(RefusalKind::OurName)
     }
 
     /// Types that begin with `NS_` carry no number, so a recording can't be told from the original: they

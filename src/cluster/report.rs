@@ -310,7 +310,9 @@ impl fmt::Display for RefusalKind {
             }
             Self::Incomplete => "without the fields that every message has",
             Self::UnknownNode => "bad node: it is not in ha.cf",
-            Self::OurName => "another machine uses the name of this node",
+            Self::OurName => {
+                "another machine uses the name of this node. Where it is the peer, nothing starts before one of them is renamed"
+            }
             Self::Replay => "attempted replay attack, or a node whose hb_generation file went back",
         })
     }

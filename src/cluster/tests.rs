@@ -1,5 +1,7 @@
 //! Two cores on perfect wires. Everything that needs loss, delay and chance is in `tests/simulation`.
 
+mod mistakes;
+
 use std::time::Duration;
 
 use super::*;
@@ -19,6 +21,10 @@ struct Pair {
     exited: [bool; 2],
     failback: AutoFailback,
     generation: u64,
+    /// What each calls itself.
+    names: [&'static str; 2],
+    /// What each file says of the first group.
+    contents: [&'static str; 2],
 }
 
 fn keys() -> Keys {
@@ -46,20 +52,22 @@ impl Pair {
             exited: [false; 2],
             failback,
             generation: 100,
+            names: ["a", "b"],
+            contents: ["one"; 2],
         }
     }
 
     fn start(&mut self, node: usize) {
-        let names = ["a", "b"];
+        let name = self.names[node];
         self.generation += 1;
-        let group = |key: &str, prefers_local| GroupSettings {
+        let group = |key: &str, resources: &str, prefers_local| GroupSettings {
             key: key.into(),
-            line: key.into(),
+            line: format!("a {resources}"),
             prefers_local,
         };
         let settings = Settings {
-            local_node: names[node].into(),
-            peer_node: names[1 - node].into(),
+            local_node: name.into(),
+            peer_node: if name == "a" { "b" } else { "a" }.into(),
             nodes: vec!["a".into(), "b".into()],
             uuid: [u8::try_from(node).unwrap() + 1; 16],
             generation: self.generation,
@@ -75,7 +83,10 @@ impl Pair {
             inner_auth: true,
             log_badpack: true,
             links: (0..LINKS).map(|link| format!("link{link}")).collect(),
-            groups: vec![group("one", node == 0), group("two", node == 1)],
+            groups: vec![
+                group("one", self.contents[node], node == 0),
+                group("two", "two", node == 1),
+            ],
             keys: keys(),
         };
         self.running[node] = vec![false; 2];
