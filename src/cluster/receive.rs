@@ -181,7 +181,8 @@ impl Cluster {
         if generation != self.peer.generation {
             let is_heartbeat = header.kind == "status";
             let is_higher = generation > self.peer.highest_generation;
-            if !is_higher && !(is_heartbeat && self.answers_us_now(message)) {
+            let is_new = is_higher || (is_heartbeat && self.answers_us_now(message));
+            if !is_new {
                 return Err(RefusalKind::Replay);
             }
             if !is_heartbeat {
