@@ -272,7 +272,7 @@ impl Judge {
                     since: now,
                     broken,
                     disturbed: broken,
-                })
+                });
             }
             (Some(going_on), true) => {
                 if broken || going_on.broken {
