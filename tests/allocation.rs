@@ -173,7 +173,7 @@ fn exchange(nodes: &mut [Cluster; 2], now: Instant) {
                     );
                 }
                 Action::ProbeGroup(group) => {
-                    from.handle(now, done(group, GroupOutcome::FoundStopped))
+                    from.handle(now, done(group, GroupOutcome::FoundStopped));
                 }
                 Action::StartGroup(group) => from.handle(now, done(group, GroupOutcome::Started)),
                 _ => {}

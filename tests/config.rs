@@ -72,7 +72,7 @@ impl Case {
 
     /// Compares what the check says with the `expected` file; gives the exit status.
     fn compare(&self, differences: &mut Vec<String>) -> u8 {
-        let checked = check(directory(), &self.host(), self, false);
+        let checked = check(directory(), &self.host(), self, &|_| None, false);
         let said = format!("{}exit status {}\n", checked.text, checked.exit_status);
         let expected = self.0.join("expected");
         if std::env::var_os("HB_UPDATE_EXPECTED").is_some() {
@@ -155,7 +155,7 @@ fn check_places(reader: &dyn Reader, host: &str) {
 #[test]
 fn no_diagnostic_shows_a_key() {
     for case in Case::all("broken").into_iter().chain(Case::all("valid")) {
-        let said = check(directory(), &case.host(), &case, false).text;
+        let said = check(directory(), &case.host(), &case, &|_| None, false).text;
         for secret in [
             "mysecretkey",
             "5ce3b1c7a0f94d52",
@@ -177,11 +177,15 @@ fn no_diagnostic_shows_a_key() {
 fn colours_come_only_when_asked_for() {
     let case = Case::named("broken", "01-misspelled-directive");
     assert!(
-        !check(directory(), "vm3", &case, false)
+        !check(directory(), "vm3", &case, &|_| None, false)
             .text
             .contains('\x1b')
     );
-    assert!(check(directory(), "vm3", &case, true).text.contains('\x1b'));
+    assert!(
+        check(directory(), "vm3", &case, &|_| None, true)
+            .text
+            .contains('\x1b')
+    );
 }
 
 #[test]
@@ -323,7 +327,13 @@ fn a_megabyte_of_anything_is_read_without_looking_back_at_all_of_it() {
     ] {
         let text = text.into_bytes();
         let start = std::time::Instant::now();
-        check(directory(), "vm3", &Invented { name, text }, false);
+        check(
+            directory(),
+            "vm3",
+            &Invented { name, text },
+            &|_| None,
+            false,
+        );
         // A second at most; what looks back takes minutes.
         let took = start.elapsed();
         assert!(took < Duration::from_secs(30), "{name}: {took:?}");
@@ -334,7 +344,13 @@ fn a_megabyte_of_anything_is_read_without_looking_back_at_all_of_it() {
 fn of_very_many_diagnostics_the_errors_are_shown_first() {
     let text = format!("{}wibble\n", "keepalive 1\nkeepalive 2\n".repeat(100));
     let (name, text) = ("ha.cf", text.into_bytes());
-    let checked = check(directory(), "vm3", &Invented { name, text }, false);
+    let checked = check(
+        directory(),
+        "vm3",
+        &Invented { name, text },
+        &|_| None,
+        false,
+    );
     let unknown = checked.text.find("error: unknown directive `wibble`");
     let odd = checked.text.find("warning: ");
     assert!(unknown.is_some() && unknown < odd, "{}", checked.text);
@@ -345,7 +361,13 @@ fn of_very_many_diagnostics_the_errors_are_shown_first() {
 fn far_out_on_an_endless_line_the_place_is_told_without_the_line() {
     let text = format!("keepalive{}wibble\n", " ".repeat(9000));
     let (name, text) = ("ha.cf", text.into_bytes());
-    let checked = check(directory(), "vm3", &Invented { name, text }, false);
+    let checked = check(
+        directory(),
+        "vm3",
+        &Invented { name, text },
+        &|_| None,
+        false,
+    );
     let place = "/etc/ha.d/ha.cf:1:9010\n";
     assert!(checked.text.contains(place), "{}", checked.text);
     assert!(checked.text.len() < 9000);
@@ -476,7 +498,7 @@ proptest! {
         ],
     ) {
         let reader = Invented { name, text };
-        check(directory(), "vm3", &reader, true);
+        check(directory(), "vm3", &reader, &|_| None, true);
         check_places(&reader, "vm3");
     }
 }

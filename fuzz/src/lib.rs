@@ -25,7 +25,7 @@ pub fn check_with(name: &str, text: &[u8]) {
         })
     };
     let directory = Path::new("/etc/ha.d");
-    let checked = check(directory, "alpha", &reader, text.len() % 2 == 0);
+    let checked = check(directory, "alpha", &reader, &|_| None, text.len() % 2 == 0);
     let loaded = load(directory, "alpha", &reader);
     assert_eq!(checked.exit_status == 0, loaded.is_ok());
     assert!(!checked.text.is_empty());

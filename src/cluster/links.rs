@@ -16,6 +16,8 @@ struct Link {
     name: String,
     /// When the peer was last heard here; `None` while the link is down.
     heard: Option<Instant>,
+    /// It was up in this run, or it was told that it never was.
+    is_known: bool,
 }
 
 impl Links {
@@ -27,6 +29,7 @@ impl Links {
                 .map(|name| Link {
                     name: name.clone(),
                     heard: None,
+                    is_known: false,
                 })
                 .collect(),
         }
@@ -39,7 +42,28 @@ impl Links {
         };
         let was_down = link.heard.is_none();
         link.heard = Some(now);
+        link.is_known = true;
         was_down
+    }
+
+    /// A link that was never up in this run, each once.
+    pub fn take_never_up(&mut self) -> Option<LinkId> {
+        let index = self.links.iter().position(|link| !link.is_known)?;
+        self.links.get_mut(index)?.is_known = true;
+        u8::try_from(index).ok().map(LinkId)
+    }
+
+    /// We did not listen until now: the silence of the links that are up was ours.
+    pub fn excuse_silence(&mut self, now: Instant) {
+        for link in &mut self.links {
+            link.heard = link.heard.map(|_| now);
+        }
+    }
+
+    /// Whether exactly one link is up, and that one was heard within `recently`.
+    pub fn is_down_to_one(&self, recently: Duration, now: Instant) -> bool {
+        let mut up = self.links.iter().filter_map(|link| link.heard);
+        up.next().is_some_and(|heard| now.since(heard) <= recently) && up.next().is_none()
     }
 
     /// Takes down one link that was silent for `deadtime`, if there is one.
@@ -68,14 +92,6 @@ impl Links {
             .is_some_and(|link| link.heard.is_some())
     }
 
-    /// How many links are up.
-    pub fn count_up(&self) -> usize {
-        self.links
-            .iter()
-            .filter(|link| link.heard.is_some())
-            .count()
-    }
-
     /// The link's name.
     pub fn name(&self, link: LinkId) -> &str {
         self.links
@@ -87,6 +103,32 @@ impl Links {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn one_link_is_left_only_while_that_one_is_heard() {
+        let at = |seconds: u64| Instant::from_micros(seconds * 1_000_000);
+        let mut links = Links::new(&["ttyS0".into(), "eth0".into(), "eth1".into()]);
+        links.heard(LinkId(0), at(1));
+        links.heard(LinkId(1), at(1));
+        assert!(
+            !links.is_down_to_one(Duration::from_secs(2), at(1)),
+            "two are up"
+        );
+        links.heard(LinkId(1), at(5));
+        assert_eq!(
+            links.take_down_silent(Duration::from_secs(4), at(5)),
+            Some(LinkId(0))
+        );
+        assert!(links.is_down_to_one(Duration::from_secs(2), at(6)));
+        assert!(
+            !links.is_down_to_one(Duration::from_secs(2), at(8)),
+            "that one is dying too"
+        );
+        assert_eq!(
+            (links.take_never_up(), links.take_never_up()),
+            (Some(LinkId(2)), None)
+        );
+    }
 
     #[test]
     fn each_link_goes_down_on_its_own() {

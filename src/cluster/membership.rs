@@ -57,6 +57,8 @@ impl Cluster {
         self.next_epoch();
         if matches!(self.peer.status, NodeStatus::Up | NodeStatus::Active) && !self.peer.has_left {
             self.peer.last_heard = now; // its silence may be ours
+            self.peer.last_heartbeat = None;
+            self.links.excuse_silence(now);
         } else {
             self.peer.status = NodeStatus::Init; // it may have come and started everything: listen first
             self.peer.heard_in_this_run = false;
@@ -201,7 +203,8 @@ impl Cluster {
     }
 
     /// When the peer will count as dead if nothing more is heard of it. A peer never heard has initdead;
-    /// so has one that we have not agreed with yet, because what we heard may be a recording.
+    /// so has one that we have not agreed with yet, because what we heard may be a recording. While another
+    /// machine talks in our own name, a peer that was never heard is most likely just that machine.
     pub(super) fn peer_silent_at(&self) -> Option<Instant> {
         let silent_at = self.peer.last_heard + self.peer.deadtime;
         match self.peer.status {
@@ -209,21 +212,29 @@ impl Cluster {
             _ if self.peer.heard_in_this_run && self.status == NodeStatus::Active => {
                 Some(silent_at)
             }
-            _ => Some(silent_at.max(self.started + self.settings.initdead)),
+            _ => {
+                let silent_at = silent_at.max(self.started + self.settings.initdead);
+                let namesake = self.namesake_heard.filter(|_| !self.peer.heard_in_this_run);
+                Some(namesake.map_or(silent_at, |at| silent_at.max(at + self.settings.deadtime)))
+            }
         }
     }
 
     fn judge_links(&mut self, now: Instant) {
         while let Some(link) = self.links.take_down_silent(self.peer.deadtime, now) {
-            let (node, name) = (self.peer_name(), self.links.name(link).to_owned());
-            let links_left = self.links.count_up();
-            self.report(Report::LinkDown {
-                node: node.clone(),
-                link: name,
-                links_left,
-            });
-            if links_left == 1 {
+            let (node, link) = (self.peer_name(), self.links.name(link).to_owned());
+            self.report(Report::LinkDown { node, link });
+            let recently = self.peer.deadtime / 2;
+            if !self.peer.has_left && self.links.is_down_to_one(recently, now) {
+                let node = self.peer_name();
                 self.report(Report::OneLinkLeft { node });
+            }
+        }
+        let is_late = now >= self.started + self.settings.initdead;
+        if is_late && self.is_agreed && self.peer.status == NodeStatus::Active {
+            while let Some(link) = self.links.take_never_up() {
+                let (node, link) = (self.peer_name(), self.links.name(link).to_owned());
+                self.report(Report::LinkNeverUp { node, link });
             }
         }
     }

@@ -115,6 +115,15 @@ pub struct GroupSettings {
     pub prefers_local: bool,
 }
 
+impl GroupSettings {
+    /// What the group consists of: the line without its first word, the preferred node.
+    pub(crate) fn resources(&self) -> &str {
+        self.line
+            .split_once(' ')
+            .map_or("", |(_, resources)| resources)
+    }
+}
+
 /// What is happening to a group on one node.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum GroupState {
@@ -218,6 +227,10 @@ pub struct Cluster {
     claims_number: u64,
     told: Told,
     announced: Option<(Holdings, bool)>,
+    /// When another machine last said something new in our name.
+    namesake_heard: Option<Instant>,
+    /// Generation and number of that.
+    namesake_said: (u64, u64),
     exit_at: Option<Instant>,
 }
 
@@ -244,6 +257,7 @@ impl Cluster {
             uuid: remembered.uuid,
             status: NodeStatus::Init,
             generation: remembered.generation,
+            highest_generation: remembered.generation,
             heard_in_this_run: false,
             incoming: Incoming::new(remembered.sequence, &mut jitter),
             last_heard: now,
@@ -288,6 +302,8 @@ impl Cluster {
             claims_number: 0,
             told: Told::default(),
             announced: None,
+            namesake_heard: None,
+            namesake_said: (0, 0),
             exit_at: None,
             settings,
         };
@@ -384,10 +400,16 @@ impl Cluster {
 
     /// What is to be remembered of the peer over our own restart.
     pub fn peer_memory(&self) -> PeerMemory {
+        let is_highest = self.peer.generation == self.peer.highest_generation;
+        let sequence = if is_highest {
+            self.peer.incoming.highest()
+        } else {
+            u64::MAX // all of that run has been heard that ever will be
+        };
         PeerMemory {
             uuid: self.peer.uuid,
-            generation: self.peer.generation,
-            sequence: self.peer.incoming.highest(),
+            generation: self.peer.highest_generation,
+            sequence,
         }
     }
 

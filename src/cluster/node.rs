@@ -53,8 +53,11 @@ pub struct Peer {
     pub uuid: Option<[u8; 16]>,
     /// What it said, or `Dead`.
     pub status: NodeStatus,
-    /// The highest generation heard of it, over its death and our restart.
+    /// The generation of its current run.
     pub generation: u64,
+    /// The highest generation heard of it, over its death and our restart. Its current run has a lower one
+    /// when its `hb_generation` file went back (a restored backup) and it has shown that it is no recording.
+    pub highest_generation: u64,
     /// Whether anything of its current generation was heard in this run of ours.
     pub heard_in_this_run: bool,
     /// Its numbered stream.

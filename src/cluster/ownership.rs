@@ -30,6 +30,8 @@ pub struct Ownership {
     /// Group indices in the order of their sorted keys, which is the order on the wire.
     order: Vec<usize>,
     digest: u32,
+    /// The peer has other groups than we, and runs some of them since before it lost us.
+    other_groups_run: bool,
     /// Decides where both files, or neither, prefer the node that reads them.
     wins_ties: bool,
 }
@@ -47,7 +49,7 @@ impl Ownership {
         let keys = order
             .iter()
             .filter_map(|index| settings.get(*index))
-            .map(|group| group.key.as_bytes());
+            .flat_map(|group| [group.key.as_bytes(), group.resources().as_bytes()]);
         let digest = checksum(keys);
         let groups = settings
             .iter()
@@ -65,6 +67,7 @@ impl Ownership {
             groups,
             order,
             digest,
+            other_groups_run: false,
             wins_ties,
         }
     }
@@ -101,8 +104,22 @@ impl Ownership {
         }
         if digest != Some(self.digest) || states.len() != self.order.len() {
             self.forget_claims();
+            let runs = |stated: &Stated| {
+                let phases = [Phase::Starting, Phase::Running];
+                phases
+                    .map(|phase| Claim::Held {
+                        phase,
+                        taken: false,
+                    })
+                    .contains(&stated.claim)
+            };
+            self.other_groups_run = is_agreed && states.iter().any(runs);
+            if is_agreed && !states.iter().any(|stated| stated.claim.is_held()) {
+                self.note_known();
+            }
             return false;
         }
+        self.other_groups_run = false;
         for (index, stated) in self.order.iter().zip(states) {
             let Some(group) = self.groups.get_mut(*index) else {
                 continue;
@@ -119,6 +136,15 @@ impl Ownership {
         true
     }
 
+    /// The other node holds nothing and knows what we hold: nothing of it is taken from a living owner.
+    fn note_known(&mut self) {
+        for group in &mut self.groups {
+            if let Some(Claim::Held { taken, .. }) = &mut group.mine {
+                *taken = false;
+            }
+        }
+    }
+
     /// A new conversation begins: what either side ceded in the old one is void.
     pub fn begin_anew(&mut self) {
         self.forget_claims();
@@ -131,6 +157,7 @@ impl Ownership {
 
     /// What the peer said is not valid any more.
     pub fn forget_claims(&mut self) {
+        self.other_groups_run = false;
         for group in &mut self.groups {
             group.theirs = None;
         }
@@ -153,7 +180,8 @@ impl Ownership {
     ) -> Option<(GroupId, Step, Reason)> {
         let (index, step, reason) = (0..self.groups.len()).find_map(|index| {
             let group = self.groups.get(index)?;
-            let (step, reason) = wanted(group, standing, prefers_me(group, self.wins_ties), now)?;
+            let (step, reason) = wanted(group, standing, prefers_me(group, self.wins_ties), now)
+                .or_else(|| self.gives_way(group, standing))?;
             Some((index, step, reason))
         })?;
         let group = self.groups.get_mut(index)?;
@@ -170,6 +198,20 @@ impl Ownership {
         });
         group.found = false;
         Some((GroupId(u32::try_from(index).ok()?), step, reason))
+    }
+
+    /// S7 where the files differ: which of our groups the other node runs can't be told, so what we took
+    /// from it because it was thought dead goes back, if it had anything all along.
+    fn gives_way(&self, group: &Group, standing: Standing) -> Option<(Step, Reason)> {
+        let was_taken = matches!(
+            group.mine,
+            Some(Claim::Held {
+                phase: Phase::Starting | Phase::Running,
+                taken: true,
+            })
+        );
+        (was_taken && self.other_groups_run && standing.relation == Relation::Talking)
+            .then_some((Step::Stop, Reason::Conflict))
     }
 
     /// The next group that the other node holds too and has to give up, each once for each conflict.

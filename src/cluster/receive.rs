@@ -1,7 +1,7 @@
 //! The way of a packet through the core: authentic, complete, from the peer, new, for us — in this order.
 //! What fails a step changes nothing but a counter (S4).
 
-use super::claims::hex;
+use super::claims::{self, hex};
 use super::incoming::{Arrival, Incoming};
 use super::refusals::RefusalKind;
 use super::report::Report;
@@ -55,7 +55,7 @@ impl Cluster {
             .source
             .eq_ignore_ascii_case(&self.settings.local_node)
         {
-            return self.own_echo(message, &header);
+            return self.own_echo(message, &header, now);
         }
         if !header.source.eq_ignore_ascii_case(&self.settings.peer_node) {
             return Err(RefusalKind::UnknownNode);
@@ -99,18 +99,25 @@ impl Cluster {
 
     /// A copy of what we sent ourselves comes back on broadcast and multicast links. Anything else in our
     /// name is somebody else's.
-    fn own_echo(&self, message: &Message, header: &Header<'_>) -> Result<(), RefusalKind> {
-        let is_ours = header
-            .generation
-            .is_none_or(|generation| generation <= self.settings.generation)
+    fn own_echo(
+        &mut self,
+        message: &Message,
+        header: &Header<'_>,
+        now: Instant,
+    ) -> Result<(), RefusalKind> {
+        let said = (header.generation.unwrap_or(0), header.number.unwrap_or(0));
+        let is_ours = said <= (self.settings.generation, self.outgoing.last())
             && message
                 .binary("srcuuid")
                 .is_none_or(|uuid| uuid == self.settings.uuid.as_slice());
         if is_ours {
-            Ok(())
-        } else {
-            Err(RefusalKind::OurName)
+            return Ok(());
         }
+        // A recording of it says nothing of now: each message counts once.
+        if said > self.namesake_said {
+            (self.namesake_said, self.namesake_heard) = (said, Some(now));
+        }
+        Err(RefusalKind::OurName)
     }
 
     /// Types that begin with `NS_` carry no number, so a recording can't be told from the original: they
@@ -171,14 +178,18 @@ impl Cluster {
         header: &Header<'_>,
     ) -> Result<bool, RefusalKind> {
         let generation = header.generation.ok_or(RefusalKind::Incomplete)?;
-        if generation < self.peer.generation {
-            return Err(RefusalKind::Replay);
-        }
-        if generation > self.peer.generation {
-            if header.kind != "status" {
+        if generation != self.peer.generation {
+            let is_heartbeat = header.kind == "status";
+            let is_higher = generation > self.peer.highest_generation;
+            let is_new = is_higher || (is_heartbeat && self.answers_us_now(message));
+            if !is_new {
+                return Err(RefusalKind::Replay);
+            }
+            if !is_heartbeat {
                 return Ok(false);
             }
             self.peer.generation = generation;
+            self.peer.highest_generation = generation.max(self.peer.highest_generation);
             self.peer.incoming = Incoming::new(0, &mut self.jitter);
             self.peer_runs_anew();
         }
@@ -188,6 +199,17 @@ impl Cluster {
             .and_then(|uuid| uuid.try_into().ok())
             .or(self.peer.uuid);
         Ok(true)
+    }
+
+    /// Whether a heartbeat answers our current epoch. No recording of an earlier run of the peer can: each new
+    /// run of it begins a new epoch of ours.
+    fn answers_us_now(&mut self, message: &Message) -> bool {
+        let heading = message
+            .text(claims::FIELD)
+            .and_then(|text| claims::parse(text, &mut self.heard_states));
+        heading.is_some_and(|heading| {
+            heading.answering == Some((self.settings.generation, self.epoch))
+        })
     }
 
     fn is_for_us(&self, message: &Message) -> bool {

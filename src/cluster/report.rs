@@ -35,11 +35,9 @@ pub enum Report {
     /// The peer is heard on a link.
     LinkUp { node: String, link: String },
     /// The peer is not heard on a link any more.
-    LinkDown {
-        node: String,
-        link: String,
-        links_left: usize,
-    },
+    LinkDown { node: String, link: String },
+    /// The peer is there, but was never heard on this link.
+    LinkNeverUp { node: String, link: String },
     /// The last link but one is gone.
     OneLinkLeft { node: String },
     /// The peer announces a new status.
@@ -124,6 +122,7 @@ impl Report {
     pub fn severity(&self) -> Severity {
         match self {
             Self::LinkDown { .. }
+            | Self::LinkNeverUp { .. }
             | Self::NodeDead { .. }
             | Self::LateHeartbeat { .. }
             | Self::NoFencing
@@ -152,6 +151,11 @@ impl fmt::Display for Report {
         match self {
             Self::LinkUp { node, link } => write!(f, "Link {node}:{link} up."),
             Self::LinkDown { node, link, .. } => write!(f, "Link {node}:{link} dead."),
+            Self::LinkNeverUp { node, link } => write!(
+                f,
+                "Link {node}:{link} has not come up since this daemon started. Check its cable, its settings on \
+                 both nodes (baud rate, port, address) and the firewall."
+            ),
             Self::OneLinkLeft { node } => {
                 write!(
                     f,
@@ -306,7 +310,9 @@ impl fmt::Display for RefusalKind {
             }
             Self::Incomplete => "without the fields that every message has",
             Self::UnknownNode => "bad node: it is not in ha.cf",
-            Self::OurName => "another machine uses the name of this node",
+            Self::OurName => {
+                "another machine uses the name of this node. Where it is the peer, nothing starts before one of them is renamed"
+            }
             Self::Replay => "attempted replay attack, or a node whose hb_generation file went back",
         })
     }

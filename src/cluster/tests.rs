@@ -1,5 +1,7 @@
 //! Two cores on perfect wires. Everything that needs loss, delay and chance is in `tests/simulation`.
 
+mod mistakes;
+
 use std::time::Duration;
 
 use super::*;
@@ -19,6 +21,10 @@ struct Pair {
     exited: [bool; 2],
     failback: AutoFailback,
     generation: u64,
+    /// What each calls itself.
+    names: [&'static str; 2],
+    /// What each file says of the first group.
+    contents: [&'static str; 2],
 }
 
 fn keys() -> Keys {
@@ -46,20 +52,22 @@ impl Pair {
             exited: [false; 2],
             failback,
             generation: 100,
+            names: ["a", "b"],
+            contents: ["one"; 2],
         }
     }
 
     fn start(&mut self, node: usize) {
-        let names = ["a", "b"];
+        let name = self.names[node];
         self.generation += 1;
-        let group = |key: &str, prefers_local| GroupSettings {
+        let group = |key: &str, resources: &str, prefers_local| GroupSettings {
             key: key.into(),
-            line: key.into(),
+            line: format!("a {resources}"),
             prefers_local,
         };
         let settings = Settings {
-            local_node: names[node].into(),
-            peer_node: names[1 - node].into(),
+            local_node: name.into(),
+            peer_node: if name == "a" { "b" } else { "a" }.into(),
             nodes: vec!["a".into(), "b".into()],
             uuid: [u8::try_from(node).unwrap() + 1; 16],
             generation: self.generation,
@@ -75,7 +83,10 @@ impl Pair {
             inner_auth: true,
             log_badpack: true,
             links: (0..LINKS).map(|link| format!("link{link}")).collect(),
-            groups: vec![group("one", node == 0), group("two", node == 1)],
+            groups: vec![
+                group("one", self.contents[node], node == 0),
+                group("two", "two", node == 1),
+            ],
             keys: keys(),
         };
         self.running[node] = vec![false; 2];
@@ -262,6 +273,41 @@ fn one_live_link_keeps_the_peer_alive_and_each_link_is_told_on_its_own() {
 }
 
 #[test]
+fn a_link_that_never_comes_up_is_told_once_initdead_has_passed() {
+    let mut pair = Pair::new(AutoFailback::On);
+    pair.wires[0] = [false; 2];
+    pair.start(0);
+    pair.start(1);
+    pair.run(Duration::from_secs(9));
+    assert_eq!(pair.said(0, "has not come up"), 0);
+    pair.run(Duration::from_secs(60));
+    for node in 0..2 {
+        assert_eq!(pair.said(node, "link0 has not come up"), 1);
+        assert_eq!(pair.said(node, "has not come up"), 1);
+    }
+}
+
+#[test]
+fn the_last_link_is_told_of_and_not_at_every_death() {
+    let mut pair = Pair::together(AutoFailback::On);
+    pair.kill(0);
+    pair.run(Duration::from_secs(3));
+    assert_eq!(pair.said(1, "node a: is dead"), 1);
+    assert_eq!(pair.said(1, "Only one link"), 0);
+    let mut pair = Pair::together(AutoFailback::On);
+    pair.wires[0] = [false; 2];
+    pair.run(Duration::from_millis(300));
+    pair.wires[1] = [false; 2];
+    pair.run(Duration::from_secs(3));
+    assert_eq!(
+        pair.said(1, "Only one link to a is left"),
+        1,
+        "{:#?}",
+        pair.log
+    );
+}
+
+#[test]
 fn a_crash_moves_the_groups_within_deadtime_and_a_keepalive() {
     let mut pair = Pair::together(AutoFailback::On);
     pair.kill(0);
@@ -321,6 +367,29 @@ fn a_restarted_node_is_not_taken_for_dead_because_its_first_word_is_init() {
     pair.run(Duration::from_secs(3));
     assert_eq!(pair.said(1, "is dead"), 0, "{:#?}", pair.log);
     assert_eq!(pair.owners(), [[true, false], [false, true]]);
+}
+
+#[test]
+fn a_node_whose_generation_went_back_is_heard_once_it_answers_us() {
+    let mut pair = Pair::together(AutoFailback::Off);
+    pair.kill(0);
+    pair.run(Duration::from_millis(300));
+    pair.generation = 20; // a restored backup of its hb_generation
+    pair.start(0);
+    pair.run(Duration::from_secs(3));
+    assert_eq!(pair.said(1, "node a: is dead"), 0, "{:#?}", pair.log);
+    assert_eq!(pair.owners(), [[true, false], [false, true]]);
+    pair.kill(1);
+    pair.generation = 200;
+    pair.run(Duration::from_millis(300));
+    pair.start(1);
+    pair.run(Duration::from_secs(3));
+    assert_eq!(
+        pair.owners(),
+        [[true, false], [false, true]],
+        "{:#?}",
+        pair.log
+    );
 }
 
 #[test]
@@ -412,6 +481,8 @@ fn a_stalled_owner_gives_up_first_and_the_healthy_node_keeps_what_it_took() {
     pair.run(Duration::from_secs(5));
     assert_eq!(pair.owners(), [[false, false], [true, true]]);
     assert_eq!(pair.said(0, "This node did not run for"), 1);
+    assert_eq!(pair.said(0, "Late heartbeat"), 0, "its own pause");
+    assert_eq!(pair.said(0, " dead."), 0, "{:#?}", pair.log);
 }
 
 #[test]
@@ -482,7 +553,7 @@ fn old_heartbeat(generation: u64, number: u64, status: &str) -> Vec<u8> {
         heartbeat.push_text(name, value);
     }
     let (mut datagram, mut text) = (Vec::new(), Vec::new());
-    message::seal(&heartbeat, &keys(), 1, true, &mut datagram, &mut text);
+    message::seal(&heartbeat, &keys(), 1, true, &mut datagram, &mut text).unwrap();
     datagram
 }
 

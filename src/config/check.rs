@@ -6,7 +6,8 @@ use std::path::Path;
 
 use super::Config;
 use super::diagnostic::{Diagnostics, Severity};
-use super::load::load;
+use super::load::load_looking;
+use super::look::Look;
 use super::source::Reader;
 
 /// The outcome of a check.
@@ -19,9 +20,16 @@ pub struct Checked {
     pub exit_status: u8,
 }
 
-/// Checks the configuration in `directory` and tells everything about it; in colour for a terminal.
-pub fn check(directory: &Path, host_name: &str, reader: &dyn Reader, colour: bool) -> Checked {
-    let (diagnostics, summary) = match load(directory, host_name, reader) {
+/// Checks the configuration in `directory` and tells everything about it; in colour for a terminal. What
+/// `look` misses on this machine gets a warning.
+pub fn check(
+    directory: &Path,
+    host_name: &str,
+    reader: &dyn Reader,
+    look: Look<'_>,
+    colour: bool,
+) -> Checked {
+    let (diagnostics, summary) = match load_looking(directory, host_name, reader, look) {
         Ok((config, diagnostics)) => {
             let warnings = match diagnostics.count(Severity::Warning) {
                 0 => String::new(),

@@ -9,6 +9,7 @@ use std::path::Path;
 
 use super::address::parse_address;
 use super::diagnostic::{Diagnostic, Diagnostics};
+use super::look::{self, Look, Subject};
 use super::settings::Settings;
 use super::source::{File, Line, Place, Source, Word, is_blank};
 use super::spelling::{first_lookalike, nearest};
@@ -49,6 +50,7 @@ pub(super) fn parse(
     path: &Path,
     source: &Source,
     settings: &Settings,
+    look: Look<'_>,
     out: &mut Diagnostics,
 ) -> Vec<Group> {
     let file = File::new(path, &source.text);
@@ -60,7 +62,7 @@ pub(super) fn parse(
         }
         drafts.extend(draft(&words, settings, out));
     }
-    check_words(&drafts, out);
+    check_words(&drafts, look, out);
     check_keys(&drafts, out);
     check_addresses(&drafts, settings, out);
     drafts.into_iter().map(|draft| draft.group).collect()
@@ -186,10 +188,11 @@ fn unknown_node(word: &Word, name: &str, settings: &Settings) -> Diagnostic {
     error
 }
 
-/// Looks at each word on its own.
-fn check_words(drafts: &[Draft], out: &mut Diagnostics) {
+/// Looks at each word on its own. What is odd about a name already explains that it is not found.
+fn check_words(drafts: &[Draft], look: Look<'_>, out: &mut Diagnostics) {
     for draft in drafts {
         for (word, place) in draft.group.resources.iter().zip(&draft.places) {
+            let search = || look::warning(look, Subject::Resource(word), place);
             if let Some(result) = parse_address(word) {
                 if let Err(error) = result {
                     let message = format!("bad address `{}`", word.text);
@@ -201,9 +204,12 @@ fn check_words(drafts: &[Draft], out: &mut Diagnostics) {
                     let warning =
                         Diagnostic::warning(place, "heartbeat 3.0.6 can't read `::` in an address");
                     out.push(warning.label("write all eight groups for it"));
+                    out.extend(search());
+                } else {
+                    out.extend(search());
                 }
             } else {
-                out.extend(check_script(word, place));
+                out.extend(check_script(word, place).or_else(search));
             }
         }
     }
@@ -379,7 +385,13 @@ mod tests {
             text: text.as_bytes().to_vec(),
             mode: 0,
         };
-        let groups = parse(Path::new("haresources"), &source, &settings, &mut out);
+        let groups = parse(
+            Path::new("haresources"),
+            &source,
+            &settings,
+            &|_| None,
+            &mut out,
+        );
         assert!(!out.has_errors(), "{out}");
         let shown = groups.iter().map(|group| {
             let words: Vec<&str> = group

@@ -8,6 +8,7 @@ use std::time::Duration;
 use super::assign::parameters;
 use super::clients::built_in_apiauth;
 use super::diagnostic::{Diagnostic, Diagnostics, Severity};
+use super::look::{self, Look, Subject};
 use super::settings::Settings;
 use super::source::{File, Reader, Source};
 use super::{AutoFailback, CompressionMethod, Config, Group, MessageFormat};
@@ -23,6 +24,16 @@ pub fn load(
     host_name: &str,
     reader: &dyn Reader,
 ) -> Result<(Config, Diagnostics), Diagnostics> {
+    load_looking(directory, host_name, reader, &|_| None)
+}
+
+/// The same, with warnings about what `look` misses.
+pub(super) fn load_looking(
+    directory: &Path,
+    host_name: &str,
+    reader: &dyn Reader,
+    look: Look<'_>,
+) -> Result<(Config, Diagnostics), Diagnostics> {
     let mut files = Files {
         directory,
         reader,
@@ -37,6 +48,7 @@ pub fn load(
         let (mut read, diagnostics) = ha_cf::parse(&file);
         files.out.append(diagnostics);
         rules::check(&mut read, &file, &local, &mut files.out);
+        look_for_devices(&read, look, &mut files.out);
         settings = Some(read);
     }
     let keys = files
@@ -47,7 +59,7 @@ pub fn load(
         .read("haresources", HARESOURCES_HELP)
         .map(|(path, source)| {
             let settings = settings.as_ref().unwrap_or(&without_nodes);
-            haresources::parse(&path, &source, settings, &mut files.out)
+            haresources::parse(&path, &source, settings, look, &mut files.out)
         });
 
     let mut out = files.out;
@@ -60,6 +72,16 @@ pub fn load(
     match build(directory, local, settings, keys, groups) {
         Some(config) => Ok((config, out)),
         None => Err(out),
+    }
+}
+
+/// Warns of ports, interfaces and a watchdog that are missing.
+fn look_for_devices(settings: &Settings, look: Look<'_>, out: &mut Diagnostics) {
+    for (medium, place) in &settings.media {
+        out.extend(look::warning(look, Subject::Medium(medium), place));
+    }
+    if let (Some(path), Some(place)) = (&settings.watchdog, settings.place("watchdog")) {
+        out.extend(look::warning(look, Subject::Watchdog(path), place));
     }
 }
 

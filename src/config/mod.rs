@@ -13,6 +13,7 @@ pub mod directive;
 mod ha_cf;
 mod haresources;
 mod load;
+mod look;
 mod media;
 mod methods;
 mod pair;
@@ -29,6 +30,7 @@ pub use address::{AddressError, parse_address};
 pub use check::{Checked, check};
 pub use diagnostic::{Diagnostic, Diagnostics, Severity};
 pub use load::{load, load_keys};
+pub use look::{Absence, Look, Subject};
 pub use source::{Place, Reader, Source};
 pub use table::ALL as DIRECTIVES;
 

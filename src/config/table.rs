@@ -49,6 +49,7 @@ pub static ALL: &[Directive] = &[
     Directive::new("deadping", "TIME", TimeOrZero(|s| &mut s.deadping))
         .doc("Silence after which a ping node is dead")
         .derived("deadtime")
+        .not_yet()
         .example("deadping 10"),
     // Resources
     Directive::new("auto_failback", "on | off | legacy", Word(auto_failback))
@@ -229,6 +230,7 @@ pub static ALL: &[Directive] = &[
     )
     .doc("How large messages are compressed")
     .default("zlib")
+    .not_yet()
     .example("compression bz2"),
     Directive::new(
         "compression_threshold",
@@ -237,6 +239,7 @@ pub static ALL: &[Directive] = &[
     )
     .doc("Size in KiB above which messages are compressed")
     .default("2")
+    .not_yet()
     .example("compression_threshold 4"),
     Directive::new(
         "traditional_compression",
@@ -245,6 +248,7 @@ pub static ALL: &[Directive] = &[
     )
     .doc("Compress whole messages rather than single fields")
     .default("no")
+    .not_yet()
     .example("traditional_compression no"),
     Directive::new(
         "max_rexmit_delay",

@@ -12,12 +12,14 @@ use nix::unistd::Pid;
 use super::command_line::{Command, CommandLine, USAGE, parse};
 use super::disk::{Disk, load};
 use super::exit_status::{DONE, FAILED, NOT_RUNNING, PERMISSION, USAGE_ERROR};
+use super::look;
 use super::pid_file::{Presence, presence};
 use super::start;
 use super::terminal::{say, show};
 use crate::config::{self, DIRECTIVES};
 use crate::control::Places;
 use crate::os::process::{host_name, pause};
+use crate::resource::catalogue;
 
 /// How often the end of the daemon is looked for.
 const POLL: Duration = Duration::from_millis(50);
@@ -75,10 +77,12 @@ fn print(text: &str) -> u8 {
 
 fn check(line: &CommandLine, places: &Places) -> u8 {
     let colour = std::io::stderr().is_terminal();
+    let resources = catalogue::Places::new(&places.configuration);
     let checked = config::check(
         &places.configuration,
         &host_name(),
         &Disk::new(line.no_resources),
+        &|subject| look::look(&resources, subject),
         colour,
     );
     say(&checked.text);

@@ -10,6 +10,7 @@ pub mod disk;
 pub mod event_loop;
 pub mod exit_status;
 pub mod log;
+pub mod look;
 pub mod media;
 pub mod pid_file;
 pub mod reload;

@@ -26,10 +26,12 @@ use super::{clock, log, scheduling, settings};
 use crate::cluster::Cluster;
 use crate::config::{Config, Diagnostics};
 use crate::control::Places;
+use crate::os::inheritance;
 use crate::os::process::{Fork, discard_standard_streams, fork_into_background, host_name};
 
 /// Starts the daemon; gives back the exit status once it is up, or, in the foreground, once it has ended.
 pub fn run(line: &CommandLine, places: &Places) -> u8 {
+    inheritance::let_go();
     if line.foreground {
         return Start {
             line,

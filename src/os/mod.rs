@@ -1,6 +1,7 @@
 //! Safe wrappers over system calls. The only folder where `unsafe` may appear; it knows nothing of ours.
 
 pub mod credentials;
+pub mod inheritance;
 pub mod interface;
 pub mod local_time;
 pub mod netlink;

@@ -14,6 +14,44 @@ fn a_valid_configuration_is_told_to_be_valid() {
 }
 
 #[test]
+fn a_check_warns_of_what_this_machine_does_not_have() {
+    let machine = Machine::new("bcast no-such-if\nwatchdog /dev/no-such-watchdog\n");
+    machine.write(
+        "haresources",
+        "there 10.0.0.9/24/other-if no-such-script::x\nhere no-such-script\n",
+    );
+    let check = machine.heartbeat(&["check"]);
+    assert_eq!(check.exit, 0, "{check:?}");
+    for (file, line, column, text) in [
+        ("ha.cf", 9, 7, "no interface `no-such-if`"),
+        ("ha.cf", 10, 10, "no watchdog `/dev/no-such-watchdog`"),
+        ("haresources", 1, 7, "no interface `other-if`"),
+        (
+            "haresources",
+            1,
+            28,
+            "no script and no unit called `no-such-script`",
+        ),
+        (
+            "haresources",
+            2,
+            6,
+            "no script and no unit called `no-such-script`",
+        ),
+    ] {
+        let place = format!("{}:{line}:{column}\n", machine.path(file).display());
+        let pictures = check.err.split("\n\n");
+        let found = pictures.filter(|picture| picture.contains(&place) && picture.contains(text));
+        assert_eq!(found.count(), 1, "{place}{text}: {}", check.err);
+    }
+    assert!(
+        !check.err.contains("cannot open"),
+        "the port that is there is not mentioned: {}",
+        check.err
+    );
+}
+
+#[test]
 fn a_bad_configuration_stops_every_way_to_start_with_status_6() {
     for arguments in [&["check"][..], &["-f"], &[]] {
         let machine = Machine::new("serail /dev/ttyS0\nkeepalife 2\n");

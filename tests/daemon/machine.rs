@@ -257,10 +257,15 @@ pub fn is_root() -> bool {
     nix::unistd::geteuid().is_root()
 }
 
-/// A copy of a program where any user can run it.
+/// A copy of a program where any user can run it. Another process makes it: were the file open for writing in
+/// this one, a child that another test starts just then could hold it open, and nobody could run it.
 pub fn copy_program(program: &str, directory: &Path) -> io::Result<PathBuf> {
     let copy = directory.join("program");
-    fs::copy(program, &copy)?;
-    fs::set_permissions(&copy, fs::Permissions::from_mode(0o755))?;
-    Ok(copy)
+    let mut install = Command::new("install");
+    let status = install.args(["-m", "755", program]).arg(&copy).status()?;
+    if status.success() {
+        Ok(copy)
+    } else {
+        Err(io::Error::other(format!("install: {status}")))
+    }
 }

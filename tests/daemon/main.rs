@@ -3,6 +3,7 @@
 
 mod cl_status;
 mod command_line;
+mod inheritance;
 mod logging;
 mod machine;
 mod pid_file;

@@ -301,6 +301,34 @@ fn a_changed_broadcast_address_is_found_by_itself() {
 }
 
 #[test]
+fn floating_addresses_that_come_and_go_do_not_disturb_a_broadcast_link() {
+    in_namespace(
+        "network::floating_addresses_that_come_and_go_do_not_disturb_a_broadcast_link",
+        |world| {
+            world.cable("hb0", 0);
+            for own in ["", " broadcast +"] {
+                ip("addr flush dev hb0");
+                ip(&format!("addr add 10.88.0.1/24{own} dev hb0"));
+                let mut a = Node::open(vec![bcast("hb0")]).expect("open");
+                for (hours, change) in [
+                    "addr add 10.88.0.100/24 broadcast + dev hb0",
+                    "addr add 10.77.0.100/24 broadcast + dev hb0",
+                    "addr del 10.88.0.100/24 dev hb0",
+                ]
+                .into_iter()
+                .enumerate()
+                {
+                    ip(change);
+                    let hours = u64::try_from(hours).expect("few") + 1;
+                    a.turn(now() + std::time::Duration::from_secs(3600 * hours));
+                    assert!(!a.has_told("failed"), "{change}: {:?}", a.lines());
+                }
+            }
+        },
+    );
+}
+
+#[test]
 fn a_message_too_large_for_udp_is_told_once_and_harms_nothing() {
     in_namespace(
         "network::a_message_too_large_for_udp_is_told_once_and_harms_nothing",

@@ -289,7 +289,7 @@ impl Judge {
                     since: now,
                     broken,
                     disturbed: broken,
-                })
+                });
             }
             (Some(going_on), true) => {
                 if broken || going_on.broken {

@@ -49,7 +49,7 @@ pub enum Inbound {
     /// The operator's wish.
     Stop,
     /// `authkeys` was read again.
-    Keys(Keys),
+    Keys(Box<Keys>),
 }
 
 /// One run of a daemon.

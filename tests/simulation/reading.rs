@@ -62,7 +62,7 @@ impl World {
             let before = actions.len();
             match inbound {
                 Inbound::Bytes(link, cargo) => {
-                    self.read_bytes(node, daemon, link, &cargo, actions)?
+                    self.read_bytes(node, daemon, link, &cargo, actions)?;
                 }
                 Inbound::Outcome(group, outcome) => {
                     self.trace.step(
@@ -72,9 +72,7 @@ impl World {
                     );
                     daemon.core.handle(local, Event::Group { group, outcome });
                 }
-                Inbound::Keys(keys) => daemon
-                    .core
-                    .handle(local, Event::KeysChanged(Box::new(keys))),
+                Inbound::Keys(keys) => daemon.core.handle(local, Event::KeysChanged(keys)),
                 Inbound::Stop => daemon.core.handle(local, Event::StopRequested),
             }
             drain(&mut *daemon.core, actions);

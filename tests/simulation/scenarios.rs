@@ -258,11 +258,7 @@ fn a_machine_that_reboots_within_deadtime_orphans_nothing() {
         story.until(6 * SECOND);
         story.strike(Fault::Start(0));
         story.until(10 * SECOND);
-        let owner = if story.world.machines[0].real(0) == Real::Running {
-            0
-        } else {
-            1
-        };
+        let owner = usize::from(story.world.machines[0].real(0) != Real::Running);
         story.owners(&[Some(owner), Some(1)]);
     }
 }

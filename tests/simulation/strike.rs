@@ -58,7 +58,7 @@ impl World {
                 let keys = &mut self.machines[node].keys;
                 keys.signing = 3 - keys.signing;
                 let keys = keys.clone();
-                return self.arrive(node, Inbound::Keys(keys));
+                return self.arrive(node, Inbound::Keys(Box::new(keys)));
             }
             Fault::Garbage { to, count } => self.garbage(to, count),
             Fault::Replay { to, count } => self.replay(to, count),

@@ -12,6 +12,8 @@ usage: cl_status SUB-COMMAND [OPTIONS] [ARGUMENTS]
   listnodes [-n] [-p] [-v]      names of the nodes; -n normal ones, -p ping nodes
   nodestatus NODE               status of a node
   nodetype NODE                 normal or ping
+  nodeweight NODE               100
+  nodesite NODE                 an empty line
   listhblinks NODE [-v]         links to a node
   hblinkstatus NODE LINK        up or dead
   rscstatus                     what this node holds: none, local, foreign, all, transition
@@ -26,6 +28,8 @@ pub(super) enum Query {
     Nodes,
     NodeStatus(String),
     NodeKind(String),
+    NodeWeight(String),
+    NodeSite(String),
     Links(String),
     LinkStatus(String, String),
     Holdings,
@@ -105,6 +109,8 @@ fn query(command: &str, operands: Vec<String>, parameter: Option<String>) -> Res
         "listnodes" => Query::Nodes,
         "nodestatus" => Query::NodeStatus(operand()?),
         "nodetype" => Query::NodeKind(operand()?),
+        "nodeweight" => Query::NodeWeight(operand()?),
+        "nodesite" => Query::NodeSite(operand()?),
         "listhblinks" => Query::Links(operand()?),
         "hblinkstatus" => Query::LinkStatus(operand()?, operand()?),
         "rscstatus" => Query::Holdings,

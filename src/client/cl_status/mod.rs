@@ -22,6 +22,9 @@ pub const USAGE: u8 = 11;
 /// A link, or a node of a link, that nobody declared.
 pub const UNKNOWN: u8 = 13;
 
+/// What heartbeat 3.0.6 tells of every node without a Pacemaker that counts votes.
+const WEIGHT: &str = "100";
+
 /// What to print, and how to end.
 #[derive(Debug, PartialEq, Eq)]
 struct Reply {
@@ -165,6 +168,13 @@ fn answer(arguments: &Arguments, query: &Query, status: &Status) -> Reply {
                 &format!("The node {name}'s type: {}", node.kind),
                 GOOD,
             )
+        }),
+        Query::NodeWeight(name) => with_node(status, name, |_| {
+            let human = format!("The node {name}'s weight: {WEIGHT}");
+            tell(arguments, WEIGHT, &human, GOOD)
+        }),
+        Query::NodeSite(name) => with_node(status, name, |_| {
+            tell(arguments, "", &format!("The node {name}'s site: "), GOOD)
         }),
         Query::Links(name) => links(arguments, status, name),
         Query::LinkStatus(name, link) => link_status(arguments, status, name, link),

@@ -86,6 +86,8 @@ fn every_sub_command_prints_what_scripts_expect() {
         ("nodetype bb", "normal\n", 0),
         ("nodetype 10.0.0.254", "ping\n", 0),
         ("nodetype -m bb", "The node bb's type: normal\n", 0),
+        ("nodeweight bb", "100\n", 0),
+        ("nodesite bb", "\n", 0),
         ("listhblinks bb", "\t/dev/ttyS0\n\teth0\n", 0),
         ("listhblinks bb -v", "\t/dev/ttyS0\tdead\n\teth0\tup\n", 0),
         ("hblinkstatus bb eth0", "up\n", 0),
@@ -104,6 +106,8 @@ fn what_nobody_declared_has_the_old_exit_codes() {
     let cases = [
         ("nodestatus bc", 11),
         ("nodetype bc", 11),
+        ("nodeweight bc", 11),
+        ("nodesite bc", 11),
         ("listhblinks bc", 13),
         ("hblinkstatus bc eth0", 13),
         ("hblinkstatus bb eth7", 13),
@@ -165,7 +169,7 @@ fn a_user_who_may_not_ask_is_not_told_that_nothing_runs() {
 
 #[test]
 fn every_sub_command_has_json() {
-    let commands = "hbstatus|listnodes|nodestatus bb|nodetype bb|listhblinks bb|hblinkstatus bb eth0|rscstatus|hbparameter -p keepalive";
+    let commands = "hbstatus|listnodes|nodestatus bb|nodetype bb|nodeweight bb|nodesite bb|listhblinks bb|hblinkstatus bb eth0|rscstatus|hbparameter -p keepalive";
     for words in commands.split('|') {
         let reply = ask(&format!("{words} --json"));
         assert_eq!(reply.exit, 0, "{words}");

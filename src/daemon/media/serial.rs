@@ -115,34 +115,42 @@ enum Break {
     Over,
 }
 
+/// What a device path leads to: a character device, and not the kernel's console. Does not open it.
+pub fn find(device: &Path) -> Result<PathBuf, SerialError> {
+    let fail = |error: io::Error| cannot_open(device, error.to_string());
+    let real = fs::canonicalize(device).map_err(fail)?;
+    let kind = fs::metadata(&real).map_err(fail)?.file_type();
+    if !kind.is_char_device() {
+        return Err(SerialError::NotCharacterDevice(device.to_owned()));
+    }
+    let consoles = fs::read_to_string(CONSOLES).unwrap_or_default();
+    if let Some(name) = console_name(&real, &consoles) {
+        return Err(SerialError::Console {
+            device: device.to_owned(),
+            name,
+        });
+    }
+    Ok(real)
+}
+
+fn cannot_open(device: &Path, why: String) -> SerialError {
+    SerialError::Open {
+        device: device.to_owned(),
+        why,
+    }
+}
+
 impl SerialPort {
     /// Opens a device. Does not wait for a carrier, for pending output or for the end of the break.
     pub fn open(device: &Path, baud: u32) -> Result<Self, SerialError> {
-        let fail = |why: String| SerialError::Open {
-            device: device.to_owned(),
-            why,
-        };
-        let real = fs::canonicalize(device).map_err(|error| fail(error.to_string()))?;
-        let kind = fs::metadata(&real)
-            .map_err(|error| fail(error.to_string()))?
-            .file_type();
-        if !kind.is_char_device() {
-            return Err(SerialError::NotCharacterDevice(device.to_owned()));
-        }
-        let consoles = fs::read_to_string(CONSOLES).unwrap_or_default();
-        if let Some(name) = console_name(&real, &consoles) {
-            return Err(SerialError::Console {
-                device: device.to_owned(),
-                name,
-            });
-        }
+        let real = find(device)?;
         let is_pty = real.starts_with("/dev/pts");
         let lock = if is_pty {
             None
         } else {
             take_lock(device, &real)?
         };
-        let port = open_port(&real, baud, is_pty).map_err(fail)?;
+        let port = open_port(&real, baud, is_pty).map_err(|why| cannot_open(device, why))?;
         check_rate(device, &port, baud)?;
         Ok(Self {
             port,

@@ -11,7 +11,8 @@ use std::os::fd::{AsRawFd, RawFd};
 use socket2::{Domain, Protocol, Socket, Type};
 
 use crate::config::MediumKind;
-use crate::os::{interface, socket};
+use crate::os::interface::{self, InterfaceAddress};
+use crate::os::socket;
 
 /// The most bytes that one datagram carries.
 pub const MAX_DATAGRAM: usize = 65_507;
@@ -176,7 +177,7 @@ impl UdpPort {
         }
         // While an address is missing the old one stays: an interface that comes back needs no new sockets.
         if matches!(kind, MediumKind::Bcast { .. })
-            && broadcast_address(name).is_some_and(|now| self.to.ip() != now)
+            && interface::addresses().is_ok_and(|all| !still_reaches(name, &all, self.to.ip()))
         {
             return Some("the broadcast address of the interface changed");
         }
@@ -401,6 +402,19 @@ fn broadcast_address(name: &str) -> Option<Ipv4Addr> {
         .inspect(|_| has_address = true)
         .find_map(|entry| entry.broadcast);
     configured.or(has_address.then_some(Ipv4Addr::BROADCAST))
+}
+
+/// Whether a broadcast address that was found earlier will do. One of several is enough: a floating address that
+/// comes or goes on the same interface changes nothing. The limited one always will, and so does any while the
+/// interface has no address.
+fn still_reaches(name: &str, all: &[InterfaceAddress], to: IpAddr) -> bool {
+    let mut ours = all
+        .iter()
+        .filter(|entry| entry.interface == name && entry.address.is_ipv4())
+        .peekable();
+    to == IpAddr::V4(Ipv4Addr::BROADCAST)
+        || ours.peek().is_none()
+        || ours.any(|entry| entry.broadcast.map(IpAddr::V4) == Some(to))
 }
 
 fn first_address(name: &str) -> Option<Ipv4Addr> {

@@ -144,7 +144,10 @@ fn next_generation(wanted: &Wanted<'_>, cache: Option<&HostCache>) -> Result<u64
     };
     let from_time = wanted.wall_seconds.min(MAX_GENERATION).saturating_add(1);
     let next = match known {
-        Some(known) if wanted.generation_from_time => known.saturating_add(1).max(from_time),
+        // Deleting the file is how an operator gets above whatever the peer remembers.
+        Some(known) if wanted.generation_from_time || !matches!(stored, Some(Some(_))) => {
+            known.saturating_add(1).max(from_time)
+        }
         Some(known) => known.saturating_add(1),
         None => from_time,
     };

@@ -1,0 +1,45 @@
+//! What the files name and only the machine can show: ports, interfaces, devices, programs.
+//!
+//! Nothing here looks. Whoever checks a configuration brings a function that does.
+
+use std::path::Path;
+
+use super::diagnostic::Diagnostic;
+use super::source::Place;
+use super::{Medium, ResourceWord};
+
+/// Something that is named in the files and may be missing on this machine.
+#[derive(Debug, Clone, Copy)]
+pub enum Subject<'a> {
+    /// A path to the peer: its serial port or interface.
+    Medium(&'a Medium),
+    /// The watchdog device.
+    Watchdog(&'a Path),
+    /// A resource: its program, or the interface of its address.
+    Resource(&'a ResourceWord),
+}
+
+/// What is missing, in the words of a [`Diagnostic`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Absence {
+    /// What is wrong.
+    pub message: String,
+    /// What that means; may be empty.
+    pub label: String,
+    /// What to do; may be empty.
+    pub help: String,
+}
+
+/// Looks for something on this machine; `None` when it is there.
+pub type Look<'a> = &'a dyn Fn(Subject<'_>) -> Option<Absence>;
+
+/// The warning about something that is missing. The other machine, or this one tomorrow, may have it: no error.
+pub(super) fn warning(look: Look<'_>, subject: Subject<'_>, place: &Place) -> Option<Diagnostic> {
+    let absence = look(subject)?;
+    let warning = Diagnostic::warning(place, absence.message).label(absence.label);
+    Some(if absence.help.is_empty() {
+        warning
+    } else {
+        warning.help(absence.help)
+    })
+}

@@ -1,0 +1,152 @@
+//! What the configuration names, looked for on this machine: for `heartbeat check`, which opens and changes nothing.
+
+use std::path::Path;
+
+use super::media::serial;
+use crate::config::{Absence, Medium, MediumKind, ResourceWord, Subject, parse_address};
+use crate::os::interface;
+use crate::resource::catalogue::{CatalogueError, Places, Resource};
+
+/// What a link is without its port or interface.
+const DOWN: &str = "its link is down until this is mended; a start needs one that works";
+
+/// Looks for one thing; resources where `places` says.
+pub fn look(places: &Places, subject: Subject<'_>) -> Option<Absence> {
+    match subject {
+        Subject::Medium(medium) => medium_absence(medium),
+        Subject::Watchdog(device) => watchdog_absence(device),
+        Subject::Resource(word) => match places.find(word) {
+            Ok(Resource::Address { .. }) => address_absence(word),
+            Ok(_) => None,
+            Err(error) => Some(resource_absence(word, error)),
+        },
+    }
+}
+
+fn medium_absence(medium: &Medium) -> Option<Absence> {
+    let message = match &medium.kind {
+        MediumKind::Serial { device, .. } => serial::find(device).err()?.to_string(),
+        _ => no_interface(&medium.link)?,
+    };
+    Some(Absence {
+        message,
+        label: DOWN.into(),
+        help: String::new(),
+    })
+}
+
+fn no_interface(name: &str) -> Option<String> {
+    let is_missing = interface::index(name).is_err();
+    is_missing.then(|| format!("no interface `{name}` on this machine"))
+}
+
+fn watchdog_absence(device: &Path) -> Option<Absence> {
+    let error = std::fs::metadata(device).err()?;
+    Some(Absence {
+        message: format!("no watchdog `{}`: {error}", device.display()),
+        label: "heartbeat does not start without it".into(),
+        help: "load the driver of the board's watchdog, or `softdog`".into(),
+    })
+}
+
+fn address_absence(word: &ResourceWord) -> Option<Absence> {
+    let name = parse_address(word)?.ok()?.interface?;
+    Some(Absence {
+        message: no_interface(&name)?,
+        label: "the address can't be held here".into(),
+        help: String::new(),
+    })
+}
+
+fn resource_absence(word: &ResourceWord, error: CatalogueError) -> Absence {
+    let (message, help) = match error {
+        CatalogueError::NotFound { name, looked_at } => (
+            format!("no script and no unit called `{name}` on this machine"),
+            format!("looked at {}", looked_at.join(", ")),
+        ),
+        error => (format!("cannot use `{}`", word.text), error.to_string()),
+    };
+    Absence {
+        message,
+        label: "its group can't be started here".into(),
+        help,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+
+    use super::*;
+
+    fn places(root: &Path) -> Places {
+        Places {
+            scripts: root.join("resource.d"),
+            init_scripts: root.join("init.d"),
+            units: vec![root.join("units")],
+        }
+    }
+
+    fn medium(link: &str, kind: MediumKind) -> Medium {
+        let link = link.into();
+        Medium { link, kind }
+    }
+
+    fn message(subject: Subject<'_>) -> Option<String> {
+        look(&places(Path::new("/nowhere")), subject).map(|absence| absence.message)
+    }
+
+    #[test]
+    fn ports_interfaces_and_a_watchdog_that_are_there_are_not_mentioned() {
+        let interface = medium("lo", MediumKind::Bcast { port: 694 });
+        assert_eq!(message(Subject::Medium(&interface)), None);
+        let device = PathBuf::from("/dev/null");
+        assert_eq!(message(Subject::Watchdog(&device)), None);
+        let serial = medium("/dev/null", MediumKind::Serial { device, baud: 9600 });
+        assert_eq!(message(Subject::Medium(&serial)), None);
+    }
+
+    #[test]
+    fn what_is_missing_is_named() {
+        let interface = medium("no-such-if", MediumKind::Bcast { port: 694 });
+        let said = message(Subject::Medium(&interface)).expect("missing");
+        assert!(said.starts_with("no interface `no-such-if`"), "{said}");
+        let device = PathBuf::from("/dev/no-such-port");
+        let said = message(Subject::Watchdog(&device)).expect("missing");
+        assert!(
+            said.starts_with("no watchdog `/dev/no-such-port`"),
+            "{said}"
+        );
+        let serial = medium("x", MediumKind::Serial { device, baud: 9600 });
+        let said = message(Subject::Medium(&serial)).expect("missing");
+        assert!(said.starts_with("cannot open /dev/no-such-port"), "{said}");
+        let address = ResourceWord::new("10.0.0.9/24/no-such-if:0");
+        let said = message(Subject::Resource(&address)).expect("missing");
+        assert!(said.starts_with("no interface `no-such-if`"), "{said}");
+    }
+
+    #[test]
+    fn a_resource_without_a_program_is_named_with_every_place() {
+        let root = tempfile::tempdir().expect("a directory");
+        let look = |text: &str| {
+            look(
+                &places(root.path()),
+                Subject::Resource(&ResourceWord::new(text)),
+            )
+        };
+        assert_eq!(look("10.0.0.9"), None);
+        let absence = look("nginx").expect("missing");
+        assert_eq!(
+            absence.message,
+            "no script and no unit called `nginx` on this machine"
+        );
+        for place in ["resource.d/nginx", "init.d/nginx", "units/nginx.service"] {
+            assert!(absence.help.contains(place), "{absence:?}");
+        }
+        std::fs::create_dir(root.path().join("units")).expect("a directory");
+        std::fs::write(root.path().join("units/nginx.service"), "").expect("a unit");
+        assert_eq!(look("nginx"), None);
+        let absence = look("nginx::8080").expect("not usable");
+        assert_eq!(absence.message, "cannot use `nginx::8080`");
+    }
+}

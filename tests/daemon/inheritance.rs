@@ -1,0 +1,85 @@
+//! Nothing that the daemon's starter left open, blocked or ignored reaches the daemon or its services.
+
+use std::os::unix::fs::PermissionsExt;
+use std::process::{Command, Stdio};
+
+use crate::machine::{Machine, finish, wait_for};
+
+/// `heartbeat -C DIR`, started by a program that has treated its signals and descriptors as `wrapper` says.
+fn wrapped(machine: &Machine, wrapper: &[&str]) -> Command {
+    let plain = machine.command(&[]);
+    let (program, rest) = wrapper.split_first().expect("a wrapper");
+    let mut command = Command::new(program);
+    command
+        .args(rest)
+        .arg(plain.get_program())
+        .args(plain.get_args())
+        .stdin(Stdio::null())
+        .env("HEARTBEAT_SYSLOG", machine.path("syslog"));
+    command
+}
+
+#[test]
+fn a_daemon_started_with_ignored_child_signals_is_not_taken_for_a_failure() {
+    let machine = Machine::new("");
+    let started = finish(wrapped(&machine, &["env", "--ignore-signal=CHLD"]));
+    assert_eq!(started.exit, 0, "{started:?}");
+    assert_eq!(machine.heartbeat(&["-s"]).exit, 0);
+}
+
+#[test]
+fn a_daemon_started_with_blocked_signals_stops_when_it_is_told_to() {
+    let machine = Machine::new("");
+    let started = finish(wrapped(&machine, &["env", "--block-signal"]));
+    assert_eq!(started.exit, 0, "{started:?}");
+    let pid = machine.pid();
+    let mut stop = machine.command(&["-k"]).spawn().expect("started");
+    let ended = wait_for("the end of heartbeat -k", || {
+        stop.try_wait().expect("a child").or_else(|| {
+            // Not to be waited for in vain by whoever cleans up.
+            let blocked = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+            blocked
+                .lines()
+                .find(|line| line.starts_with("SigBlk:") && !line.ends_with("0000000000000000"))
+                .map(|line| panic!("signals are blocked: {line}"))
+        })
+    });
+    assert!(ended.success());
+}
+
+#[test]
+fn what_the_starter_had_open_is_closed_in_the_daemon_and_in_its_services() {
+    let mut machine = Machine::new("");
+    machine.write("haresources", "here look\n");
+    std::fs::create_dir(machine.path("resource.d")).expect("made");
+    let seen = machine.path("seen");
+    machine.write(
+        "resource.d/look",
+        &format!(
+            "#!/bin/sh\nreadlink /proc/$$/fd/* >> {}\necho stopped\nexit 0\n",
+            seen.display()
+        ),
+    );
+    let mode = std::fs::Permissions::from_mode(0o755);
+    std::fs::set_permissions(machine.path("resource.d/look"), mode).expect("set");
+    let held = machine.path("held-open");
+    let redirect = format!("exec \"$0\" \"$@\" 7>>{}", held.display());
+    let started = finish(wrapped(&machine, &["sh", "-c", &redirect]));
+    assert_eq!(started.exit, 0, "{started:?}");
+    machine.wait_until_up();
+
+    let held = held.to_str().expect("a plain name");
+    let in_daemon: Vec<_> = std::fs::read_dir(format!("/proc/{}/fd", machine.pid()))
+        .expect("the daemon runs")
+        .flatten()
+        .filter_map(|entry| std::fs::read_link(entry.path()).ok())
+        .collect();
+    assert!(
+        !in_daemon.iter().any(|file| file.ends_with("held-open")),
+        "{in_daemon:?}"
+    );
+    let in_service = wait_for("the script", || {
+        Some(machine.read("seen")).filter(|seen| !seen.is_empty())
+    });
+    assert!(!in_service.contains(held), "{in_service}");
+}
