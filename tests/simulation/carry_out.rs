@@ -224,6 +224,9 @@ impl World {
         let machine = &mut self.machines[node];
         let run = machine.daemon.as_ref().map_or(0, |daemon| daemon.run);
         let resource = &mut machine.resources[group];
+        if resource.real == Real::Stopped {
+            resource.since = self.now;
+        }
         resource.real = real;
         resource.action += 1;
         resource.run = run;

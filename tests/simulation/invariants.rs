@@ -5,7 +5,8 @@
 //! peer for deadtime or longer (since its own start, before the first one). It can't tell that from the
 //! peer's death. A group may be started on one machine while it is not stopped on the other only by a node
 //! that is cut off in that very moment. Nothing else excuses it: neither a crash nor a restart nor a stall
-//! that leaves less than deadtime of silence, nor that the other node is cut off.
+//! that leaves less than deadtime of silence. A race is no breach: the other node was cut off when it took the
+//! group, less than [`Plan::news_time`] ago, so that its word can't have come.
 //!
 //! **How long.** Once both daemons run and hear each other, two owners become one within
 //! [`Judge::heal_time`], and only one of the two sides stops (S7).
@@ -69,12 +70,15 @@ struct Clash {
 pub struct Judge {
     deadtime: Time,
     longest_deadtime: Time,
+    news_time: Time,
     initdead: Time,
     heal_time: Time,
     /// No link takes so long that two that hear each other take each other for deaf.
     answers_in_time: bool,
     hearing: [Hearing; 2],
     clashes: Vec<Option<Clash>>,
+    /// By node and group: whether the node was cut off when it last started the group.
+    taken_blindly: [Vec<bool>; 2],
 }
 
 /// What a node must do with what it was sent.
@@ -94,11 +98,13 @@ impl Judge {
         Self {
             deadtime: plan.deadtime_of(0).min(plan.deadtime_of(1)),
             longest_deadtime: plan.deadtime,
+            news_time: plan.news_time(),
             initdead: plan.initdead,
             heal_time: plan.deadtime + plan.news_time() * 2 + plan.action_time.1 * 2,
             answers_in_time: plan.news_time() < plan.deadtime,
             hearing: Default::default(),
             clashes: vec![None; plan.preferred.len()],
+            taken_blindly: [0, 1].map(|_| vec![false; plan.preferred.len()]),
         }
     }
 
@@ -238,13 +244,24 @@ impl Judge {
                 "node {node} starts group {group} before it knows anything of its peer"
             ));
         }
-        let other = machines[1 - node].real(group);
-        if other == Real::Stopped || self.is_cut_off(hearing, now) || hearing.cut_off == Some(now) {
+        let is_blind = self.is_ignorant(node, now);
+        self.taken_blindly[node][group] = is_blind;
+        let other = &machines[1 - node];
+        let is_race = self.taken_blindly[1 - node][group]
+            && now - other.resources[group].since < self.news_time;
+        let real = other.real(group);
+        if real == Real::Stopped || is_blind || is_race {
             return Ok(());
         }
         breach(format!(
-            "node {node} starts group {group}, which is {other:?} on the other"
+            "node {node} starts group {group}, which is {real:?} on the other"
         ))
+    }
+
+    /// Whether the node is cut off, or was so until what it reads in this very moment.
+    fn is_ignorant(&self, node: usize, now: Time) -> bool {
+        let hearing = &self.hearing[node];
+        hearing.cut_off == Some(now) || self.is_cut_off(hearing, now)
     }
 
     fn is_cut_off(&self, hearing: &Hearing, now: Time) -> bool {

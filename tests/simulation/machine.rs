@@ -30,6 +30,8 @@ pub enum Real {
 pub struct Resource {
     /// The truth.
     pub real: Real,
+    /// Since when it is not stopped.
+    pub since: Time,
     /// Numbers the actions, so that an overtaken one ends without effect.
     pub action: u64,
     /// Which run of the daemon began the action that is under way.
@@ -158,6 +160,7 @@ impl Machine {
     pub fn new(groups: usize, uptime: Time, keys: Keys) -> Self {
         let resource = Resource {
             real: Real::Stopped,
+            since: 0,
             action: 0,
             run: 0,
             failures: 0,
