@@ -157,6 +157,7 @@ impl Start<'_> {
 
     fn prepare(&self, config: Config, loaded: Loaded) -> Result<(Daemon, Flock<File>), Refusal> {
         let (state, lock) = self.open_state(&config)?;
+        scheduling::prepare_descriptors();
         scheduling::prepare_core_files(config.coredumps, &config.coreroot);
         if self.line.dump {
             for (name, value) in &config.parameters {
