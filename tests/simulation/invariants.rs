@@ -320,7 +320,12 @@ impl Judge {
     fn was_deaf_until(&self, now: Time) -> bool {
         let contact = self.hearing.map(|hearing| hearing.contact);
         let one_way = contact[0].abs_diff(contact[1]) >= self.deadtime;
-        one_way && now - contact[0].max(contact[1]) < self.heal_time
+        // Or is not heard even now, and what reached the other was a recording of what got lost.
+        let silent = self.hearing.map(|hearing| {
+            let fresh = hearing.fresh.map(|(at, _)| at);
+            now - fresh.unwrap_or(0) >= self.deadtime
+        });
+        silent[0] != silent[1] || one_way && now - contact[0].max(contact[1]) < self.heal_time
     }
 
     /// Two owners who hear each other become one in time.
