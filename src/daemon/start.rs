@@ -126,6 +126,7 @@ impl Start<'_> {
         };
         self.announce();
         let exit = daemon.run();
+        log::finish(); // whoever waits for our end may read the log next
         // In this order: once the pid file is gone, the next daemon may start.
         drop(lock);
         drop(pid_file);

@@ -141,12 +141,12 @@ mod tests {
             assert_eq!(writer.write(format!("{number}\n").as_bytes()), None);
         }
         writer.flush().wait(LONG);
-        let expected: String = (0..100).map(|number| format!("{number}\n")).collect();
+        let expected: Vec<String> = (0..100).map(|number| number.to_string()).collect();
         let mut found = String::new();
         File::open(path)
             .and_then(|mut file| file.read_to_string(&mut found))
             .expect("readable");
-        assert_eq!(found, expected);
+        assert_eq!(found.lines().collect::<Vec<_>>(), expected);
 
         let (sender, complaints) = channel();
         let complain: Complain = Box::new(move |text| sender.send(text.to_owned()).expect("heard"));
