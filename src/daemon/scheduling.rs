@@ -29,6 +29,26 @@ pub fn become_realtime(priority: u8) {
     }
 }
 
+/// Descriptors that the largest pair may need: links, clients, and the outputs of scripts and of what they started.
+/// More would only burden old programs among those that inherit the limit.
+const DESCRIPTORS: u64 = 4096;
+
+/// Takes what the hard limit leaves.
+pub fn prepare_descriptors() {
+    let raised = getrlimit(Resource::RLIMIT_NOFILE).and_then(|(soft, hard)| {
+        let wanted = DESCRIPTORS.min(hard).max(soft);
+        setrlimit(Resource::RLIMIT_NOFILE, wanted, hard).map(|()| wanted)
+    });
+    match raised {
+        Ok(limit) if limit < DESCRIPTORS => log::warn!(
+            "No more than {limit} open files are allowed: with many links or resources that may be too few \
+             (LimitNOFILE= in the unit, or ulimit -n)"
+        ),
+        Ok(_) => {}
+        Err(error) => log::warn!("Cannot set the number of open files: {error}"),
+    }
+}
+
 /// Where a core file would go, and whether there may be one.
 pub fn prepare_core_files(wanted: bool, root: &Path) {
     let limit = getrlimit(Resource::RLIMIT_CORE).and_then(|(_, hard)| {

@@ -32,6 +32,12 @@ use crate::os::process::{Fork, discard_standard_streams, fork_into_background, h
 /// Starts the daemon; gives back the exit status once it is up, or, in the foreground, once it has ended.
 pub fn run(line: &CommandLine, places: &Places) -> u8 {
     inheritance::let_go();
+    let exit = begin(line, places);
+    log::finish();
+    exit
+}
+
+fn begin(line: &CommandLine, places: &Places) -> u8 {
     if line.foreground {
         return Start {
             line,
@@ -120,6 +126,7 @@ impl Start<'_> {
         };
         self.announce();
         let exit = daemon.run();
+        log::finish(); // whoever waits for our end may read the log next
         // In this order: once the pid file is gone, the next daemon may start.
         drop(lock);
         drop(pid_file);
@@ -150,6 +157,7 @@ impl Start<'_> {
 
     fn prepare(&self, config: Config, loaded: Loaded) -> Result<(Daemon, Flock<File>), Refusal> {
         let (state, lock) = self.open_state(&config)?;
+        scheduling::prepare_descriptors();
         scheduling::prepare_core_files(config.coredumps, &config.coreroot);
         if self.line.dump {
             for (name, value) in &config.parameters {

@@ -48,6 +48,27 @@ fn a_daemon_started_with_blocked_signals_stops_when_it_is_told_to() {
 }
 
 #[test]
+fn a_low_limit_on_open_files_is_raised_as_far_as_it_may_be() {
+    let mut machine = Machine::new("");
+    let lower = "ulimit -S -n 40; exec \"$0\" \"$@\"";
+    let started = finish(wrapped(&machine, &["sh", "-c", lower]));
+    assert_eq!(started.exit, 0, "{started:?}");
+    machine.wait_until_up();
+    let limits =
+        std::fs::read_to_string(format!("/proc/{}/limits", machine.pid())).expect("it runs");
+    let files = limits
+        .lines()
+        .find(|line| line.starts_with("Max open files"))
+        .expect("a limit");
+    let soft: u64 = files
+        .split_whitespace()
+        .nth(3)
+        .and_then(|word| word.parse().ok())
+        .expect("a number");
+    assert!(soft > 40, "{files}");
+}
+
+#[test]
 fn what_the_starter_had_open_is_closed_in_the_daemon_and_in_its_services() {
     let mut machine = Machine::new("");
     machine.write("haresources", "here look\n");

@@ -265,7 +265,7 @@ fn come_back(teller: &Teller, pair: &mut Pair, client: &Client) {
     ));
     if let Some(gone) = gone {
         teller.event(&format!(
-            "this was a planned move, first stopped there, then started here: it took {}",
+            "a planned move: stopped there first, started here then; nobody had the address for {}",
             spoken(back.saturating_duration_since(gone))
         ));
     }

@@ -9,18 +9,20 @@ mod file;
 mod line;
 mod standard_error;
 mod system;
+mod writer;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU8, Ordering};
+use std::time::Duration;
 
 use log::{LevelFilter, Log, Metadata, Record};
 
 use crate::cluster::Severity;
-use file::LogFile;
 use line::{Line, Style};
 use standard_error::StandardError;
 use system::SystemLog;
+use writer::Writer;
 
 /// What `ha.cf` says about logging.
 #[derive(Debug, Clone, Default)]
@@ -69,9 +71,43 @@ pub fn configure(settings: &Settings) {
         .facility
         .as_deref()
         .map(|facility| SystemLog::new(&settings.syslog_socket, facility));
-    outputs.logfile = settings.logfile.clone().map(LogFile::new);
-    outputs.debugfile = settings.debugfile.clone().map(LogFile::new);
+    let mut open = |path: &Option<PathBuf>| {
+        path.as_deref()
+            .and_then(|path| start_writer(path, &mut outputs))
+    };
+    let files = (open(&settings.logfile), open(&settings.debugfile));
+    (outputs.logfile, outputs.debugfile) = files;
 }
+
+fn start_writer(path: &Path, outputs: &mut Outputs) -> Option<Writer> {
+    let seconds = super::clock::wall_seconds;
+    let complain = move |text: &str| lock().complain(text, seconds());
+    match Writer::start(path.into(), Box::new(complain)) {
+        Ok(writer) => Some(writer),
+        Err(error) => {
+            outputs.complain(
+                &format!("Cannot write to {}: {error}", path.display()),
+                seconds(),
+            );
+            None
+        }
+    }
+}
+
+/// Before the end of the process: what was logged goes to its files, unless their disk hangs.
+pub fn finish() {
+    let flushes: Vec<_> = {
+        let outputs = lock(); // not held while waiting: the other side may want to complain
+        let files = [&outputs.logfile, &outputs.debugfile];
+        files.into_iter().flatten().map(Writer::flush).collect()
+    };
+    for flush in flushes {
+        flush.wait(FAREWELL);
+    }
+}
+
+/// How long the last lines may take to reach a file.
+const FAREWELL: Duration = Duration::from_secs(2);
 
 /// Start-up is over. In the background nobody sees standard error any more; under a service manager that
 /// keeps a journal, syslog goes to the same journal, and one copy is enough.
@@ -89,12 +125,8 @@ pub fn started(in_background: bool) {
 
 /// Opens the files again, after they were rotated.
 pub fn reopen() {
-    let mut guard = lock();
-    let outputs = &mut *guard;
-    for file in [&mut outputs.logfile, &mut outputs.debugfile]
-        .into_iter()
-        .flatten()
-    {
+    let outputs = lock();
+    for file in [&outputs.logfile, &outputs.debugfile].into_iter().flatten() {
         file.reopen();
     }
 }
@@ -149,8 +181,8 @@ fn lock() -> std::sync::MutexGuard<'static, Outputs> {
 struct Outputs {
     style: Style,
     system: Option<SystemLog>,
-    logfile: Option<LogFile>,
-    debugfile: Option<LogFile>,
+    logfile: Option<Writer>,
+    debugfile: Option<Writer>,
     standard_error: Option<StandardError>,
 }
 
@@ -223,39 +255,10 @@ impl Log for Logger {
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::net::UnixDatagram;
-    use std::path::Path;
-
     use super::*;
 
-    fn received(socket: &UnixDatagram) -> Vec<String> {
-        let mut lines = Vec::new();
-        let mut buffer = [0; 1024];
-        while let Ok(length) = socket.recv(&mut buffer) {
-            lines.push(String::from_utf8_lossy(&buffer[..length]).into_owned());
-        }
-        lines
-    }
-
-    #[test]
-    fn a_full_disk_is_told_to_syslog_once() {
-        let directory = tempfile::tempdir().expect("a directory");
-        let socket = UnixDatagram::bind(directory.path().join("log")).expect("binds");
-        socket.set_nonblocking(true).expect("non-blocking");
-        let mut outputs = Outputs {
-            system: Some(SystemLog::new(&directory.path().join("log"), "daemon")),
-            logfile: Some(LogFile::new("/dev/full".into())),
-            ..Outputs::default()
-        };
-        outputs.write(&Line::own(Severity::Info, "one", 0));
-        outputs.write(&Line::own(Severity::Info, "two", 0));
-        let lines = received(&socket);
-        assert_eq!(lines.len(), 3, "{lines:?}");
-        assert!(
-            lines[1].contains("/dev/full") && lines[1].contains("No space left"),
-            "{lines:?}"
-        );
-        assert!(lines[2].ends_with("info: two"), "{lines:?}");
+    fn start(path: PathBuf) -> Option<Writer> {
+        Writer::start(path, Box::new(|_| ())).ok()
     }
 
     #[test]
@@ -263,12 +266,15 @@ mod tests {
         let directory = tempfile::tempdir().expect("a directory");
         let path = |name: &str| directory.path().join(name);
         let mut outputs = Outputs {
-            logfile: Some(LogFile::new(path("ha-log"))),
-            debugfile: Some(LogFile::new(path("ha-debug"))),
+            logfile: start(path("ha-log")),
+            debugfile: start(path("ha-debug")),
             ..Outputs::default()
         };
         outputs.write(&Line::own(Severity::Debug, "fine print", 0));
         outputs.write(&Line::own(Severity::Crit, "headline", 0));
+        for file in [&outputs.logfile, &outputs.debugfile].into_iter().flatten() {
+            file.flush().wait(Duration::from_secs(30));
+        }
         let read = |path: &Path| std::fs::read_to_string(path).expect("readable");
         assert!(!read(&path("ha-log")).contains("fine print"));
         assert!(read(&path("ha-log")).contains("CRIT: headline"));

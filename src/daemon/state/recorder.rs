@@ -4,9 +4,15 @@
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 
 use super::host_cache::{FILE, HostCache};
 use crate::cluster::PeerMemory;
+use crate::os::process::pause;
+
+/// At the end: how often the child is looked for, and the time between.
+const FAREWELL_LOOKS: u32 = 500;
+const LOOK: Duration = Duration::from_millis(10);
 
 /// Writes the host cache. At most one child at a time; of what comes meanwhile, the latest is kept.
 #[derive(Debug)]
@@ -54,15 +60,16 @@ impl Recorder {
         }
     }
 
-    /// At the end nothing is delayed by waiting for the disk.
+    /// At the end nothing is delayed by waiting for the disk, unless that hangs: then it is not waited for.
     pub fn finish(mut self) {
-        while let Some(mut child) = self.child.take() {
-            match child.wait() {
-                Ok(status) => self.ended(status.code()),
-                Err(error) => self.complain(&error),
-            }
+        for _ in 0..FAREWELL_LOOKS {
             self.turn();
+            if self.child.is_none() {
+                return;
+            }
+            pause(LOOK);
         }
+        self.complain(&io::Error::from(io::ErrorKind::TimedOut));
     }
 
     fn start(&mut self, peer: PeerMemory) {
