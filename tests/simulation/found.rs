@@ -127,3 +127,27 @@ fn a_stalled_owner_yields_to_the_one_that_took_over() {
     story.owners(&[Some(1), Some(1)]);
     assert_eq!(story.world.figures.stops - stops_before, 1);
 }
+
+#[test]
+fn a_node_that_stalls_while_its_peer_starts_yields_to_it() {
+    // The peer is heard to say `init`, becomes active meanwhile, and takes over.
+    // A serial line alone is so slow that there is a moment between two words.
+    let mut found = 0;
+    for wait in 0..60 {
+        let mut plan = Plan::quiet(1);
+        plan.faults_end = 60 * SECOND;
+        plan.links = vec![plan.links[2]];
+        let mut story = Story::settled(plan);
+        story.strike(Fault::MachineCrash(0));
+        story.until(8 * SECOND);
+        story.owners(&[Some(1), Some(1)]);
+        story.strike(Fault::Start(0));
+        story.until(8 * SECOND + wait * MS);
+        story.strike(Fault::Stall(1, 2 * SECOND));
+        story.until(9 * SECOND + 900 * MS);
+        found += u64::from(story.world.machines[0].real(1) == Real::Running);
+        story.until(25 * SECOND);
+        story.owners(&[Some(0), Some(1)]);
+    }
+    assert!(found > 0, "none of the stalls came at the right moment");
+}
