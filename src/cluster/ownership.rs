@@ -30,10 +30,33 @@ pub struct Ownership {
     /// Group indices in the order of their sorted keys, which is the order on the wire.
     order: Vec<usize>,
     digest: u32,
-    /// The peer has other groups than we, and runs some of them since before it lost us.
-    other_groups_run: bool,
+    /// What the peer does where it has other groups than we.
+    other_groups: OtherGroups,
     /// Decides where both files, or neither, prefer the node that reads them.
     wins_ties: bool,
+}
+
+/// What a peer whose groups are not ours runs of them.
+#[derive(Debug, Clone, Copy, Default)]
+struct OtherGroups {
+    /// Some that it took because we were thought dead: then it took all that it has.
+    taken: bool,
+    /// Some since before it lost us.
+    kept: bool,
+}
+
+impl OtherGroups {
+    fn of(states: &[Stated]) -> Self {
+        let runs = |taken| {
+            let phases = [Phase::Starting, Phase::Running];
+            let claims = phases.map(|phase| Claim::Held { phase, taken });
+            states.iter().any(|stated| claims.contains(&stated.claim))
+        };
+        Self {
+            taken: runs(true),
+            kept: runs(false),
+        }
+    }
 }
 
 impl Ownership {
@@ -67,7 +90,7 @@ impl Ownership {
             groups,
             order,
             digest,
-            other_groups_run: false,
+            other_groups: OtherGroups::default(),
             wins_ties,
         }
     }
@@ -104,22 +127,15 @@ impl Ownership {
         }
         if digest != Some(self.digest) || states.len() != self.order.len() {
             self.forget_claims();
-            let runs = |stated: &Stated| {
-                let phases = [Phase::Starting, Phase::Running];
-                phases
-                    .map(|phase| Claim::Held {
-                        phase,
-                        taken: false,
-                    })
-                    .contains(&stated.claim)
-            };
-            self.other_groups_run = is_agreed && states.iter().any(runs);
+            if is_agreed {
+                self.other_groups = OtherGroups::of(states);
+            }
             if is_agreed && !states.iter().any(|stated| stated.claim.is_held()) {
                 self.note_known();
             }
             return false;
         }
-        self.other_groups_run = false;
+        self.other_groups = OtherGroups::default();
         for (index, stated) in self.order.iter().zip(states) {
             let Some(group) = self.groups.get_mut(*index) else {
                 continue;
@@ -157,7 +173,7 @@ impl Ownership {
 
     /// What the peer said is not valid any more.
     pub fn forget_claims(&mut self) {
-        self.other_groups_run = false;
+        self.other_groups = OtherGroups::default();
         for group in &mut self.groups {
             group.theirs = None;
         }
@@ -200,17 +216,23 @@ impl Ownership {
         Some((GroupId(u32::try_from(index).ok()?), step, reason))
     }
 
-    /// S7 where the files differ: which of our groups the other node runs can't be told, so what we took
-    /// from it because it was thought dead goes back, if it had anything all along.
+    /// S7 where the files differ: which of our groups the other node runs can't be told. What we took from it
+    /// because it was thought dead goes back, if it had anything all along; where it, too, only took what it
+    /// has, each keeps what its own file gives it. What was merely found running yields to one who took.
     fn gives_way(&self, group: &Group, standing: Standing) -> Option<(Step, Reason)> {
-        let was_taken = matches!(
-            group.mine,
-            Some(Claim::Held {
+        let other = self.other_groups;
+        let gives_way = match group.mine? {
+            Claim::Held {
                 phase: Phase::Starting | Phase::Running,
                 taken: true,
-            })
-        );
-        (was_taken && self.other_groups_run && standing.relation == Relation::Talking)
+            } => other.kept || (other.taken && !group.prefers_local),
+            Claim::Held {
+                phase: Phase::Unknown,
+                ..
+            } => other.taken && group.found,
+            _ => false,
+        };
+        (gives_way && standing.relation == Relation::Talking)
             .then_some((Step::Stop, Reason::Conflict))
     }
 
@@ -617,6 +639,68 @@ mod tests {
         a.ended(G, GroupOutcome::Stopped, unheard, NOW);
         assert_eq!(step(&mut a, unheard), None);
         assert_eq!(a.mine(G), Some(Claim::Free));
+    }
+
+    #[test]
+    fn where_files_differ_and_both_took_everything_each_keeps_what_prefers_it() {
+        let settings = |prefers_local| {
+            ["10.0.0.1", "10.0.0.2"].map(|key| GroupSettings {
+                key: key.into(),
+                line: String::new(),
+                prefers_local: prefers_local == (key == "10.0.0.1"),
+            })
+        };
+        let gone = Standing {
+            relation: Relation::Gone { died: true },
+            ..TALKING
+        };
+        let mut nodes = [true, false].map(|first| Ownership::new(&settings(first), first));
+        for node in &mut nodes {
+            for group in [GroupId(0), GroupId(1)] {
+                node.ended(group, GroupOutcome::FoundStopped, gone, NOW);
+                assert!(node.next_step(gone, NOW).is_some());
+                node.ended(group, GroupOutcome::Started, gone, NOW);
+            }
+        }
+        let [mut a, mut b] = nodes;
+        let (of_a, of_b): (Vec<_>, Vec<_>) = (a.stated().collect(), b.stated().collect());
+        a.hear(Some(b.digest() ^ 1), &of_b, true);
+        b.hear(Some(a.digest() ^ 1), &of_a, true);
+        let stops = |node: &mut Ownership| {
+            let step = node.next_step(TALKING, NOW);
+            assert_eq!(node.next_step(TALKING, NOW), None);
+            step
+        };
+        assert_eq!(
+            stops(&mut a),
+            Some((GroupId(1), Step::Stop, Reason::Conflict))
+        );
+        assert_eq!(
+            stops(&mut b),
+            Some((GroupId(0), Step::Stop, Reason::Conflict))
+        );
+    }
+
+    #[test]
+    fn where_files_differ_what_was_found_running_yields_to_one_who_took_everything() {
+        let settings = [GroupSettings {
+            key: "10.0.0.1".into(),
+            line: String::new(),
+            prefers_local: true,
+        }];
+        let mut a = Ownership::new(&settings, true);
+        a.ended(G, GroupOutcome::FoundRunning, TALKING, NOW);
+        let theirs = |taken| Stated {
+            claim: Claim::Held {
+                phase: Phase::Running,
+                taken,
+            },
+            prefers_self: false,
+        };
+        a.hear(Some(a.digest() ^ 1), &[theirs(false)], true);
+        assert_eq!(step(&mut a, TALKING), None, "it runs its own");
+        a.hear(Some(a.digest() ^ 1), &[theirs(true)], true);
+        assert_eq!(step(&mut a, TALKING), Some((Step::Stop, Reason::Conflict)));
     }
 
     #[test]

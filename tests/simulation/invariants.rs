@@ -77,6 +77,8 @@ pub struct Judge {
     answers_in_time: bool,
     hearing: [Hearing; 2],
     clashes: Vec<Option<Clash>>,
+    /// By group: whether it is the same one on both nodes.
+    shared: Vec<bool>,
     /// By node and group: whether the node was cut off when it last started the group.
     taken_blindly: [Vec<bool>; 2],
 }
@@ -104,6 +106,9 @@ impl Judge {
             answers_in_time: plan.news_time() < plan.deadtime,
             hearing: Default::default(),
             clashes: vec![None; plan.preferred.len()],
+            shared: (0..plan.preferred.len())
+                .map(|group| plan.key_of(0, group) == plan.key_of(1, group))
+                .collect(),
             taken_blindly: [0, 1].map(|_| vec![false; plan.preferred.len()]),
         }
     }
@@ -250,7 +255,7 @@ impl Judge {
         let is_race = self.taken_blindly[1 - node][group]
             && now - other.resources[group].since < self.news_time;
         let real = other.real(group);
-        if real == Real::Stopped || is_blind || is_race {
+        if real == Real::Stopped || is_blind || is_race || !self.shared[group] {
             return Ok(());
         }
         breach(format!(
@@ -281,7 +286,7 @@ impl Judge {
         now: Time,
     ) -> Result<(), Violation> {
         let (here, there) = (machines[node].real(group), machines[1 - node].real(group));
-        let clash = here != Real::Stopped && there != Real::Stopped;
+        let clash = here != Real::Stopped && there != Real::Stopped && self.shared[group];
         let broken = here == Real::Broken || there == Real::Broken;
         match (&mut self.clashes[group], clash) {
             (place @ None, true) => {

@@ -13,9 +13,7 @@ impl World {
     /// Looks at what no single step shows. True when the run is over.
     pub fn check(&mut self) -> Result<bool, Violation> {
         self.at(self.now + self.plan.keepalive, Happening::Check);
-        if self.plan.quarrel != Some(Quarrel::Groups) {
-            self.judge.clashes_end(&self.machines, self.now)?;
-        }
+        self.judge.clashes_end(&self.machines, self.now)?;
         self.stops_end()?;
         self.lone_nodes_serve()?;
         let calm_at = self.plan.faults_end + self.plan.deadtime + self.plan.news_time();
