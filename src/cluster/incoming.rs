@@ -296,6 +296,16 @@ mod tests {
     }
 
     #[test]
+    fn a_gap_becomes_due_as_a_whole() {
+        let (mut incoming, mut jitter) = stream();
+        for number in [1, 40] {
+            incoming.arrive(number, LinkId(0), FRESH, DELAY, &mut jitter, at(0));
+        }
+        let due = incoming.next_request_at().expect("something is missing");
+        assert_eq!(incoming.next_request(DELAY, due), Some((2, 39)));
+    }
+
+    #[test]
     fn a_huge_jump_is_not_followed() {
         let (mut incoming, mut jitter) = stream();
         incoming.arrive(1, LinkId(0), FRESH, DELAY, &mut jitter, at(0));

@@ -42,9 +42,14 @@ impl Cluster {
     /// that had long been dead, and that makes the stall no worse.
     pub(super) fn notice_stall(&mut self, pause: Duration, now: Instant) {
         let gap = now.since(self.last_heartbeat);
-        let peer_waits = match self.peer.status {
-            NodeStatus::Up | NodeStatus::Active if !self.peer.has_left => self.settings.deadtime,
-            _ => self.settings.initdead.max(self.settings.deadtime),
+        // A peer that was heard may have become active since, whatever it said then.
+        let knows_us = self.peer.heard_in_this_run
+            && self.peer.status != NodeStatus::Dead
+            && !self.peer.has_left;
+        let peer_waits = if knows_us {
+            self.settings.deadtime
+        } else {
+            self.settings.initdead.max(self.settings.deadtime)
         };
         let has_paused = pause >= self.settings.keepalive / 2;
         if !has_paused || gap < peer_waits || self.status == NodeStatus::Init {

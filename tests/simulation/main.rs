@@ -6,6 +6,7 @@
 
 mod carry_out;
 mod faults;
+mod found;
 mod invariants;
 mod machine;
 mod node;
@@ -14,6 +15,7 @@ mod reading;
 mod rng;
 mod scenarios;
 mod settling;
+mod story;
 mod strike;
 mod trace;
 mod turn;
