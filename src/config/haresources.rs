@@ -84,13 +84,13 @@ fn logical_lines(file: &File, out: &mut Diagnostics) -> Vec<Vec<Word>> {
             words.truncate(at);
         }
         let mut words = words.into_iter().peekable();
-        if let (true, Some(first)) = (glue && !body.starts_with(is_blank), words.peek()) {
-            if let Some(last) = current.last_mut() {
-                let warning = Diagnostic::warning(&first.place, "continued without a blank");
-                out.push(warning.label(format!("read as one word: `{}{}`", last.text, first.text)));
-                last.text += &first.text;
-                words.next();
-            }
+        if let (true, Some(first)) = (glue && !body.starts_with(is_blank), words.peek())
+            && let Some(last) = current.last_mut()
+        {
+            let warning = Diagnostic::warning(&first.place, "continued without a blank");
+            out.push(warning.label(format!("read as one word: `{}{}`", last.text, first.text)));
+            last.text += &first.text;
+            words.next();
         }
         current.extend(words);
         glue = continued && !body.ends_with(is_blank) && !body.is_empty();
@@ -229,11 +229,11 @@ fn check_script(word: &ResourceWord, place: &Place) -> Option<Diagnostic> {
             .iter()
             .find(|known| known.eq_ignore_ascii_case(name))
     };
-    if let Some((name, argument)) = word.name.split_once(':') {
-        if let Some(known) = known(name) {
-            let error = Diagnostic::error(place, format!("bad resource `{text}`"));
-            return Some(error.label(format!("did you mean `{known}::{argument}`?")));
-        }
+    if let Some((name, argument)) = word.name.split_once(':')
+        && let Some(known) = known(name)
+    {
+        let error = Diagnostic::error(place, format!("bad resource `{text}`"));
+        return Some(error.label(format!("did you mean `{known}::{argument}`?")));
     }
     if word.name.is_empty() || word.name.contains('/') {
         let error = Diagnostic::error(&name_place, format!("bad resource `{text}`"));

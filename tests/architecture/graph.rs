@@ -48,10 +48,10 @@ pub fn of_files(sources: &[&Source]) -> Graph {
 }
 
 fn draw(graph: &mut Graph, file: &File, from: &str, reference: &Reference, files: &[File]) {
-    if let Some((to, room, name)) = leads_to(reference, files) {
-        if to.source.path != file.source.path {
-            tie(graph, from, &room, &name);
-        }
+    if let Some((to, room, name)) = leads_to(reference, files)
+        && to.source.path != file.source.path
+    {
+        tie(graph, from, &room, &name);
     }
 }
 

@@ -234,10 +234,11 @@ fn forbidden(
         return Some(format!("{name} must not use {used} ({written})"));
     }
     let first = reference.path.first()?;
-    if let Some(crates) = folder.crates {
-        if dependencies.contains(first) && !crates.contains(&first.as_str()) {
-            return Some(format!("{name} must not use the crate {first} ({written})"));
-        }
+    if let Some(crates) = folder.crates
+        && dependencies.contains(first)
+        && !crates.contains(&first.as_str())
+    {
+        return Some(format!("{name} must not use the crate {first} ({written})"));
     }
     if folder.is_pure {
         // `core` and `alloc` lead to the same things as `std`

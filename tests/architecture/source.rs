@@ -217,10 +217,10 @@ fn without_tests(tokens: &[Token]) -> (Vec<Token>, usize, Vec<String>) {
             .take(5)
             .map(|token| token.text.as_str())
             .collect();
-        if let Some(at) = item.iter().position(|word| *word == "mod") {
-            if item.get(at + 2) == Some(&";") {
-                modules.push(item[at + 1].to_owned());
-            }
+        if let Some(at) = item.iter().position(|word| *word == "mod")
+            && item.get(at + 2) == Some(&";")
+        {
+            modules.push(item[at + 1].to_owned());
         }
         let is_use = item.contains(&"use");
         while i < tokens.len() {

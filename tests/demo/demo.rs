@@ -23,10 +23,10 @@ use lab::{sandbox, web};
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = env::args().skip(1).collect();
-    if let [command, pid_file, page] = &arguments[..] {
-        if command == "serve" {
-            return serve(pid_file, page);
-        }
+    if let [command, pid_file, page] = &arguments[..]
+        && command == "serve"
+    {
+        return serve(pid_file, page);
     }
     if !arguments.is_empty() {
         eprintln!("usage: demo    (it takes no arguments)");

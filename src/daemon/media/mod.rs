@@ -211,11 +211,11 @@ impl Media {
             Some((host, v6)) => resolver::resolve(host, v6).map(Some),
             None => Ok(None),
         };
-        if let Ok(Some(peer)) = resolved {
-            if resolver::is_own(peer, &medium.link) {
-                self.report(MediaReport::OwnAddress(medium.clone()));
-                return Ok(());
-            }
+        if let Ok(Some(peer)) = resolved
+            && resolver::is_own(peer, &medium.link)
+        {
+            self.report(MediaReport::OwnAddress(medium.clone()));
+            return Ok(());
         }
         let index = self.devices.len();
         let link = self

@@ -53,7 +53,7 @@ impl WriteFailures {
         Notice {
             failure,
             suppressing: last_told,
-            hint: last_told || self.in_a_row % HINT_EVERY == 0,
+            hint: last_told || self.in_a_row.is_multiple_of(HINT_EVERY),
         }
     }
 
