@@ -36,25 +36,30 @@ pub struct Ownership {
     wins_ties: bool,
 }
 
-/// What a peer whose groups are not ours runs of them.
+/// What a peer whose groups are not ours has of them.
 #[derive(Debug, Clone, Copy, Default)]
 struct OtherGroups {
     /// Some that it took because we were thought dead: then it took all that it has.
     taken: bool,
     /// Some since before it lost us.
     kept: bool,
+    /// Some that it found running or could not stop.
+    unknown: bool,
 }
 
 impl OtherGroups {
     fn of(states: &[Stated]) -> Self {
-        let runs = |taken| {
-            let phases = [Phase::Starting, Phase::Running];
-            let claims = phases.map(|phase| Claim::Held { phase, taken });
-            states.iter().any(|stated| claims.contains(&stated.claim))
+        let has = |phases: &[Phase], taken| {
+            let claims = phases.iter().map(|&phase| Claim::Held { phase, taken });
+            claims
+                .into_iter()
+                .any(|claim| states.iter().any(|stated| stated.claim == claim))
         };
+        let runs = [Phase::Starting, Phase::Running];
         Self {
-            taken: runs(true),
-            kept: runs(false),
+            taken: has(&runs, true),
+            kept: has(&runs, false),
+            unknown: has(&[Phase::Unknown], false) || has(&[Phase::Unknown], true),
         }
     }
 }
@@ -217,21 +222,22 @@ impl Ownership {
     }
 
     /// S7 where the files differ: which of our groups the other node runs can't be told. What we took from it
-    /// because it was thought dead goes back, if it had anything all along; where it, too, only took what it
-    /// has, each keeps what its own file gives it. What was merely found running yields to one who took.
+    /// because it was thought dead goes back, if it had anything all along; what was merely found running
+    /// yields to one who runs any. Where both are in the same position, each keeps what its own file gives it.
     fn gives_way(&self, group: &Group, standing: Standing) -> Option<(Step, Reason)> {
         let other = self.other_groups;
-        let gives_way = match group.mine? {
+        let (yields, is_tie) = match group.mine? {
             Claim::Held {
                 phase: Phase::Starting | Phase::Running,
                 taken: true,
-            } => other.kept || (other.taken && !group.prefers_local),
+            } => (other.kept, other.taken),
             Claim::Held {
                 phase: Phase::Unknown,
                 ..
-            } => other.taken && group.found,
-            _ => false,
+            } if group.found => (other.kept || other.taken, other.unknown),
+            _ => (false, false),
         };
+        let gives_way = yields || (is_tie && !group.prefers_local);
         (gives_way && standing.relation == Relation::Talking)
             .then_some((Step::Stop, Reason::Conflict))
     }
@@ -682,25 +688,28 @@ mod tests {
     }
 
     #[test]
-    fn where_files_differ_what_was_found_running_yields_to_one_who_took_everything() {
+    fn where_files_differ_what_was_found_running_yields_to_one_who_may_run_it_too() {
         let settings = [GroupSettings {
             key: "10.0.0.1".into(),
             line: String::new(),
             prefers_local: true,
         }];
-        let mut a = Ownership::new(&settings, true);
-        a.ended(G, GroupOutcome::FoundRunning, TALKING, NOW);
-        let theirs = |taken| Stated {
-            claim: Claim::Held {
-                phase: Phase::Running,
-                taken,
-            },
-            prefers_self: false,
+        let mut found = Ownership::new(&settings, true);
+        found.ended(G, GroupOutcome::FoundRunning, TALKING, NOW);
+        let held = |taken| Claim::Held {
+            phase: Phase::Running,
+            taken,
         };
-        a.hear(Some(a.digest() ^ 1), &[theirs(false)], true);
-        assert_eq!(step(&mut a, TALKING), None, "it runs its own");
-        a.hear(Some(a.digest() ^ 1), &[theirs(true)], true);
-        assert_eq!(step(&mut a, TALKING), Some((Step::Stop, Reason::Conflict)));
+        let stop = Some((Step::Stop, Reason::Conflict));
+        for (claim, wanted) in [(Claim::Free, None), (held(false), stop), (held(true), stop)] {
+            let mut a = found.clone();
+            let theirs = Stated {
+                claim,
+                prefers_self: false,
+            };
+            a.hear(Some(a.digest() ^ 1), &[theirs], true);
+            assert_eq!(step(&mut a, TALKING), wanted, "{claim:?}");
+        }
     }
 
     #[test]

@@ -114,7 +114,24 @@ fn disaster(plan: &Plan, rng: &mut Rng, at: Time, long: Time, faults: &mut Vec<(
     let node = rng.index(2);
     let link = rng.index(plan.links.len());
     let (hit, relief) = match rng.below(100) {
-        0..=17 => {
+        0..=9 => {
+            // A cable is out for a long time; the others must do.
+            for from in 0..2 {
+                let weather = Weather::CUT;
+                faults.push((
+                    at,
+                    Fault::Wire {
+                        link,
+                        from,
+                        weather,
+                    },
+                ));
+            }
+            let until = at + plan.deadtime * rng.between(2, 5);
+            faults.push((until, Fault::HealLinks));
+            (Fault::WallJump(node, 0), None)
+        }
+        10..=19 => {
             let weather = Weather::random(rng, plan);
             faults.push((
                 at,
@@ -133,7 +150,7 @@ fn disaster(plan: &Plan, rng: &mut Rng, at: Time, long: Time, faults: &mut Vec<(
                 Some(Fault::HealLinks),
             )
         }
-        18..=27 => {
+        20..=27 => {
             // One way only.
             let weather = Weather::random(rng, plan);
             (
@@ -185,8 +202,8 @@ fn disaster(plan: &Plan, rng: &mut Rng, at: Time, long: Time, faults: &mut Vec<(
             (Fault::WallJump(node, 0), Some(Fault::HealLinks))
         }
         38..=47 => (Fault::Partition, Some(Fault::HealLinks)),
-        48..=56 => (Fault::MachineCrash(node), Some(Fault::Start(node))),
-        57..=63 => (Fault::DaemonCrash(node), Some(Fault::Start(node))),
+        48..=54 => (Fault::MachineCrash(node), Some(Fault::Start(node))),
+        55..=63 => (Fault::DaemonCrash(node), Some(Fault::Start(node))),
         64..=70 => (Fault::StopRequest(node), Some(Fault::Start(node))),
         71..=80 => (Fault::Stall(node, long), None),
         81..=83 => (Fault::StallBoth(long), None),

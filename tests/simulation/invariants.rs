@@ -12,7 +12,7 @@
 //! [`Judge::heal_time`], and only one of the two sides stops (S7).
 
 use super::machine::{Daemon, Machine, Real};
-use super::plan::{Plan, Time};
+use super::plan::{Plan, Quarrel, Time};
 use super::trace::micros_as_seconds;
 use super::virtual_link::{Cargo, Origin};
 
@@ -73,8 +73,9 @@ pub struct Judge {
     news_time: Time,
     initdead: Time,
     heal_time: Time,
-    /// No link takes so long that two that hear each other take each other for deaf.
-    answers_in_time: bool,
+    /// A link takes so long that two that hear each other take each other for deaf; or their files differ
+    /// and neither can tell what the other holds.
+    both_may_yield: bool,
     hearing: [Hearing; 2],
     clashes: Vec<Option<Clash>>,
     /// By group: whether it is the same one on both nodes.
@@ -103,7 +104,8 @@ impl Judge {
             news_time: plan.news_time(),
             initdead: plan.initdead,
             heal_time: plan.deadtime + plan.news_time() * 2 + plan.action_time.1 * 2,
-            answers_in_time: plan.news_time() < plan.deadtime,
+            both_may_yield: plan.news_time() >= plan.deadtime
+                || plan.quarrel == Some(Quarrel::Groups),
             hearing: Default::default(),
             clashes: vec![None; plan.preferred.len()],
             shared: (0..plan.preferred.len())
@@ -306,7 +308,7 @@ impl Judge {
             (place @ Some(_), false) => {
                 let ended = place.take().is_some_and(|clash| !clash.disturbed);
                 if ended
-                    && self.answers_in_time
+                    && !self.both_may_yield
                     && !self.was_deaf_until(now)
                     && here == Real::Stopped
                     && there == Real::Stopping

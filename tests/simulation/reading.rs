@@ -58,6 +58,7 @@ impl World {
                 .core
                 .handle(local, Event::WallClock { seconds: second });
         }
+        drain(&mut *daemon.core, actions); // what a node asks for before anything has happened
         for inbound in std::mem::take(&mut daemon.inbox) {
             let before = actions.len();
             match inbound {
