@@ -1,5 +1,6 @@
 //! Everything that can happen to the core.
 
+use super::movement::MoveRequest;
 use super::{GroupId, LinkId};
 use crate::message::Keys;
 
@@ -31,6 +32,9 @@ pub enum Event<'a> {
     },
     /// The operator asked for a clean stop.
     StopRequested,
+    /// The operator asked for a planned move. [`Cluster::refuses`](super::Cluster::refuses) tells beforehand
+    /// whether it can begin; one that can't is ignored.
+    MoveRequested(MoveRequest),
     /// `authkeys` was read again.
     KeysChanged(Box<Keys>),
 }

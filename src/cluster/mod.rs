@@ -11,6 +11,7 @@ pub mod holdings;
 pub mod incoming;
 pub mod links;
 mod membership;
+pub mod movement;
 pub mod node;
 pub mod outgoing;
 pub mod ownership;
@@ -30,6 +31,7 @@ use std::time::Duration;
 
 pub use action::{Action, Packet, PeerMemory};
 pub use event::{Event, GroupOutcome};
+pub use movement::{MoveFailure, MoveProgress, MoveRefusal, MoveRequest, Movement, Selection};
 pub use report::{Report, Severity};
 pub use time::Instant;
 
@@ -232,6 +234,7 @@ pub struct Cluster {
     /// Generation and number of that.
     namesake_said: (u64, u64),
     exit_at: Option<Instant>,
+    movement: Option<Movement>,
 }
 
 /// What was told once and need not be told again until it changes.
@@ -305,6 +308,7 @@ impl Cluster {
             namesake_heard: None,
             namesake_said: (0, 0),
             exit_at: None,
+            movement: None,
             settings,
         };
         for index in 0..cluster.settings.groups.len() {
@@ -323,6 +327,7 @@ impl Cluster {
             Event::WallClock { seconds } => self.wall_clock = seconds.max(1),
             Event::Group { group, outcome } => self.group_ended(group, outcome, now),
             Event::StopRequested => self.leave(),
+            Event::MoveRequested(request) => self.begin_move(request, now),
             Event::KeysChanged(keys) => self.settings.keys = *keys,
             Event::Tick => self.tick(now),
         }
@@ -391,6 +396,21 @@ impl Cluster {
             return Holdings::Transition;
         }
         self.settled_holdings()
+    }
+
+    /// Why a planned move can't begin now; `None` when it can. To be asked directly before `MoveRequested`.
+    pub fn refuses(&self, _request: MoveRequest) -> Option<MoveRefusal> {
+        None
+    }
+
+    /// The planned move that is under way, or the last one of this run.
+    pub fn movement(&self) -> Option<Movement> {
+        self.movement
+    }
+
+    fn begin_move(&mut self, request: MoveRequest, _now: Instant) {
+        let number = self.movement.map_or(0, |movement| movement.number) + 1;
+        self.movement = Some(Movement { number, request, progress: MoveProgress::Asked });
     }
 
     /// How many packets of a kind were refused in this run.
