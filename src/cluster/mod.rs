@@ -5,13 +5,17 @@
 
 pub mod action;
 pub mod claims;
+mod classic_peer;
+mod dialogue;
 pub mod event;
 mod groups;
 pub mod holdings;
 pub mod incoming;
+mod legacy;
 pub mod links;
 mod membership;
 pub mod movement;
+mod moves;
 pub mod node;
 pub mod outgoing;
 pub mod ownership;
@@ -20,6 +24,7 @@ pub mod random;
 mod receive;
 pub mod refusals;
 pub mod report;
+mod selected;
 pub mod time;
 mod transmit;
 
@@ -36,8 +41,10 @@ pub use report::{Report, Severity};
 pub use time::Instant;
 
 use claims::{Claim, Leaving, Phase, Stated};
+use classic_peer::ClassicPeer;
 pub use holdings::Holdings;
 use incoming::Incoming;
+use legacy::Legacy;
 use links::Links;
 pub use node::NodeStatus;
 use node::Peer;
@@ -76,6 +83,8 @@ pub struct Settings {
     pub uuid: [u8; 16],
     /// The generation of this run.
     pub generation: u64,
+    /// The run may go on as later generations, up to this one: no later run uses them.
+    pub last_generation: u64,
     /// What an earlier run saw of the peer.
     pub remembered_peer: Option<PeerMemory>,
     /// Source of all jitter; anything random.
@@ -159,7 +168,7 @@ impl std::fmt::Display for GroupState {
 impl From<Claim> for GroupState {
     fn from(claim: Claim) -> Self {
         match claim {
-            Claim::Free | Claim::Ceded => Self::Stopped,
+            Claim::Free | Claim::Ceded | Claim::HandedOver | Claim::Waived => Self::Stopped,
             Claim::Failed => Self::Failed,
             Claim::Held {
                 phase: Phase::Starting,
@@ -234,7 +243,15 @@ pub struct Cluster {
     /// Generation and number of that.
     namesake_said: (u64, u64),
     exit_at: Option<Instant>,
+    /// What a peer of heartbeat 3.0.6 has told.
+    classic: ClassicPeer,
+    /// The same with `auto_failback legacy`.
+    legacy: Legacy,
+    /// This run came once to the point where it wanted nothing more.
+    has_settled: bool,
     movement: Option<Movement>,
+    /// Until when the peer must have begun what it was asked for.
+    move_until: Option<Instant>,
 }
 
 /// What was told once and need not be told again until it changes.
@@ -243,7 +260,9 @@ struct Told {
     deaf: bool,
     files_differ: bool,
     preferences_differ: bool,
-    without_groups: bool,
+    classic: bool,
+    modes_differ: bool,
+    generations_used_up: bool,
     settled: bool,
     initial: bool,
     missing: bool,
@@ -270,6 +289,7 @@ impl Cluster {
             is_leaving: false,
             acknowledged: 0,
             key: None,
+            is_classic: false,
         };
         let identity = Identity {
             name: settings.local_node.clone(),
@@ -308,7 +328,11 @@ impl Cluster {
             namesake_heard: None,
             namesake_said: (0, 0),
             exit_at: None,
+            classic: ClassicPeer::default(),
+            legacy: Legacy::default(),
+            has_settled: false,
             movement: None,
+            move_until: None,
             settings,
         };
         for index in 0..cluster.settings.groups.len() {
@@ -345,6 +369,8 @@ impl Cluster {
             self.links.next_silence(self.peer.deadtime),
             self.ask_nodes_at,
             self.next_request_at(),
+            self.next_word(),
+            self.move_until,
             self.ownership.next_retry(self.now),
             self.exit_at,
         ];
@@ -376,11 +402,11 @@ impl Cluster {
 
     /// What happens to a group on both nodes.
     pub fn group(&self, id: GroupId) -> GroupView {
-        let peer = if self.is_agreed {
-            self.ownership.theirs(id)
-        } else {
-            None
-        };
+        let is_valid = matches!(
+            self.standing().relation,
+            Relation::Talking | Relation::Halves { .. }
+        );
+        let peer = self.ownership.theirs(id).filter(|_| is_valid);
         GroupView {
             local: self
                 .ownership
@@ -398,19 +424,9 @@ impl Cluster {
         self.settled_holdings()
     }
 
-    /// Why a planned move can't begin now; `None` when it can. To be asked directly before `MoveRequested`.
-    pub fn refuses(&self, _request: MoveRequest) -> Option<MoveRefusal> {
-        None
-    }
-
-    /// The planned move that is under way, or the last one of this run.
-    pub fn movement(&self) -> Option<Movement> {
-        self.movement
-    }
-
-    fn begin_move(&mut self, request: MoveRequest, _now: Instant) {
-        let number = self.movement.map_or(0, |movement| movement.number) + 1;
-        self.movement = Some(Movement { number, request, progress: MoveProgress::Asked });
+    /// The generation that this node's messages carry now.
+    pub fn generation(&self) -> u64 {
+        self.settings.generation
     }
 
     /// How many packets of a kind were refused in this run.

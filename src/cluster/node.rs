@@ -76,4 +76,6 @@ pub struct Peer {
     pub acknowledged: u64,
     /// Which key entry it signs with.
     pub key: Option<u8>,
+    /// It does not state its groups in its heartbeats: it runs heartbeat 3.0.6.
+    pub is_classic: bool,
 }

@@ -85,16 +85,18 @@ impl Cluster {
             Arrival::Late => {}
             Arrival::Copy | Arrival::Old => return Ok(()),
         }
+        let mut outcome = Ok(());
         if header.kind == "status" {
             self.heartbeat_heard(message, number, now);
         } else if self.is_for_us(message) {
-            self.dispatch(header.kind, message);
+            let fits = self.dispatch(header.kind, message, number, now);
+            outcome = if fits { Ok(()) } else { Err(RefusalKind::OutOfPlace) };
         }
         self.tell_about_gaps(missing_before);
         if let Some(number) = self.peer.incoming.acknowledgement() {
             self.send_acknowledgement(number);
         }
-        Ok(())
+        outcome
     }
 
     /// A copy of what we sent ourselves comes back on broadcast and multicast links. Anything else in our
@@ -222,14 +224,23 @@ impl Cluster {
         }
     }
 
-    fn dispatch(&mut self, kind: &str, message: &Message) {
+    /// False when the message can't be made sense of where we are now.
+    fn dispatch(&mut self, kind: &str, message: &Message, number: u64, now: Instant) -> bool {
         match kind {
             "reqnodes" => self.send_node_list(),
             "repnodes" => self.node_list_heard(message),
-            "starting" => self.answer_starting(),
+            "starting" => self.starting_heard(),
+            "resource" => return self.holdings_heard(message, number),
+            "ask_resources" => return self.standby_heard(message, number, now),
+            "hb_takeover" => return self.takeover_heard(message, now),
+            "ip-request" => return self.group_request_heard(message),
+            "ip-request-resp" => return self.group_answer_heard(message),
+            "stonith" => self.obituary_heard(message),
+            "query-cstatus" => self.answer_client_query(message),
             "shutdone" => self.peer_left(),
             _ => {} // counted and acknowledged; nothing that we act on
         }
+        true
     }
 
     fn tell_about_gaps(&mut self, before: usize) {

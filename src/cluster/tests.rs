@@ -59,7 +59,7 @@ impl Pair {
 
     fn start(&mut self, node: usize) {
         let name = self.names[node];
-        self.generation += 1;
+        self.generation += 1000;
         let group = |key: &str, resources: &str, prefers_local| GroupSettings {
             key: key.into(),
             line: format!("a {resources}"),
@@ -71,6 +71,7 @@ impl Pair {
             nodes: vec!["a".into(), "b".into()],
             uuid: [u8::try_from(node).unwrap() + 1; 16],
             generation: self.generation,
+            last_generation: self.generation + 999,
             remembered_peer: None,
             seed: self.generation,
             keepalive: Duration::from_millis(200),

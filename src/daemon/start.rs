@@ -189,7 +189,7 @@ impl Start<'_> {
             devices.watchdog = Some(watchdog.map_err(|error| Refusal::new(&error, false))?);
         }
         let recorder =
-            state::Recorder::new(&self.places.state, state.generation, &config.peer_node);
+            state::Recorder::new(&self.places.state, state.last_generation, &config.peer_node);
         let identity = Identity {
             config,
             places: self.places.clone(),
