@@ -95,15 +95,21 @@ impl ClassicPeer {
         let claims = self.holds?.joined(self.releasing).has(local);
         Some(match self.dialogue {
             Dialogue::Taking { ours } if ours.includes(local) => Claim::Ceded,
-            Dialogue::Given { ours, .. } | Dialogue::Accepted { ours, .. }
-                if ours.includes(local) =>
-            {
-                held
-            }
+            Dialogue::Given { ours, .. } if ours.includes(local) => held,
             _ if claims => held,
             _ if self.waived.has(local) => Claim::Waived,
             _ => Claim::Free,
         })
+    }
+
+    /// It is about to stop these; what it holds of them counts as held until it says that it is done.
+    pub(super) fn expect_release(&mut self, selection: Selection) {
+        let holds = self.holds.unwrap_or_default();
+        let kept = holds.without(selection);
+        self.releasing = self.releasing.joined(Halves {
+            local: holds.local && !kept.local,
+            foreign: holds.foreign && !kept.foreign,
+        });
     }
 
     /// These were said to be stopped.
@@ -181,7 +187,12 @@ impl Cluster {
         classic.holds = Some(holds);
         let was_stable = classic.is_stable;
         match message.text("isstable") {
-            Some("1") => (classic.is_stable, classic.releasing) = (true, Halves::default()),
+            Some("1") => {
+                classic.is_stable = true;
+                if !matches!(classic.dialogue, Dialogue::Accepted { .. }) {
+                    classic.releasing = Halves::default();
+                }
+            }
             Some(_) => {
                 classic.is_stable = false;
                 // The claim is dropped when the stopping begins; only a later message says that it is done.

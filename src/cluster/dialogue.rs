@@ -154,8 +154,10 @@ impl Cluster {
             selection: said,
         });
         self.send_standby(said, "other");
+        let ours = said.seen_by_the_other();
+        self.classic.expect_release(ours);
         self.classic.dialogue = Dialogue::Accepted {
-            ours: said.seen_by_the_other(),
+            ours,
             until: now + WORK_WITHIN,
         };
         self.apply_claims();
