@@ -264,11 +264,14 @@ impl Cluster {
     }
 
     /// The peer has declared us dead, although we hear it: it does not hear us, and takes everything.
-    pub(super) fn obituary_heard(&mut self, message: &Message) {
+    pub(super) fn obituary_heard(&mut self, message: &Message, number: u64) {
         let is_ours = message
             .text("node")
             .is_some_and(|node| node.eq_ignore_ascii_case(&self.settings.local_node));
-        if is_ours && self.peer.is_classic && self.leaving == Leaving::No {
+        // Only news: what comes late tells of a death that was over before we talked.
+        let is_news = number == self.peer.incoming.highest()
+            && matches!(self.standing().relation, Relation::Halves { .. });
+        if is_ours && is_news && self.leaving == Leaving::No {
             self.report(Report::PeerHoldsUsForDead {
                 node: self.peer_name(),
             });

@@ -279,6 +279,8 @@ impl Cluster {
             uuid: remembered.uuid,
             status: NodeStatus::Init,
             generation: remembered.generation,
+            former_generation: 0,
+            runs_since: now,
             highest_generation: remembered.generation,
             heard_in_this_run: false,
             incoming: Incoming::new(remembered.sequence, &mut jitter),

@@ -64,7 +64,7 @@ impl Cluster {
         let Some(number) = header.number else {
             return self.unnumbered(message, &header, now);
         };
-        if !self.is_of_current_run(message, &header)? {
+        if !self.is_of_current_run(message, &header, now)? {
             return Ok(());
         }
         let (fresh, delay) = (self.peer.deadtime, self.settings.max_rexmit_delay);
@@ -178,6 +178,7 @@ impl Cluster {
         &mut self,
         message: &Message,
         header: &Header<'_>,
+        now: Instant,
     ) -> Result<bool, RefusalKind> {
         let generation = header.generation.ok_or(RefusalKind::Incomplete)?;
         if generation != self.peer.generation {
@@ -185,11 +186,20 @@ impl Cluster {
             let is_higher = generation > self.peer.highest_generation;
             let is_new = is_higher || (is_heartbeat && self.answers_us_now(message));
             if !is_new {
-                return Err(RefusalKind::Replay);
+                // What a run sent last may come after the first words of the next.
+                let is_leftover = generation == self.peer.former_generation
+                    && now.since(self.peer.runs_since) < self.peer.deadtime;
+                return if is_leftover {
+                    Ok(false)
+                } else {
+                    Err(RefusalKind::Replay)
+                };
             }
             if !is_heartbeat {
                 return Ok(false);
             }
+            self.peer.former_generation = self.peer.generation;
+            self.peer.runs_since = now;
             self.peer.generation = generation;
             self.peer.highest_generation = generation.max(self.peer.highest_generation);
             self.peer.incoming = Incoming::new(0, &mut self.jitter);
@@ -235,7 +245,7 @@ impl Cluster {
             "hb_takeover" => return self.takeover_heard(message, now),
             "ip-request" => return self.group_request_heard(message),
             "ip-request-resp" => return self.group_answer_heard(message),
-            "stonith" => self.obituary_heard(message),
+            "stonith" => self.obituary_heard(message, number),
             "query-cstatus" => self.answer_client_query(message),
             "shutdone" => self.peer_left(),
             _ => {} // counted and acknowledged; nothing that we act on
