@@ -268,9 +268,11 @@ impl Cluster {
         let is_ours = message
             .text("node")
             .is_some_and(|node| node.eq_ignore_ascii_case(&self.settings.local_node));
-        // Only news: what comes late tells of a death that was over before we talked.
+        // Only news: what comes late tells of a death that was over before we talked, and nobody is held for dead
+        // sooner than after deadtime.
         let is_news = number == self.peer.incoming.highest()
-            && matches!(self.standing().relation, Relation::Halves { .. });
+            && matches!(self.standing().relation, Relation::Halves { .. })
+            && self.now.since(self.epoch_began) >= self.settings.deadtime;
         if is_ours && is_news && self.leaving == Leaving::No {
             self.report(Report::PeerHoldsUsForDead {
                 node: self.peer_name(),

@@ -376,6 +376,7 @@ impl Cluster {
     /// claims count again.
     fn next_epoch(&mut self) {
         self.epoch += 1;
+        self.epoch_began = self.now;
         self.is_agreed = false;
         self.unanswered_since = None;
         self.told.deaf = false;

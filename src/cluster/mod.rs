@@ -228,6 +228,7 @@ pub struct Cluster {
     has_node_list: bool,
     /// How often this run met the peer anew.
     epoch: u64,
+    epoch_began: Instant,
     /// The peer's generation and epoch as last heard; goes into our heartbeats.
     answering: Option<(u64, u64)>,
     /// The peer answers our current epoch.
@@ -321,6 +322,7 @@ impl Cluster {
             ask_nodes_at: None,
             has_node_list: false,
             epoch: 1,
+            epoch_began: now,
             answering: None,
             is_agreed: false,
             unanswered_since: None,
