@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use super::halves::Dialogue;
 use super::movement::{MoveFailure, MoveProgress, Selection};
 use super::policy::Reason;
 use super::report::Report;
@@ -16,59 +17,6 @@ const AGREE_WITHIN: Duration = Duration::from_secs(10);
 const WORK_WITHIN: Duration = Duration::from_secs(3600);
 /// Pause before a failback that came to nothing is tried again.
 const OFFER_AGAIN: Duration = Duration::from_secs(60);
-
-/// Where the dialogue is. Selections are in our own terms.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(super) enum Dialogue {
-    /// There is none.
-    #[default]
-    None,
-    /// We offered these groups.
-    Asked {
-        /// What is offered.
-        ours: Selection,
-        /// Why.
-        reason: Reason,
-        /// When we take the offer back.
-        until: Instant,
-    },
-    /// The peer takes them; we stop them.
-    Giving {
-        /// What is given.
-        ours: Selection,
-    },
-    /// We said that they are stopped; the peer starts them.
-    Given {
-        /// What was given.
-        ours: Selection,
-        /// When we stop waiting for its word.
-        until: Instant,
-    },
-    /// The peer offers these groups and stops them.
-    Accepted {
-        /// What it gives.
-        ours: Selection,
-        /// When we stop waiting for its word.
-        until: Instant,
-    },
-    /// It said that they are stopped; we start them.
-    Taking {
-        /// What we take.
-        ours: Selection,
-    },
-}
-
-impl Dialogue {
-    /// When something has to be done about it even if nothing is heard.
-    pub(super) const fn until(self) -> Option<Instant> {
-        match self {
-            Self::Asked { until, .. } | Self::Given { until, .. } | Self::Accepted { until, .. } => {
-                Some(until)
-            }
-            Self::None | Self::Giving { .. } | Self::Taking { .. } => None,
-        }
-    }
-}
 
 impl Cluster {
     /// Offers groups to the peer.
@@ -118,9 +66,7 @@ impl Cluster {
             (Some("other"), Dialogue::Asked { ours, reason, .. }) if ours == said => {
                 self.give_half(ours, reason);
             }
-            (Some("done"), Dialogue::Accepted { ours, .. })
-                if ours.seen_by_the_other() == said =>
-            {
+            (Some("done"), Dialogue::Accepted { ours, .. }) if ours.seen_by_the_other() == said => {
                 self.take_half(ours, number);
             }
             (Some("done"), Dialogue::Given { ours, .. }) if ours == said => {

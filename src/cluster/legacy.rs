@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::claims::{Claim, Phase};
 use super::policy::Reason;
+use super::questions::Asking;
 use super::report::Report;
 use super::{Cluster, Instant};
 use crate::message::Message;
@@ -13,39 +14,11 @@ use crate::message::Message;
 /// A question that stays unanswered is asked again: the peer may have had no ear for it yet, or still stops.
 const ASK_AGAIN: Duration = Duration::from_secs(10);
 
-/// What is asked and owed, for each group. Void with every new epoch.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Legacy {
-    groups: Vec<Asking>,
-}
-
-#[derive(Debug, Clone, Copy, Default)]
-struct Asking {
-    /// The peer said that it does not run it.
-    is_answered: bool,
-    /// When to ask for it, again.
-    ask_at: Option<Instant>,
-    /// The peer asked for it and has no answer yet; `true`: it was running here.
-    owed: Option<bool>,
-}
-
-impl Legacy {
-    /// Whether this conversation has begun.
-    pub(super) fn is_open(&self) -> bool {
-        !self.groups.is_empty()
-    }
-
-    /// When a question is due.
-    pub(super) fn next_question(&self) -> Option<Instant> {
-        self.groups.iter().filter_map(|asking| asking.ask_at).min()
-    }
-}
-
 impl Cluster {
     /// Asks for our own groups, and answers what can be answered by now.
     pub(super) fn ask_for_groups(&mut self, now: Instant) {
-        if !self.legacy.is_open() {
-            self.legacy.groups = vec![Asking::default(); self.settings.groups.len()];
+        if !self.questions.is_open() {
+            self.questions.groups = vec![Asking::default(); self.settings.groups.len()];
             for index in 0..self.settings.groups.len() {
                 if self.prefers_local(index) {
                     self.set_asking(index, |asking| asking.ask_at = Some(now));
@@ -54,8 +27,8 @@ impl Cluster {
                 }
             }
         }
-        for index in 0..self.legacy.groups.len() {
-            let Some(asking) = self.legacy.groups.get(index).copied() else {
+        for index in 0..self.questions.groups.len() {
+            let Some(asking) = self.questions.groups.get(index).copied() else {
                 continue;
             };
             if asking.ask_at.is_some_and(|at| at <= now) {
@@ -86,7 +59,7 @@ impl Cluster {
         if self.leaving != super::Leaving::No {
             return true; // it will hear that we have left
         }
-        if !self.legacy.is_open() {
+        if !self.questions.is_open() {
             if self.speaks_of_halves() {
                 self.tell_modes_differ();
             }
@@ -108,10 +81,8 @@ impl Cluster {
         let is_ok = message
             .text("ok")
             .is_some_and(|ok| ok.eq_ignore_ascii_case("ok"));
-        if is_ok && self.legacy.is_open() && self.prefers_local(index) {
-            self.set_asking(index, |asking| {
-                (asking.is_answered, asking.ask_at) = (true, None);
-            });
+        if is_ok && self.questions.is_open() && self.prefers_local(index) {
+            self.set_asking(index, |asking| asking.ask_at = None);
             self.ownership.hear_one(index, Some(Claim::Free));
         }
         true
@@ -127,9 +98,7 @@ impl Cluster {
 
     fn send_group_request(&mut self, index: usize) {
         let key = self.key_at(index);
-        self.outgoing
-            .begin("ip-request")
-            .push_text("ipaddr", &key);
+        self.outgoing.begin("ip-request").push_text("ipaddr", &key);
         self.finish(false);
     }
 
@@ -163,7 +132,7 @@ impl Cluster {
     }
 
     fn set_asking(&mut self, index: usize, set: impl FnOnce(&mut Asking)) {
-        if let Some(asking) = self.legacy.groups.get_mut(index) {
+        if let Some(asking) = self.questions.groups.get_mut(index) {
             set(asking);
         }
     }

@@ -3,11 +3,12 @@
 use std::time::Duration;
 
 use super::claims::{self, Heading, Leaving};
-use super::report::Report;
-use super::dialogue::Dialogue;
+use super::halves::Dialogue;
 use super::movement::MoveFailure;
+use super::report::Report;
 use super::{
-    ASK_NODES_AGAIN, Action, ClassicPeer, Cluster, Instant, LINGER, Legacy, NodeStatus, Relation, Standing,
+    ASK_NODES_AGAIN, Action, ClassicPeer, Cluster, Instant, LINGER, NodeStatus, Questions,
+    Relation, Standing,
 };
 use crate::message::Message;
 
@@ -335,7 +336,7 @@ impl Cluster {
             ask_at,
             offer_at,
             classic.dialogue.until(),
-            self.legacy.next_question(),
+            self.questions.next_question(),
         ];
         times.into_iter().flatten().min().filter(|_| talks)
     }
@@ -387,7 +388,7 @@ impl Cluster {
             self.report(Report::StandbyCancelled);
         }
         self.classic = ClassicPeer::default();
-        self.legacy = Legacy::default();
+        self.questions = Questions::default();
         self.fail_move(MoveFailure::PeerLost);
     }
 

@@ -5,10 +5,11 @@
 
 pub mod action;
 pub mod claims;
-mod classic_peer;
+mod conversation;
 mod dialogue;
 pub mod event;
 mod groups;
+mod halves;
 pub mod holdings;
 pub mod incoming;
 mod legacy;
@@ -20,6 +21,7 @@ pub mod node;
 pub mod outgoing;
 pub mod ownership;
 pub mod policy;
+mod questions;
 pub mod random;
 mod receive;
 pub mod refusals;
@@ -41,16 +43,16 @@ pub use report::{Report, Severity};
 pub use time::Instant;
 
 use claims::{Claim, Leaving, Phase, Stated};
-use classic_peer::ClassicPeer;
+use halves::ClassicPeer;
 pub use holdings::Holdings;
 use incoming::Incoming;
-use legacy::Legacy;
 use links::Links;
 pub use node::NodeStatus;
 use node::Peer;
 use outgoing::{Identity, Outgoing};
 use ownership::Ownership;
 use policy::{Relation, Standing};
+use questions::Questions;
 use random::Jitter;
 use refusals::{RefusalKind, Refusals};
 
@@ -247,7 +249,7 @@ pub struct Cluster {
     /// What a peer of heartbeat 3.0.6 has told.
     classic: ClassicPeer,
     /// The same with `auto_failback legacy`.
-    legacy: Legacy,
+    questions: Questions,
     /// This run came once to the point where it wanted nothing more.
     has_settled: bool,
     movement: Option<Movement>,
@@ -333,7 +335,7 @@ impl Cluster {
             namesake_said: (0, 0),
             exit_at: None,
             classic: ClassicPeer::default(),
-            legacy: Legacy::default(),
+            questions: Questions::default(),
             has_settled: false,
             movement: None,
             move_until: None,

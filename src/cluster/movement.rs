@@ -165,9 +165,7 @@ impl fmt::Display for MoveFailure {
             Self::Refused => "the other node can't do it now; its log tells why",
             Self::PeerLost => "the other node died, left or started anew meanwhile",
             Self::Leaving => "this node was told to stop meanwhile",
-            Self::StopFailed => {
-                "a group could not be stopped and stays where it is"
-            }
+            Self::StopFailed => "a group could not be stopped and stays where it is",
             Self::StartFailed => "a group could not be started where it was to go",
         })
     }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::claims::{Claim, Leaving, Phase};
-use super::dialogue::Dialogue;
+use super::halves::Dialogue;
 use super::movement::{MoveFailure, MoveProgress, MoveRefusal, MoveRequest, Movement, Selection};
 use super::policy::Reason;
 use super::report::Report;
@@ -36,7 +36,10 @@ impl Cluster {
             Some(MoveRefusal::NobodyThere)
         } else if is_busy {
             Some(MoveRefusal::Busy)
-        } else if matches!(relation, Relation::Unheard | Relation::Halves { settled: false }) {
+        } else if matches!(
+            relation,
+            Relation::Unheard | Relation::Halves { settled: false }
+        ) {
             Some(MoveRefusal::PeerUnsettled)
         } else if self.told.files_differ {
             Some(MoveRefusal::FilesDiffer)
@@ -119,7 +122,15 @@ impl Cluster {
         match movement.request {
             MoveRequest::Standby(_) => self.judge_given(),
             MoveRequest::Takeover(_) => {
-                let runs = |claim| matches!(claim, Claim::Held { phase: Phase::Running, .. });
+                let runs = |claim| {
+                    matches!(
+                        claim,
+                        Claim::Held {
+                            phase: Phase::Running,
+                            ..
+                        }
+                    )
+                };
                 let has_begun = self
                     .ownership
                     .planned()
@@ -150,7 +161,10 @@ impl Cluster {
             self.fail_move(MoveFailure::StopFailed);
         } else if planned.iter().any(has_failed) {
             self.fail_move(MoveFailure::StartFailed);
-        } else if planned.iter().all(|group| is_there(group) && !is_here(group)) {
+        } else if planned
+            .iter()
+            .all(|group| is_there(group) && !is_here(group))
+        {
             self.progress_move(MoveProgress::Done);
         } else if !planned.iter().any(is_here) {
             self.progress_move(MoveProgress::Acquiring);
@@ -161,7 +175,13 @@ impl Cluster {
     pub(super) fn judge_taken(&mut self) {
         let mine: Vec<_> = self.ownership.planned().map(|group| group.mine).collect();
         let runs = |claim: &Option<Claim>| {
-            matches!(claim, Some(Claim::Held { phase: Phase::Running, .. }))
+            matches!(
+                claim,
+                Some(Claim::Held {
+                    phase: Phase::Running,
+                    ..
+                })
+            )
         };
         if mine.contains(&Some(Claim::Failed)) {
             self.fail_move(MoveFailure::StartFailed);

@@ -90,7 +90,11 @@ impl Cluster {
             self.heartbeat_heard(message, number, now);
         } else if self.is_for_us(message) {
             let fits = self.dispatch(header.kind, message, number, now);
-            outcome = if fits { Ok(()) } else { Err(RefusalKind::OutOfPlace) };
+            outcome = if fits {
+                Ok(())
+            } else {
+                Err(RefusalKind::OutOfPlace)
+            };
         }
         self.tell_about_gaps(missing_before);
         if let Some(number) = self.peer.incoming.acknowledgement() {

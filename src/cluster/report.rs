@@ -176,8 +176,8 @@ impl Report {
             | Self::PreferencesDiffer { .. }
             | Self::GroupStartFailed { .. }
             | Self::IrretrievablyLost { .. }
-            | Self::Refused { .. } => Severity::Error,
-            Self::MoveEnded(Movement {
+            | Self::Refused { .. }
+            | Self::MoveEnded(Movement {
                 progress: MoveProgress::Failed(_),
                 ..
             }) => Severity::Error,

@@ -85,7 +85,15 @@ impl Ownership {
 
     /// Whether one of these groups could not be stopped.
     pub fn is_stuck(&self, selection: Selection) -> bool {
-        let unknown = |claim| matches!(claim, Claim::Held { phase: Phase::Unknown, .. });
+        let unknown = |claim| {
+            matches!(
+                claim,
+                Claim::Held {
+                    phase: Phase::Unknown,
+                    ..
+                }
+            )
+        };
         self.these(selection)
             .any(|group| group.mine.is_some_and(unknown))
     }
@@ -93,7 +101,9 @@ impl Ownership {
     /// Whether one of these groups is being started, or is about to be because the peer left it to us.
     pub fn is_taking(&self, selection: Selection) -> bool {
         self.these(selection).any(|group| {
-            let left_to_us = group.theirs.is_some_and(|stated| stated.claim == Claim::Ceded);
+            let left_to_us = group
+                .theirs
+                .is_some_and(|stated| stated.claim == Claim::Ceded);
             match group.mine {
                 Some(Claim::Held { phase, .. }) => phase == Phase::Starting,
                 Some(mine) => mine != Claim::Failed && left_to_us,

@@ -339,7 +339,7 @@ mod tests {
         assert_ne!(first.uuid, open(&wanted("bc")).expect("opens").uuid);
         assert_eq!(
             (first.generation, second.generation),
-            (78, 79),
+            (78, 78 + GENERATIONS_OF_A_RUN),
             "time, but never twice the same"
         );
     }

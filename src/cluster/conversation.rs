@@ -7,9 +7,8 @@
 
 use std::time::Duration;
 
-use super::claims::{Claim, Leaving, Phase};
-use super::dialogue::Dialogue;
-use super::movement::Selection;
+use super::claims::Leaving;
+use super::halves::{Dialogue, Halves};
 use super::report::Report;
 use super::{Cluster, Holdings, Instant, NodeStatus, Relation};
 use crate::config::AutoFailback;
@@ -17,111 +16,6 @@ use crate::message::Message;
 
 /// Pause between two questions for what the peer holds.
 const ASK_AGAIN: Duration = Duration::from_secs(2);
-
-/// Two halves of the groups, as this node calls them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(super) struct Halves {
-    local: bool,
-    foreign: bool,
-}
-
-impl Halves {
-    /// From the word of the other node, for which local is foreign and foreign local.
-    fn from_the_other(word: &str) -> Option<Self> {
-        let (foreign, local) = match word {
-            "none" => (false, false),
-            "local" => (true, false),
-            "foreign" => (false, true),
-            "all" => (true, true),
-            _ => return None,
-        };
-        Some(Self { local, foreign })
-    }
-
-    pub(super) const fn has(self, local: bool) -> bool {
-        if local { self.local } else { self.foreign }
-    }
-
-    pub(super) const fn and(self, selection: Selection) -> Self {
-        Self {
-            local: self.local || selection.includes(true),
-            foreign: self.foreign || selection.includes(false),
-        }
-    }
-
-    pub(super) const fn without(self, selection: Selection) -> Self {
-        Self {
-            local: self.local && !selection.includes(true),
-            foreign: self.foreign && !selection.includes(false),
-        }
-    }
-
-    const fn joined(self, other: Self) -> Self {
-        Self {
-            local: self.local || other.local,
-            foreign: self.foreign || other.foreign,
-        }
-    }
-}
-
-/// What such a peer has told since the conversation began. Void with every new epoch.
-#[derive(Debug, Clone, Default)]
-pub(super) struct ClassicPeer {
-    /// The halves that it holds, once it said so.
-    pub(super) holds: Option<Halves>,
-    /// It wants nothing more.
-    pub(super) is_stable: bool,
-    /// It does not claim these any more, but has not said that they are stopped.
-    releasing: Halves,
-    /// These came to us because somebody wanted it so, and don't go back of themselves.
-    pub(super) waived: Halves,
-    /// Number of the newest message that said something of this.
-    pub(super) number: u64,
-    /// The standby dialogue.
-    pub(super) dialogue: Dialogue,
-    /// When to ask for what it holds.
-    pub(super) ask_at: Option<Instant>,
-    /// When groups may be offered again, after the peer did not take them.
-    pub(super) offer_at: Option<Instant>,
-}
-
-impl ClassicPeer {
-    /// What it counts for: of the groups that prefer this node (`true`), or of the others.
-    fn claim_of(&self, local: bool) -> Option<Claim> {
-        let held = Claim::Held {
-            phase: Phase::Running,
-            taken: false,
-        };
-        let claims = self.holds?.joined(self.releasing).has(local);
-        Some(match self.dialogue {
-            Dialogue::Taking { ours } if ours.includes(local) => Claim::Ceded,
-            Dialogue::Given { ours, .. } if ours.includes(local) => held,
-            _ if claims => held,
-            _ if self.waived.has(local) => Claim::Waived,
-            _ => Claim::Free,
-        })
-    }
-
-    /// It is about to stop these; what it holds of them counts as held until it says that it is done.
-    pub(super) fn expect_release(&mut self, selection: Selection) {
-        let holds = self.holds.unwrap_or_default();
-        let kept = holds.without(selection);
-        self.releasing = self.releasing.joined(Halves {
-            local: holds.local && !kept.local,
-            foreign: holds.foreign && !kept.foreign,
-        });
-    }
-
-    /// These were said to be stopped.
-    pub(super) fn forget_release(&mut self, selection: Selection) {
-        self.releasing = self.releasing.without(selection);
-    }
-
-    /// Nothing of it will be started or stopped unless somebody asks for it.
-    pub(super) fn is_settled(&self) -> bool {
-        self.is_stable && self.dialogue == Dialogue::None
-    }
-}
 
 impl Cluster {
     /// Whether halves are talked about with this peer.
@@ -131,7 +25,7 @@ impl Cluster {
 
     /// The relation with a living peer of this kind.
     pub(super) fn classic_relation(&self) -> Relation {
-        let is_known = self.classic.holds.is_some() || self.legacy.is_open();
+        let is_known = self.classic.holds.is_some() || self.questions.is_open();
         if self.peer.status != NodeStatus::Active || !is_known {
             return Relation::Unheard;
         }
@@ -171,7 +65,7 @@ impl Cluster {
         }
     }
 
-    /// `resource`: what the peer holds.
+    /// `resource`: what the peer holds. False when it says nothing that can be understood.
     pub(super) fn holdings_heard(&mut self, message: &Message, number: u64) -> bool {
         let Some(said) = message.text("rsc_hold").and_then(Halves::from_the_other) else {
             return false;
@@ -179,33 +73,15 @@ impl Cluster {
         if !self.speaks_of_halves() || number <= self.classic.number {
             return true; // overtaken by a newer one
         }
-        let classic = &mut self.classic;
-        classic.number = number;
-        let before = classic.holds.unwrap_or_default();
-        let adds = message.text("rtype") != Some("full") && said != Halves::default();
-        let holds = if adds { before.joined(said) } else { said };
-        classic.holds = Some(holds);
-        let was_stable = classic.is_stable;
-        match message.text("isstable") {
-            Some("1") => {
-                classic.is_stable = true;
-                if !matches!(classic.dialogue, Dialogue::Accepted { .. }) {
-                    classic.releasing = Halves::default();
-                }
-            }
-            Some(_) => {
-                classic.is_stable = false;
-                // The claim is dropped when the stopping begins; only a later message says that it is done.
-                classic.releasing = classic.releasing.joined(before);
-            }
-            None => {}
-        }
-        let settles = classic.is_stable && !was_stable;
+        let was_stable = self.classic.is_stable;
+        let is_full = message.text("rtype") == Some("full");
+        let is_stable = message.text("isstable").map(|word| word == "1");
+        self.classic.told(number, said, is_full, is_stable);
         if message.text("info") == Some("shutdown") {
             self.peer.is_leaving = true;
         }
         self.apply_claims();
-        if settles {
+        if self.classic.is_stable && !was_stable {
             self.report(Report::PeerSettled);
             self.announced = None;
         }
@@ -252,13 +128,15 @@ impl Cluster {
     pub(super) fn settled_holdings(&self) -> Holdings {
         let alone = self.peer.has_left || self.peer.status == NodeStatus::Dead;
         let theirs = self.classic.holds.unwrap_or_default();
-        let local = match self.ownership.has_any(true) {
-            true => self.ownership.holds_any_of(true),
-            false => !theirs.has(true),
+        let local = if self.ownership.has_any(true) {
+            self.ownership.holds_any_of(true)
+        } else {
+            !theirs.has(true)
         };
-        let foreign = match self.ownership.has_any(false) {
-            true => self.ownership.holds_any_of(false),
-            false => alone || (self.classic.waived.has(false) && !theirs.has(false)),
+        let foreign = if self.ownership.has_any(false) {
+            self.ownership.holds_any_of(false)
+        } else {
+            alone || (self.classic.waived.has(false) && !theirs.has(false))
         };
         Holdings::new(local, foreign)
     }
