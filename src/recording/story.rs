@@ -23,15 +23,12 @@ pub struct Extent {
     pub until: Option<Duration>,
 }
 
-/// Replays a recording and writes what its core decides, a line each. Keys that the recording does not have
-/// are looked for among the `known` ones.
-pub fn tell(
-    input: impl BufRead,
-    known: Option<Keys>,
+/// Writes what the core of a replay decides, a line each.
+pub fn tell<R: BufRead>(
+    mut replay: Replay<R>,
     extent: Extent,
     out: &mut dyn Write,
 ) -> Result<(), RecordingError> {
-    let mut replay = Replay::new(input, known)?;
     let mut story = Story::new(replay.header(), extent.everything);
     let (mut events, mut last) = (0_u64, Duration::ZERO);
     while let Some(step) = replay.step()? {
