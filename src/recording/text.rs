@@ -79,11 +79,12 @@ impl fmt::Display for Seconds {
     }
 }
 
-/// Seconds with up to nine digits behind the point.
+/// Seconds with up to nine digits behind the point, and up to ten before it: three centuries, so that nobody
+/// who reckons with them needs to think of overflow.
 pub fn parse_seconds(text: &str) -> Option<Duration> {
     let (whole, part) = text.split_once('.').unwrap_or((text, "0"));
     let is_number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-    if !is_number(whole) || !is_number(part) || part.len() > 9 {
+    if !is_number(whole) || !is_number(part) || part.len() > 9 || whole.len() > 10 {
         return None;
     }
     let nanoseconds = format!("{part:0<9}").parse().ok()?;
@@ -113,7 +114,7 @@ mod tests {
         }
 
         #[test]
-        fn any_time_comes_back(seconds in any::<u64>(), nanoseconds in 0..1_000_000_000_u32) {
+        fn any_time_comes_back(seconds in 0..10_000_000_000_u64, nanoseconds in 0..1_000_000_000_u32) {
             let time = Duration::new(seconds, nanoseconds);
             prop_assert_eq!(parse_seconds(&Seconds(time).to_string()), Some(time));
         }
@@ -149,7 +150,7 @@ mod tests {
             "+1.0",
             "1.0000000001",
             "1e3",
-            "99999999999999999999",
+            "99999999999",
         ] {
             assert_eq!(parse_seconds(text), None, "{text}");
         }
