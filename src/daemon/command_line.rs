@@ -300,7 +300,7 @@ mod tests {
 
     #[test]
     fn a_recording_has_a_file_and_a_limit() {
-        let record = |words| parse_words(words).expect("valid").record;
+        let record = |words: &str| parse_words(words).expect("valid").record;
         assert_eq!(record("-f"), None);
         let wanted = |limit, with_keys| {
             Some(Wanted {

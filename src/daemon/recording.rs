@@ -22,7 +22,7 @@ pub const DEFAULT_LIMIT: u64 = 1024 * 1024 * 1024;
 const QUEUE: usize = 1000;
 /// And bytes: all memory is locked, and a flood of large messages must not take all of it.
 const WAITING: usize = 32 * 1024 * 1024;
-/// While the disk is busy, lines wait until they are a piece of this size, or until the turn ends.
+/// While the disk is busy, lines wait until they are a piece of this size.
 const PIECE: usize = 64 * 1024;
 /// How long the last lines may take to reach the file.
 const FAREWELL: Duration = Duration::from_secs(2);
@@ -119,6 +119,9 @@ impl Recording {
 
     /// Writes down what is about to happen. After an error there is nothing more to write.
     pub fn note(&mut self, now: Instant, event: &Event<'_>) -> Result<(), Ended> {
+        if let Ok(error) = self.failure.try_recv() {
+            return Err(Ended::Io(error));
+        }
         let start = self.piece.len();
         self.encoder.line(now, event, &mut self.piece);
         let more = u64::try_from(self.piece.len()).unwrap_or(u64::MAX);
@@ -130,7 +133,7 @@ impl Recording {
         }
         // A panic in the core should find the event that caused it in the file: nothing is kept back without need.
         let is_idle = self.waiting.load(Ordering::Relaxed) == 0;
-        if is_idle || matches!(event, Event::Tick) || self.piece.len() >= PIECE {
+        if is_idle || self.piece.len() >= PIECE {
             self.hand_over()?;
         }
         Ok(())
@@ -256,7 +259,7 @@ mod tests {
             if let Err(ended) = recording.note(now, event) {
                 return ended;
             }
-            std::thread::yield_now();
+            crate::os::process::pause(Duration::from_millis(1));
         }
         unreachable!("a range without end")
     }
@@ -276,8 +279,8 @@ mod tests {
     fn what_was_noted_is_in_the_file_at_the_end_and_only_its_owner_reads_it() {
         let directory = tempfile::tempdir().expect("a directory");
         let path = directory.path().join("recording");
-        for run in 1..=3 {
-            let now = Instant::from_micros(run);
+        for run in 1..=3_usize {
+            let now = Instant::from_micros(1);
             let mut recording = Recording::begin(&wanted(&path, DEFAULT_LIMIT), now, &settings())
                 .expect("a thread");
             for _ in 0..run * 100 {
@@ -285,7 +288,7 @@ mod tests {
                 recording.note(now, &Event::Tick).expect("taken");
             }
             recording.finish();
-            assert_eq!(count_events(&path).expect("readable"), run as usize * 200);
+            assert_eq!(count_events(&path).expect("readable"), run * 200);
             let mode = std::fs::metadata(&path).expect("there").permissions();
             assert_eq!(mode.mode() & 0o777, 0o600);
         }

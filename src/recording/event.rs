@@ -180,16 +180,13 @@ mod tests {
             Event::StopRequested,
             Event::KeysChanged(Box::new(settings().keys)),
         ];
-        let everything: &'static [u8] = &const {
-            let mut all = [0; 256];
-            let mut index = 0;
-            while index < 256 {
-                all[index] = index as u8;
-                index += 1;
-            }
-            all
-        };
-        for bytes in [b"".as_slice(), b" ", b">>>\nt=status\n<<<\n", everything] {
+        let everything: Vec<u8> = (0..=u8::MAX).collect();
+        for bytes in [
+            b"".as_slice(),
+            b" ",
+            b">>>\nt=status\n<<<\n",
+            everything.leak(),
+        ] {
             for link in [LinkId(0), LinkId(1)] {
                 samples.push(Event::Received { link, bytes });
             }

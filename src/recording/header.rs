@@ -314,7 +314,7 @@ pub(super) mod tests {
             local_node: "alpha".into(),
             peer_node: "b\u{ea}ta ".into(),
             nodes: vec!["alpha".into(), "b\u{ea}ta ".into()],
-            uuid: std::array::from_fn(|index| index as u8),
+            uuid: [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15],
             generation: u64::MAX,
             remembered_peer: Some(PeerMemory {
                 uuid: Some([0xff; 16]),
