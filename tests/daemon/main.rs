@@ -7,6 +7,7 @@ mod inheritance;
 mod logging;
 mod machine;
 mod pid_file;
+mod recording;
 mod reload;
 mod service_manager;
 mod state;

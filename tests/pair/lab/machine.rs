@@ -21,6 +21,8 @@ pub struct Machine {
     pub name: &'static str,
     /// Network and mount namespace.
     pub namespace: Namespace,
+    /// More words for the daemon's command line.
+    pub options: Vec<String>,
     /// The cables by interface name, `eth0` first.
     pub cables: Vec<(String, Cable)>,
     fixed: Vec<Ipv4Addr>,
@@ -50,6 +52,7 @@ impl Machine {
         let machine = Self {
             name,
             namespace,
+            options: Vec::new(),
             cables: Vec::new(),
             fixed: Vec::new(),
             directory,
@@ -86,6 +89,7 @@ impl Machine {
             .open(self.file("stderr"));
         let mut command = Command::new(program("heartbeat"));
         command.args(["-f", "-C"]).arg(here().join("ha.d"));
+        command.args(&self.options);
         command
             .stdin(Stdio::null())
             .stdout(Stdio::null())
