@@ -50,7 +50,6 @@ impl Cluster {
             self.announced = None; // to be asked unsettles the peer until it hears of us again
         }
         self.judge_dialogue(now);
-        self.offer_failback(now);
     }
 
     /// `starting`: the peer has become active and asks what we hold.

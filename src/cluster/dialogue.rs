@@ -7,7 +7,7 @@ use super::halves::Dialogue;
 use super::movement::{MoveFailure, MoveProgress, Selection};
 use super::policy::Reason;
 use super::report::Report;
-use super::{Cluster, Instant, NodeStatus};
+use super::{Cluster, Instant, NodeStatus, Relation};
 use crate::config::AutoFailback;
 use crate::message::Message;
 
@@ -16,7 +16,7 @@ const AGREE_WITHIN: Duration = Duration::from_secs(10);
 /// How long each side may take to stop or start everything (as 3.0.6).
 const WORK_WITHIN: Duration = Duration::from_secs(3600);
 /// Pause before a failback that came to nothing is tried again.
-const OFFER_AGAIN: Duration = Duration::from_secs(60);
+const OFFER_AGAIN: Duration = Duration::from_secs(20);
 
 impl Cluster {
     /// Offers groups to the peer.
@@ -33,17 +33,21 @@ impl Cluster {
         };
     }
 
+    /// Whether both want nothing more, and the peer was told so: else it would ignore an offer.
+    pub(super) fn can_offer(&self) -> bool {
+        self.standing().relation == Relation::Halves { settled: true }
+            && self.announced == Some((self.settled_holdings(), true))
+            && !self.ownership.is_moving()
+    }
+
     /// What returned from a death goes back to its preferred node.
     pub(super) fn offer_failback(&mut self, now: Instant) {
         let classic = &self.classic;
         let wants = self.settings.auto_failback == AutoFailback::On
-            && classic.is_settled()
-            && !self.peer.is_leaving
-            && self.has_settled
+            && self.can_offer()
             && !classic.waived.has(false)
             && classic.holds.is_some_and(|halves| !halves.has(false))
             && classic.offer_at.is_none_or(|at| at <= now)
-            && !self.ownership.is_moving()
             && !self.ownership.is_stuck(Selection::Foreign)
             && self.ownership.holds_any_of(false);
         if wants {

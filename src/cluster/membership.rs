@@ -28,6 +28,7 @@ impl Cluster {
         self.send_retransmission_requests(now);
         self.converse(now);
         self.move_groups(now);
+        self.offer_failback(now);
         self.judge_move(now);
         self.finish_leaving(now);
         if self.next_heartbeat <= now {

@@ -43,7 +43,10 @@ impl Cluster {
             Some(MoveRefusal::PeerUnsettled)
         } else if self.told.files_differ {
             Some(MoveRefusal::FilesDiffer)
-        } else if self.ownership.is_moving() || !self.has_settled {
+        } else if self.ownership.is_moving()
+            || !self.has_settled
+            || (self.peer.is_classic && !self.can_offer())
+        {
             Some(MoveRefusal::Unsettled)
         } else if moves_nothing {
             Some(MoveRefusal::NothingToMove)
