@@ -137,8 +137,15 @@ impl Cluster {
         if !header.kind.starts_with("NS_") {
             return Err(RefusalKind::Incomplete);
         }
-        if header.generation != Some(self.peer.generation) {
-            return Err(RefusalKind::Replay);
+        let generation = header.generation.ok_or(RefusalKind::Incomplete)?;
+        if generation != self.peer.generation {
+            // The first word of a new run may overtake its first heartbeat; nothing is done about it.
+            let is_early = generation > self.peer.highest_generation;
+            return if is_early || self.is_leftover(generation, now) {
+                Ok(())
+            } else {
+                Err(RefusalKind::Replay)
+            };
         }
         if !self.is_for_us(message) || self.peer.status == NodeStatus::Dead {
             return Ok(());
@@ -190,10 +197,7 @@ impl Cluster {
             let is_higher = generation > self.peer.highest_generation;
             let is_new = is_higher || (is_heartbeat && self.answers_us_now(message));
             if !is_new {
-                // What a run sent last may come after the first words of the next.
-                let is_leftover = generation == self.peer.former_generation
-                    && now.since(self.peer.runs_since) < self.peer.deadtime;
-                return if is_leftover {
+                return if self.is_leftover(generation, now) {
                     Ok(false)
                 } else {
                     Err(RefusalKind::Replay)
@@ -215,6 +219,12 @@ impl Cluster {
             .and_then(|uuid| uuid.try_into().ok())
             .or(self.peer.uuid);
         Ok(true)
+    }
+
+    /// What a run sent last may come after the first words of the next.
+    fn is_leftover(&self, generation: u64, now: Instant) -> bool {
+        generation == self.peer.former_generation
+            && now.since(self.peer.runs_since) < self.peer.deadtime
     }
 
     /// Whether a heartbeat answers our current epoch. No recording of an earlier run of the peer can: each new

@@ -571,3 +571,24 @@ fn an_old_node_that_restarts_before_we_agreed_makes_nobody_spin() {
         assert!(node.next_deadline() > pair.now);
     }
 }
+
+#[test]
+fn an_acknowledgement_that_overtakes_the_first_heartbeat_of_a_run_is_no_replay() {
+    let mut pair = Pair::new(AutoFailback::On);
+    pair.start(0);
+    let mut message = message::Message::new();
+    for (name, value) in [
+        ("t", "NS_ackmsg"),
+        ("dest", "a"),
+        ("ackseq", "1"),
+        ("src", "b"),
+        ("hg", "77"),
+        ("ts", "1"),
+    ] {
+        message.push_text(name, value);
+    }
+    let (mut datagram, mut text) = (Vec::new(), Vec::new());
+    message::seal(&message, &keys(), 1, true, &mut datagram, &mut text).unwrap();
+    pair.turn(0, Some((LinkId(1), datagram)));
+    assert_eq!(pair.said(0, "refused"), 0, "{:#?}", pair.log);
+}
