@@ -2,11 +2,11 @@
 //!
 //! Everything lives in namespaces of one sandbox (a process of its own for each test) and vanishes with
 //! it, whatever happens. Needs root, or an ordinary user who may make user namespaces; and `ip` and
-//! `bridge` from iproute2. Shared by the pair tests, the demo and the measurements.
+//! `bridge` from iproute2. Shared by the pair tests, the demo and the measurements, each of which takes it in by its path.
 #![allow(
     dead_code,
     unused_imports,
-    reason = "three programs share these files and none of them uses all"
+    reason = "several programs share these files and none of them uses all"
 )]
 #![allow(
     clippy::disallowed_methods,
