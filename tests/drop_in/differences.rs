@@ -26,10 +26,21 @@ pub fn judge(
     complete: bool,
     verdicts: &BTreeMap<&'static str, Option<String>>,
 ) {
-    let listed: Vec<&Difference> = DIFFERENCES
-        .iter()
-        .filter(|known| known.case == case && known.pairings.contains(&pairing))
-        .collect();
+    let applies = |known: &&Difference| known.case == case && known.pairings.contains(&pairing);
+    let listed: Vec<&Difference> = DIFFERENCES.iter().filter(applies).collect();
+    let wrong = faults(&listed, complete, verdicts);
+    assert!(
+        wrong.is_empty(),
+        "{case} with {pairing:?}:\n{}",
+        wrong.join("\n")
+    );
+}
+
+fn faults(
+    listed: &[&Difference],
+    complete: bool,
+    verdicts: &BTreeMap<&'static str, Option<String>>,
+) -> Vec<String> {
     let mut wrong = Vec::new();
     for (expectation, failure) in verdicts {
         let known = listed
@@ -53,14 +64,47 @@ pub fn judge(
     for known in listed {
         if complete && !verdicts.contains_key(known.expectation) {
             wrong.push(format!(
-                "nothing was expected in these words: {}",
+                "nothing is expected in these words: {}",
                 known.expectation
             ));
         }
     }
-    assert!(
-        wrong.is_empty(),
-        "{case} with {pairing:?}:\n{}",
-        wrong.join("\n")
-    );
+    wrong
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const KNOWN: Difference = Difference {
+        case: "start",
+        pairings: &[],
+        expectation: "it works",
+        reason: "a test",
+    };
+
+    fn verdicts(failure: Option<&str>) -> BTreeMap<&'static str, Option<String>> {
+        BTreeMap::from([("it works", failure.map(str::to_owned))])
+    }
+
+    #[test]
+    fn what_does_not_come_true_must_be_listed() {
+        assert!(faults(&[], true, &verdicts(None)).is_empty());
+        assert_eq!(faults(&[], true, &verdicts(Some("no"))).len(), 1);
+        assert!(faults(&[&KNOWN], true, &verdicts(Some("no"))).is_empty());
+    }
+
+    #[test]
+    fn what_is_listed_must_not_come_true() {
+        let wrong = faults(&[&KNOWN], true, &verdicts(None));
+        assert!(
+            wrong[0].starts_with("the difference has disappeared"),
+            "{wrong:?}"
+        );
+        assert_eq!(
+            faults(&[&KNOWN], true, &BTreeMap::new()).len(),
+            1,
+            "nobody asked for it"
+        );
+    }
 }

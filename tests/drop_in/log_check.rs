@@ -143,3 +143,61 @@ fn matches(pattern: &str, line: &str) -> bool {
             None => false,
         })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DAEMON: &str = "Nov 21 00:27:40 beta heartbeat: [119]: ";
+
+    #[test]
+    fn warnings_and_errors_of_daemons_and_scripts_are_complaints() {
+        for line in [
+            "WARN: node alpha: is dead",
+            "ERROR: Both machines own our resources!",
+            "CRIT: Late heartbeat: Node beta: interval 6000 ms (> deadtime)",
+        ] {
+            assert!(is_complaint(&format!("{DAEMON}{line}")), "{line}");
+        }
+        assert!(is_complaint(
+            "ResourceManager(default)[9]:\t2026/11/21_00:27:40 CRIT: Giving up"
+        ));
+        assert!(!is_complaint(&format!(
+            "{DAEMON}info: Link alpha:eth0 dead."
+        )));
+    }
+
+    #[test]
+    fn doubts_about_messages_are_noticed_at_every_level() {
+        for line in [
+            "debug: should_drop_message: Duplicate packet(1)",
+            "info: a bad message",
+            "debug: Ignored standby message 'done' from alpha in state 0",
+        ] {
+            assert!(is_uneasy(&format!("{DAEMON}{line}")), "{line}");
+        }
+        assert!(!is_uneasy(&format!(
+            "{DAEMON}debug: add_option(auto_failback,on)"
+        )));
+    }
+
+    #[test]
+    fn a_remark_names_pieces_of_a_line_in_their_order() {
+        assert!(matches(
+            "WARN: * lost packet(s)",
+            "x WARN: 1 lost packet(s) for [beta]"
+        ));
+        assert!(!matches(
+            "lost*WARN:",
+            "x WARN: 1 lost packet(s) for [beta]"
+        ));
+    }
+
+    #[test]
+    fn lines_that_differ_in_numbers_only_are_counted_together() {
+        assert_eq!(
+            in_short(&format!("{DAEMON}WARN: 12 lost")),
+            "beta: [0]: WARN: 0 lost"
+        );
+    }
+}

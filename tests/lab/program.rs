@@ -93,13 +93,14 @@ pub fn can_run_old() -> Result<(), String> {
     Ok(())
 }
 
-/// Shell commands that furnish a machine whose files are in `own` like one where the package is installed: what it
+/// Shell commands that see to it that the package is 3.0.6, and furnish a machine whose files are in `own` like one where the package is installed: what it
 /// keeps in `/etc/ha.d`, `/var/lib/heartbeat` and `/run` is the machine's own.
 pub fn installation(name: &str, own: &Path) -> String {
     let run = fresh_run(own);
     let own = own.display();
     format!(
-        "for file in {files}; do cp -a /etc/ha.d/$file {own}/ha.d/; done\n\
+        "{OLD_DAEMON} -V | grep -q '^3\\.0\\.6 '\n\
+         for file in {files}; do cp -a /etc/ha.d/$file {own}/ha.d/; done\n\
          cores={own}/lib/cores\n\
          install -d -m 755 {own}/lib {own}/run $cores\n\
          install -d -m 700 -o root $cores/root\n\
