@@ -219,6 +219,7 @@ mod tests {
             nodes: vec!["here".into(), "there".into()],
             uuid: [1; 16],
             generation: 1,
+            last_generation: 1,
             remembered_peer: None,
             seed: 1,
             keepalive: Duration::from_secs(1),

@@ -4,6 +4,7 @@
     reason = "the tests stand outside of the daemon: they measure real time and wait for it"
 )]
 
+#[path = "../lab/mod.rs"]
 mod lab;
 
 mod damage;
