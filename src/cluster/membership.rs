@@ -352,7 +352,8 @@ impl Cluster {
             NodeStatus::Dead => true,
             // A node list can be a recording, an answer to this run can't; old nodes give no answers.
             NodeStatus::Up | NodeStatus::Active => {
-                self.is_agreed || (self.has_node_list && self.peer.is_classic)
+                let knows = self.ownership.is_known(); // 3.0.6 believes an active node what it does not say
+                self.is_agreed || (self.has_node_list && self.peer.is_classic && knows)
             }
         };
         if is_joined {
