@@ -8,6 +8,7 @@ use std::io::{Read, Write};
 use mio::{Poll, Token};
 use nix::fcntl::{Flock, FlockArg};
 
+use super::children::Owner;
 use super::command_line::CommandLine;
 use super::control::{Access, ControlServer};
 use super::disk::{Disk, load};
@@ -205,16 +206,7 @@ impl Start<'_> {
     /// The lock keeps a second daemon from our generation and uuid even where somebody removed the pid file.
     fn open_state(&self, config: &Config) -> Result<(State, Flock<File>), Refusal> {
         let directory = &self.places.state;
-        let refuse = |error: std::io::Error| {
-            let is_permission = error.kind() == std::io::ErrorKind::PermissionDenied;
-            Refusal::new(
-                &format!(
-                    "cannot use the state directory {}: {error}",
-                    directory.display()
-                ),
-                is_permission,
-            )
-        };
+        let refuse = |error| self.refuse_state(&error);
         std::fs::create_dir_all(directory).map_err(refuse)?;
         let file = File::open(directory).map_err(refuse)?;
         let lock = Flock::lock(file, FlockArg::LockExclusiveNonblock).map_err(|(_, errno)| {
@@ -237,6 +229,14 @@ impl Start<'_> {
         Ok((state, lock))
     }
 
+    fn refuse_state(&self, error: &std::io::Error) -> Refusal {
+        let directory = self.places.state.display();
+        Refusal::new(
+            &format!("cannot use the state directory {directory}: {error}"),
+            error.kind() == std::io::ErrorKind::PermissionDenied,
+        )
+    }
+
     fn open_devices(&self, config: &Config) -> Result<Devices, Refusal> {
         let poll = Poll::new().map_err(|error| Refusal::new(&error, false))?;
         let signals = Signals::open(poll.registry(), Token(tokens::SIGNALS))
@@ -250,8 +250,11 @@ impl Start<'_> {
             .registry()
             .try_clone()
             .map_err(|error| Refusal::new(&error, false))?;
+        let owner = Owner::of(&self.places.state).map_err(|error| self.refuse_state(&error))?;
         let resources = Resources::new(
+            clock::now(),
             config,
+            owner,
             registry,
             Token(tokens::RESOURCES),
             Limits::default(),
