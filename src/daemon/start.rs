@@ -113,7 +113,7 @@ impl Start<'_> {
             texts: disk.into_texts(),
             keys: config.keys.clone(),
         };
-        let pid_file = match self.claim() {
+        let mut pid_file = match self.claim() {
             Ok(pid_file) => pid_file,
             Err(exit) => return exit,
         };
@@ -126,7 +126,7 @@ impl Start<'_> {
             }
         };
         self.announce();
-        let exit = daemon.run();
+        let exit = daemon.run(&mut pid_file);
         log::finish(); // whoever waits for our end may read the log next
         // In this order: once the pid file is gone, the next daemon may start.
         drop(lock);
@@ -136,9 +136,6 @@ impl Start<'_> {
 
     fn claim(&self) -> Result<PidFile, u8> {
         let path = &self.places.pid_file;
-        if let Some(directory) = path.parent() {
-            let _ = std::fs::create_dir_all(directory); // opening the file tells why it can't be made
-        }
         PidFile::claim(path).map_err(|refused| match refused {
             Refused::Running(pid) => {
                 let pid = pid.map_or_else(|| "unknown".into(), |pid| pid.to_string());

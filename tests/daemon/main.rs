@@ -11,4 +11,5 @@ mod pid_file;
 mod reload;
 mod service_manager;
 mod state;
+mod upkeep;
 mod watchdog;
