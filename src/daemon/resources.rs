@@ -79,6 +79,10 @@ pub struct Resources {
     places: Places,
     limits: Limits,
     stop_retries: Option<u32>,
+    keepalive: Duration,
+    last_turn: Instant,
+    /// The turn came late.
+    is_put_off: bool,
     children: Children,
     /// As long as there are any, nothing is begun.
     leftovers: Leftovers,
@@ -147,6 +151,9 @@ impl Resources {
         Ok(Self {
             groups: groups.collect(),
             stop_retries: environment::stop_retries(&config.env),
+            keepalive: config.keepalive,
+            last_turn: now,
+            is_put_off: false,
             places,
             limits,
             children,
@@ -178,7 +185,11 @@ impl Resources {
     /// Goes on as far as possible. Call it once in every turn of the event loop: after actions were asked
     /// for, child output or SIGCHLD was signalled, or the deadline has come.
     pub fn turn(&mut self, now: Instant) {
-        if self.leftovers.remain(now) {
+        // Where the daemon did not run for a while, the core has the first word: perhaps all of this has to stop
+        // (S3), and nothing of it may be begun, added or announced before. Once: a slow machine gets on, too.
+        let pause = now.since(std::mem::replace(&mut self.last_turn, now));
+        self.is_put_off = pause >= self.keepalive && !self.is_put_off;
+        if self.is_put_off || self.leftovers.remain(now) {
             return;
         }
         self.children.turn(now);
@@ -202,6 +213,7 @@ impl Resources {
                 break;
             }
         }
+        self.floating.restore(now);
         self.floating.announce(now);
     }
 
@@ -212,6 +224,9 @@ impl Resources {
 
     /// When [`turn`](Self::turn) has something to do without being woken. A time in the past means at once.
     pub fn next_deadline(&self) -> Option<Instant> {
+        if self.is_put_off {
+            return Some(AT_ONCE);
+        }
         if let Some(look) = self.leftovers.next_deadline() {
             return Some(look);
         }
@@ -233,6 +248,13 @@ impl Resources {
         let Some(group) = self.groups.get_mut(index) else {
             return;
         };
+        if aim == Aim::Stop {
+            for (_, found) in &group.resources {
+                if let Ok(Resource::Address { spec, .. }) = found {
+                    self.floating.let_go(spec.address);
+                }
+            }
+        }
         let Some(sequence) = &mut group.sequence else {
             group.begin(aim, &self.places, self.stop_retries);
             self.ready.push_back(index);
