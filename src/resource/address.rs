@@ -314,11 +314,9 @@ mod tests {
         let address = address.parse().expect("a test address");
         let interface = interface.map(str::to_owned);
         let spec = AddressSpec {
-            address,
             prefix: Some(30),
             interface,
-            label: None,
-            broadcast: None,
+            ..AddressSpec::bare(address)
         };
         table().matching(&spec).len()
     }

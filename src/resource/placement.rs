@@ -298,11 +298,9 @@ mod tests {
             .map_or((text, None), |(text, prefix)| (text, prefix.parse().ok()));
         let address = address.parse().expect("a test address");
         AddressSpec {
-            address,
             prefix,
             interface: interface.map(str::to_owned),
-            label: None,
-            broadcast: None,
+            ..AddressSpec::bare(address)
         }
     }
 
