@@ -271,28 +271,7 @@ impl fmt::Display for AddressError {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn interface(index: u32, name: &str) -> Interface {
-        Interface {
-            index,
-            name: name.to_owned(),
-            up: true,
-            loopback: name == "lo",
-            ethernet: None,
-        }
-    }
-
-    fn entry(interface: u32, address: &str, prefix: u8) -> Address {
-        let address = address.parse().expect("a test address");
-        Address {
-            interface,
-            address,
-            prefix,
-            label: None,
-            broadcast: None,
-            secondary: false,
-        }
-    }
+    use crate::resource::placement::tests::{entry, interface};
 
     fn table() -> Table {
         let interfaces = vec![
