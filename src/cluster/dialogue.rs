@@ -56,6 +56,21 @@ impl Cluster {
         }
     }
 
+    /// A half of which nothing could be started here: perhaps the peer can.
+    pub(super) fn offer_what_failed(&mut self, now: Instant) {
+        if !self.can_offer() || self.classic.offer_at.is_some_and(|at| at > now) {
+            return;
+        }
+        let theirs = self.classic.holds.unwrap_or_default();
+        let failed = [(true, Selection::Local), (false, Selection::Foreign)]
+            .into_iter()
+            .find(|(local, _)| !theirs.has(*local) && self.ownership.has_failed(*local));
+        if let Some((_, half)) = failed {
+            self.classic.offer_at = Some(now + OFFER_AGAIN);
+            self.offer(half, Reason::Standby, now);
+        }
+    }
+
     /// `ask_resources`. False when it does not fit.
     pub(super) fn standby_heard(&mut self, message: &Message, number: u64, now: Instant) -> bool {
         let word = message.text("rsc_hold").unwrap_or("all");

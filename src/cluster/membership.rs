@@ -29,6 +29,7 @@ impl Cluster {
         self.converse(now);
         self.move_groups(now);
         self.offer_failback(now);
+        self.offer_what_failed(now);
         self.judge_move(now);
         self.finish_leaving(now);
         if self.next_heartbeat <= now {

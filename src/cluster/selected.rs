@@ -98,6 +98,16 @@ impl Ownership {
             .any(|group| group.mine.is_some_and(unknown))
     }
 
+    /// Whether groups that prefer this node (`true`), or the other, could not be started here and no other of
+    /// them may be running.
+    pub fn has_failed(&self, local: bool) -> bool {
+        let mut half = self
+            .groups
+            .iter()
+            .filter(|group| group.prefers_local == local);
+        !self.holds_any_of(local) && half.any(|group| group.mine == Some(Claim::Failed))
+    }
+
     /// Whether one of these groups is being started, or is about to be because the peer left it to us.
     pub fn is_taking(&self, selection: Selection) -> bool {
         self.these(selection).any(|group| {
