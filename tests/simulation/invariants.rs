@@ -11,7 +11,10 @@
 //! **How long.** Once both daemons run and hear each other, two owners become one within
 //! [`Judge::heal_time`], and only one of the two sides stops (S7).
 
+mod mixed;
+
 use super::machine::{Daemon, Machine, Real};
+use super::old_peer::Ground;
 use super::plan::{Plan, Quarrel, Time};
 use super::trace::micros_as_seconds;
 use super::virtual_link::{Cargo, Origin};
@@ -76,6 +79,8 @@ pub struct Judge {
     /// A link takes so long that two that hear each other take each other for deaf; or their files differ
     /// and neither can tell what the other holds.
     both_may_yield: bool,
+    /// Which node runs 3.0.6.
+    old: [bool; 2],
     hearing: [Hearing; 2],
     clashes: Vec<Option<Clash>>,
     /// By group: whether it is the same one on both nodes.
@@ -103,8 +108,10 @@ impl Judge {
             longest_deadtime: plan.deadtime,
             news_time: plan.news_time(),
             initdead: plan.initdead,
-            heal_time: plan.deadtime + plan.news_time() * 2 + plan.action_time.1 * 2,
-            both_may_yield: plan.news_time() >= plan.deadtime
+            old: plan.old,
+            heal_time: Self::longest_heal(plan),
+            both_may_yield: plan.has_old()
+                || plan.news_time() >= plan.deadtime
                 || plan.quarrel == Some(Quarrel::Groups),
             hearing: Default::default(),
             clashes: vec![None; plan.preferred.len()],
@@ -236,7 +243,11 @@ impl Judge {
         group: usize,
         machines: &[Machine],
         now: Time,
+        ground: Option<(Ground, Time)>,
     ) -> Result<(), Violation> {
+        if self.old[node] {
+            return self.old_starts(node, group, machines, now, ground);
+        }
         let breach = |text: String| {
             Err(Violation {
                 rule: "S2",
@@ -255,8 +266,12 @@ impl Judge {
         self.taken_blindly[node][group] = is_blind;
         let other = &machines[1 - node];
         let is_race = self.taken_blindly[1 - node][group]
-            && now - other.resources[group].since < self.news_time;
+            && now - other.resources[group].since < self.race_time();
         let real = other.real(group);
+        let is_leftover = self.has_heard_past(node, group, machines);
+        if is_leftover {
+            return Ok(());
+        }
         if real == Real::Stopped || is_blind || is_race || !self.shared[group] {
             return Ok(());
         }
@@ -342,7 +357,7 @@ impl Judge {
         let awake = machines[..2]
             .iter()
             .all(|machine| machine.is_attentive(now));
-        if !hear || !awake {
+        if !hear || !awake || self.old == [true; 2] {
             return Ok(());
         }
         let contact = self.hearing[0].contact.max(self.hearing[1].contact);
@@ -351,7 +366,8 @@ impl Judge {
             let broken = machines[..2]
                 .iter()
                 .any(|machine| machine.real(group) == Real::Broken);
-            if !broken && now - clash.since.max(contact) > self.heal_time {
+            let left = (0..2).any(|node| self.is_leftover(node, group, machines));
+            if !broken && !left && now - clash.since.max(contact) > self.heal_time {
                 let text = format!("two owners of group {group} go on though they hear each other");
                 return Err(Violation {
                     rule: "S7",

@@ -10,6 +10,8 @@ mod found;
 mod invariants;
 mod machine;
 mod node;
+mod old_pair;
+mod old_peer;
 mod plan;
 mod reading;
 mod rng;

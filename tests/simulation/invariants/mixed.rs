@@ -1,0 +1,92 @@
+//! What is held against whom when a node of the pair runs 3.0.6.
+//!
+//! Two owners are always somebody's doing, and the judge asks whose:
+//!
+//! 1. **Ours begins it** by starting a group that the other machine has. That is excused when ours was cut off (it
+//!    read no heartbeat of 3.0.6 for deadtime), as between two of ours; and when what runs over there is a
+//!    *leftover*: the daemon that started it was killed, ours has read a heartbeat of a later run, and that run
+//!    does not claim the group. 3.0.6 neither stops nor mentions what it finds running.
+//! 2. **3.0.6 begins it.** The model tells on what grounds it decided. That it heard nothing for our dead time, or
+//!    heard a heartbeat more than deadtime after the one before it (its own pause, its own slowness), is its
+//!    own doing: excused. Every other ground is a word of ours: that we have stopped, that we are stable and
+//!    hold nothing of it, that we have released it, that ten seconds passed and we claimed nothing. Then ours
+//!    has let it start what we run: a breach by ours, unless ours was itself cut off when it took the group,
+//!    less than [`Judge::race_time`] ago.
+//! 3. **It must end.** Once both hear each other, one owner is left within [`Judge::heal_time`], whoever
+//!    began it; for a pair with 3.0.6 that includes its two seconds before it restarts itself, its half seconds
+//!    before it looks, and its groups one after the other. Leftovers on its machine are not counted: only
+//!    its operator can end them.
+//! 4. Two of 3.0.6 are judged by no such time: after a late heartbeat on one side both go on for ever.
+//! 5. That **both** give a group up after a partition is no breach here: 3.0.6 always restarts itself.
+
+use super::super::machine::{Machine, Real};
+use super::super::old_peer::Ground;
+use super::super::plan::{MS, Plan, SECOND, Time};
+use super::{Judge, Violation};
+
+/// 3.0.6 looks at what it was sent after this at the latest, and two steps may be needed.
+const SLOWNESS: Time = 1000 * MS;
+
+impl Judge {
+    /// How long two owners may go on though they hear each other.
+    pub(super) fn longest_heal(plan: &Plan) -> Time {
+        let alike = plan.deadtime + plan.news_time() * 2 + plan.action_time.1 * 2;
+        if !plan.has_old() {
+            return alike;
+        }
+        let serial = plan.action_time.1 * plan.preferred.len() as Time * 2;
+        alike + 2 * SECOND + 4 * SLOWNESS + serial
+    }
+
+    /// How long what one node did may be unknown to the other.
+    pub(super) fn race_time(&self) -> Time {
+        let has_old = self.old[0] || self.old[1];
+        self.news_time + if has_old { SLOWNESS } else { 0 }
+    }
+
+    /// Something that a killed daemon of 3.0.6 has left running and its next run does not claim.
+    pub fn is_leftover(&self, node: usize, group: usize, machines: &[Machine]) -> bool {
+        let resource = &machines[node].resources[group];
+        let run = machines[node].daemon.as_ref().map(|daemon| daemon.run);
+        self.old[node] && resource.real != Real::Stopped && run != Some(resource.run)
+    }
+
+    /// Whether ours has heard of a later run than the one that left this running.
+    pub(super) fn has_heard_past(&self, node: usize, group: usize, machines: &[Machine]) -> bool {
+        let other = 1 - node;
+        let left_by = machines[other].resources[group].run;
+        let heard = self.hearing[node].fresh.map_or(0, |(_, run)| run);
+        self.is_leftover(other, group, machines) && heard > left_by
+    }
+
+    /// 3.0.6 begins to start a group.
+    pub(super) fn old_starts(
+        &mut self,
+        node: usize,
+        group: usize,
+        machines: &[Machine],
+        now: Time,
+        ground: Option<(Ground, Time)>,
+    ) -> Result<(), Violation> {
+        let is_blind = ground.is_none_or(|(ground, _)| ground.is_blind());
+        self.taken_blindly[node][group] = is_blind;
+        let other = &machines[1 - node];
+        let real = other.real(group);
+        let since = other.resources[group].since;
+        let is_race = self.taken_blindly[1 - node][group] && now - since < self.race_time();
+        let goes_on = machines[node].real(group) != Real::Stopped;
+        let left_alone = self.is_leftover(1 - node, group, machines);
+        if real == Real::Stopped || is_blind || is_race || goes_on || left_alone {
+            return Ok(());
+        }
+        let text = format!(
+            "node {node} (3.0.6) was led to start group {group} by {ground:?}; on the other it is {real:?} since {}",
+            super::micros_as_seconds(since)
+        );
+        Err(Violation {
+            rule: "S2",
+            at: now,
+            text,
+        })
+    }
+}
