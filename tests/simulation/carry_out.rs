@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use heartbeat::cluster::{Action, GroupId, GroupOutcome, Packet};
 
-use super::invariants::Violation;
+use super::invariants::{Grounds, Violation};
 use super::machine::{Inbound, Real};
 use super::plan::{MS, SECOND};
 use super::trace::{gist, hash};
@@ -164,9 +164,12 @@ impl World {
         };
         if node < STRANGER {
             self.figures.starts += 1;
-            let ground = self.ground(node, group);
+            let grounds = Grounds {
+                own: self.ground(node, group),
+                claim_age: self.claim_age(1 - node, group),
+            };
             self.judge
-                .starts(node, group, &self.machines, self.now, ground)?;
+                .starts(node, group, &self.machines, self.now, grounds)?;
         }
         self.begin_action(node, group, Real::Starting, outcome)
     }

@@ -13,8 +13,9 @@
 
 mod mixed;
 
+pub use mixed::Grounds;
+
 use super::machine::{Daemon, Machine, Real};
-use super::old_peer::Ground;
 use super::plan::{Plan, Quarrel, Time};
 use super::trace::micros_as_seconds;
 use super::virtual_link::{Cargo, Origin};
@@ -243,10 +244,10 @@ impl Judge {
         group: usize,
         machines: &[Machine],
         now: Time,
-        ground: Option<(Ground, Time)>,
+        grounds: Grounds,
     ) -> Result<(), Violation> {
         if self.old[node] {
-            return self.old_starts(node, group, machines, now, ground);
+            return self.old_starts(node, group, machines, now, grounds.own);
         }
         let breach = |text: String| {
             Err(Violation {
@@ -268,11 +269,14 @@ impl Judge {
         let is_race = self.taken_blindly[1 - node][group]
             && now - other.resources[group].since < self.race_time();
         let real = other.real(group);
-        let is_leftover = self.has_heard_past(node, group, machines);
-        if is_leftover {
-            return Ok(());
+        let was_told = !is_blind && self.has_told(grounds.claim_age);
+        let is_left = self.has_heard_past(node, group, machines);
+        if was_told && !is_left && self.shared[group] {
+            return breach(format!(
+                "node {node} starts group {group}, which 3.0.6 says it holds"
+            ));
         }
-        if real == Real::Stopped || is_blind || is_race || !self.shared[group] {
+        if real == Real::Stopped || is_left || is_blind || is_race || !self.shared[group] {
             return Ok(());
         }
         breach(format!(

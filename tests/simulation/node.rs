@@ -33,6 +33,10 @@ pub trait Node {
     fn is_stable(&self) -> bool {
         true
     }
+    /// Since when it says that it holds a group, where it says so at all.
+    fn claims_since(&self, _group: GroupId) -> Option<Instant> {
+        None
+    }
     /// Why it started a group, and when it decided that, if it tells.
     fn ground(&self, _group: GroupId) -> Option<(Ground, Instant)> {
         None

@@ -65,7 +65,7 @@ impl World {
     }
 
     /// What is not yet as it should be when nothing goes wrong any more.
-    fn unsettled(&self) -> Option<String> {
+    pub fn unsettled(&self) -> Option<String> {
         for (node, machine) in self.machines[..2].iter().enumerate() {
             let Some(daemon) = &machine.daemon else {
                 return Some(format!("node {node} does not run"));

@@ -6,12 +6,15 @@
 //!    read no heartbeat of 3.0.6 for deadtime), as between two of ours; and when what runs over there is a
 //!    *leftover*: the daemon that started it was killed, ours has read a heartbeat of a later run, and that run
 //!    does not claim the group. 3.0.6 neither stops nor mentions what it finds running.
+//!    Nor may ours start what 3.0.6 has claimed for deadtime and longer while it is heard, whether or not its
+//!    scripts have come to it yet.
 //! 2. **3.0.6 begins it.** The model tells on what grounds it decided. That it heard nothing for our dead time, or
 //!    heard a heartbeat more than deadtime after the one before it (its own pause, its own slowness), is its
 //!    own doing: excused. Every other ground is a word of ours: that we have stopped, that we are stable and
 //!    hold nothing of it, that we have released it, that ten seconds passed and we claimed nothing. Then ours
-//!    has let it start what we run: a breach by ours, unless ours was itself cut off when it took the group,
-//!    less than [`Judge::race_time`] ago.
+//!    has let it start what we run: a breach by ours. Two excuses: ours was itself cut off when it took the
+//!    group, less than [`Judge::race_time`] ago; or ours took it after 3.0.6 had decided, and was allowed to by rule
+//!    1. Its scripts come to a group long after the decision, also when it has given the group away meanwhile.
 //! 3. **It must end.** Once both hear each other, one owner is left within [`Judge::heal_time`], whoever
 //!    began it; for a pair with 3.0.6 that includes its two seconds before it restarts itself, its half seconds
 //!    before it looks, and its groups one after the other. Leftovers on its machine are not counted: only
@@ -23,6 +26,15 @@ use super::super::machine::{Machine, Real};
 use super::super::old_peer::Ground;
 use super::super::plan::{MS, Plan, SECOND, Time};
 use super::{Judge, Violation};
+
+/// What there is to know about a start besides what runs.
+#[derive(Debug, Clone, Copy)]
+pub struct Grounds {
+    /// Why and when 3.0.6 decided, if it is the one that starts.
+    pub own: Option<(Ground, Time)>,
+    /// For how long the other node, if it runs 3.0.6, has claimed the group.
+    pub claim_age: Option<Time>,
+}
 
 /// 3.0.6 looks at what it was sent after this at the latest, and two steps may be needed.
 const SLOWNESS: Time = 1000 * MS;
@@ -51,6 +63,11 @@ impl Judge {
         self.old[node] && resource.real != Real::Stopped && run != Some(resource.run)
     }
 
+    /// Whether 3.0.6 has claimed a group for so long that ours must know.
+    pub(super) fn has_told(&self, claim_age: Option<Time>) -> bool {
+        claim_age.is_some_and(|age| age > self.longest_deadtime + self.race_time())
+    }
+
     /// Whether ours has heard of a later run than the one that left this running.
     pub(super) fn has_heard_past(&self, node: usize, group: usize, machines: &[Machine]) -> bool {
         let other = 1 - node;
@@ -73,10 +90,12 @@ impl Judge {
         let other = &machines[1 - node];
         let real = other.real(group);
         let since = other.resources[group].since;
-        let is_race = self.taken_blindly[1 - node][group] && now - since < self.race_time();
+        let decided = ground.map_or(now, |(_, at)| at);
+        let is_news = self.taken_blindly[1 - node][group] && now - since < self.race_time();
+        let is_late = since > decided;
         let goes_on = machines[node].real(group) != Real::Stopped;
         let left_alone = self.is_leftover(1 - node, group, machines);
-        if real == Real::Stopped || is_blind || is_race || goes_on || left_alone {
+        if real == Real::Stopped || is_blind || is_news || is_late || goes_on || left_alone {
             return Ok(());
         }
         let text = format!(

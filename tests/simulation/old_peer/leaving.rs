@@ -57,6 +57,11 @@ impl Leaving {
         }
     }
 
+    /// It is to go on.
+    pub fn is_not_wanted(&self) -> bool {
+        self.stage == Stage::Serving && self.again_at.is_none()
+    }
+
     /// It has exited.
     pub fn is_gone(&self) -> bool {
         self.stage == Stage::Gone

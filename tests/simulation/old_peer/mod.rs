@@ -8,6 +8,7 @@
 //! | `membership` | status messages, coming up, death, lateness, partitions |
 //! | `resources` | phases, claims, the window of ten seconds, failback |
 //! | `standby` | the dialogue by which groups are moved on request |
+//! | `plans` | runs with it
 //! | `scripts` | its children: what they do to groups one after the other, and what they say when they end |
 //! | `surroundings` | the machine under it, and when a pair with it is settled |
 //! | `leaving` | the clean stop, and the restart after a partition |
@@ -22,6 +23,7 @@
 mod delivery;
 mod leaving;
 mod membership;
+mod plans;
 mod resources;
 mod scripts;
 mod standby;
@@ -126,6 +128,11 @@ impl OldPeer {
 
     /// One turn of its main loop: something has woken it, so it looks at everything.
     fn turn(&mut self) {
+        self.look();
+        self.resources.note_claims(self.now);
+    }
+
+    fn look(&mut self) {
         if self.leaving.is_gone() {
             self.inbox.clear();
             return;
@@ -254,7 +261,11 @@ impl Node for OldPeer {
     }
 
     fn is_stable(&self) -> bool {
-        self.is_settled()
+        self.is_settled() && self.leaving.is_not_wanted()
+    }
+
+    fn claims_since(&self, group: GroupId) -> Option<Instant> {
+        self.resources.claimed_at(self.prefers(group))
     }
 
     fn ground(&self, group: GroupId) -> Option<(Ground, Instant)> {

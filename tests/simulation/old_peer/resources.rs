@@ -38,6 +38,23 @@ pub struct Resources {
     window_end: Option<Instant>,
     failback_wanted: bool,
     pub failback_at: Option<Instant>,
+    /// Since when it claims the local half and the foreign one.
+    claimed: [Option<Instant>; 2],
+}
+
+impl Resources {
+    /// Keeps the books of its claims.
+    pub fn note_claims(&mut self, now: Instant) {
+        let claims = [self.mine.local, self.mine.foreign];
+        for (place, claims) in self.claimed.iter_mut().zip(claims) {
+            *place = claims.then(|| place.unwrap_or(now));
+        }
+    }
+
+    /// Since when it claims its own groups, or the others.
+    pub fn claimed_at(&self, local: bool) -> Option<Instant> {
+        self.claimed[usize::from(!local)]
+    }
 }
 
 impl OldPeer {

@@ -312,7 +312,9 @@ impl OldPeer {
                 (Doing::Starting(group), Some(Action::StartGroup(group)))
             }
             (Doing::Probing(Step::Take(..) | Step::Request(_)), _) if found => {
-                self.wishes.push_back(Wish::Adopt(group));
+                if !self.is_legacy() {
+                    self.wishes.push_back(Wish::Adopt(group)); // in legacy mode nobody is told
+                }
                 (Doing::Nothing(self.now), None)
             }
             (Doing::Probing(Step::Request(_)), _) if !found => {

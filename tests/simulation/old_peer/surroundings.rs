@@ -70,6 +70,17 @@ impl World {
         self.at(self.now + pause, Happening::Begin { machine, life });
     }
 
+    /// For how long the other node, if it runs 3.0.6, has said that it holds a group.
+    pub fn claim_age(&self, node: usize, group: usize) -> Option<Time> {
+        let machine = &self.machines[node];
+        let since = machine
+            .daemon
+            .as_ref()?
+            .core
+            .claims_since(group_id(group))?;
+        Some(self.now.saturating_sub(machine.world(since)))
+    }
+
     /// Why a node starts a group, and when it decided that.
     pub fn ground(&self, node: usize, group: usize) -> Option<(Ground, Time)> {
         let machine = &self.machines[node];
