@@ -15,6 +15,8 @@ mod mixed;
 
 pub use mixed::Grounds;
 
+use heartbeat::config::AutoFailback;
+
 use super::machine::{Daemon, Machine, Real};
 use super::plan::{Plan, Quarrel, Time};
 use super::trace::micros_as_seconds;
@@ -80,8 +82,9 @@ pub struct Judge {
     /// A link takes so long that two that hear each other take each other for deaf; or their files differ
     /// and neither can tell what the other holds.
     both_may_yield: bool,
-    /// Which node runs 3.0.6.
+    /// Which node runs 3.0.6, and whether it tells what it holds.
     old: [bool; 2],
+    old_tells: bool,
     hearing: [Hearing; 2],
     clashes: Vec<Option<Clash>>,
     /// By group: whether it is the same one on both nodes.
@@ -110,6 +113,7 @@ impl Judge {
             news_time: plan.news_time(),
             initdead: plan.initdead,
             old: plan.old,
+            old_tells: plan.failback != AutoFailback::Legacy,
             heal_time: Self::longest_heal(plan),
             both_may_yield: plan.has_old()
                 || plan.news_time() >= plan.deadtime
@@ -270,7 +274,7 @@ impl Judge {
             && now - other.resources[group].since < self.race_time();
         let real = other.real(group);
         let was_told = !is_blind && self.has_told(grounds.claim_age);
-        let is_left = self.has_heard_past(node, group, machines);
+        let is_left = self.was_led_on(node, group, machines);
         if was_told && !is_left && self.shared[group] {
             return breach(format!(
                 "node {node} starts group {group}, which 3.0.6 says it holds"
@@ -370,8 +374,9 @@ impl Judge {
             let broken = machines[..2]
                 .iter()
                 .any(|machine| machine.real(group) == Real::Broken);
-            let left = (0..2).any(|node| self.is_leftover(node, group, machines));
-            if !broken && !left && now - clash.since.max(contact) > self.heal_time {
+            let known = self.known_since(group, machines);
+            let since = known.map(|known| clash.since.max(contact).max(known));
+            if !broken && since.is_some_and(|since| now.saturating_sub(since) > self.heal_time) {
                 let text = format!("two owners of group {group} go on though they hear each other");
                 return Err(Violation {
                     rule: "S7",

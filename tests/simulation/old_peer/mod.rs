@@ -17,8 +17,8 @@
 //! second of housekeeping, a retransmission) or a child of it ends. So every step of a dialogue takes up to
 //! half a second, and after a pause everything that came meanwhile is read before any silence is judged.
 //!
-//! Not modelled: clients, ping nodes, fencing devices, reloading, its one-way changes of names and uuids, two of
-//! its children acting on the same group at once (here the second waits).
+//! Not modelled: clients, ping nodes, fencing devices, reloading, changes of names and uuids, two children that
+//! start or stop the same group at once (the second waits; but a stop does not wait for a start).
 
 mod delivery;
 mod leaving;
@@ -265,6 +265,9 @@ impl Node for OldPeer {
     }
 
     fn claims_since(&self, group: GroupId) -> Option<Instant> {
+        if self.scripts.is_releasing(group) {
+            return Some(self.now); // given away, but not before the last script has ended
+        }
         self.resources.claimed_at(self.prefers(group))
     }
 

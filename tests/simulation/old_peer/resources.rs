@@ -51,6 +51,11 @@ impl Resources {
         }
     }
 
+    /// What it says of itself, also while it releases everything to stop.
+    fn is_stable(&self) -> bool {
+        matches!(self.phase, Phase::Stable | Phase::Shutdown)
+    }
+
     /// Since when it claims its own groups, or the others.
     pub fn claimed_at(&self, local: bool) -> Option<Instant> {
         self.claimed[usize::from(!local)]
@@ -148,7 +153,7 @@ impl OldPeer {
             _ => {}
         }
         self.resources.peer_stable = false;
-        self.send_holdings(self.resources.phase == Phase::Stable, None);
+        self.send_holdings(self.resources.is_stable(), None);
     }
 
     fn peer_holds(&mut self, heard: &Heard<'_>) {
@@ -164,7 +169,7 @@ impl OldPeer {
             Some("1") if !self.resources.peer_stable => {
                 self.say("remote resource transition completed.");
                 self.resources.peer_stable = true;
-                self.send_holdings(self.resources.phase == Phase::Stable, None);
+                self.send_holdings(self.resources.is_stable(), None);
                 self.try_failback();
             }
             Some("0") => self.resources.peer_stable = false,
@@ -179,6 +184,8 @@ impl OldPeer {
     }
 
     fn own_holdings(&mut self, heard: &Heard<'_>) {
+        // A delayed stop goes on in here, and what it claims then is overwritten at once.
+        self.go_on_leaving();
         let rsc = &mut self.resources;
         rsc.mine = stated(rsc.mine, heard);
         if matches!(rsc.phase, Phase::Starting | Phase::BothStarting) {
@@ -279,7 +286,9 @@ impl OldPeer {
         if self.settings.auto_failback != AutoFailback::On || !is_wanted {
             return;
         }
-        if !self.is_settled() || self.peer.status == NodeStatus::Dead {
+        // Scripts of a takeover may still be under way: nobody waits for them.
+        let is_ready = self.dialogue.is_idle() && rsc.peer_stable && rsc.phase == Phase::Stable;
+        if !is_ready || self.peer.status == NodeStatus::Dead {
             self.resources.failback_at = Some(self.now + FAILBACK_AGAIN);
             return;
         }

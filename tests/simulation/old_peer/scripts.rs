@@ -16,6 +16,9 @@ const STOP_AGAIN: Duration = Duration::from_secs(1);
 /// After a failed start the node asks to give its foreign groups away.
 const GIVE_AWAY_AFTER: Duration = Duration::from_secs(30);
 
+/// A child that must wait for another one looks again after this.
+const LOOK_AGAIN: Duration = Duration::from_millis(20);
+
 /// What a child is for: what happens when it ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Purpose {
@@ -26,9 +29,9 @@ enum Purpose {
     /// Takes one group after an answer.
     TakeGroup,
     /// Releases for a standby.
-    Release,
+    Release(Hold),
     /// Takes for a standby.
-    StandbyAcquisition,
+    StandbyAcquisition(Hold),
     /// Gives one group to a node that asked for it.
     IpRequest(GroupId),
     /// Asks for a standby on behalf of the peer.
@@ -67,16 +70,35 @@ enum Doing {
     Stopping(GroupId, u32),
     /// A stop failed and is tried again then.
     Waiting(GroupId, u32, Instant),
+    /// Another child has stopped the group meanwhile; the rest of the start comes after that.
+    Resuming(GroupId, Instant),
 }
 
 impl Doing {
+    /// The group that is being acted on.
     const fn group(self) -> Option<GroupId> {
         match self {
-            Self::Nothing(_) => None,
+            Self::Nothing(_) | Self::Resuming(..) => None,
             Self::Probing(step) => Some(step.group()),
             Self::Starting(group) | Self::Stopping(group, _) | Self::Waiting(group, ..) => {
                 Some(group)
             }
+        }
+    }
+
+    const fn is_stopping(self) -> bool {
+        matches!(self, Self::Stopping(..) | Self::Waiting(..))
+    }
+
+    /// Whether this is what it waits for.
+    const fn awaits(self, outcome: GroupOutcome) -> bool {
+        match outcome {
+            GroupOutcome::FoundRunning | GroupOutcome::FoundStopped => {
+                matches!(self, Self::Probing(_))
+            }
+            GroupOutcome::Started | GroupOutcome::StartFailed => matches!(self, Self::Starting(_)),
+            GroupOutcome::Stopped => matches!(self, Self::Stopping(..)),
+            GroupOutcome::StopFailed => matches!(self, Self::Starting(_) | Self::Stopping(..)),
         }
     }
 }
@@ -113,10 +135,19 @@ impl Scripts {
         self.running.is_empty()
     }
 
+    /// Whether a child is there to release the group.
+    pub fn is_releasing(&self, group: GroupId) -> bool {
+        self.running.iter().any(|child| {
+            let releases = matches!(child.purpose, Purpose::Release(_) | Purpose::Shutdown);
+            let is_left = child.steps.contains(&Step::Give(group));
+            releases && (is_left || child.doing.group() == Some(group))
+        })
+    }
+
     /// When a child goes on by itself.
     pub fn next_ready_at(&self) -> Option<Instant> {
         let ready = self.running.iter().filter_map(|child| match child.doing {
-            Doing::Nothing(at) | Doing::Waiting(_, _, at) => Some(at),
+            Doing::Nothing(at) | Doing::Waiting(_, _, at) | Doing::Resuming(_, at) => Some(at),
             _ => None,
         });
         ready.min()
@@ -149,13 +180,13 @@ impl OldPeer {
 
     pub(super) fn run_release(&mut self, what: Hold) {
         let steps = self.keys(what).into_iter().map(Step::Give).collect();
-        self.run(Purpose::Release, steps);
+        self.run(Purpose::Release(what), steps);
     }
 
     /// What the other gives, or seems to give, in this node's terms.
     pub(super) fn run_standby_acquisition(&mut self, what: Hold, ground: Ground) {
         let steps = self.takes(what.swapped(), ground);
-        self.run(Purpose::StandbyAcquisition, steps);
+        self.run(Purpose::StandbyAcquisition(what), steps);
     }
 
     pub(super) fn run_shutdown(&mut self) {
@@ -264,9 +295,8 @@ impl OldPeer {
                         place = 0;
                         continue;
                     };
-                    if self.is_busy(step.group()) {
-                        let again = self.now + Duration::from_millis(20);
-                        self.scripts.running[place].doing = Doing::Nothing(again);
+                    if self.must_wait(step) {
+                        self.scripts.running[place].doing = Doing::Nothing(self.now + LOOK_AGAIN);
                     } else {
                         self.scripts.running[place].steps.pop_front();
                         self.begin(place, step);
@@ -276,19 +306,42 @@ impl OldPeer {
                     child.doing = Doing::Stopping(group, attempt);
                     self.actions.push_back(Action::StopGroup(group));
                 }
+                Doing::Resuming(group, at) if at <= self.now => {
+                    self.scripts.running[place].doing = if self.is_acted_on(group) {
+                        Doing::Resuming(group, self.now + LOOK_AGAIN)
+                    } else {
+                        self.actions.push_back(Action::StartGroup(group));
+                        Doing::Starting(group)
+                    };
+                }
                 _ => {}
             }
             place += 1;
         }
     }
 
-    fn is_busy(&self, group: GroupId) -> bool {
+    fn is_acted_on(&self, group: GroupId) -> bool {
         let mut children = self.scripts.running.iter();
         children.any(|child| child.doing.group() == Some(group))
     }
 
+    /// A stop waits for another stop, but not for a start: that goes on behind its back.
+    fn must_wait(&self, step: Step) -> bool {
+        if !matches!(step, Step::Give(_)) {
+            return self.is_acted_on(step.group());
+        }
+        children_stop(&self.scripts.running, step.group())
+    }
+
     fn begin(&mut self, place: usize, step: Step) {
         let group = step.group();
+        if let Step::Give(_) = step {
+            for child in &mut self.scripts.running {
+                if child.doing == Doing::Starting(group) {
+                    child.doing = Doing::Resuming(group, self.now + LOOK_AGAIN);
+                }
+            }
+        }
         let (doing, action) = match step {
             Step::Give(_) => (Doing::Stopping(group, 1), Action::StopGroup(group)),
             _ => (Doing::Probing(step), Action::ProbeGroup(group)),
@@ -300,12 +353,18 @@ impl OldPeer {
     /// A script of a group has ended.
     pub(super) fn script_step_ended(&mut self, group: GroupId, outcome: GroupOutcome) {
         let mut children = self.scripts.running.iter();
-        let Some(place) = children.position(|child| child.doing.group() == Some(group)) else {
+        let is_for =
+            |child: &Child| child.doing.group() == Some(group) && child.doing.awaits(outcome);
+        let Some(place) = children.position(is_for) else {
             return;
         };
+        let is_being_stopped = children_stop(&self.scripts.running, group);
         let child = &mut self.scripts.running[place];
         let found = outcome == GroupOutcome::FoundRunning;
         let (doing, action) = match (child.doing, outcome) {
+            (Doing::Probing(Step::Take(..)), _) if !found && is_being_stopped => {
+                (Doing::Resuming(group, self.now + LOOK_AGAIN), None)
+            }
             (Doing::Probing(Step::Take(_, ground)), _) if !found => {
                 let at = self.scripts.ground(group).map_or(self.now, |(_, at)| at);
                 self.scripts.note(group, ground, at);
@@ -380,7 +439,9 @@ impl OldPeer {
                     .and("info", "mach_down"),
             ),
             Purpose::TakeGroup => {}
-            Purpose::Release | Purpose::StandbyAcquisition => self.send_dialogue("done"),
+            Purpose::Release(what) | Purpose::StandbyAcquisition(what) => {
+                self.send_dialogue(what, "done");
+            }
             Purpose::IpRequest(group) => {
                 let key = self
                     .settings
@@ -400,6 +461,11 @@ impl OldPeer {
         }
         self.run_queue();
     }
+}
+
+fn children_stop(children: &[Child], group: GroupId) -> bool {
+    let mut children = children.iter();
+    children.any(|child| child.doing.is_stopping() && child.doing.group() == Some(group))
 }
 
 fn answer(asker: &str, key: String, was_running: bool) -> Words {

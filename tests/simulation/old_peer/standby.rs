@@ -1,4 +1,5 @@
-//! The dialogue by which one node gives groups to the other: `me`, `other`, `done`, `done`.
+//! The dialogue by which one node gives groups to the other: `me`, `other`, `done`, `done`. Nobody remembers what
+//! it is about: every step does what the word in its own message says.
 
 use std::time::Duration;
 
@@ -30,8 +31,6 @@ enum State {
 pub struct Dialogue {
     state: State,
     deadline: Option<Instant>,
-    /// What is given, in the giver's terms.
-    what: Hold,
 }
 
 impl Dialogue {
@@ -64,31 +63,29 @@ impl OldPeer {
                 let who = if is_own { "this node" } else { "the peer" };
                 self.say(format!("{who} wants to go standby [{what}]"));
                 self.resources.peer_stable = false;
-                self.dialogue.what = what;
                 if is_own {
                     self.expect(State::Me, ANSWER);
                 } else {
                     self.expect(State::Other, STEP);
-                    self.send_dialogue("other");
+                    self.send_dialogue(what, "other");
                 }
             }
             (State::Me, "other", false) => {
                 self.say(format!("standby: the peer can take our {what} resources"));
-                self.resources.mine = self.resources.mine.without(self.dialogue.what);
+                self.resources.mine = self.resources.mine.without(what);
                 self.send_holdings(false, Some("standby"));
-                self.run_release(self.dialogue.what);
+                self.run_release(what);
                 self.expect(State::Me, STEP);
             }
             (State::Me, "done", true) => self.expect(State::Done, STEP),
             (State::Other, "other", true) => {}
             (State::Other, "done", false) => {
                 self.say(format!("standby: acquire [{what}] resources from the peer"));
-                self.run_standby_acquisition(self.dialogue.what, Ground::Handover);
+                self.run_standby_acquisition(what, Ground::Handover);
                 self.expect(State::Done, STEP);
             }
             (State::Done, "done", true) => {
-                let taken = self.dialogue.what.swapped();
-                self.resources.mine = self.resources.mine.with(taken);
+                self.resources.mine = self.resources.mine.with(what.swapped());
                 self.end_dialogue();
                 self.send_holdings(true, None);
             }
@@ -105,14 +102,12 @@ impl OldPeer {
 
     /// After the peer's last word: as if the other half were being taken over in a dialogue.
     pub(super) fn acquire_after_goodbye(&mut self, lacking: Hold) {
-        self.dialogue.what = lacking;
         self.expect(State::Done, STEP);
         self.run_standby_acquisition(lacking, Ground::Goodbye);
     }
 
     /// A step of it, with the set as the giver named it.
-    pub(super) fn send_dialogue(&mut self, info: &str) {
-        let what = self.dialogue.what;
+    pub(super) fn send_dialogue(&mut self, what: Hold, info: &str) {
         self.send(
             &Words::new("ask_resources")
                 .and("rsc_hold", what)

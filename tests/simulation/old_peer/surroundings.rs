@@ -90,11 +90,11 @@ impl World {
     }
 
     /// A pair with 3.0.6 is settled when every group runs exactly once, wherever. Two things are its own affair:
-    /// what a killed daemon left running, and what it claims though it could not start it.
+    /// what it runs without saying so beside ours, and what it claims though it could not start it.
     pub fn mixed_group_unsettled(&self, group: usize) -> Option<String> {
         let real = [0, 1].map(|node| {
             let runs = self.machines[node].real(group);
-            let is_left = self.judge.is_leftover(node, group, &self.machines);
+            let is_left = self.judge.is_hidden(node, group, &self.machines);
             let other_runs = self.machines[1 - node].real(group) == Real::Running;
             if is_left && other_runs {
                 Real::Stopped
