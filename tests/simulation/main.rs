@@ -9,6 +9,7 @@ mod faults;
 mod found;
 mod invariants;
 mod machine;
+mod mixed;
 mod node;
 mod old_pair;
 mod old_peer;
