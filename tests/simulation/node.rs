@@ -5,6 +5,8 @@ use heartbeat::cluster::{
 };
 use std::time::Duration;
 
+use super::old_peer::{Command, Ground, Wish};
+
 /// The interface of the core.
 pub trait Node {
     /// Something happened.
@@ -21,6 +23,24 @@ pub trait Node {
     fn link_is_up(&self, link: LinkId) -> bool;
     /// What it thinks of a group.
     fn group(&self, id: GroupId) -> GroupView;
+    /// The operator wants groups moved; ours has no such wishes to grant here.
+    fn command(&mut self, _command: Command) {}
+    /// What else it wants of its machine.
+    fn next_wish(&mut self) -> Option<Wish> {
+        None
+    }
+    /// Whether nothing is in transition.
+    fn is_stable(&self) -> bool {
+        true
+    }
+    /// Since when it says that it holds a group, where it says so at all.
+    fn claims_since(&self, _group: GroupId) -> Option<Instant> {
+        None
+    }
+    /// Why it started a group, and when it decided that, if it tells.
+    fn ground(&self, _group: GroupId) -> Option<(Ground, Instant)> {
+        None
+    }
 }
 
 impl Node for Cluster {
