@@ -378,7 +378,7 @@ impl Cluster {
 
     /// Everything said so far was said to an earlier us: the peer has to answer this epoch before its
     /// claims count again.
-    fn next_epoch(&mut self) {
+    pub(super) fn next_epoch(&mut self) {
         self.epoch += 1;
         self.epoch_began = self.now;
         self.is_agreed = false;

@@ -71,6 +71,15 @@ impl Ownership {
         }
     }
 
+    /// The peer takes everything.
+    pub fn give_up_all(&mut self) {
+        for group in &mut self.groups {
+            if group.mine.is_some_and(Claim::is_held) {
+                group.ending = Some(Reason::Conflict);
+            }
+        }
+    }
+
     /// Whether any of these groups may be running here.
     pub fn holds_of(&self, selection: Selection) -> bool {
         self.these(selection)

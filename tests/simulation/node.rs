@@ -1,7 +1,8 @@
 //! What the world sees of a node: the core itself, or a wrapper that makes a mistake on purpose.
 
 use heartbeat::cluster::{
-    Action, Cluster, Event, GroupId, GroupOutcome, GroupView, Instant, LinkId, NodeStatus, Settings,
+    Action, Cluster, Event, GroupId, GroupOutcome, GroupView, Holdings, Instant, LinkId,
+    NodeStatus, Settings,
 };
 use std::time::Duration;
 
@@ -23,8 +24,8 @@ pub trait Node {
     fn link_is_up(&self, link: LinkId) -> bool;
     /// What it thinks of a group.
     fn group(&self, id: GroupId) -> GroupView;
-    /// The operator wants groups moved; ours has no such wishes to grant here.
-    fn command(&mut self, _command: Command) {}
+    /// The operator wants groups moved.
+    fn command(&mut self, now: Instant, command: Command);
     /// What else it wants of its machine.
     fn next_wish(&mut self) -> Option<Wish> {
         None
@@ -64,6 +65,14 @@ impl Node for Cluster {
     }
     fn group(&self, id: GroupId) -> GroupView {
         Cluster::group(self, id)
+    }
+    fn command(&mut self, now: Instant, command: Command) {
+        if let Some(request) = command.request() {
+            Cluster::handle(self, now, Event::MoveRequested(request));
+        }
+    }
+    fn is_stable(&self) -> bool {
+        self.holdings() != Holdings::Transition
     }
 }
 
@@ -214,5 +223,8 @@ impl Node for Wrapped {
     }
     fn group(&self, id: GroupId) -> GroupView {
         self.core.group(id)
+    }
+    fn command(&mut self, now: Instant, command: Command) {
+        Node::command(&mut self.core, now, command);
     }
 }

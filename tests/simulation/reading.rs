@@ -74,7 +74,7 @@ impl World {
                     daemon.core.handle(local, Event::Group { group, outcome });
                 }
                 Inbound::Keys(keys) => daemon.core.handle(local, Event::KeysChanged(keys)),
-                Inbound::Command(command) => daemon.core.command(command),
+                Inbound::Command(command) => daemon.core.command(local, command),
                 Inbound::Stop => daemon.core.handle(local, Event::StopRequested),
             }
             drain(&mut *daemon.core, actions);

@@ -12,6 +12,9 @@ use super::plan::{MS, Stranger, Time};
 use super::virtual_link::{Cargo, Origin};
 use super::world::{Happening, STRANGER, World};
 
+/// How many generations each run may use.
+const GENERATIONS_OF_A_RUN: u64 = 1000;
+
 impl World {
     /// Something goes wrong, or right again.
     pub fn strike(&mut self, fault: Fault) -> Result<(), Violation> {
@@ -105,7 +108,7 @@ impl World {
         machine.start_again = false;
         machine.life += 1;
         let run = machine.generation;
-        machine.generation += 1;
+        machine.generation += GENERATIONS_OF_A_RUN;
         let settings = self.settings(node, run);
         let local = self.machines[node].local(now);
         let core = if self.is_old(node) {
@@ -136,7 +139,7 @@ impl World {
             nodes: names.map(str::to_owned).to_vec(),
             uuid: [0x11 + u8::try_from(node).unwrap_or(0); 16],
             generation,
-            last_generation: generation,
+            last_generation: generation + GENERATIONS_OF_A_RUN - 1,
             remembered_peer: remembered,
             seed: self.dice.next(),
             keepalive: micros(plan.keepalive_of(node)),

@@ -200,6 +200,7 @@ impl Node for OldPeer {
             Event::WallClock { seconds } => self.wall = seconds.max(1),
             Event::Group { group, outcome } => self.ended.push_back((group, outcome)),
             Event::StopRequested => self.leaving.request_stop(),
+            Event::MoveRequested(_) => {} // its operators write to its FIFO, see `command`
             Event::KeysChanged(keys) => self.settings.keys = *keys,
             Event::Tick if now < self.opens_at => {}
             Event::Tick => {
@@ -244,7 +245,7 @@ impl Node for OldPeer {
         GroupView { local, peer: None }
     }
 
-    fn command(&mut self, command: Command) {
+    fn command(&mut self, _now: Instant, command: Command) {
         let (kind, what) = match command {
             Command::Standby(what) => ("ask_resources", what),
             Command::Takeover(what) => ("hb_takeover", what),

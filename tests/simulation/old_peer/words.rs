@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use heartbeat::cluster::GroupId;
+use heartbeat::cluster::{GroupId, MoveRequest, Selection};
 use heartbeat::message::Message;
 
 /// The fields of a message before its header is added, `t` first.
@@ -157,6 +157,17 @@ pub enum Command {
     Standby(Hold),
     /// `hb_takeover`.
     Takeover(Hold),
+}
+
+impl Command {
+    /// The same for a node of ours.
+    pub fn request(self) -> Option<MoveRequest> {
+        let selection = |what: Hold| Selection::from_word(&what.to_string());
+        match self {
+            Self::Standby(what) => selection(what).map(MoveRequest::Standby),
+            Self::Takeover(what) => selection(what).map(MoveRequest::Takeover),
+        }
+    }
 }
 
 /// What a node wants of its machine besides the actions of the core.
