@@ -338,6 +338,7 @@ impl Cluster {
             ask_at,
             offer_at,
             classic.dialogue.until(),
+            classic.offered.map(|(_, until)| until),
             self.questions.next_question(),
         ];
         times.into_iter().flatten().min().filter(|_| talks)

@@ -377,6 +377,21 @@ impl Ownership {
             .is_some_and(|group| group.mine.is_none_or(Claim::is_held))
     }
 
+    /// Whether one group, the `index`-th of the file, is being started or runs here because we wanted it so.
+    pub fn runs_one(&self, index: usize) -> bool {
+        let runs = |claim| {
+            matches!(
+                claim,
+                Claim::Held {
+                    phase: Phase::Starting | Phase::Running,
+                    ..
+                }
+            )
+        };
+        let group = self.groups.get(index);
+        group.is_some_and(|group| group.ending.is_none() && group.mine.is_some_and(runs))
+    }
+
     /// Whether an action is under way.
     pub fn is_moving(&self) -> bool {
         self.groups.iter().any(|group| {

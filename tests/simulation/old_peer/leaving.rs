@@ -127,6 +127,7 @@ impl OldPeer {
             LINGER
         };
         self.send(&Words::new("shutdone").and("st", NodeStatus::Dead));
+        self.resources.mine = Hold::NONE; // whatever it said meanwhile, it has said that all is stopped
         self.leaving.stage = Stage::Lingering(self.now + linger);
         if self.leaving.again {
             self.send_status();
