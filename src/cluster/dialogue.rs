@@ -151,7 +151,7 @@ impl Cluster {
             node: self.peer_name(),
             selection: ours,
         });
-        self.ownership.give(ours, reason, true);
+        self.ownership.give(ours, reason);
         self.classic.dialogue = Dialogue::Giving { ours };
         let rest = self.settled_holdings().without(ours);
         self.send_holdings(rest, false, Some("standby"));

@@ -27,6 +27,8 @@ impl Cluster {
         self.join(now);
         self.send_retransmission_requests(now);
         self.converse(now);
+        self.pursue_move();
+        self.ownership.forget_failures(now);
         self.move_groups(now);
         self.offer_failback(now);
         self.offer_what_failed(now);
@@ -445,6 +447,7 @@ impl Cluster {
         }
         self.is_agreed = is_agreed;
         let is_same = self.ownership.hear(heading.digest, states, is_agreed);
+        self.heartbeat_is_due |= self.ownership.take_news();
         if !std::mem::replace(&mut self.told.files_differ, !is_same) && !is_same {
             self.report(Report::FilesDiffer {
                 node: self.peer_name(),

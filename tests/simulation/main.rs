@@ -141,16 +141,16 @@ fn try_seeds(prefix: &str, usual: u64, plan_of: MakePlan) {
 
 #[test]
 fn no_seed_breaks_a_rule() {
-    try_seeds("HB_SIM", 10_000, Plan::from_seed);
+    try_seeds("HB_SIM", 10_000, Plan::with_operator);
 }
 
 #[test]
 fn the_same_seed_gives_the_same_trace() {
     for seed in 0..50 {
-        let once = run(Plan::from_seed(seed), node::honest);
-        let again = run(Plan::from_seed(seed), node::honest);
+        let once = run(Plan::with_operator(seed), node::honest);
+        let again = run(Plan::with_operator(seed), node::honest);
         assert_eq!(once, again, "seed {seed}");
-        let (told, lines) = story(Plan::from_seed(seed), node::honest);
+        let (told, lines) = story(Plan::with_operator(seed), node::honest);
         assert_eq!(once, told, "seed {seed} told as a story");
         assert!(lines.len() > 10);
     }
@@ -159,7 +159,7 @@ fn the_same_seed_gives_the_same_trace() {
 /// The rules that a hundred seeds show to be broken by a node with this mistake.
 fn caught(make: MakeNode) -> Vec<&'static str> {
     (0..100)
-        .filter_map(|seed| run(Plan::from_seed(seed), make).err())
+        .filter_map(|seed| run(Plan::with_operator(seed), make).err())
         .map(|violation| violation.rule)
         .collect()
 }

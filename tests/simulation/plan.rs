@@ -195,6 +195,12 @@ impl Plan {
         plan
     }
 
+    /// Whether somebody moves groups, so that any place may be the right one.
+    pub fn has_operator(&self) -> bool {
+        let mut faults = self.faults.iter();
+        faults.any(|(_, fault)| matches!(fault, Fault::Command(..)))
+    }
+
     /// Whether anybody could sign.
     pub fn signs_with_crc(&self) -> bool {
         let entry = self

@@ -113,6 +113,7 @@ impl World {
         let stays = |node: usize| {
             node == home
                 || self.plan.failback_of(node) == AutoFailback::Off
+                || self.plan.has_operator()
                 || self.machines[home].resources[group].failures > 0
         };
         let runs_once = match real {

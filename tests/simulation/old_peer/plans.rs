@@ -5,7 +5,7 @@ use heartbeat::config::AutoFailback;
 use heartbeat::message::Method;
 
 use super::super::faults::Fault;
-use super::super::plan::{Plan, SECOND};
+use super::super::plan::{Plan, SECOND, Time};
 use super::super::rng::Rng;
 use super::{Command, Hold};
 
@@ -53,18 +53,40 @@ impl Plan {
             _ => true,
         });
         let begin = plan.starts[0].max(plan.starts[1]) + 15 * SECOND;
-        for _ in 0..rng.below(4) {
-            let node = rng.index(2);
+        let end = begin + plan.deadtime * 6;
+        plan.command_at_times(begin, end, rng);
+        plan
+    }
+
+    /// The run that belongs to a seed when both machines run ours and somebody moves groups.
+    pub fn with_operator(seed: u64) -> Self {
+        let mut plan = Self::from_seed(seed);
+        let begin = plan.starts[0].max(plan.starts[1]);
+        let end = plan.faults_end.max(begin + plan.deadtime * 6);
+        let rng = &mut Rng::new(seed, 6);
+        if rng.chance(500) {
+            plan.command_at_times(begin, end, rng);
+        }
+        plan
+    }
+
+    /// Somebody moves groups, now from here, now from there.
+    fn command_at_times(&mut self, begin: Time, end: Time, rng: &mut Rng) {
+        let mut at = begin;
+        for _ in 0..rng.below(6) {
+            // Now and then one directly after the other.
+            at = if rng.chance(400) {
+                at + rng.below(self.keepalive)
+            } else {
+                rng.between(begin, end)
+            };
             let what = rng.pick(&[Hold::ALL, Hold::LOCAL, Hold::FOREIGN]);
             let command = rng.pick(&[Command::Standby(what), Command::Takeover(what)]);
-            if is_old(node) {
-                let at = begin + rng.below(plan.deadtime * 6);
-                plan.faults.push((at, Fault::Command(node, command)));
-            }
+            self.faults
+                .push((at, Fault::Command(rng.index(2), command)));
         }
-        plan.faults.sort_by_key(|&(at, _)| at);
-        let last = plan.faults.last().map_or(0, |&(at, _)| at);
-        plan.faults_end = plan.faults_end.max(last + plan.keepalive);
-        plan
+        self.faults.sort_by_key(|&(at, _)| at);
+        let last = self.faults.last().map_or(0, |&(at, _)| at);
+        self.faults_end = self.faults_end.max(last + self.keepalive);
     }
 }
