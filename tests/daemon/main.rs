@@ -1,4 +1,4 @@
-//! The real `heartbeat` and `cl_status` on one machine: command line, pid file, control socket, state
+//! The real `heartbeat` and the commands on one machine: command line, pid file, control socket, state
 //! files, logging, watchdog. The peer is a pty that nobody answers on.
 
 mod cl_status;
@@ -6,6 +6,7 @@ mod command_line;
 mod inheritance;
 mod logging;
 mod machine;
+mod moves;
 mod pid_file;
 mod reload;
 mod service_manager;
