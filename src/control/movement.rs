@@ -52,11 +52,12 @@ pub enum MoveProgress {
     Failed,
 }
 
-/// The planned move that is under way, or the last one. Generation and number together are never given twice.
+/// The planned move that is under way, or the last one. Generation and number together are given once only.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct Movement {
-    /// The generation of the daemon that was asked.
+    /// The generation under which the daemon that was asked began its run; it keeps this one here when it goes on
+    /// under a later one.
     pub generation: u64,
     /// Counts the moves of this generation, from 1.
     pub number: u64,

@@ -4,7 +4,7 @@ use super::clock;
 use crate::cluster::{self, Cluster, Event, MoveRequest};
 use crate::control::{Answer, Direction, MoveProgress, Movement, Selection};
 
-/// Has the core begin a move, unless it refuses. `generation` is this run's.
+/// Has the core begin a move, unless it refuses. `generation` is the one under which this run began.
 pub fn begin(
     cluster: &mut Cluster,
     direction: Direction,

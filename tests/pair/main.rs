@@ -11,6 +11,7 @@ mod failover;
 mod links;
 mod log_lines;
 mod media;
+mod moves;
 mod replay;
 mod resources;
 mod start;

@@ -118,14 +118,12 @@ pub(super) fn follow(
 
 /// The move that was begun, as the daemon tells of it now.
 fn ours<'a>(begun: &Movement, status: &'a Status) -> Result<&'a Movement, Ending> {
-    if status.generation != begun.generation {
-        return Err(Ending::Restarted);
+    match &status.movement {
+        Some(movement) if movement.generation != begun.generation => Err(Ending::Restarted),
+        Some(movement) if movement.number != begun.number => Err(Ending::Superseded),
+        Some(movement) => Ok(movement),
+        None => Err(Ending::Restarted),
     }
-    status
-        .movement
-        .as_ref()
-        .filter(|movement| movement.number == begun.number)
-        .ok_or(Ending::Superseded)
 }
 
 fn known(begun: &Movement, status: Option<&Status>) -> String {

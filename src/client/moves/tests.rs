@@ -213,7 +213,11 @@ fn a_daemon_that_goes_away_meanwhile_is_told_apart_from_a_new_one_and_a_silent_o
             Ok(status)
         })
     };
-    let another = changed(|status| status.generation = 8);
+    let another = changed(|status| {
+        if let Some(movement) = &mut status.movement {
+            movement.generation = 8;
+        }
+    });
     let later = changed(|status| {
         if let Some(movement) = &mut status.movement {
             movement.number = 4;
@@ -224,7 +228,7 @@ fn a_daemon_that_goes_away_meanwhile_is_told_apart_from_a_new_one_and_a_silent_o
         (error(stopped), "was stopped on this node", FAILED),
         (another, "was started anew", FAILED),
         (later, "another planned move began", FAILED),
-        (none, "another planned move began", FAILED),
+        (none, "was started anew", FAILED),
         (error(silent), "does not answer", TIMEOUT),
         (error(hung_up), "can't be understood", FAILED),
     ];
