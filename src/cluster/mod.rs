@@ -410,11 +410,7 @@ impl Cluster {
 
     fn begin_move(&mut self, request: MoveRequest, _now: Instant) {
         let number = self.movement.map_or(0, |movement| movement.number) + 1;
-        self.movement = Some(Movement {
-            number,
-            request,
-            progress: MoveProgress::Asked,
-        });
+        self.movement = Some(Movement { number, request, progress: MoveProgress::Asked });
     }
 
     /// How many packets of a kind were refused in this run.
