@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use nix::pty::openpty;
 
+use crate::lab::journal::Mark;
 use crate::lab::machine::{Machine, here, program};
 use crate::lab::{Pair, Setup, claim, eventually, files, throughout};
 
@@ -288,16 +289,25 @@ fn nothing_moves_by_hand_with_auto_failback_legacy() {
 #[test]
 fn nothing_moves_while_the_haresources_differ() {
     claim(|| {
-        let mut pair = Pair::alone(Setup::default());
+        let mut pair = Pair::alone(Setup {
+            initdead: 3000,
+            ..Setup::default()
+        });
+        pair.a.start();
+        pair.watch.expect_owner(0, pair.address());
         files::write(
             &pair.b.file("ha.d/haresources"),
             "alpha IPaddr::10.77.1.100/24/eth0 disk::another\n",
             0o644,
         );
-        pair.serve_on_a();
-        let (_, err, status) = run(&pair.a, &["hb_standby"]);
-        assert_eq!(status, 2, "{err}");
-        assert!(err.contains("different haresources"), "{err}");
+        pair.b.start();
+        pair.a.log().expect(Mark::START, "haresources differs");
+        pair.expect_settled();
+        for machine in [&pair.a, &pair.b] {
+            let (_, err, status) = run(machine, &["hb_standby"]);
+            assert_eq!(status, 2, "{err}");
+            assert!(err.contains("different haresources"), "{err}");
+        }
         pair.assert_stays(0, pair.long_enough());
         pair.assert_never_two_owners();
     });
