@@ -10,13 +10,14 @@
 //! | [`config`] | the text of `ha.cf`, `authkeys`, `haresources` in, a [`config::Config`] or diagnostics out |
 //! | [`message`] | bytes on a wire to a [`message::Message`] and back, signatures, compression |
 //! | [`cluster`] | nodes, links, delivery, ownership: the core |
+//! | [`recording`] | what the core was given, as lines of text, and the replay of it |
 //! | [`resource`] | how a resource is started, stopped and checked |
 //! | [`control`] | what is said over the control socket |
 //! | [`daemon`] | the shell: event loop, media, children, logging |
 //! | [`client`] | the other end of the control socket, for the commands |
 //! | [`os`] | safe wrappers over system calls; the only place where `unsafe` may appear |
 //!
-//! Arrows point one way: `daemon → cluster → message`, `daemon → resource → os`.
+//! Arrows point one way: `daemon → recording → cluster → message`, `daemon → resource → os`.
 
 pub mod client;
 pub mod cluster;
@@ -26,6 +27,7 @@ pub mod daemon;
 pub mod message;
 #[allow(unsafe_code)]
 pub mod os;
+pub mod recording;
 pub mod resource;
 
 /// The version of heartbeat whose protocol, files and commands this program follows.

@@ -5,7 +5,7 @@ use super::{GroupId, LinkId};
 use crate::message::Keys;
 
 /// What the shell tells the core.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub enum Event<'a> {
     /// Bytes arrived on a link: one datagram, or one message text from a serial line. Nothing of them is
     /// trusted yet.

@@ -65,6 +65,15 @@ pub enum MoveRequest {
     Takeover(Selection),
 }
 
+impl fmt::Display for MoveRequest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Standby(selection) => write!(f, "Standby [{selection}]"),
+            Self::Takeover(selection) => write!(f, "Takeover [{selection}]"),
+        }
+    }
+}
+
 /// Why a request can't be carried out now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum MoveRefusal {
@@ -156,9 +165,7 @@ impl fmt::Display for MoveFailure {
             Self::Refused => "the other node can't do it now; its log tells why",
             Self::PeerLost => "the other node died, left or started anew meanwhile",
             Self::Leaving => "this node was told to stop meanwhile",
-            Self::StopFailed => {
-                "a group could not be stopped; what was already stopped is started again where it was"
-            }
+            Self::StopFailed => "a group could not be stopped and stays where it is",
             Self::StartFailed => "a group could not be started where it was to go",
         })
     }

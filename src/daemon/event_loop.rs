@@ -6,6 +6,7 @@ use std::time::Duration;
 use mio::{Events, Poll};
 
 use super::control::ControlServer;
+use super::core::Core;
 use super::media::Media;
 use super::reload::Loaded;
 use super::resources::Resources;
@@ -14,7 +15,7 @@ use super::signals::{Signal, Signals};
 use super::state::{Recorder, State};
 use super::watchdog::Watchdog;
 use super::{clock, exit_status, log, moves, status};
-use crate::cluster::{Action, Cluster, Event, GroupId, GroupOutcome, Instant};
+use crate::cluster::{Action, Event, GroupId, GroupOutcome, Instant};
 use crate::config::Config;
 use crate::control::{Answer, Direction, Places, Request};
 
@@ -79,7 +80,7 @@ pub struct Identity {
 #[derive(Debug)]
 pub struct Daemon {
     identity: Identity,
-    cluster: Cluster,
+    cluster: Core,
     devices: Devices,
     recorder: Recorder,
     /// Answers of resources that the core has not seen.
@@ -92,7 +93,7 @@ pub struct Daemon {
 
 impl Daemon {
     /// Ready for its first turn.
-    pub fn new(identity: Identity, cluster: Cluster, devices: Devices, recorder: Recorder) -> Self {
+    pub fn new(identity: Identity, cluster: Core, devices: Devices, recorder: Recorder) -> Self {
         Self {
             identity,
             cluster,

@@ -1,12 +1,13 @@
 //! Planned moves between the control socket and the core, each in its own words.
 
 use super::clock;
+use super::core::Core;
 use crate::cluster::{self, Cluster, Event, MoveRequest};
 use crate::control::{Answer, Direction, MoveProgress, Movement, Selection};
 
 /// Has the core begin a move, unless it refuses. `generation` is the one under which this run began.
 pub fn begin(
-    cluster: &mut Cluster,
+    cluster: &mut Core,
     direction: Direction,
     selection: Selection,
     generation: u64,

@@ -10,6 +10,7 @@ use nix::fcntl::{Flock, FlockArg};
 
 use super::command_line::CommandLine;
 use super::control::{Access, ControlServer};
+use super::core::Core;
 use super::disk::{Disk, load};
 use super::event_loop::{Daemon, Devices, Identity, tokens};
 use super::exit_status::{CONFIGURATION, DONE, FAILED, PERMISSION};
@@ -23,7 +24,6 @@ use super::state::{self, State, Wanted};
 use super::terminal::{say, show};
 use super::watchdog::Watchdog;
 use super::{clock, log, scheduling, settings};
-use crate::cluster::Cluster;
 use crate::config::{Config, Diagnostics};
 use crate::control::Places;
 use crate::os::inheritance;
@@ -159,7 +159,7 @@ impl Start<'_> {
         let (state, lock) = self.open_state(&config)?;
         scheduling::prepare_descriptors();
         scheduling::prepare_core_files(config.coredumps, &config.coreroot);
-        if self.line.dump {
+        if self.line.verbose {
             for (name, value) in &config.parameters {
                 ::log::info!("{name} {value}");
             }
@@ -179,7 +179,8 @@ impl Start<'_> {
         let seed = state::random_bytes()
             .map(u64::from_le_bytes)
             .map_err(|error| Refusal::new(&error, false))?;
-        let cluster = Cluster::new(clock::now(), settings::of_core(&config, &state, seed));
+        let settings = settings::of_core(&config, &state, seed);
+        let cluster = Core::new(clock::now(), settings, self.line.record.as_ref());
         if config.realtime && !self.line.no_realtime {
             scheduling::become_realtime(config.rtprio);
         }
@@ -189,7 +190,7 @@ impl Start<'_> {
             devices.watchdog = Some(watchdog.map_err(|error| Refusal::new(&error, false))?);
         }
         let recorder =
-            state::Recorder::new(&self.places.state, state.generation, &config.peer_node);
+            state::Recorder::new(&self.places.state, state.last_generation, &config.peer_node);
         let identity = Identity {
             config,
             places: self.places.clone(),

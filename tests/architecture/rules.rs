@@ -42,6 +42,12 @@ pub const FOLDERS: &[Folder] = &[
         is_pure: true,
     },
     Folder {
+        name: "recording",
+        ours: &["cluster", "config:Types", "message"],
+        crates: Some(&[]),
+        is_pure: true,
+    },
+    Folder {
         name: "control",
         ours: &[],
         crates: None,
@@ -61,7 +67,15 @@ pub const FOLDERS: &[Folder] = &[
     },
     Folder {
         name: "daemon",
-        ours: &["cluster", "config", "control", "message", "os", "resource"],
+        ours: &[
+            "cluster",
+            "config",
+            "control",
+            "message",
+            "os",
+            "recording",
+            "resource",
+        ],
         crates: None,
         is_pure: false,
     },

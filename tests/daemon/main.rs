@@ -8,6 +8,7 @@ mod logging;
 mod machine;
 mod moves;
 mod pid_file;
+mod recording;
 mod reload;
 mod service_manager;
 mod state;

@@ -4,6 +4,7 @@
     reason = "the tests stand outside of the daemon: they measure real time and wait for it"
 )]
 
+#[path = "../lab/mod.rs"]
 mod lab;
 
 mod damage;
@@ -12,6 +13,7 @@ mod links;
 mod log_lines;
 mod media;
 mod moves;
+mod recording;
 mod replay;
 mod resources;
 mod start;

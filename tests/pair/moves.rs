@@ -2,13 +2,13 @@
 
 use std::fs::File;
 use std::io::Read;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Stdio};
 use std::time::Duration;
 
 use nix::pty::openpty;
 
 use crate::lab::journal::Mark;
-use crate::lab::machine::{Machine, here, program};
+use crate::lab::machine::Machine;
 use crate::lab::{Pair, Setup, claim, eventually, files, throughout};
 
 /// Two groups, each at home on one of the nodes.
@@ -27,8 +27,8 @@ const RIGHT: &str = "IPaddr::10.77.1.101/24/eth0";
 
 /// One of the commands as it runs.
 fn begin(machine: &Machine, words: &[&str], output: impl Into<Stdio>) -> Child {
-    let mut command = Command::new(program(words[0]));
-    command.arg("-C").arg(here().join("ha.d")).args(&words[1..]);
+    let mut command = machine.program.command(words[0], false);
+    command.args(&words[1..]);
     if !words
         .iter()
         .any(|word| ["--no-wait", "--timeout"].contains(word))
