@@ -299,6 +299,7 @@ fn many_groups_are_counted() {
 
 #[test]
 fn words_are_those_of_the_original_and_a_few_new_ones() {
+    use Direction::{Standby, Takeover};
     let parse = |direction, words: &str| {
         arguments::parse(direction, words.split_whitespace().map(OsString::from))
     };
@@ -306,7 +307,6 @@ fn words_are_those_of_the_original_and_a_few_new_ones() {
         Ok(Line::Move(arguments)) => arguments.selection,
         other => panic!("{words}: {other:?}"),
     };
-    use Direction::{Standby, Takeover};
     for direction in [Standby, Takeover] {
         assert_eq!(selected(direction, ""), Selection::All);
         assert_eq!(selected(direction, "all"), Selection::All);
