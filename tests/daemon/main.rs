@@ -4,6 +4,7 @@
 mod cl_status;
 mod command_line;
 mod inheritance;
+mod leftovers;
 mod logging;
 mod machine;
 mod moves;
@@ -12,4 +13,5 @@ mod recording;
 mod reload;
 mod service_manager;
 mod state;
+mod upkeep;
 mod watchdog;
