@@ -1,5 +1,7 @@
 //! The only place that reads a clock.
 
+use std::time::Duration;
+
 use nix::time::{ClockId, clock_gettime};
 
 use crate::cluster::Instant;
@@ -12,6 +14,12 @@ pub fn now() -> Instant {
             .saturating_mul(1_000_000)
             .saturating_add(nanoseconds / 1000),
     )
+}
+
+/// Time since 1970. For what is shown to a person; decides nothing.
+pub fn wall() -> Duration {
+    let (seconds, nanoseconds) = read(ClockId::CLOCK_REALTIME);
+    Duration::from_secs(seconds) + Duration::from_nanos(nanoseconds)
 }
 
 /// Seconds since 1970. For log lines and message fields; decides nothing.

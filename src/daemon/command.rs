@@ -14,6 +14,7 @@ use super::disk::{Disk, load};
 use super::exit_status::{DONE, FAILED, NOT_RUNNING, PERMISSION, USAGE_ERROR};
 use super::look;
 use super::pid_file::{Presence, presence};
+use super::sniff;
 use super::start;
 use super::terminal::{say, show};
 use crate::config::{self, DIRECTIVES};
@@ -64,6 +65,7 @@ pub fn run(words: impl IntoIterator<Item = OsString>) -> u8 {
         )),
         Command::Help => print(USAGE),
         Command::Check => check(&line, &places),
+        Command::Sniff(options) => sniff::run(options, &places),
         Command::StoreFile { path, text } => store_file(path, text),
     }
 }

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use lexopt::prelude::*;
 
+use super::sniff;
+
 /// Printed for `--help`, and beneath an error.
 pub const USAGE: &str = "\
 usage: heartbeat [-C DIR] [-f] [-d] [-l] [-M] [-v]   start; -f stays in the foreground
@@ -12,6 +14,8 @@ usage: heartbeat [-C DIR] [-f] [-d] [-l] [-M] [-v]   start; -f stays in the fore
        heartbeat [-C DIR] -s                         tell whether it runs
        heartbeat [-C DIR] -r                         check the configuration, then have it read again
        heartbeat [-C DIR] check                      check the configuration
+       heartbeat [-C DIR] sniff [--interface IF]... [--port N]... [--json] [-v] [--count N] [FILE | -]
+                                                     show and check what the nodes say to each other
        heartbeat -D | -V                             table of directives and defaults | version
 ";
 
@@ -39,6 +43,8 @@ pub enum Command {
     Help,
     /// `check`
     Check,
+    /// `sniff`
+    Sniff(sniff::Options),
     /// `store-file PATH TEXT`: the daemon's own child, which may wait for the disk.
     StoreFile {
         /// What to replace.
@@ -120,6 +126,11 @@ pub fn parse(words: impl IntoIterator<Item = OsString>) -> Result<CommandLine, S
             Short('V') | Long("version") => Command::Version,
             Short('h') | Long("help") => Command::Help,
             Value(word) if word == "check" => Command::Check,
+            Value(word) if word == "sniff" => {
+                let mut options = sniff::parse(&mut parser, &mut found.directory)?;
+                options.verbose |= found.dump;
+                Command::Sniff(options)
+            }
             Value(word) if word == "store-file" => store_file(&mut parser)?,
             // With -R the original's -C is followed by what is held.
             Value(_) if found.command == Command::Continue => continue,
@@ -127,7 +138,8 @@ pub fn parse(words: impl IntoIterator<Item = OsString>) -> Result<CommandLine, S
         };
         if found.command != Command::Start && found.command != command {
             return Err(
-                "one thing at a time: -k, -s, -r, -R, -D, -V and check exclude each other".into(),
+                "one thing at a time: -k, -s, -r, -R, -D, -V, check and sniff exclude each other"
+                    .into(),
             );
         }
         found.command = command;
@@ -164,6 +176,10 @@ mod tests {
             ("-V", Command::Version),
             ("check -C /srv/pair", Command::Check),
             ("-C /srv/pair check", Command::Check),
+            (
+                "-C /srv/pair sniff",
+                Command::Sniff(sniff::Options::default()),
+            ),
         ];
         for (words, command) in cases {
             assert_eq!(
@@ -182,7 +198,7 @@ mod tests {
 
     #[test]
     fn nonsense_is_refused() {
-        for words in ["-x", "start", "-k -s", "-W", "-C", "--verbose"] {
+        for words in ["-x", "start", "-k -s", "-k sniff", "-W", "-C", "--verbose"] {
             assert!(parse_words(words).is_err(), "{words}");
         }
     }

@@ -7,7 +7,7 @@ use super::book::Book;
 use super::groups::Groups;
 use super::node::Node;
 use super::settings::Settings;
-use super::words::seconds;
+use super::words::{counted, seconds};
 use crate::cluster::claims::Claim;
 
 /// A node that sent so many numbered messages should have been acknowledged (each tenth is).
@@ -34,19 +34,18 @@ pub fn hints(book: &Book, settings: &Settings, groups: &Groups) -> Vec<String> {
 }
 
 fn silent_nodes(book: &Book, settings: &Settings, found: &mut Vec<String>) {
+    if book.messages == 0 {
+        found.push("nothing was sent to a port of heartbeat".to_owned());
+        return;
+    }
     for (name, refused) in &book.refused {
-        let (count, reason) = (refused.count, refused.reason);
+        let (messages, reason) = (counted(refused.count, "message"), refused.reason);
         let whose = if name.is_empty() {
-            "no node's name"
+            "without a readable sender".to_owned()
         } else {
-            name
+            format!("in the name of {name}")
         };
-        let times = if count == 1 {
-            "1 message".to_owned()
-        } else {
-            format!("{count} messages")
-        };
-        found.push(format!("{times} in {whose} would be refused: {reason}"));
+        found.push(format!("{messages} {whose} would be refused: {reason}"));
     }
     if book.flawed > 0 {
         found.push(format!(
@@ -116,25 +115,34 @@ fn of_node(name: &str, node: &Node, book: &Book, settings: &Settings, found: &mu
     if missing > 0 || counts.lost > 0 {
         let missing = u64::try_from(missing).unwrap_or(u64::MAX);
         let lost = counts.lost.saturating_add(missing);
-        found.push(format!("{lost} messages of {name} were never seen"));
+        found.push(format!("{} of {name} never came", counted(lost, "message")));
+    }
+    if counts.again > 0 {
+        found.push(format!(
+            "{name} sent {} again because the other node had asked: what it sends is lost on its way at times",
+            counted(counts.again, "message")
+        ));
     }
     if node.stream.unanswered() > 0 {
         found.push(format!(
-            "{name} was asked again and again for {} messages and did not send them",
-            node.stream.unanswered()
+            "{name} was asked again and again for {} and did not send it",
+            counted(
+                u64::try_from(node.stream.unanswered()).unwrap_or(u64::MAX),
+                "message"
+            )
         ));
     }
     if counts.replays > 0 {
         found.push(format!(
-            "{} messages of {name} are of an older generation: attempted replay attack, or a node whose hb_generation \
-             file went back",
-            counts.replays
+            "{} of {name} from an older generation: attempted replay attack, or a node whose hb_generation file went \
+             back",
+            counted(counts.replays, "message")
         ));
     }
     if counts.unasked > 0 {
         found.push(format!(
-            "{} messages of {name} came twice on one link although nobody had asked for them",
-            counts.unasked
+            "{} of {name} came twice on one link although nobody had asked",
+            counted(counts.unasked, "message")
         ));
     }
     if node.uuids.len() > 1 {

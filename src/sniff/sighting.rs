@@ -29,6 +29,8 @@ pub struct ShownField {
 pub struct Sighting {
     /// Seconds since 1970.
     pub time: Option<f64>,
+    /// What the sender's clock said, in seconds since 1970.
+    pub sent: Option<u64>,
     /// On which link it came.
     pub link: String,
     /// `in` or `out`, where that is known.

@@ -14,6 +14,7 @@ use super::settings::Settings;
 use super::sighting::{ShownField, Sighting, direction_name, form_name};
 use super::summary::{Losses, Summary};
 use super::words::{describe, kind_name, value};
+use crate::cluster::claims::hex;
 use crate::message::{Form, Message};
 
 /// The longest name of a link that is shown.
@@ -177,6 +178,7 @@ fn show(heard: &Heard<'_>, decoded: Decoded, header: &Header, message: &Message)
     let mut sighting = Sighting {
         time: heard.time.map(|time| time.as_secs_f64()),
         link: String::new(),
+        sent: sent(message),
         direction: heard.direction.map(direction_name),
         from: heard.source.map(|address| address.to_string()),
         to: heard.destination.map(|address| address.to_string()),
@@ -203,6 +205,11 @@ fn show(heard: &Heard<'_>, decoded: Decoded, header: &Header, message: &Message)
     };
     sighting.set_authenticity(decoded.authenticity);
     sighting
+}
+
+/// The sender's clock.
+fn sent(message: &Message) -> Option<u64> {
+    message.text("ts").and_then(hex)
 }
 
 fn order_name(order: Order) -> &'static str {

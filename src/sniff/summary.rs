@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::book::Book;
 use super::node::{Node, Rhythm};
-use super::words::{seconds, uuid_text};
+use super::words::{counted, seconds, uuid_text};
 
 /// What was not even a message, as the shell counts it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -169,7 +169,7 @@ impl NodeSummary {
         let program = if self.says_groups {
             ""
         } else {
-            ", does not say its groups (as heartbeat 3.0.6)"
+            "; says nothing of groups, as heartbeat 3.0.6"
         };
         let _ = writeln!(
             text,
@@ -258,12 +258,4 @@ fn largest(rhythm: &Rhythm) -> Option<f64> {
 
 fn span(seconds_since: f64) -> String {
     seconds(Duration::try_from_secs_f64(seconds_since).unwrap_or_default())
-}
-
-fn counted(count: u64, what: &str) -> String {
-    if count == 1 {
-        format!("1 {what}")
-    } else {
-        format!("{count} {what}s")
-    }
 }

@@ -269,6 +269,12 @@ pub fn seconds(span: Duration) -> String {
     }
 }
 
+/// A number of things.
+pub fn counted(count: u64, what: &str) -> String {
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{count} {what}{plural}")
+}
+
 /// The name of a field's type.
 pub fn kind_name(kind: FieldKind) -> &'static str {
     match kind {
