@@ -126,6 +126,13 @@ impl Book {
         Some(node.hear(seen, header, authenticity, message))
     }
 
+    /// Whether another node than this says which groups it holds.
+    pub fn has_ours_beside(&self, name: &str) -> bool {
+        self.nodes
+            .iter()
+            .any(|(other, node)| other != name && node.is_ours())
+    }
+
     /// Where a copy came first.
     pub fn elsewhere(&self, way: Way) -> Option<&Elsewhere> {
         self.ways.get(usize::from(way.0))

@@ -190,7 +190,7 @@ pub struct Header {
     pub uuid: Option<[u8; 16]>,
     /// The run of the sender.
     pub generation: Option<u64>,
-    /// Its number in that run.
+    /// Its number in that run; none for types that begin with `NS_`, whatever they say.
     pub number: Option<u64>,
     /// Whom it is for, fit to be shown.
     pub destination: Option<String>,
@@ -222,7 +222,7 @@ pub fn header(message: &Message) -> Header {
             .binary("srcuuid")
             .and_then(|uuid| uuid.try_into().ok()),
         generation: number("hg").flatten(),
-        number: number("seq").flatten(),
+        number: number("seq").flatten().filter(|_| is_numbered),
         destination: shown("dest"),
         flaw,
     }

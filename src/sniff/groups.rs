@@ -57,15 +57,16 @@ impl Groups {
         }
     }
 
-    /// The field in words.
-    pub fn describe(&self, text: &str) -> String {
+    /// The field in words. Whether the sender hears the other node can be seen only where that one says such things too.
+    pub fn describe(&self, text: &str, other_is_ours: bool) -> String {
         let Some(Claims { heading, states }) = Claims::read(text) else {
             return "groups: not well-formed".to_owned();
         };
-        let mut words = String::from(if heading.answering.is_some() {
-            "groups: "
-        } else {
+        let is_deaf = other_is_ours && heading.answering.is_none();
+        let mut words = String::from(if is_deaf {
             "hears nobody yet, groups: "
+        } else {
+            "groups: "
         });
         match heading.digest {
             None => words.push_str("not known yet"),
@@ -143,10 +144,10 @@ mod tests {
     fn groups_are_named_only_where_both_files_say_the_same() {
         let groups = groups();
         let same = format!("2 6b008f1f.1 {:x} Rn 3 0", groups.digest);
-        assert_eq!(groups.describe(&same), "groups: db running, web free");
+        assert_eq!(groups.describe(&same, true), "groups: db running, web free");
         let other = "2 6b008f1f.1 1 oc 3 1";
         assert_eq!(
-            groups.describe(other),
+            groups.describe(other, true),
             "groups: group 1 running (taken over), group 2 left to the other, is stopping"
         );
     }
@@ -155,17 +156,17 @@ mod tests {
     fn many_groups_are_counted_and_none_is_said() {
         let groups = groups();
         assert_eq!(
-            groups.describe("1 1.1 1 R60n4 0 0"),
+            groups.describe("1 1.1 1 R60n4 0 0", true),
             "groups: 60 running, 4 free"
         );
         assert_eq!(
-            groups.describe("1 - - - 0 0"),
+            groups.describe("1 - - - 0 0", true),
             "hears nobody yet, groups: not known yet"
         );
         assert_eq!(
-            groups.describe("1 1.1 1 - 0 2"),
+            groups.describe("1 1.1 1 - 0 2", true),
             "groups: none, has stopped"
         );
-        assert_eq!(groups.describe("nonsense"), "groups: not well-formed");
+        assert_eq!(groups.describe("nonsense", true), "groups: not well-formed");
     }
 }

@@ -324,8 +324,8 @@ pub(super) mod tests {
 
     #[test]
     fn pieces_say_where_they_belong() {
-        let Some(Carried::Fragment(first)) = carried(&v4(&[1; 16], 0x2000)).map(|c| c.clone())
-        else {
+        let first = v4(&[1; 16], 0x2000);
+        let Some(Carried::Fragment(first)) = carried(&first) else {
             panic!("no fragment");
         };
         assert_eq!(

@@ -13,7 +13,7 @@ use super::sequence::Order;
 use super::settings::Settings;
 use super::sighting::{ShownField, Sighting, direction_name, form_name};
 use super::summary::{Losses, Summary};
-use super::words::{describe, kind_name, value};
+use super::words::{counted, describe, kind_name, value};
 use crate::cluster::claims::hex;
 use crate::message::{Form, Message};
 
@@ -78,7 +78,12 @@ impl Sniffer {
         self.book.note(&arrival, decoded.authenticity);
         let mut sighting = show(heard, decoded, &header, &message);
         if !message.is_empty() {
-            sighting.words = describe(&message, &header, &self.groups);
+            sighting.words = describe(
+                &message,
+                &header,
+                &self.groups,
+                self.book.has_ours_beside(&header.source),
+            );
         }
         self.remark(heard, decoded, &header, &mut sighting);
         let order = match decoded.authenticity {
@@ -105,15 +110,15 @@ impl Sniffer {
     pub fn summary(&self, losses: Losses) -> Summary {
         let mut hints = hints(&self.book, &self.settings, &self.groups);
         if losses.incomplete > 0 {
+            let datagrams = counted(losses.incomplete, "datagram");
             hints.push(format!(
-                "{} datagrams came in pieces of which some are missing",
-                losses.incomplete
+                "{datagrams} came in pieces of which some are missing"
             ));
         }
         if losses.dropped > 0 {
+            let packets = counted(losses.dropped, "packet");
             hints.push(format!(
-                "the kernel dropped {} packets before they could be looked at: what seems missing may have been among them",
-                losses.dropped
+                "the kernel dropped {packets} before they could be looked at: what seems missing may have been among them"
             ));
         }
         Summary::new(&self.book, losses, hints)

@@ -32,10 +32,15 @@ const HEADER: [&[u8]; 12] = [
 ];
 
 /// The fields of a message that matter for its type.
-pub fn describe(message: &Message, header: &Header, groups: &Groups) -> String {
+pub fn describe(
+    message: &Message,
+    header: &Header,
+    groups: &Groups,
+    other_is_ours: bool,
+) -> String {
     let say = Speech { message, header };
     let mut words = match header.kind.as_str() {
-        "status" => say.status(groups),
+        "status" => say.status(groups, other_is_ours),
         "NS_st" => format!("ping node is {}", say.value("st")),
         "NS_ackmsg" => format!(
             "acknowledges {}{}",
@@ -143,7 +148,7 @@ impl Speech<'_> {
         }
     }
 
-    fn status(&self, groups: &Groups) -> String {
+    fn status(&self, groups: &Groups, other_is_ours: bool) -> String {
         let mut words = self.value("st");
         if let Some(milliseconds) = self.number("dt") {
             let _ = write!(
@@ -159,7 +164,7 @@ impl Speech<'_> {
         }
         if let Some(claims) = text(self.message, FIELD) {
             let claims = std::str::from_utf8(claims).unwrap_or_default();
-            let _ = write!(words, ", {}", groups.describe(claims));
+            let _ = write!(words, ", {}", groups.describe(claims, other_is_ours));
         }
         words
     }
@@ -343,7 +348,7 @@ mod tests {
         for (name, value) in fields {
             message.push_text(name, value);
         }
-        describe(&message, &header(&message), &Groups::new(&[]))
+        describe(&message, &header(&message), &Groups::new(&[]), true)
     }
 
     #[test]

@@ -54,18 +54,21 @@ impl Directory {
         path
     }
 
-    /// `heartbeat -C DIR sniff ARGUMENTS FILE`
-    pub fn sniff(&self, arguments: &[&str], file: &Path) -> Finished {
-        let run = Command::new(env!("CARGO_BIN_EXE_heartbeat"))
+    /// `heartbeat -C DIR sniff ARGUMENTS`
+    pub fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_heartbeat"));
+        command
             .arg("-C")
             .arg(self.0.path())
             .arg("sniff")
-            .args(arguments)
-            .arg(file)
-            .env("TZ", "UTC")
-            .stdin(Stdio::null())
-            .output()
-            .expect("it runs");
+            .args(arguments);
+        command.env("TZ", "UTC").stdin(Stdio::null());
+        command
+    }
+
+    /// Runs it with a file to its end.
+    pub fn sniff(&self, arguments: &[&str], file: &Path) -> Finished {
+        let run = self.command(arguments).arg(file).output().expect("it runs");
         Finished {
             out: String::from_utf8(run.stdout).expect("text"),
             err: String::from_utf8(run.stderr).expect("text"),

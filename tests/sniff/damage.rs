@@ -111,22 +111,20 @@ fn sealed(number: u64, value: &str) -> (Vec<u8>, Vec<u8>) {
 
 /// Everything that the command does with its input; gives how many messages were authentic.
 fn listen(bytes: &[u8], piece: usize) -> usize {
-    match Capture::new(Format::of(bytes)) {
-        Some(capture) => read(capture, bytes, piece),
-        None => {
-            let mut sniffer = sniffer();
-            let mut frames = TextFrames::new();
-            let mut authentic = 0;
-            for part in bytes.chunks(piece) {
-                frames.push(part);
-                while let Some(text) = frames.next_frame() {
-                    authentic += show(&mut sniffer, None, text);
-                }
-            }
-            finish(&sniffer);
-            authentic
+    if let Some(capture) = Capture::new(Format::of(bytes)) {
+        return read(capture, bytes, piece);
+    }
+    let mut sniffer = sniffer();
+    let mut frames = TextFrames::new();
+    let mut authentic = 0;
+    for part in bytes.chunks(piece) {
+        frames.push(part);
+        while let Some(text) = frames.next_frame() {
+            authentic += show(&mut sniffer, None, text);
         }
     }
+    finish(&sniffer);
+    authentic
 }
 
 fn read(mut capture: Capture, bytes: &[u8], piece: usize) -> usize {

@@ -181,8 +181,7 @@ fn strangers_fragments_and_ipv6_are_seen_for_what_they_are() {
         stranger.say(b"hello");
         let multicast = long.clone();
         let (v6, everybody) = stranger.namespace.within(|| {
-            let index = std::fs::read_to_string("/sys/class/net/eth0/ifindex").unwrap_or_default();
-            let index = index.trim().parse().unwrap_or(2);
+            let index = heartbeat::os::interface::index("eth0").expect("it has one");
             let socket = UdpSocket::bind((Ipv6Addr::UNSPECIFIED, 0)).expect("a port is free here");
             let group = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 0x694);
             (socket, SocketAddrV6::new(group, 694, 0, index))

@@ -2,6 +2,7 @@
 //!
 //! `HB_UPDATE_EXPECTED=1 cargo test --test sniff recorded` writes the files anew; look at the difference.
 
+use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -80,7 +81,7 @@ fn every_recorded_and_every_odd_datagram_is_told_as_expected() {
         for (second, path) in (0_u64..).zip(recorded(folder)) {
             let payload = fs::read(&path).expect("recorded");
             all.extend(datagram(Duration::from_secs(second), 2, &payload));
-            names.push_str(&format!("{second:3} {}\n", name(&path)));
+            writeln!(names, "{second:3} {}", name(&path)).expect("text");
         }
         let mut finished = Directory::new().sniff_bytes(&[], &pcap(&all, Style::PLAIN));
         assert_eq!(finished.exit, 0, "{finished:?}");

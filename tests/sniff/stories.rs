@@ -312,3 +312,35 @@ fn what_is_no_capture_is_refused_with_a_reason() {
         finished.err
     );
 }
+
+#[test]
+fn standard_input_is_read_and_whoever_looks_on_may_leave() {
+    use std::io::{BufRead, BufReader, Read, Write};
+    use std::process::Stdio;
+
+    let directory = Directory::new();
+    let mut child = directory
+        .command(&["-"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("it runs");
+    let mut input = child.stdin.take().expect("a pipe");
+    let mut lines = BufReader::new(child.stdout.take().expect("a pipe")).lines();
+    let capture = pcap(&recording("startup.pcap"), Style::PLAIN);
+    input.write_all(&capture[..2000]).expect("it reads");
+    let first = lines
+        .next()
+        .expect("a line before the input ends")
+        .expect("text");
+    assert_says(&first, &["beta 8f1f/1", "init", "first heard"]);
+    drop(lines);
+    let _ = input.write_all(&capture[2000..]); // nobody may be left to read it
+    drop(input);
+    let status = child.wait().expect("our own child");
+    let mut errors = String::new();
+    let stream = child.stderr.take();
+    stream.map(|mut stream| stream.read_to_string(&mut errors));
+    assert!(status.success() && errors.is_empty(), "{status} {errors}");
+}
