@@ -6,7 +6,7 @@
     reason = "a measurement stands outside of the daemon: it reads the real clock"
 )]
 
-#[path = "../tests/pair/lab/mod.rs"]
+#[path = "../tests/lab/mod.rs"]
 mod lab;
 
 use std::process::ExitCode;

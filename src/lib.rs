@@ -10,6 +10,7 @@
 //! | [`config`] | the text of `ha.cf`, `authkeys`, `haresources` in, a [`config::Config`] or diagnostics out |
 //! | [`message`] | bytes on a wire to a [`message::Message`] and back, signatures, compression |
 //! | [`cluster`] | nodes, links, delivery, ownership: the core |
+//! | [`recording`] | what the core was given, as lines of text, and the replay of it |
 //! | [`resource`] | how a resource is started, stopped and checked |
 //! | [`control`] | what is said over the control socket |
 //! | [`sniff`] | what two nodes say to each other, decoded and judged for a person |
@@ -17,7 +18,7 @@
 //! | [`client`] | the other end of the control socket, for the commands |
 //! | [`os`] | safe wrappers over system calls; the only place where `unsafe` may appear |
 //!
-//! Arrows point one way: `daemon → cluster → message`, `daemon → resource → os`.
+//! Arrows point one way: `daemon → recording → cluster → message`, `daemon → resource → os`.
 
 pub mod client;
 pub mod cluster;
@@ -27,6 +28,7 @@ pub mod daemon;
 pub mod message;
 #[allow(unsafe_code)]
 pub mod os;
+pub mod recording;
 pub mod resource;
 pub mod sniff;
 

@@ -108,6 +108,7 @@ fn settings(node: usize) -> Settings {
         nodes: names.to_vec(),
         uuid: [u8::from(node == 1) + 1; 16],
         generation: 7,
+        last_generation: 7,
         remembered_peer: None,
         seed: 1,
         keepalive: Duration::from_secs(1),

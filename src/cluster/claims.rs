@@ -30,6 +30,10 @@ pub enum Claim {
     Free,
     /// Does not hold it and leaves it to the other node.
     Ceded,
+    /// Does not hold it, leaves it to the other node on an operator's request, and does not want it back.
+    HandedOver,
+    /// Does not hold it and does not want it back: the other node has it on an operator's request.
+    Waived,
     /// Could not start it, does not hold it, leaves it to the other node.
     Failed,
     /// Holds it.
@@ -55,9 +59,11 @@ pub enum Phase {
 }
 
 impl Claim {
-    const LETTERS: [(u8, Self); 11] = [
+    const LETTERS: [(u8, Self); 13] = [
         (b'n', Self::Free),
         (b'c', Self::Ceded),
+        (b'd', Self::HandedOver),
+        (b'w', Self::Waived),
         (b'f', Self::Failed),
         (
             b's',
@@ -120,6 +126,21 @@ impl Claim {
     /// Whether the group may be running at the claimant.
     pub const fn is_held(self) -> bool {
         matches!(self, Self::Held { .. })
+    }
+
+    /// Neither held, nor left to the other node, nor failed.
+    pub const fn is_free(self) -> bool {
+        matches!(self, Self::Free | Self::Waived)
+    }
+
+    /// The same once the other node holds the group: what was left to it has arrived.
+    #[must_use]
+    pub const fn once_taken(self) -> Self {
+        match self {
+            Self::Ceded => Self::Free,
+            Self::HandedOver => Self::Waived,
+            other => other,
+        }
     }
 
     fn letter(self) -> u8 {
@@ -325,7 +346,7 @@ mod tests {
         .to_string();
         assert_eq!(
             text,
-            "3 6b008f1f.1 1a2b3c4d N2nC2cF2fS2sR2rP2pU2uT2tO2oQ2qV2v 11 1"
+            "3 6b008f1f.1 1a2b3c4d N2nC2cD2dW2wF2fS2sR2rP2pU2uT2tO2oQ2qV2v 11 1"
         );
         let mut read = Vec::new();
         assert_eq!(parse(&text, &mut read), Some(heading));

@@ -1,10 +1,11 @@
 //! Everything that can happen to the core.
 
+use super::movement::MoveRequest;
 use super::{GroupId, LinkId};
 use crate::message::Keys;
 
 /// What the shell tells the core.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub enum Event<'a> {
     /// Bytes arrived on a link: one datagram, or one message text from a serial line. Nothing of them is
     /// trusted yet.
@@ -31,6 +32,9 @@ pub enum Event<'a> {
     },
     /// The operator asked for a clean stop.
     StopRequested,
+    /// The operator asked for a planned move. [`Cluster::refuses`](super::Cluster::refuses) tells beforehand
+    /// whether it can begin; one that can't is ignored.
+    MoveRequested(MoveRequest),
     /// `authkeys` was read again.
     KeysChanged(Box<Keys>),
 }

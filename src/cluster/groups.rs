@@ -3,7 +3,7 @@
 use super::event::GroupOutcome;
 use super::policy::{Reason, Step};
 use super::report::Report;
-use super::{Action, Claim, Cluster, GroupId, Holdings, Instant, NodeStatus, Relation};
+use super::{Action, Claim, Cluster, GroupId, Instant, NodeStatus, Relation};
 
 impl Cluster {
     /// Starts and stops what has to be started or stopped now.
@@ -43,6 +43,7 @@ impl Cluster {
             }
             self.heartbeat_is_due = true;
         }
+        self.note_settled(standing.relation);
         self.announce();
     }
 
@@ -71,34 +72,14 @@ impl Cluster {
         }
     }
 
-    /// Answers the question of a node that has just become active.
-    pub(super) fn answer_starting(&mut self) {
-        if self.status == NodeStatus::Active {
-            let is_stable = !self.ownership.is_moving();
-            self.send_holdings(self.settled_holdings(), is_stable, None);
-        }
-    }
-
-    /// What we hold when nothing is on the move.
-    pub(super) fn settled_holdings(&self) -> Holdings {
-        let alone = self.peer.has_left || self.peer.status == NodeStatus::Dead;
-        let local = self.ownership.holds_all(true);
-        let foreign = self.ownership.holds_all(false) && (alone || self.ownership.has_any(false));
-        Holdings::new(local, foreign)
-    }
-
-    /// Tells the cluster, in the old words, when what we hold has changed.
-    fn announce(&mut self) {
-        if self.status != NodeStatus::Active
-            || self.leaving != super::Leaving::No
-            || !self.told.without_groups
-        {
-            return; // a peer that reads our heartbeats knows already, and no peer asks when it comes
-        }
-        let now = (self.settled_holdings(), !self.ownership.is_moving());
-        if self.announced != Some(now) {
-            self.announced = Some(now);
-            self.send_holdings(now.0, now.1, None);
+    /// Nothing is wanted any more, and that was decided with knowledge of the peer.
+    fn note_settled(&mut self, relation: Relation) {
+        let is_informed = matches!(
+            relation,
+            Relation::Talking | Relation::Halves { .. } | Relation::Gone { .. }
+        );
+        if is_informed && self.status == NodeStatus::Active && !self.ownership.is_moving() {
+            self.has_settled = true;
         }
     }
 

@@ -3,6 +3,8 @@
 
 use std::fmt;
 
+use super::movement::Selection;
+
 /// In the holder's own terms: *local* are the groups that prefer it, *foreign* the others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Holdings {
@@ -27,6 +29,19 @@ impl Holdings {
             (false, true) => Self::Foreign,
             (true, true) => Self::All,
         }
+    }
+}
+
+impl Holdings {
+    /// What is left of them without these groups.
+    #[must_use]
+    pub const fn without(self, selection: Selection) -> Self {
+        let local = matches!(self, Self::Local | Self::All);
+        let foreign = matches!(self, Self::Foreign | Self::All);
+        Self::new(
+            local && !selection.includes(true),
+            foreign && !selection.includes(false),
+        )
     }
 }
 

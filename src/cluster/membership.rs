@@ -3,8 +3,13 @@
 use std::time::Duration;
 
 use super::claims::{self, Heading, Leaving};
+use super::halves::Dialogue;
+use super::movement::MoveFailure;
 use super::report::Report;
-use super::{ASK_NODES_AGAIN, Action, Cluster, Instant, LINGER, NodeStatus, Relation, Standing};
+use super::{
+    ASK_NODES_AGAIN, Action, ClassicPeer, Cluster, Instant, LINGER, NodeStatus, Questions,
+    Relation, Standing,
+};
 use crate::message::Message;
 
 /// A peer may announce any dead time, but not one that keeps it alive for ever.
@@ -21,7 +26,10 @@ impl Cluster {
         self.judge_peer(now);
         self.join(now);
         self.send_retransmission_requests(now);
+        self.converse(now);
         self.move_groups(now);
+        self.offer_failback(now);
+        self.judge_move(now);
         self.finish_leaving(now);
         if self.next_heartbeat <= now {
             self.next_heartbeat = self.next_heartbeat + self.settings.keepalive;
@@ -59,6 +67,11 @@ impl Cluster {
         self.heartbeat_is_due = true;
         let groups = self.ownership.mark_stale();
         self.report(Report::Stalled { gap, groups });
+        self.has_settled = false;
+        self.fail_move(MoveFailure::PeerLost);
+        if self.peer.is_classic {
+            self.begin_new_run(); // it may hold us for dead, and must not give up what it took
+        }
         self.next_epoch();
         if matches!(self.peer.status, NodeStatus::Up | NodeStatus::Active) && !self.peer.has_left {
             self.peer.last_heard = now; // its silence may be ours
@@ -79,6 +92,7 @@ impl Cluster {
             _ if self.peer.has_left => Relation::Gone { died: false },
             NodeStatus::Dead => Relation::Gone { died: true },
             NodeStatus::Init => Relation::Unheard,
+            _ if self.peer.is_classic => self.classic_relation(),
             NodeStatus::Active if self.is_agreed => Relation::Talking,
             NodeStatus::Up | NodeStatus::Active => match self.unanswered_since {
                 Some(_) => Relation::Deaf {
@@ -184,7 +198,8 @@ impl Cluster {
             self.leaving = Leaving::Stopping;
             self.heartbeat_is_due = true;
             self.report(Report::GivingUpAll);
-            if self.told.without_groups {
+            self.fail_move(MoveFailure::Leaving);
+            if self.speaks_of_halves() {
                 self.send_holdings(super::Holdings::None, false, Some("shutdown"));
             }
         }
@@ -264,6 +279,9 @@ impl Cluster {
         if self.peer.has_left {
             self.report(Report::DeadNodeHeldNothing { node });
         } else {
+            if self.peer.is_classic {
+                self.begin_new_run();
+            }
             self.report(Report::NoFencing);
             self.report(Report::TakingOver { node });
         }
@@ -285,6 +303,45 @@ impl Cluster {
             .is_some_and(|since| heard.since(since) >= self.settings.deadtime)
     }
 
+    /// Goes on as a new run in the eyes of a peer of heartbeat 3.0.6. One that has held us for dead and then
+    /// hears the same run again gives up everything and restarts; a new run it takes for a restarted node.
+    pub(super) fn begin_new_run(&mut self) {
+        let next = self.settings.generation + 1;
+        if next > self.settings.last_generation {
+            if !std::mem::replace(&mut self.told.generations_used_up, true) {
+                self.report(Report::GenerationsUsedUp);
+            }
+            return;
+        }
+        self.settings.generation = next;
+        self.outgoing.renew(next);
+        self.peer.acknowledged = 0;
+        self.report(Report::NewRun {
+            node: self.peer_name(),
+            generation: next,
+        });
+        self.send_heartbeat(self.now); // only a heartbeat may begin a run
+    }
+
+    /// When the conversation with a peer of heartbeat 3.0.6 has to go on.
+    pub(super) fn next_word(&self) -> Option<Instant> {
+        let talks = self.peer.is_classic
+            && self.status == NodeStatus::Active
+            && self.peer.status == NodeStatus::Active
+            && !self.peer.has_left
+            && self.leaving == Leaving::No;
+        let classic = &self.classic;
+        let ask_at = classic.ask_at.filter(|_| classic.holds.is_none());
+        let offer_at = classic.offer_at.filter(|at| *at > self.now);
+        let times = [
+            ask_at,
+            offer_at,
+            classic.dialogue.until(),
+            self.questions.next_question(),
+        ];
+        times.into_iter().flatten().min().filter(|_| talks)
+    }
+
     /// From `up` to `active`: the peer is dead, or both have shown that they hear each other.
     fn join(&mut self, now: Instant) {
         if self.status != NodeStatus::Up {
@@ -295,7 +352,7 @@ impl Cluster {
             NodeStatus::Dead => true,
             // A node list can be a recording, an answer to this run can't; old nodes give no answers.
             NodeStatus::Up | NodeStatus::Active => {
-                self.is_agreed || (self.has_node_list && self.told.without_groups)
+                self.is_agreed || (self.has_node_list && self.peer.is_classic)
             }
         };
         if is_joined {
@@ -303,8 +360,7 @@ impl Cluster {
             self.report(Report::CommunicationUp);
             self.set_status(NodeStatus::Active);
             self.send_heartbeat(now);
-            self.send_starting();
-        } else if self.peer.status == NodeStatus::Init || !self.told.without_groups {
+        } else if self.peer.status == NodeStatus::Init || !self.peer.is_classic {
             self.ask_nodes_at = None; // nobody to ask, or one whose heartbeats answer
         } else if self.ask_nodes_at.is_none_or(|at| at <= now) {
             self.ask_nodes_at = Some(now + ASK_NODES_AGAIN);
@@ -322,12 +378,19 @@ impl Cluster {
     /// claims count again.
     fn next_epoch(&mut self) {
         self.epoch += 1;
+        self.epoch_began = self.now;
         self.is_agreed = false;
         self.unanswered_since = None;
         self.told.deaf = false;
         self.told.settled = false;
         self.heartbeat_is_due = true;
         self.ownership.begin_anew();
+        if self.classic.dialogue != Dialogue::None {
+            self.report(Report::StandbyCancelled);
+        }
+        self.classic = ClassicPeer::default();
+        self.questions = Questions::default();
+        self.fail_move(MoveFailure::PeerLost);
     }
 
     fn note_rhythm(&mut self, now: Instant) {
@@ -341,6 +404,9 @@ impl Cluster {
                 silence: interval,
             });
             self.unanswered_since = None;
+            if self.peer.is_classic {
+                self.ownership.give_back_taken();
+            }
         } else if interval > self.settings.warntime {
             self.report(Report::LateHeartbeat {
                 node: self.peer_name(),
@@ -356,7 +422,8 @@ impl Cluster {
         number: u64,
         now: Instant,
     ) {
-        self.told.without_groups = false;
+        self.peer.is_classic = false;
+        self.told.classic = false;
         self.peer
             .incoming
             .supersede(number.saturating_sub(heading.superseded), number);
@@ -404,8 +471,9 @@ impl Cluster {
 
     fn no_claims_heard(&mut self) {
         self.is_agreed = false;
-        if !std::mem::replace(&mut self.told.without_groups, true) {
-            self.report(Report::PeerWithoutGroups {
+        self.peer.is_classic = true;
+        if !std::mem::replace(&mut self.told.classic, true) {
+            self.report(Report::PeerIsClassic {
                 node: self.peer_name(),
             });
         }

@@ -5,20 +5,28 @@
 
 pub mod action;
 pub mod claims;
+mod conversation;
+mod dialogue;
 pub mod event;
 mod groups;
+mod halves;
 pub mod holdings;
 pub mod incoming;
+mod legacy;
 pub mod links;
 mod membership;
+pub mod movement;
+mod moves;
 pub mod node;
 pub mod outgoing;
 pub mod ownership;
 pub mod policy;
+mod questions;
 pub mod random;
 mod receive;
 pub mod refusals;
 pub mod report;
+mod selected;
 pub mod time;
 mod transmit;
 
@@ -30,10 +38,12 @@ use std::time::Duration;
 
 pub use action::{Action, Packet, PeerMemory};
 pub use event::{Event, GroupOutcome};
+pub use movement::{MoveFailure, MoveProgress, MoveRefusal, MoveRequest, Movement, Selection};
 pub use report::{Report, Severity};
 pub use time::Instant;
 
 use claims::{Claim, Leaving, Phase, Stated};
+use halves::ClassicPeer;
 pub use holdings::Holdings;
 use incoming::Incoming;
 use links::Links;
@@ -42,6 +52,7 @@ use node::Peer;
 use outgoing::{Identity, Outgoing};
 use ownership::Ownership;
 use policy::{Relation, Standing};
+use questions::Questions;
 use random::Jitter;
 use refusals::{RefusalKind, Refusals};
 
@@ -74,6 +85,8 @@ pub struct Settings {
     pub uuid: [u8; 16],
     /// The generation of this run.
     pub generation: u64,
+    /// The run may go on as later generations, up to this one: no later run uses them.
+    pub last_generation: u64,
     /// What an earlier run saw of the peer.
     pub remembered_peer: Option<PeerMemory>,
     /// Source of all jitter; anything random.
@@ -157,7 +170,7 @@ impl std::fmt::Display for GroupState {
 impl From<Claim> for GroupState {
     fn from(claim: Claim) -> Self {
         match claim {
-            Claim::Free | Claim::Ceded => Self::Stopped,
+            Claim::Free | Claim::Ceded | Claim::HandedOver | Claim::Waived => Self::Stopped,
             Claim::Failed => Self::Failed,
             Claim::Held {
                 phase: Phase::Starting,
@@ -217,6 +230,7 @@ pub struct Cluster {
     has_node_list: bool,
     /// How often this run met the peer anew.
     epoch: u64,
+    epoch_began: Instant,
     /// The peer's generation and epoch as last heard; goes into our heartbeats.
     answering: Option<(u64, u64)>,
     /// The peer answers our current epoch.
@@ -232,6 +246,15 @@ pub struct Cluster {
     /// Generation and number of that.
     namesake_said: (u64, u64),
     exit_at: Option<Instant>,
+    /// What a peer of heartbeat 3.0.6 has told.
+    classic: ClassicPeer,
+    /// The same with `auto_failback legacy`.
+    questions: Questions,
+    /// This run came once to the point where it wanted nothing more.
+    has_settled: bool,
+    movement: Option<Movement>,
+    /// Until when the peer must have begun what it was asked for.
+    move_until: Option<Instant>,
 }
 
 /// What was told once and need not be told again until it changes.
@@ -240,7 +263,9 @@ struct Told {
     deaf: bool,
     files_differ: bool,
     preferences_differ: bool,
-    without_groups: bool,
+    classic: bool,
+    modes_differ: bool,
+    generations_used_up: bool,
     settled: bool,
     initial: bool,
     missing: bool,
@@ -257,6 +282,8 @@ impl Cluster {
             uuid: remembered.uuid,
             status: NodeStatus::Init,
             generation: remembered.generation,
+            former_generation: 0,
+            runs_since: now,
             highest_generation: remembered.generation,
             heard_in_this_run: false,
             incoming: Incoming::new(remembered.sequence, &mut jitter),
@@ -267,6 +294,7 @@ impl Cluster {
             is_leaving: false,
             acknowledged: 0,
             key: None,
+            is_classic: false,
         };
         let identity = Identity {
             name: settings.local_node.clone(),
@@ -296,6 +324,7 @@ impl Cluster {
             ask_nodes_at: None,
             has_node_list: false,
             epoch: 1,
+            epoch_began: now,
             answering: None,
             is_agreed: false,
             unanswered_since: None,
@@ -305,6 +334,11 @@ impl Cluster {
             namesake_heard: None,
             namesake_said: (0, 0),
             exit_at: None,
+            classic: ClassicPeer::default(),
+            questions: Questions::default(),
+            has_settled: false,
+            movement: None,
+            move_until: None,
             settings,
         };
         for index in 0..cluster.settings.groups.len() {
@@ -323,6 +357,7 @@ impl Cluster {
             Event::WallClock { seconds } => self.wall_clock = seconds.max(1),
             Event::Group { group, outcome } => self.group_ended(group, outcome, now),
             Event::StopRequested => self.leave(),
+            Event::MoveRequested(request) => self.begin_move(request, now),
             Event::KeysChanged(keys) => self.settings.keys = *keys,
             Event::Tick => self.tick(now),
         }
@@ -340,6 +375,8 @@ impl Cluster {
             self.links.next_silence(self.peer.deadtime),
             self.ask_nodes_at,
             self.next_request_at(),
+            self.next_word(),
+            self.move_until,
             self.ownership.next_retry(self.now),
             self.exit_at,
         ];
@@ -371,11 +408,11 @@ impl Cluster {
 
     /// What happens to a group on both nodes.
     pub fn group(&self, id: GroupId) -> GroupView {
-        let peer = if self.is_agreed {
-            self.ownership.theirs(id)
-        } else {
-            None
-        };
+        let is_valid = matches!(
+            self.standing().relation,
+            Relation::Talking | Relation::Halves { .. }
+        );
+        let peer = self.ownership.theirs(id).filter(|_| is_valid);
         GroupView {
             local: self
                 .ownership
@@ -391,6 +428,11 @@ impl Cluster {
             return Holdings::Transition;
         }
         self.settled_holdings()
+    }
+
+    /// The generation that this node's messages carry now.
+    pub fn generation(&self) -> u64 {
+        self.settings.generation
     }
 
     /// How many packets of a kind were refused in this run.

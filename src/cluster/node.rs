@@ -55,6 +55,10 @@ pub struct Peer {
     pub status: NodeStatus,
     /// The generation of its current run.
     pub generation: u64,
+    /// The generation of the run before that one, as far as this run of ours heard it.
+    pub former_generation: u64,
+    /// Since when the current run is heard.
+    pub runs_since: Instant,
     /// The highest generation heard of it, over its death and our restart. Its current run has a lower one
     /// when its `hb_generation` file went back (a restored backup) and it has shown that it is no recording.
     pub highest_generation: u64,
@@ -76,4 +80,6 @@ pub struct Peer {
     pub acknowledged: u64,
     /// Which key entry it signs with.
     pub key: Option<u8>,
+    /// It does not state its groups in its heartbeats: it runs heartbeat 3.0.6.
+    pub is_classic: bool,
 }

@@ -96,6 +96,14 @@ impl Outgoing {
         self.heartbeats_in_a_row
     }
 
+    /// Begins the stream of a later generation: nothing of the earlier one is sent again.
+    pub fn renew(&mut self, generation: u64) {
+        self.identity.generation = generation;
+        self.last = 0;
+        self.heartbeats_in_a_row = 0;
+        self.history.clear();
+    }
+
     /// Begins a message of type `kind`; fields are then pushed to what is returned.
     pub fn begin(&mut self, kind: &str) -> &mut Message {
         self.message.clear();

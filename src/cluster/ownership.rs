@@ -26,7 +26,7 @@ const STOP_AGAIN: Duration = Duration::from_secs(30);
 /// All groups.
 #[derive(Debug, Clone)]
 pub struct Ownership {
-    groups: Vec<Group>,
+    pub(super) groups: Vec<Group>,
     /// Group indices in the order of their sorted keys, which is the order on the wire.
     order: Vec<usize>,
     digest: u32,
@@ -86,7 +86,8 @@ impl Ownership {
                 theirs: None,
                 prefers_local: group.prefers_local,
                 found: false,
-                must_stop: false,
+                ending: None,
+                planned: false,
                 conflict_told: false,
                 retry_at: Instant::default(),
             })
@@ -147,9 +148,7 @@ impl Ownership {
             };
             group.theirs = Some(*stated);
             if stated.claim.is_held() {
-                if group.mine == Some(Claim::Ceded) {
-                    group.mine = Some(Claim::Free);
-                }
+                group.mine = group.mine.map(Claim::once_taken);
             } else if let (Some(Claim::Held { taken, .. }), true) = (&mut group.mine, is_agreed) {
                 *taken = false; // from now on the other node knows that we hold it
             }
@@ -170,7 +169,7 @@ impl Ownership {
     pub fn begin_anew(&mut self) {
         self.forget_claims();
         for group in &mut self.groups {
-            if matches!(group.mine, Some(Claim::Ceded | Claim::Failed)) {
+            if group.mine.is_some_and(|claim| !claim.is_held()) {
                 group.mine = Some(Claim::Free);
             }
         }
@@ -190,7 +189,7 @@ impl Ownership {
             .groups
             .iter_mut()
             .filter(|group| group.mine.is_some_and(Claim::is_held));
-        held.map(|group| group.must_stop = true).count()
+        held.map(|group| group.ending = Some(Reason::Stale)).count()
     }
 
     /// The next thing to do, if any. To be asked until it says nothing; each answer changes the claims.
@@ -266,10 +265,6 @@ impl Ownership {
         else {
             return;
         };
-        let peer_is_free = standing.relation == Relation::Talking
-            && group
-                .theirs
-                .is_some_and(|stated| stated.claim == Claim::Free);
         let Some(mine) = group.mine else {
             group.found = outcome != GroupOutcome::FoundStopped;
             let found = Claim::Held {
@@ -300,7 +295,7 @@ impl Ownership {
                 GroupOutcome::StartFailed,
             ) => {
                 group.mine = Some(Claim::Failed);
-                group.must_stop = false;
+                group.ending = None;
                 group.retry_at = now + START_AGAIN;
             }
             // Only the answer to the stop: a start that it overtook may have failed in the same moment, and
@@ -312,12 +307,8 @@ impl Ownership {
                 },
                 GroupOutcome::Stopped,
             ) => {
-                group.mine = Some(if peer_is_free && !group.must_stop {
-                    Claim::Ceded
-                } else {
-                    Claim::Free
-                });
-                group.must_stop = false;
+                group.mine = Some(after_stop(group, standing.relation));
+                group.ending = None;
                 group.found = false;
             }
             (
@@ -332,6 +323,9 @@ impl Ownership {
                     taken,
                 });
                 group.retry_at = now + STOP_AGAIN;
+                if group.ending != Some(Reason::Stale) {
+                    group.ending = None;
+                }
             }
             _ => {} // the answer to an action that another one has overtaken: that one answers too
         }
@@ -376,6 +370,13 @@ impl Ownership {
             .any(|group| group.mine.is_none_or(Claim::is_held))
     }
 
+    /// Whether one group, the `index`-th of the file, may be running here.
+    pub fn holds_one(&self, index: usize) -> bool {
+        self.groups
+            .get(index)
+            .is_some_and(|group| group.mine.is_none_or(Claim::is_held))
+    }
+
     /// Whether an action is under way.
     pub fn is_moving(&self) -> bool {
         self.groups.iter().any(|group| {
@@ -389,19 +390,32 @@ impl Ownership {
         })
     }
 
-    /// Whether all groups that prefer this node (`true`), or the other, are held here. Also true when there are none.
-    pub fn holds_all(&self, local: bool) -> bool {
-        let half = self
+    /// Whether any group that prefers this node (`true`), or the other, may be running here.
+    pub fn holds_any_of(&self, local: bool) -> bool {
+        let mut half = self
             .groups
             .iter()
             .filter(|group| group.prefers_local == local);
-        half.clone()
-            .all(|group| group.mine.is_some_and(Claim::is_held))
+        half.any(|group| group.mine.is_none_or(Claim::is_held))
     }
 
     /// Whether any group prefers this node (`true`) or the other.
     pub fn has_any(&self, local: bool) -> bool {
         self.groups.iter().any(|group| group.prefers_local == local)
+    }
+}
+
+/// What is said of a group once it is stopped: whether, and how, the other node may have it.
+fn after_stop(group: &Group, relation: Relation) -> Claim {
+    let peer_is_free = group.theirs.is_some_and(|stated| stated.claim.is_free());
+    match (relation, group.ending) {
+        (Relation::Talking, Some(Reason::Standby)) if peer_is_free => Claim::HandedOver,
+        // To a peer of heartbeat 3.0.6 a half is handed over as a whole, once all of it is stopped.
+        (Relation::Halves { .. }, Some(Reason::Standby | Reason::Failback | Reason::AskedFor)) => {
+            Claim::Ceded
+        }
+        (Relation::Talking, None) if peer_is_free => Claim::Ceded,
+        _ => Claim::Free,
     }
 }
 
@@ -607,7 +621,8 @@ mod tests {
                         }),
                         prefers_local,
                         found: false,
-                        must_stop: false,
+                        ending: None,
+                        planned: false,
                         conflict_told: false,
                         retry_at: NOW,
                     };

@@ -15,6 +15,12 @@ pub enum Relation {
     },
     /// Each has heard the other's newest epoch: claims are valid.
     Talking,
+    /// It runs heartbeat 3.0.6 and has told which halves of the groups it holds. What it claims it keeps, and
+    /// what it lets go it says so in the standby dialogue.
+    Halves {
+        /// It wants nothing more and no dialogue is under way: what neither node holds now, nobody will start.
+        settled: bool,
+    },
     /// It is dead, or has left holding nothing.
     Gone {
         /// It fell silent, as opposed to leaving.
@@ -59,10 +65,16 @@ pub enum Reason {
     PeerDied,
     /// The other node left.
     PeerLeft,
+    /// Neither node holds it and the other one never will of itself.
+    Orphaned,
     /// It was found running here at start.
     FoundRunning,
     /// It returns to its preferred node.
     Failback,
+    /// An operator wants it on the other node.
+    Standby,
+    /// The other node asks for it: it is the preferred one (`auto_failback legacy`).
+    AskedFor,
     /// This node stops.
     Leaving,
     /// Both nodes hold it, and this one yields (S7).
@@ -82,7 +94,10 @@ pub(super) struct Group {
     pub(super) prefers_local: bool,
     /// Found running at start and not yet adopted.
     pub(super) found: bool,
-    pub(super) must_stop: bool,
+    /// It is to be stopped, whatever the policy says otherwise, and why.
+    pub(super) ending: Option<Reason>,
+    /// Part of the planned move that is under way.
+    pub(super) planned: bool,
     /// The other node holds it too and has to yield; this was told.
     pub(super) conflict_told: bool,
     pub(super) retry_at: Instant,
@@ -106,8 +121,8 @@ pub(super) fn wanted(
     let Claim::Held { phase, .. } = group.mine? else {
         return wanted_free(group, standing, prefers_me, now);
     };
-    let ending = if group.must_stop {
-        Some(Reason::Stale)
+    let ending = if group.ending.is_some() {
+        group.ending
     } else if standing.is_leaving {
         Some(Reason::Leaving)
     } else if yields(group, standing, prefers_me) {
@@ -149,12 +164,27 @@ fn wanted_free(
         (Relation::Gone { died: true }, _) => Reason::PeerDied,
         (Relation::Gone { died: false }, _) => Reason::PeerLeft,
         // What was ceded can be taken once: after a failed start it is the other's turn, whatever it said before.
-        (Relation::Talking, Some(Claim::Ceded)) if mine != Claim::Failed => Reason::Ceded,
+        (Relation::Talking, Some(Claim::Ceded | Claim::HandedOver)) if mine != Claim::Failed => {
+            Reason::Ceded
+        }
         (Relation::Talking, Some(Claim::Failed)) if mine != Claim::Failed => Reason::FailedThere,
         (Relation::Talking, Some(Claim::Failed)) if prefers_me && !rests => Reason::Retry,
-        (Relation::Talking, Some(Claim::Free)) if mine == Claim::Free && prefers_me => {
+        (Relation::Talking | Relation::Halves { .. }, Some(theirs))
+            if theirs.is_free() && mine.is_free() && prefers_me =>
+        {
             Reason::Preferred
         }
+        (Relation::Halves { .. }, Some(theirs))
+            if theirs.is_free() && mine == Claim::Failed && prefers_me && !rests =>
+        {
+            Reason::Retry
+        }
+        (Relation::Halves { .. }, Some(Claim::Ceded)) if mine != Claim::Failed => Reason::Ceded,
+        (Relation::Halves { settled: true }, Some(theirs)) if theirs.is_free() => match mine {
+            Claim::Failed if rests => return None,
+            Claim::Failed => Reason::Retry,
+            _ => Reason::Orphaned,
+        },
         _ => return None,
     };
     Some((Step::Start, reason))
@@ -164,7 +194,7 @@ fn wanted_free(
 fn may_adopt(group: &Group, standing: Standing) -> bool {
     match standing.relation {
         Relation::Gone { .. } => standing.is_active,
-        Relation::Talking => {
+        Relation::Talking | Relation::Halves { .. } => {
             standing.is_active && group.theirs.is_some_and(|stated| !stated.claim.is_held())
         }
         Relation::Unheard | Relation::Deaf { .. } => false,
@@ -188,6 +218,7 @@ pub(super) fn yields(group: &Group, standing: Standing, prefers_me: bool) -> boo
     };
     match standing.relation {
         Relation::Deaf { for_deadtime } => for_deadtime, // the other does not know of us and can't yield
+        Relation::Halves { .. } => true, // heartbeat 3.0.6 never gives up what it has claimed
         Relation::Talking => {
             let only = |wanted| (phase == wanted) != (their_phase == wanted);
             if only(Phase::Stopping) {

@@ -64,7 +64,7 @@ impl Cluster {
         let Some(number) = header.number else {
             return self.unnumbered(message, &header, now);
         };
-        if !self.is_of_current_run(message, &header)? {
+        if !self.is_of_current_run(message, &header, now)? {
             return Ok(());
         }
         let (fresh, delay) = (self.peer.deadtime, self.settings.max_rexmit_delay);
@@ -85,16 +85,22 @@ impl Cluster {
             Arrival::Late => {}
             Arrival::Copy | Arrival::Old => return Ok(()),
         }
+        let mut outcome = Ok(());
         if header.kind == "status" {
             self.heartbeat_heard(message, number, now);
         } else if self.is_for_us(message) {
-            self.dispatch(header.kind, message);
+            let fits = self.dispatch(header.kind, message, number, now);
+            outcome = if fits {
+                Ok(())
+            } else {
+                Err(RefusalKind::OutOfPlace)
+            };
         }
         self.tell_about_gaps(missing_before);
         if let Some(number) = self.peer.incoming.acknowledgement() {
             self.send_acknowledgement(number);
         }
-        Ok(())
+        outcome
     }
 
     /// A copy of what we sent ourselves comes back on broadcast and multicast links. Anything else in our
@@ -131,8 +137,15 @@ impl Cluster {
         if !header.kind.starts_with("NS_") {
             return Err(RefusalKind::Incomplete);
         }
-        if header.generation != Some(self.peer.generation) {
-            return Err(RefusalKind::Replay);
+        let generation = header.generation.ok_or(RefusalKind::Incomplete)?;
+        if generation != self.peer.generation {
+            // The first word of a new run may overtake its first heartbeat; nothing is done about it.
+            let is_early = generation > self.peer.highest_generation;
+            return if is_early || self.is_leftover(generation, now) {
+                Ok(())
+            } else {
+                Err(RefusalKind::Replay)
+            };
         }
         if !self.is_for_us(message) || self.peer.status == NodeStatus::Dead {
             return Ok(());
@@ -176,6 +189,7 @@ impl Cluster {
         &mut self,
         message: &Message,
         header: &Header<'_>,
+        now: Instant,
     ) -> Result<bool, RefusalKind> {
         let generation = header.generation.ok_or(RefusalKind::Incomplete)?;
         if generation != self.peer.generation {
@@ -183,11 +197,17 @@ impl Cluster {
             let is_higher = generation > self.peer.highest_generation;
             let is_new = is_higher || (is_heartbeat && self.answers_us_now(message));
             if !is_new {
-                return Err(RefusalKind::Replay);
+                return if self.is_leftover(generation, now) {
+                    Ok(false)
+                } else {
+                    Err(RefusalKind::Replay)
+                };
             }
             if !is_heartbeat {
                 return Ok(false);
             }
+            self.peer.former_generation = self.peer.generation;
+            self.peer.runs_since = now;
             self.peer.generation = generation;
             self.peer.highest_generation = generation.max(self.peer.highest_generation);
             self.peer.incoming = Incoming::new(0, &mut self.jitter);
@@ -199,6 +219,12 @@ impl Cluster {
             .and_then(|uuid| uuid.try_into().ok())
             .or(self.peer.uuid);
         Ok(true)
+    }
+
+    /// What a run sent last may come after the first words of the next.
+    fn is_leftover(&self, generation: u64, now: Instant) -> bool {
+        generation == self.peer.former_generation
+            && now.since(self.peer.runs_since) < self.peer.deadtime
     }
 
     /// Whether a heartbeat answers our current epoch. No recording of an earlier run of the peer can: each new
@@ -222,14 +248,23 @@ impl Cluster {
         }
     }
 
-    fn dispatch(&mut self, kind: &str, message: &Message) {
+    /// False when the message can't be made sense of where we are now.
+    fn dispatch(&mut self, kind: &str, message: &Message, number: u64, now: Instant) -> bool {
         match kind {
             "reqnodes" => self.send_node_list(),
             "repnodes" => self.node_list_heard(message),
-            "starting" => self.answer_starting(),
+            "starting" => self.starting_heard(),
+            "resource" => return self.holdings_heard(message, number),
+            "ask_resources" => return self.standby_heard(message, number, now),
+            "hb_takeover" => return self.takeover_heard(message, now),
+            "ip-request" => return self.group_request_heard(message),
+            "ip-request-resp" => return self.group_answer_heard(message),
+            "stonith" => self.obituary_heard(message, number),
+            "query-cstatus" => self.answer_client_query(message),
             "shutdone" => self.peer_left(),
             _ => {} // counted and acknowledged; nothing that we act on
         }
+        true
     }
 
     fn tell_about_gaps(&mut self, before: usize) {

@@ -22,16 +22,19 @@ pub enum RefusalKind {
     OurName,
     /// A message of an earlier run, or one that was heard before.
     Replay,
+    /// A message of the peer that makes no sense in the present state.
+    OutOfPlace,
 }
 
 /// All kinds, in the order of the counters.
-pub const KINDS: [RefusalKind; 6] = [
+pub const KINDS: [RefusalKind; 7] = [
     RefusalKind::Malformed,
     RefusalKind::NotAuthentic,
     RefusalKind::Incomplete,
     RefusalKind::UnknownNode,
     RefusalKind::OurName,
     RefusalKind::Replay,
+    RefusalKind::OutOfPlace,
 ];
 
 #[derive(Debug, Clone, Copy, Default)]

@@ -4,6 +4,7 @@
 use std::fmt;
 use std::time::Duration;
 
+use super::movement::{MoveProgress, MoveRefusal, MoveRequest, Movement, Selection};
 use super::node::NodeStatus;
 use super::policy::Reason;
 use super::refusals::RefusalKind;
@@ -68,8 +69,43 @@ pub enum Report {
     PeerIsDeaf { node: String },
     /// What this node held or was denied at start is settled.
     InitialAcquisition { ours: bool },
-    /// The peer does not say which groups it holds: heartbeat 3.0.6, for instance.
-    PeerWithoutGroups { node: String },
+    /// The peer does not state its groups in its heartbeats.
+    PeerIsClassic { node: String },
+    /// It holds us for dead although we hear it.
+    PeerHoldsUsForDead { node: String },
+    /// This node goes on with a higher generation.
+    NewRun { node: String, generation: u64 },
+    /// It can't any more.
+    GenerationsUsedUp,
+    /// The nodes don't have the same `auto_failback`.
+    ModesDiffer { node: String },
+    /// A node wants to give groups to the other.
+    StandbyWanted { node: String, selection: Selection },
+    /// The other node takes them.
+    StandbyAgreed { node: String, selection: Selection },
+    /// They are stopped here.
+    StandbyReleased { selection: Selection },
+    /// They run there.
+    StandbyGiven { selection: Selection },
+    /// They are stopped there.
+    StandbyTaking { node: String, selection: Selection },
+    /// They run here.
+    StandbyTaken { selection: Selection },
+    /// A node or the other was busy when groups were offered.
+    StandbyIgnored { node: String, ours: bool },
+    /// Nobody answered.
+    StandbyUnanswered,
+    /// The dialogue ended before its end.
+    StandbyCancelled,
+    /// This node wants groups of the other.
+    TakeoverWanted { selection: Selection },
+    /// A planned move can't be done now.
+    MoveRefused {
+        request: MoveRequest,
+        refusal: MoveRefusal,
+    },
+    /// A planned move has ended.
+    MoveEnded(Movement),
     /// The files of the nodes name different groups.
     FilesDiffer { node: String },
     /// Both files, or neither, prefer the node that reads them.
@@ -130,14 +166,23 @@ impl Report {
             | Self::PeerIsDeaf { .. }
             | Self::LostPackets { .. }
             | Self::GroupFoundRunning { .. }
+            | Self::StandbyIgnored { .. }
+            | Self::StandbyUnanswered
+            | Self::GenerationsUsedUp
+            | Self::MoveRefused { .. }
             | Self::LostMany { .. } => Severity::Warn,
             Self::FilesDiffer { .. }
-            | Self::PeerWithoutGroups { .. }
+            | Self::ModesDiffer { .. }
             | Self::PreferencesDiffer { .. }
             | Self::GroupStartFailed { .. }
             | Self::IrretrievablyLost { .. }
-            | Self::Refused { .. } => Severity::Error,
+            | Self::Refused { .. }
+            | Self::MoveEnded(Movement {
+                progress: MoveProgress::Failed(_),
+                ..
+            }) => Severity::Error,
             Self::ReturnedAfterPartition { .. }
+            | Self::PeerHoldsUsForDead { .. }
             | Self::GroupStopFailed { .. }
             | Self::TwoOwners { .. }
             | Self::Stalled { .. } => Severity::Crit,
@@ -201,11 +246,69 @@ impl fmt::Display for Report {
                     if *ours { "us" } else { "them" }
                 )
             }
-            Self::PeerWithoutGroups { node } => write!(
+            Self::PeerIsClassic { node } => write!(
                 f,
-                "{node} does not say which groups it holds (it runs another program): nothing is started here while \
-                 it lives."
+                "{node} runs heartbeat 3.0.6: groups are shared with it half by half, by its rules."
             ),
+            Self::PeerHoldsUsForDead { node } => write!(
+                f,
+                "{node} holds this node for dead although it is heard: it does not hear us. It takes what runs here, \
+                 which is given up. Check its receiving side (firewall, one broken wire)."
+            ),
+            Self::NewRun { node, generation } => write!(
+                f,
+                "Heartbeat generation: {generation}. To {node}, which may hold this node for dead, it will look \
+                 restarted."
+            ),
+            Self::GenerationsUsedUp => f.write_str(
+                "No generation is left for this run: when the other node hears us again it will give up everything \
+                 and restart. Restart heartbeat here at the next opportunity.",
+            ),
+            Self::ModesDiffer { node } => write!(
+                f,
+                "auto_failback differs between the nodes: {node} has legacy or no such line. Nothing can be agreed \
+                 with it before both have the same."
+            ),
+            Self::StandbyWanted { node, selection } => {
+                write!(f, "{node} wants to go standby [{selection}]")
+            }
+            Self::StandbyAgreed { node, selection } => {
+                write!(f, "standby: {node} can take our {selection} resources")
+            }
+            Self::StandbyReleased { selection } => {
+                write!(f, "Local standby process completed [{selection}].")
+            }
+            Self::StandbyGiven { selection } => write!(
+                f,
+                "Other node completed standby takeover of {selection} resources."
+            ),
+            Self::StandbyTaking { node, selection } => {
+                write!(f, "standby: acquire [{selection}] resources from {node}")
+            }
+            Self::StandbyTaken { selection } => {
+                write!(f, "Standby resource acquisition done [{selection}].")
+            }
+            Self::StandbyIgnored { node, ours } => write!(
+                f,
+                "standby message [me] from {node} ignored.  {} in flux.",
+                if *ours { "local resources" } else { "Other side is" }
+            ),
+            Self::StandbyUnanswered => {
+                f.write_str("No reply to standby request.  Standby request cancelled.")
+            }
+            Self::StandbyCancelled => f.write_str("Cancelling pending standby operation"),
+            Self::TakeoverWanted { selection } => {
+                write!(f, "The other node is asked for [{selection}] resources.")
+            }
+            Self::MoveRefused { request, refusal } => {
+                write!(f, "{request} refused: {refusal}")
+            }
+            Self::MoveEnded(Movement {
+                request,
+                progress: MoveProgress::Failed(failure),
+                ..
+            }) => write!(f, "{request} failed: {failure}"),
+            Self::MoveEnded(Movement { request, .. }) => write!(f, "{request} is done."),
             Self::FilesDiffer { node } => write!(
                 f,
                 "haresources differs between the nodes: {node} has other resource groups. Nothing moves between the \
@@ -291,6 +394,9 @@ impl fmt::Display for Reason {
             Self::FailedThere => "the other node could not start it",
             Self::PeerDied => "the other node is dead",
             Self::PeerLeft => "the other node has left",
+            Self::Orphaned => "neither node holds it and the other one will not start it",
+            Self::Standby => "an operator wants it on the other node",
+            Self::AskedFor => "the other node is its preferred one and asks for it",
             Self::FoundRunning => "it was found running and nobody else holds it",
             Self::Failback => "its preferred node is back (auto_failback)",
             Self::Leaving => "this node is shutting down",
@@ -313,6 +419,7 @@ impl fmt::Display for RefusalKind {
             Self::OurName => {
                 "another machine uses the name of this node. Where it is the peer, nothing starts before one of them is renamed"
             }
+            Self::OutOfPlace => "they make no sense in the present state",
             Self::Replay => "attempted replay attack, or a node whose hb_generation file went back",
         })
     }

@@ -59,7 +59,7 @@ impl Pair {
 
     fn start(&mut self, node: usize) {
         let name = self.names[node];
-        self.generation += 1;
+        self.generation += 1000;
         let group = |key: &str, resources: &str, prefers_local| GroupSettings {
             key: key.into(),
             line: format!("a {resources}"),
@@ -71,6 +71,7 @@ impl Pair {
             nodes: vec!["a".into(), "b".into()],
             uuid: [u8::try_from(node).unwrap() + 1; 16],
             generation: self.generation,
+            last_generation: self.generation + 999,
             remembered_peer: None,
             seed: self.generation,
             keepalive: Duration::from_millis(200),
@@ -569,4 +570,25 @@ fn an_old_node_that_restarts_before_we_agreed_makes_nobody_spin() {
         let node = pair.nodes[1].as_ref().expect("it runs");
         assert!(node.next_deadline() > pair.now);
     }
+}
+
+#[test]
+fn an_acknowledgement_that_overtakes_the_first_heartbeat_of_a_run_is_no_replay() {
+    let mut pair = Pair::new(AutoFailback::On);
+    pair.start(0);
+    let mut message = message::Message::new();
+    for (name, value) in [
+        ("t", "NS_ackmsg"),
+        ("dest", "a"),
+        ("ackseq", "1"),
+        ("src", "b"),
+        ("hg", "77"),
+        ("ts", "1"),
+    ] {
+        message.push_text(name, value);
+    }
+    let (mut datagram, mut text) = (Vec::new(), Vec::new());
+    message::seal(&message, &keys(), 1, true, &mut datagram, &mut text).unwrap();
+    pair.turn(0, Some((LinkId(1), datagram)));
+    assert_eq!(pair.said(0, "refused"), 0, "{:#?}", pair.log);
 }

@@ -166,7 +166,7 @@ impl Cluster {
         self.actions.push_back(Action::RememberPeer(memory));
     }
 
-    fn begin_to_peer(&mut self, kind: &str) -> &mut crate::message::Message {
+    pub(super) fn begin_to_peer(&mut self, kind: &str) -> &mut crate::message::Message {
         let message = self.outgoing.begin(kind);
         message.push_text("dest", &self.peer.name);
         if let Some(uuid) = &self.peer.uuid {
@@ -175,7 +175,7 @@ impl Cluster {
         message
     }
 
-    fn finish(&mut self, is_heartbeat: bool) {
+    pub(super) fn finish(&mut self, is_heartbeat: bool) {
         let keys = &self.settings.keys;
         let signing = Signing {
             keys,
@@ -190,7 +190,7 @@ impl Cluster {
     fn signing_key(&self) -> u8 {
         let own = self.settings.keys.signing;
         match self.peer.key {
-            Some(key) if self.told.without_groups && self.settings.keys.entry(key).is_some() => key,
+            Some(key) if self.peer.is_classic && self.settings.keys.entry(key).is_some() => key,
             _ => own,
         }
     }

@@ -123,13 +123,7 @@ fn ipv4(parts: &[Part<'_>]) -> Result<AddressSpec, AddressError> {
     if address.is_unspecified() || address.is_multicast() || address.is_broadcast() {
         return first.error("no machine can have this address");
     }
-    let mut spec = AddressSpec {
-        address: IpAddr::V4(address),
-        prefix: None,
-        interface: None,
-        label: None,
-        broadcast: None,
-    };
+    let mut spec = AddressSpec::bare(IpAddr::V4(address));
     let Some((mask, rest)) = rest.split_first() else {
         return Ok(spec);
     };
@@ -161,13 +155,7 @@ fn ipv6(parts: &[Part<'_>]) -> Result<AddressSpec, AddressError> {
     if address.is_unspecified() || address.is_multicast() {
         return first.error("no machine can have this address");
     }
-    let mut spec = AddressSpec {
-        address: IpAddr::V6(address),
-        prefix: None,
-        interface: None,
-        label: None,
-        broadcast: None,
-    };
+    let mut spec = AddressSpec::bare(IpAddr::V6(address));
     let Some((mask, rest)) = rest.split_first() else {
         return Ok(spec);
     };

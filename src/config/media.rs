@@ -139,34 +139,15 @@ pub(super) fn mcast(
     statement: &Statement,
     out: &mut Diagnostics,
 ) {
-    let Some(words) = exactly::<5>(directive, statement, out) else {
-        return;
+    let read = |text: &str| text.parse().ok().filter(Ipv4Addr::is_multicast);
+    let expected = "an address from 224.0.0.0 to 239.255.255.255 is expected";
+    let kind = |group, (port, ttl, loopback)| MediumKind::Mcast {
+        group,
+        port,
+        ttl,
+        loopback,
     };
-    let [interface, group, ..] = words;
-    let sound = is_interface(interface, out);
-    let address = group.text.parse().ok().filter(Ipv4Addr::is_multicast);
-    if address.is_none() {
-        let error = Diagnostic::error(
-            &group.place,
-            format!("bad group `{}` for `mcast`", group.text),
-        );
-        out.push(error.label("an address from 224.0.0.0 to 239.255.255.255 is expected"));
-    }
-    let rest = port_hops_loop(directive, words, out);
-    if let (true, Some(address), Some((port, ttl, loopback))) = (sound, address, rest) {
-        add(
-            settings,
-            interface,
-            group,
-            MediumKind::Mcast {
-                group: address,
-                port,
-                ttl,
-                loopback,
-            },
-            out,
-        );
-    }
+    multicast(settings, directive, statement, out, (read, expected, kind));
 }
 
 /// `mcast6 INTERFACE GROUP PORT HOPS LOOP`.
@@ -176,41 +157,46 @@ pub(super) fn mcast6(
     statement: &Statement,
     out: &mut Diagnostics,
 ) {
+    let scoped = |address: &Ipv6Addr| {
+        let [_, scope, ..] = address.octets();
+        address.is_multicast() && matches!(scope & 0x0f, 2 | 4 | 5 | 8)
+    };
+    let read = |text: &str| text.parse().ok().filter(scoped);
+    let expected = "a multicast address of scope 2, 4, 5 or 8 is expected, such as `ff02::694`";
+    let kind = |group, (port, hops, loopback)| MediumKind::Mcast6 {
+        group,
+        port,
+        hops,
+        loopback,
+    };
+    multicast(settings, directive, statement, out, (read, expected, kind));
+}
+
+/// A multicast line: how its group is read, what is expected there, and the medium that comes of it.
+fn multicast<A>(
+    settings: &mut Settings,
+    directive: &'static Directive,
+    statement: &Statement,
+    out: &mut Diagnostics,
+    (read, expected, kind): (
+        impl Fn(&str) -> Option<A>,
+        &str,
+        impl FnOnce(A, (u16, u8, bool)) -> MediumKind,
+    ),
+) {
     let Some(words) = exactly::<5>(directive, statement, out) else {
         return;
     };
     let [interface, group, ..] = words;
     let sound = is_interface(interface, out);
-    let scoped = |address: &Ipv6Addr| {
-        let [_, scope, ..] = address.octets();
-        address.is_multicast() && matches!(scope & 0x0f, 2 | 4 | 5 | 8)
-    };
-    let address = group.text.parse().ok().filter(scoped);
+    let address = read(&group.text);
     if address.is_none() {
-        let error = Diagnostic::error(
-            &group.place,
-            format!("bad group `{}` for `mcast6`", group.text),
-        );
-        out.push(
-            error.label(
-                "a multicast address of scope 2, 4, 5 or 8 is expected, such as `ff02::694`",
-            ),
-        );
+        let message = format!("bad group `{}` for `{}`", group.text, directive.name);
+        out.push(Diagnostic::error(&group.place, message).label(expected));
     }
     let rest = port_hops_loop(directive, words, out);
-    if let (true, Some(address), Some((port, hops, loopback))) = (sound, address, rest) {
-        add(
-            settings,
-            interface,
-            group,
-            MediumKind::Mcast6 {
-                group: address,
-                port,
-                hops,
-                loopback,
-            },
-            out,
-        );
+    if let (true, Some(address), Some(rest)) = (sound, address, rest) {
+        add(settings, interface, group, kind(address, rest), out);
     }
 }
 

@@ -293,3 +293,16 @@ pub struct AddressSpec {
     /// Broadcast address, when given.
     pub broadcast: Option<Ipv4Addr>,
 }
+
+impl AddressSpec {
+    /// The address alone.
+    pub fn bare(address: IpAddr) -> Self {
+        Self {
+            address,
+            prefix: None,
+            interface: None,
+            label: None,
+            broadcast: None,
+        }
+    }
+}

@@ -4,10 +4,12 @@
 //! pipe as its output must not hold anything up. Such a pipe is emptied for as long as it is open, because a
 //! service whose output nobody takes would block, and one whose pipe is closed would be killed by SIGPIPE.
 
+mod leftovers;
+mod mark;
 mod output;
 
 use std::collections::{BTreeMap, VecDeque};
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::io;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::PathBuf;
@@ -20,8 +22,12 @@ use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
 
 use crate::cluster::Instant;
+use crate::os::spawn::spawn_numbered;
 use crate::resource::Invocation;
 use output::Output;
+
+pub use leftovers::Leftovers;
+pub use mark::Owner;
 
 /// Time between SIGTERM and SIGKILL, and between SIGKILL and giving up on a process that even that does not
 /// end (it hangs in the kernel, on a dead disk or server).
@@ -72,10 +78,12 @@ pub struct Ended {
 /// What every child gets.
 #[derive(Debug)]
 pub struct Surroundings {
-    /// Its whole environment; ours is not inherited.
+    /// Its whole environment but for the mark that tells it from what it starts; ours is not inherited.
     pub environment: Vec<(OsString, OsString)>,
     /// Its working directory.
     pub directory: PathBuf,
+    /// Whose it is, for the daemon that comes after this one.
+    pub owner: Owner,
 }
 
 /// All child processes of one kind.
@@ -128,21 +136,23 @@ impl Children {
 
     /// Starts a child in a process group of its own. It inherits no descriptor but /dev/null and two pipes.
     pub fn spawn(&mut self, now: Instant, order: Order<'_>) -> io::Result<ChildId> {
-        let mut child = Command::new(&order.invocation.program)
+        let Surroundings {
+            environment,
+            directory,
+            owner,
+        } = &self.surroundings;
+        let mut command = Command::new(&order.invocation.program);
+        command
             .args(&order.invocation.arguments)
             .env_clear()
-            .envs(
-                self.surroundings
-                    .environment
-                    .iter()
-                    .map(|(name, value)| (name, value)),
-            )
-            .current_dir(&self.surroundings.directory)
+            .envs(environment.iter().map(|(name, value)| (name, value)))
+            .current_dir(directory)
             .process_group(0)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()?;
+            .stderr(Stdio::piped());
+        let rest = mark::rest(now, owner, order.limit, order.invocation);
+        let mut child = spawn_numbered(command, mark::VARIABLE, OsStr::new(&rest))?;
         let pipes = [
             child.stdout.take().map(Receiver::from),
             child.stderr.take().map(Receiver::from),

@@ -14,6 +14,7 @@ use super::disk::{Disk, load};
 use super::exit_status::{DONE, FAILED, NOT_RUNNING, PERMISSION, USAGE_ERROR};
 use super::look;
 use super::pid_file::{Presence, presence};
+use super::replay;
 use super::sniff;
 use super::start;
 use super::terminal::{say, show};
@@ -44,6 +45,15 @@ pub fn run(words: impl IntoIterator<Item = OsString>) -> u8 {
             }
         }
     }
+    if let Some(record) = &mut line.record {
+        match std::path::absolute(&record.path) {
+            Ok(path) => record.path = path,
+            Err(error) => {
+                say(&format!("heartbeat: {}: {error}\n", record.path.display()));
+                return FAILED;
+            }
+        }
+    }
     let places = Places::new(line.directory.as_deref());
     match &line.command {
         Command::Start => start::run(&line, &places),
@@ -65,6 +75,7 @@ pub fn run(words: impl IntoIterator<Item = OsString>) -> u8 {
         )),
         Command::Help => print(USAGE),
         Command::Check => check(&line, &places),
+        Command::Replay { file } => replay::run(file, &line, &places),
         Command::Sniff(options) => sniff::run(options, &places),
         Command::StoreFile { path, text } => store_file(path, text),
     }

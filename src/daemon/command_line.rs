@@ -1,19 +1,25 @@
 //! The words after `heartbeat`: the old flags keep their meaning.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
+use std::time::Duration;
 
 use lexopt::prelude::*;
 
+use super::recording::{DEFAULT_LIMIT, Wanted};
 use super::sniff;
+use crate::recording::parse_seconds;
 
 /// Printed for `--help`, and beneath an error.
 pub const USAGE: &str = "\
 usage: heartbeat [-C DIR] [-f] [-d] [-l] [-M] [-v]   start; -f stays in the foreground
+                 [--record FILE [--record-limit SIZE] [--record-keys]]
        heartbeat [-C DIR] -k                         stop the running daemon and wait for its end
        heartbeat [-C DIR] -s                         tell whether it runs
        heartbeat [-C DIR] -r                         check the configuration, then have it read again
        heartbeat [-C DIR] check                      check the configuration
+       heartbeat [-C DIR] replay [-v] [--until SECONDS] FILE
+                                                     show what a recorded daemon decided
        heartbeat [-C DIR] sniff [--interface IF]... [--port N]... [--json] [-v] [--count N] [FILE | -]
                                                      show and check what the nodes say to each other
        heartbeat -D | -V                             table of directives and defaults | version
@@ -43,6 +49,11 @@ pub enum Command {
     Help,
     /// `check`
     Check,
+    /// `replay FILE`
+    Replay {
+        /// A recording.
+        file: PathBuf,
+    },
     /// `sniff`
     Sniff(sniff::Options),
     /// `store-file PATH TEXT`: the daemon's own child, which may wait for the disk.
@@ -66,11 +77,15 @@ pub struct CommandLine {
     /// `-d`, as often as given.
     pub debug: u8,
     /// `-v`
-    pub dump: bool,
+    pub verbose: bool,
     /// `-l`
     pub no_realtime: bool,
     /// `-M`
     pub no_resources: bool,
+    /// `--record`, `--record-limit`, `--record-keys`
+    pub record: Option<Wanted>,
+    /// `--until`
+    pub until: Option<Duration>,
 }
 
 /// Reads the command line. The error is a sentence.
@@ -84,10 +99,13 @@ pub fn parse(words: impl IntoIterator<Item = OsString>) -> Result<CommandLine, S
         directory: None,
         foreground: false,
         debug: 0,
-        dump: false,
+        verbose: false,
         no_realtime: false,
         no_resources: false,
+        record: None,
+        until: None,
     };
+    let mut record = Record::default();
     while let Some(argument) = parser.next().map_err(|error| error.to_string())? {
         let command = match argument {
             Short('f') => {
@@ -99,7 +117,7 @@ pub fn parse(words: impl IntoIterator<Item = OsString>) -> Result<CommandLine, S
                 continue;
             }
             Short('v') => {
-                found.dump = true;
+                found.verbose = true;
                 continue;
             }
             Short('l') => {
@@ -114,6 +132,24 @@ pub fn parse(words: impl IntoIterator<Item = OsString>) -> Result<CommandLine, S
                 found.directory = Some(parser.value().map_err(|error| error.to_string())?.into());
                 continue;
             }
+            Long("record") => {
+                record.path = Some(parser.value().map_err(|error| error.to_string())?.into());
+                continue;
+            }
+            Long("record-limit") => {
+                let text = parser.value().map_err(|error| error.to_string())?;
+                record.limit = Some(size(&text)?);
+                continue;
+            }
+            Long("record-keys") => {
+                record.with_keys = true;
+                continue;
+            }
+            Long("until") => {
+                let text = parser.value().map_err(|error| error.to_string())?;
+                found.until = Some(seconds(&text)?);
+                continue;
+            }
             Short('W') if matches!(found.command, Command::Defaults { .. }) => {
                 found.command = Command::Defaults { wiki: true };
                 continue;
@@ -126,10 +162,17 @@ pub fn parse(words: impl IntoIterator<Item = OsString>) -> Result<CommandLine, S
             Short('V') | Long("version") => Command::Version,
             Short('h') | Long("help") => Command::Help,
             Value(word) if word == "check" => Command::Check,
-            Value(word) if word == "sniff" => {
+            Value(word) if word == "sniff" && found.command == Command::Start => {
                 let mut options = sniff::parse(&mut parser, &mut found.directory)?;
-                options.verbose |= found.dump;
+                options.verbose |= found.verbose;
                 Command::Sniff(options)
+            }
+            Value(word) if word == "replay" && found.command == Command::Start => Command::Replay {
+                file: PathBuf::new(),
+            },
+            Value(path) if awaits_file(&found.command) => {
+                found.command = Command::Replay { file: path.into() };
+                continue;
             }
             Value(word) if word == "store-file" => store_file(&mut parser)?,
             // With -R the original's -C is followed by what is held.
@@ -138,13 +181,79 @@ pub fn parse(words: impl IntoIterator<Item = OsString>) -> Result<CommandLine, S
         };
         if found.command != Command::Start && found.command != command {
             return Err(
-                "one thing at a time: -k, -s, -r, -R, -D, -V, check and sniff exclude each other"
+                "one thing at a time: -k, -s, -r, -R, -D, -V, check, replay and sniff exclude each other"
                     .into(),
             );
         }
         found.command = command;
     }
+    if awaits_file(&found.command) {
+        return Err("replay: which file?".into());
+    }
+    found.record = record.wanted()?;
     Ok(found)
+}
+
+fn awaits_file(command: &Command) -> bool {
+    matches!(command, Command::Replay { file } if file.as_os_str().is_empty())
+}
+
+/// The options about recording, in whatever order they come.
+#[derive(Default)]
+struct Record {
+    path: Option<PathBuf>,
+    limit: Option<u64>,
+    with_keys: bool,
+}
+
+impl Record {
+    fn wanted(self) -> Result<Option<Wanted>, String> {
+        let Some(path) = self.path else {
+            return if self.limit.is_some() || self.with_keys {
+                Err("--record-limit and --record-keys need --record FILE".into())
+            } else {
+                Ok(None)
+            };
+        };
+        Ok(Some(Wanted {
+            path,
+            limit: self.limit.unwrap_or(DEFAULT_LIMIT),
+            with_keys: self.with_keys,
+        }))
+    }
+}
+
+/// A number of bytes, or of `K`, `M` or `G` of them.
+fn size(text: &OsStr) -> Result<u64, String> {
+    let parse = || {
+        let text = text.to_str()?;
+        let number = text.trim_end_matches(['K', 'M', 'G']);
+        let unit: u64 = match text.strip_prefix(number)? {
+            "" => 1,
+            "K" => 1 << 10,
+            "M" => 1 << 20,
+            "G" => 1 << 30,
+            _ => return None,
+        };
+        number.parse::<u64>().ok()?.checked_mul(unit)
+    };
+    let refusal = || {
+        format!(
+            "{}: a size is a number, with K, M or G behind it if you like",
+            text.display()
+        )
+    };
+    parse().ok_or_else(refusal)
+}
+
+fn seconds(text: &OsStr) -> Result<Duration, String> {
+    let parsed = text.to_str().and_then(parse_seconds);
+    parsed.ok_or_else(|| {
+        format!(
+            "{}: a time is a number of seconds, such as 12.5",
+            text.display()
+        )
+    })
 }
 
 fn store_file(parser: &mut lexopt::Parser) -> Result<Command, String> {
@@ -180,6 +289,13 @@ mod tests {
                 "-C /srv/pair sniff",
                 Command::Sniff(sniff::Options::default()),
             ),
+            ("replay f", Command::Replay { file: "f".into() }),
+            (
+                "-v replay --until 1.5 replay -C /srv/pair",
+                Command::Replay {
+                    file: "replay".into(),
+                },
+            ),
         ];
         for (words, command) in cases {
             assert_eq!(
@@ -193,12 +309,59 @@ mod tests {
             (found.debug, found.foreground, found.no_realtime),
             (2, true, true)
         );
-        assert!(found.no_resources && found.dump);
+        assert!(found.no_resources && found.verbose);
+    }
+
+    #[test]
+    fn a_recording_has_a_file_and_a_limit() {
+        let record = |words: &str| parse_words(words).expect("valid").record;
+        assert_eq!(record("-f"), None);
+        let wanted = |limit, with_keys| {
+            Some(Wanted {
+                path: "/tmp/r".into(),
+                limit,
+                with_keys,
+            })
+        };
+        assert_eq!(record("--record /tmp/r"), wanted(1 << 30, false));
+        assert_eq!(
+            record("--record-keys --record=/tmp/r -f --record-limit 20M"),
+            wanted(20 << 20, true)
+        );
+        for (text, size) in [("0", 0), ("700", 700), ("3K", 3 << 10), ("2G", 2 << 30)] {
+            let words = format!("--record /tmp/r --record-limit {text}");
+            assert_eq!(record(&words), wanted(size, false));
+        }
+        let found = parse_words("replay --until 12.5 -v f").expect("valid");
+        assert_eq!(
+            (found.until, found.verbose),
+            (Some(Duration::from_millis(12_500)), true)
+        );
     }
 
     #[test]
     fn nonsense_is_refused() {
-        for words in ["-x", "start", "-k -s", "-k sniff", "-W", "-C", "--verbose"] {
+        for words in [
+            "-x",
+            "start",
+            "-k -s",
+            "-k sniff",
+            "-W",
+            "-C",
+            "--verbose",
+            "replay",
+            "replay a b",
+            "replay a -k",
+            "-k replay a",
+            "replay --until soon a",
+            "--record",
+            "--record-keys",
+            "--record-limit 5M",
+            "--record a --record-limit 5T",
+            "--record a --record-limit 5KK",
+            "--record a --record-limit M",
+            "--record a --record-limit 99999999999G",
+        ] {
             assert!(parse_words(words).is_err(), "{words}");
         }
     }

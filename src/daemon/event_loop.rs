@@ -6,7 +6,9 @@ use std::time::Duration;
 use mio::{Events, Poll};
 
 use super::control::ControlServer;
+use super::core::Core;
 use super::media::Media;
+use super::pid_file::PidFile;
 use super::reload::Loaded;
 use super::resources::Resources;
 use super::service_manager::ServiceManager;
@@ -14,7 +16,7 @@ use super::signals::{Signal, Signals};
 use super::state::{Recorder, State};
 use super::watchdog::Watchdog;
 use super::{clock, exit_status, log, status};
-use crate::cluster::{Action, Cluster, Event, GroupId, GroupOutcome, Instant};
+use crate::cluster::{Action, Event, GroupId, GroupOutcome, Instant};
 use crate::config::Config;
 use crate::control::{Answer, Places, Request};
 
@@ -38,6 +40,9 @@ pub mod tokens {
 const PACKETS_PER_TURN: usize = 256;
 /// How long what was sent last may take to leave over a serial line: a line can stand still.
 const FAREWELL: Duration = Duration::from_secs(1);
+
+/// How often it is looked whether others can find us still.
+const UPKEEP: Duration = Duration::from_secs(5);
 
 /// Everything with a descriptor.
 #[derive(Debug)]
@@ -79,20 +84,22 @@ pub struct Identity {
 #[derive(Debug)]
 pub struct Daemon {
     identity: Identity,
-    cluster: Cluster,
+    cluster: Core,
     devices: Devices,
     recorder: Recorder,
     /// Answers of resources that the core has not seen.
     outcomes: VecDeque<(GroupId, GroupOutcome)>,
     /// The second that the core knows of.
     wall_seconds: u64,
+    /// When to look after the pid file and the control socket.
+    upkeep_at: Instant,
     /// Set once the core is done: when to leave.
     leave_at: Option<Instant>,
 }
 
 impl Daemon {
     /// Ready for its first turn.
-    pub fn new(identity: Identity, cluster: Cluster, devices: Devices, recorder: Recorder) -> Self {
+    pub fn new(identity: Identity, cluster: Core, devices: Devices, recorder: Recorder) -> Self {
         Self {
             identity,
             cluster,
@@ -100,12 +107,13 @@ impl Daemon {
             recorder,
             outcomes: VecDeque::new(),
             wall_seconds: 0,
+            upkeep_at: clock::now() + UPKEEP,
             leave_at: None,
         }
     }
 
     /// Runs until the core has stopped cleanly; gives back the exit status.
-    pub fn run(mut self) -> u8 {
+    pub fn run(mut self, pid_file: &mut PidFile) -> u8 {
         let mut events = Events::with_capacity(256);
         self.devices.service_manager.ready(&self.summary());
         loop {
@@ -126,6 +134,12 @@ impl Daemon {
             self.act();
             let now = clock::now();
             self.answer_clients(now);
+            if self.upkeep_at <= now {
+                self.upkeep_at = now + UPKEEP;
+                let Devices { control, poll, .. } = &mut self.devices;
+                control.restore(poll.registry());
+                pid_file.restore();
+            }
             // Only a turn that came this far shows that this node is alive.
             if let Some(watchdog) = &mut self.devices.watchdog {
                 watchdog.feed(now);
@@ -152,6 +166,7 @@ impl Daemon {
             devices.control.next_deadline(),
             devices.service_manager.next_deadline(),
             devices.watchdog.as_ref().map(Watchdog::next_deadline),
+            Some(self.upkeep_at),
             self.leave_at,
         ];
         others

@@ -4,6 +4,7 @@
 //! The lock is one of an open file description, so that asking for it (`-s`, `-k`) does not take it even
 //! for a moment, which could make a daemon that starts just then believe that another one runs.
 
+use std::fmt;
 use std::fs::File;
 use std::io::{self, Read, Seek, Write};
 use std::os::unix::fs::MetadataExt;
@@ -17,6 +18,8 @@ pub struct PidFile {
     path: PathBuf,
     /// Holds the lock for as long as it is open.
     file: File,
+    /// It is gone and cannot be made again; this was told.
+    complained: bool,
 }
 
 /// Why the pid file is not ours.
@@ -26,6 +29,15 @@ pub enum Refused {
     Running(Option<i32>),
     /// The file cannot be made.
     Io(io::Error),
+}
+
+impl fmt::Display for Refused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Running(_) => f.write_str("another process holds a lock on it"),
+            Self::Io(error) => error.fmt(f),
+        }
+    }
 }
 
 /// What the pid file says of a daemon.
@@ -46,6 +58,9 @@ impl PidFile {
     /// See [`Refused`].
     pub fn claim(path: &Path) -> Result<Self, Refused> {
         loop {
+            if let Some(directory) = path.parent() {
+                let _ = std::fs::create_dir_all(directory); // opening the file tells why it can't be made
+            }
             let file = open(path).map_err(Refused::Io)?;
             if fcntl(&file, FcntlArg::F_OFD_SETLK(&whole_file(libc::F_WRLCK))).is_err() {
                 return Err(Refused::Running(pid_in(&file)));
@@ -55,10 +70,33 @@ impl PidFile {
                 let mut this = Self {
                     path: path.into(),
                     file,
+                    complained: false,
                 };
                 this.write().map_err(Refused::Io)?;
                 return Ok(this);
             }
+        }
+    }
+
+    /// Makes the file again if somebody removed it: the daemon could not be stopped by it any more.
+    pub fn restore(&mut self) {
+        if is_same(&self.file, &self.path) {
+            return;
+        }
+        let path = self.path.clone();
+        let path = path.display();
+        match Self::claim(&self.path) {
+            Ok(file) => {
+                *self = file;
+                log::warn!("Somebody removed the pid file {path}; it is made again");
+            }
+            Err(reason) if !self.complained => {
+                log::error!(
+                    "Somebody removed the pid file {path}. It cannot be made again: {reason}"
+                );
+                self.complained = true;
+            }
+            Err(_) => {}
         }
     }
 

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use mio::{Registry, Token};
 
-use super::children::{ChildId, Children, Ended, Order};
+use super::children::{ChildId, Children, Ended, Leftovers, Order, Owner};
 use crate::cluster::{GroupId, GroupOutcome, Instant};
 use crate::config::{Config, ResourceWord};
 use crate::resource::catalogue::{CatalogueError, Places, Resource};
@@ -79,7 +79,13 @@ pub struct Resources {
     places: Places,
     limits: Limits,
     stop_retries: Option<u32>,
+    keepalive: Duration,
+    last_turn: Instant,
+    /// The turn came late.
+    is_put_off: bool,
     children: Children,
+    /// As long as there are any, nothing is begun.
+    leftovers: Leftovers,
     /// Which group a child works for.
     errands: BTreeMap<ChildId, Errand>,
     /// Wait for one of [`MOST_CHILDREN`] to end.
@@ -104,15 +110,23 @@ struct Errand {
 
 impl Resources {
     /// Finds out what every word of `haresources` is. One that is not found is warned about; its group
-    /// fails to start unless it is there by then. Child output is signalled under `token`.
+    /// fails to start unless it is there by then. Child output is signalled under `token`. Actions that an
+    /// earlier daemon of this `owner` left running come first.
     pub fn new(
+        now: Instant,
         config: &Config,
+        owner: Owner,
         registry: Registry,
         token: Token,
         limits: Limits,
     ) -> Result<Self, ResourceError> {
         let places = Places::new(&config.directory);
-        let children = Children::new(registry, token, environment::surroundings(config));
+        let leftovers = if config.groups.is_empty() {
+            Leftovers::default()
+        } else {
+            Leftovers::find(&owner, now)
+        };
+        let children = Children::new(registry, token, environment::surroundings(config, owner));
         let groups = config.groups.iter().zip(0..).map(|(group, id)| {
             let words: Vec<&str> = group
                 .resources
@@ -137,9 +151,13 @@ impl Resources {
         Ok(Self {
             groups: groups.collect(),
             stop_retries: environment::stop_retries(&config.env),
+            keepalive: config.keepalive,
+            last_turn: now,
+            is_put_off: false,
             places,
             limits,
             children,
+            leftovers,
             errands: BTreeMap::new(),
             waiting: VecDeque::new(),
             pausing: BTreeSet::new(),
@@ -167,6 +185,13 @@ impl Resources {
     /// Goes on as far as possible. Call it once in every turn of the event loop: after actions were asked
     /// for, child output or SIGCHLD was signalled, or the deadline has come.
     pub fn turn(&mut self, now: Instant) {
+        // Where the daemon did not run for a while, the core has the first word: perhaps all of this has to stop
+        // (S3), and nothing of it may be begun, added or announced before. Once: a slow machine gets on, too.
+        let pause = now.since(std::mem::replace(&mut self.last_turn, now));
+        self.is_put_off = pause >= self.keepalive && !self.is_put_off;
+        if self.is_put_off || self.leftovers.remain(now) {
+            return;
+        }
         self.children.turn(now);
         while let Some(ended) = self.children.next_ended() {
             self.child_ended(&ended);
@@ -188,6 +213,7 @@ impl Resources {
                 break;
             }
         }
+        self.floating.restore(now);
         self.floating.announce(now);
     }
 
@@ -198,6 +224,12 @@ impl Resources {
 
     /// When [`turn`](Self::turn) has something to do without being woken. A time in the past means at once.
     pub fn next_deadline(&self) -> Option<Instant> {
+        if self.is_put_off {
+            return Some(AT_ONCE);
+        }
+        if let Some(look) = self.leftovers.next_deadline() {
+            return Some(look);
+        }
         let at_once = (!self.ready.is_empty() || !self.outcomes.is_empty()).then_some(AT_ONCE);
         let pause = self.pausing.first().map(|&(until, _)| until);
         [
@@ -216,6 +248,13 @@ impl Resources {
         let Some(group) = self.groups.get_mut(index) else {
             return;
         };
+        if aim == Aim::Stop {
+            for (_, found) in &group.resources {
+                if let Ok(Resource::Address { spec, .. }) = found {
+                    self.floating.let_go(spec.address);
+                }
+            }
+        }
         let Some(sequence) = &mut group.sequence else {
             group.begin(aim, &self.places, self.stop_retries);
             self.ready.push_back(index);

@@ -19,6 +19,7 @@ pub fn of_core(config: &Config, state: &State, seed: u64) -> Settings {
         nodes: config.nodes.clone(),
         uuid: state.uuid,
         generation: state.generation,
+        last_generation: state.last_generation,
         remembered_peer: state.peer,
         seed,
         keepalive: config.keepalive,

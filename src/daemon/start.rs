@@ -8,8 +8,10 @@ use std::io::{Read, Write};
 use mio::{Poll, Token};
 use nix::fcntl::{Flock, FlockArg};
 
+use super::children::Owner;
 use super::command_line::CommandLine;
 use super::control::{Access, ControlServer};
+use super::core::Core;
 use super::disk::{Disk, load};
 use super::event_loop::{Daemon, Devices, Identity, tokens};
 use super::exit_status::{CONFIGURATION, DONE, FAILED, PERMISSION};
@@ -23,7 +25,6 @@ use super::state::{self, State, Wanted};
 use super::terminal::{say, show};
 use super::watchdog::Watchdog;
 use super::{clock, log, scheduling, settings};
-use crate::cluster::Cluster;
 use crate::config::{Config, Diagnostics};
 use crate::control::Places;
 use crate::os::inheritance;
@@ -112,7 +113,7 @@ impl Start<'_> {
             texts: disk.into_texts(),
             keys: config.keys.clone(),
         };
-        let pid_file = match self.claim() {
+        let mut pid_file = match self.claim() {
             Ok(pid_file) => pid_file,
             Err(exit) => return exit,
         };
@@ -125,7 +126,7 @@ impl Start<'_> {
             }
         };
         self.announce();
-        let exit = daemon.run();
+        let exit = daemon.run(&mut pid_file);
         log::finish(); // whoever waits for our end may read the log next
         // In this order: once the pid file is gone, the next daemon may start.
         drop(lock);
@@ -135,9 +136,6 @@ impl Start<'_> {
 
     fn claim(&self) -> Result<PidFile, u8> {
         let path = &self.places.pid_file;
-        if let Some(directory) = path.parent() {
-            let _ = std::fs::create_dir_all(directory); // opening the file tells why it can't be made
-        }
         PidFile::claim(path).map_err(|refused| match refused {
             Refused::Running(pid) => {
                 let pid = pid.map_or_else(|| "unknown".into(), |pid| pid.to_string());
@@ -159,7 +157,7 @@ impl Start<'_> {
         let (state, lock) = self.open_state(&config)?;
         scheduling::prepare_descriptors();
         scheduling::prepare_core_files(config.coredumps, &config.coreroot);
-        if self.line.dump {
+        if self.line.verbose {
             for (name, value) in &config.parameters {
                 ::log::info!("{name} {value}");
             }
@@ -179,7 +177,8 @@ impl Start<'_> {
         let seed = state::random_bytes()
             .map(u64::from_le_bytes)
             .map_err(|error| Refusal::new(&error, false))?;
-        let cluster = Cluster::new(clock::now(), settings::of_core(&config, &state, seed));
+        let settings = settings::of_core(&config, &state, seed);
+        let cluster = Core::new(clock::now(), settings, self.line.record.as_ref());
         if config.realtime && !self.line.no_realtime {
             scheduling::become_realtime(config.rtprio);
         }
@@ -189,7 +188,7 @@ impl Start<'_> {
             devices.watchdog = Some(watchdog.map_err(|error| Refusal::new(&error, false))?);
         }
         let recorder =
-            state::Recorder::new(&self.places.state, state.generation, &config.peer_node);
+            state::Recorder::new(&self.places.state, state.last_generation, &config.peer_node);
         let identity = Identity {
             config,
             places: self.places.clone(),
@@ -205,16 +204,7 @@ impl Start<'_> {
     /// The lock keeps a second daemon from our generation and uuid even where somebody removed the pid file.
     fn open_state(&self, config: &Config) -> Result<(State, Flock<File>), Refusal> {
         let directory = &self.places.state;
-        let refuse = |error: std::io::Error| {
-            let is_permission = error.kind() == std::io::ErrorKind::PermissionDenied;
-            Refusal::new(
-                &format!(
-                    "cannot use the state directory {}: {error}",
-                    directory.display()
-                ),
-                is_permission,
-            )
-        };
+        let refuse = |error| self.refuse_state(&error);
         std::fs::create_dir_all(directory).map_err(refuse)?;
         let file = File::open(directory).map_err(refuse)?;
         let lock = Flock::lock(file, FlockArg::LockExclusiveNonblock).map_err(|(_, errno)| {
@@ -237,6 +227,14 @@ impl Start<'_> {
         Ok((state, lock))
     }
 
+    fn refuse_state(&self, error: &std::io::Error) -> Refusal {
+        let directory = self.places.state.display();
+        Refusal::new(
+            &format!("cannot use the state directory {directory}: {error}"),
+            error.kind() == std::io::ErrorKind::PermissionDenied,
+        )
+    }
+
     fn open_devices(&self, config: &Config) -> Result<Devices, Refusal> {
         let poll = Poll::new().map_err(|error| Refusal::new(&error, false))?;
         let signals = Signals::open(poll.registry(), Token(tokens::SIGNALS))
@@ -250,8 +248,11 @@ impl Start<'_> {
             .registry()
             .try_clone()
             .map_err(|error| Refusal::new(&error, false))?;
+        let owner = Owner::of(&self.places.state).map_err(|error| self.refuse_state(&error))?;
         let resources = Resources::new(
+            clock::now(),
             config,
+            owner,
             registry,
             Token(tokens::RESOURCES),
             Limits::default(),

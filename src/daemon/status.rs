@@ -15,7 +15,7 @@ pub fn status(config: &Config, cluster: &Cluster, state: &State, since: u64) -> 
         since,
         node: config.local_node.clone(),
         uuid: uuid::Uuid::from_bytes(state.uuid).hyphenated().to_string(),
-        generation: state.generation,
+        generation: cluster.generation(),
         communicating: cluster.is_communicating(),
         holdings: cluster.holdings().to_string(),
         nodes: nodes(config, cluster),

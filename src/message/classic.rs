@@ -2,7 +2,7 @@
 //!
 //! Its lines are also what an inner signature covers, in whichever form a message travels.
 
-use super::field::{Field, FieldKind, check_name};
+use super::field::{Field, FieldKind, split_name};
 use super::rejection::Malformed;
 use super::{MAX_DEPTH, Sink, base64, netstring};
 
@@ -76,17 +76,8 @@ fn read_line(line: &[u8]) -> Result<Line<'_>, Malformed> {
         [b'(', ..] => return Err(Malformed::Kind),
         text => (FieldKind::Text, text),
     };
-    let equals = text
-        .iter()
-        .position(|&byte| byte == b'=')
-        .ok_or(Malformed::Name)?;
-    let (name, value) = text.split_at_checked(equals).ok_or(Malformed::Name)?;
-    check_name(name)?;
-    Ok(Line {
-        kind,
-        name,
-        value: value.get(1..).unwrap_or_default(),
-    })
+    let (name, value) = split_name(text)?;
+    Ok(Line { kind, name, value })
 }
 
 /// Parses a message and hands over its lines.

@@ -44,6 +44,17 @@ pub struct Field<'a> {
     pub value: &'a [u8],
 }
 
+/// Splits `NAME=VALUE`, the value still as it was sent.
+pub(super) fn split_name(text: &[u8]) -> Result<(&[u8], &[u8]), Malformed> {
+    let equals = text
+        .iter()
+        .position(|&byte| byte == b'=')
+        .ok_or(Malformed::Name)?;
+    let (name, value) = text.split_at_checked(equals).ok_or(Malformed::Name)?;
+    check_name(name)?;
+    Ok((name, value.get(1..).unwrap_or_default()))
+}
+
 /// A name that both forms can carry. The classic form tells types, lines and the end of a message by
 /// how a line begins.
 pub(super) fn check_name(name: &[u8]) -> Result<(), Malformed> {

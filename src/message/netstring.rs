@@ -2,7 +2,7 @@
 
 use std::io::Write as _;
 
-use super::field::{Field, FieldKind, check_name};
+use super::field::{Field, FieldKind, split_name};
 use super::rejection::Malformed;
 use super::{MAX_DEPTH, Sink as _};
 
@@ -84,17 +84,8 @@ fn read_item(item: &[u8]) -> Result<Field<'_>, Malformed> {
         b'4' => FieldKind::Compressed,
         _ => return Err(Malformed::Kind),
     };
-    let equals = text
-        .iter()
-        .position(|&byte| byte == b'=')
-        .ok_or(Malformed::Name)?;
-    let (name, value) = text.split_at_checked(equals).ok_or(Malformed::Name)?;
-    check_name(name)?;
-    Ok(Field {
-        kind,
-        name,
-        value: value.get(1..).unwrap_or_default(),
-    })
+    let (name, value) = split_name(text)?;
+    Ok(Field { kind, name, value })
 }
 
 /// Parses a message and hands over its fields, their values still as they were sent.

@@ -271,28 +271,7 @@ impl fmt::Display for AddressError {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn interface(index: u32, name: &str) -> Interface {
-        Interface {
-            index,
-            name: name.to_owned(),
-            up: true,
-            loopback: name == "lo",
-            ethernet: None,
-        }
-    }
-
-    fn entry(interface: u32, address: &str, prefix: u8) -> Address {
-        let address = address.parse().expect("a test address");
-        Address {
-            interface,
-            address,
-            prefix,
-            label: None,
-            broadcast: None,
-            secondary: false,
-        }
-    }
+    use crate::resource::placement::tests::{entry, interface};
 
     fn table() -> Table {
         let interfaces = vec![
@@ -314,11 +293,9 @@ mod tests {
         let address = address.parse().expect("a test address");
         let interface = interface.map(str::to_owned);
         let spec = AddressSpec {
-            address,
             prefix: Some(30),
             interface,
-            label: None,
-            broadcast: None,
+            ..AddressSpec::bare(address)
         };
         table().matching(&spec).len()
     }

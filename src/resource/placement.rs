@@ -229,16 +229,27 @@ impl fmt::Display for PlacementError {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
 
-    fn interface(index: u32, name: &str) -> Interface {
+    pub fn interface(index: u32, name: &str) -> Interface {
         Interface {
             index,
             name: name.to_owned(),
             up: true,
             loopback: name == "lo",
             ethernet: None,
+        }
+    }
+
+    pub fn entry(interface: u32, address: &str, prefix: u8) -> Address {
+        Address {
+            interface,
+            address: address.parse().expect("a test address"),
+            prefix,
+            label: None,
+            broadcast: None,
+            secondary: false,
         }
     }
 
@@ -252,17 +263,6 @@ mod tests {
     }
 
     fn place(spec: &AddressSpec) -> Result<String, String> {
-        let entry = |interface, address: &str, prefix| {
-            let address = address.parse().expect("a test address");
-            Address {
-                interface,
-                address,
-                prefix,
-                label: None,
-                broadcast: None,
-                secondary: false,
-            }
-        };
         let addresses = [
             entry(1, "127.0.0.1", 8),
             entry(2, "172.16.1.203", 24),
@@ -298,11 +298,9 @@ mod tests {
             .map_or((text, None), |(text, prefix)| (text, prefix.parse().ok()));
         let address = address.parse().expect("a test address");
         AddressSpec {
-            address,
             prefix,
             interface: interface.map(str::to_owned),
-            label: None,
-            broadcast: None,
+            ..AddressSpec::bare(address)
         }
     }
 

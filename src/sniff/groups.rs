@@ -110,6 +110,8 @@ fn claim(claim: Claim) -> &'static str {
     match claim {
         Claim::Free => "free",
         Claim::Ceded => "left to the other",
+        Claim::HandedOver => "handed over to the other",
+        Claim::Waived => "free (handed over)",
         Claim::Failed => "failed to start",
         Claim::Held { phase, taken } => match (phase, taken) {
             (Phase::Starting, false) => "starting",

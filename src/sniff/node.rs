@@ -91,6 +91,8 @@ pub struct Node {
     pub requests: u64,
     /// Messages in its name that came in from outside.
     pub came_in: u64,
+    /// When its run began, if that was seen and not long ago.
+    restarted: Option<Duration>,
 }
 
 /// Where and when a message was seen.
@@ -124,6 +126,7 @@ impl Node {
             self.uuids.extend(header.uuid);
         }
         let is_heartbeat = header.kind == "status";
+        self.note_age_of_run(seen.time);
         let generation = header.generation.unwrap_or(0);
         let order = self
             .stream
@@ -131,6 +134,7 @@ impl Node {
         if matches!(order, Order::Restart { .. }) {
             self.has_left = false;
             self.claims = None;
+            self.restarted = seen.time;
             self.rhythm.pause();
             self.links.values_mut().for_each(|link| link.rhythm.pause());
         }
@@ -142,6 +146,18 @@ impl Node {
             self.note_words(header, message);
         }
         order
+    }
+
+    /// What an earlier run said last comes within deadtime or not at all.
+    fn note_age_of_run(&mut self, now: Option<Duration>) {
+        let (Some(restarted), Some(now), Some(deadtime)) = (self.restarted, now, self.deadtime)
+        else {
+            return;
+        };
+        if now.saturating_sub(restarted) >= deadtime {
+            self.restarted = None;
+            self.stream.expect_no_leftovers();
+        }
     }
 
     fn note_link(&mut self, seen: Seen<'_>, is_heartbeat: bool, order: Order) {

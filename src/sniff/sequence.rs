@@ -68,6 +68,8 @@ pub enum Order {
         /// The run that is on.
         current: u64,
     },
+    /// Of the run before, directly after a restart: what it sent last may be overtaken by the first words of the next.
+    Leftover,
     /// Carries no number.
     Unnumbered,
 }
@@ -77,7 +79,12 @@ impl Order {
     pub fn is_first_sight(self) -> bool {
         !matches!(
             self,
-            Self::Copy(_) | Self::Again { .. } | Self::Old | Self::Replay { .. } | Self::Unnumbered
+            Self::Copy(_)
+                | Self::Again { .. }
+                | Self::Old
+                | Self::Replay { .. }
+                | Self::Leftover
+                | Self::Unnumbered
         )
     }
 }
@@ -119,6 +126,7 @@ impl fmt::Display for Order {
                     "replay of an older generation ({generation:x}, now {current:x})"
                 )
             }
+            Self::Leftover => f.write_str("leftover of the run before"),
             Self::Unnumbered => f.write_str("unnumbered"),
         }
     }
@@ -157,6 +165,10 @@ struct Seen {
 #[derive(Debug, Clone, Default)]
 pub struct Stream {
     generation: Option<u64>,
+    /// The run before.
+    former: Option<u64>,
+    /// What is left of it may still come.
+    awaits_leftovers: bool,
     highest: u64,
     missing: BTreeSet<u64>,
     /// How often each number was asked for since it was last sent.
@@ -218,6 +230,11 @@ impl Stream {
         order
     }
 
+    /// The run that is on has lasted long enough for everything of the one before to have come.
+    pub fn expect_no_leftovers(&mut self) {
+        self.awaits_leftovers = false;
+    }
+
     /// Somebody asked for these numbers again.
     pub fn ask(&mut self, first: u64, last: u64) {
         for number in first..=last.min(self.highest) {
@@ -243,6 +260,9 @@ impl Stream {
     ) -> Order {
         let current = self.generation;
         if let Some(current) = current.filter(|current| generation < *current) {
+            if self.awaits_leftovers && self.former == Some(generation) {
+                return Order::Leftover;
+            }
             return Order::Replay {
                 generation,
                 current,
@@ -253,6 +273,11 @@ impl Stream {
         };
         if let Some(from) = current.filter(|current| generation > *current) {
             self.begin(generation, number, way);
+            (self.former, self.awaits_leftovers) = (Some(from), true);
+            // Every run begins with number 1, and what overtakes that is not the first.
+            if number <= LARGEST_GAP {
+                self.missing.extend(1..number);
+            }
             return Order::Restart {
                 from,
                 to: generation,
@@ -422,6 +447,7 @@ mod tests {
         };
         assert_eq!(stream.arrive(6, Some(1), A, true), restart);
         assert_eq!(stream.arrive(6, Some(2), A, true), Order::New);
+        stream.expect_no_leftovers();
         let replay = Order::Replay {
             generation: 5,
             current: 6,
@@ -434,6 +460,25 @@ mod tests {
             7,
             "nobody will send what was missing of the old run"
         );
+    }
+
+    #[test]
+    fn the_first_words_of_a_run_may_overtake_each_other_and_the_last_of_the_run_before() {
+        let mut stream = stream(&[8, 9]);
+        let early = stream.arrive(6, Some(2), A, false);
+        assert!(matches!(
+            early,
+            Order::Restart {
+                by_heartbeat: false,
+                ..
+            }
+        ));
+        assert_eq!(stream.arrive(6, Some(1), A, true), Order::Late);
+        assert_eq!(stream.arrive(5, Some(10), A, true), Order::Leftover);
+        stream.expect_no_leftovers();
+        let late = stream.arrive(5, Some(11), A, true);
+        assert!(matches!(late, Order::Replay { .. }));
+        assert_eq!(stream.counts().replays, 1);
     }
 
     #[test]

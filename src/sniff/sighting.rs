@@ -69,7 +69,7 @@ pub struct Sighting {
     /// The same in words, with the reason.
     pub authenticity: String,
     /// Where it stands in the stream, one word: `first`, `new`, `gap`, `late`, `copy`, `again`, `old`, `restart`,
-    /// `replay`, `unnumbered`; `null` where that can't be told.
+    /// `replay`, `leftover`, `unnumbered`; `null` where that can't be told.
     pub order: Option<&'static str>,
     /// The same in words.
     pub order_words: Option<String>,

@@ -228,6 +228,7 @@ fn order_name(order: Order) -> &'static str {
         Order::Old => "old",
         Order::Restart { .. } => "restart",
         Order::Replay { .. } => "replay",
+        Order::Leftover => "leftover",
         Order::Unnumbered => "unnumbered",
     }
 }

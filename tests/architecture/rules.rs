@@ -49,6 +49,12 @@ pub const FOLDERS: &[Folder] = &[
         is_pure: true,
     },
     Folder {
+        name: "recording",
+        ours: &["cluster", "config:Types", "message"],
+        crates: Some(&[]),
+        is_pure: true,
+    },
+    Folder {
         name: "control",
         ours: &[],
         crates: None,
@@ -69,7 +75,14 @@ pub const FOLDERS: &[Folder] = &[
     Folder {
         name: "daemon",
         ours: &[
-            "cluster", "config", "control", "message", "os", "resource", "sniff",
+            "cluster",
+            "config",
+            "control",
+            "message",
+            "os",
+            "recording",
+            "resource",
+            "sniff",
         ],
         crates: None,
         is_pure: false,

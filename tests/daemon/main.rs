@@ -4,10 +4,13 @@
 mod cl_status;
 mod command_line;
 mod inheritance;
+mod leftovers;
 mod logging;
 mod machine;
 mod pid_file;
+mod recording;
 mod reload;
 mod service_manager;
 mod state;
+mod upkeep;
 mod watchdog;

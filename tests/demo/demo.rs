@@ -7,7 +7,7 @@
     reason = "the demo stands outside of the daemon: it measures real time and waits for it"
 )]
 
-#[path = "../pair/lab/mod.rs"]
+#[path = "../lab/mod.rs"]
 mod lab;
 
 mod scene;

@@ -4,13 +4,16 @@
     reason = "the tests stand outside of the daemon: they measure real time and wait for it"
 )]
 
+#[path = "../lab/mod.rs"]
 mod lab;
 
 mod damage;
 mod failover;
+mod leftovers;
 mod links;
 mod log_lines;
 mod media;
+mod recording;
 mod replay;
 mod resources;
 mod start;

@@ -405,6 +405,101 @@ fn an_address_that_was_given_up_is_not_announced_any_more() {
 }
 
 #[test]
+fn an_address_that_somebody_else_removed_comes_back_and_one_that_was_stopped_does_not() {
+    in_namespace(
+        "addresses::an_address_that_somebody_else_removed_comes_back_and_one_that_was_stopped_does_not",
+        || {
+            ip("link add vm3 type veth peer name vm4");
+            ip("link set vm3 up");
+            ip("link set vm4 up");
+            let directory = Directory::new()
+                .group("10.0.0.1/24/vm3 IPv6addr::fd00::9/64/vm3")
+                .group("10.0.0.2/24/vm3");
+            let mut bench = Bench::new(&directory);
+            for group in [0, 1] {
+                assert_eq!(bench.start(group), GroupOutcome::Started);
+            }
+            let complete = addresses("vm3");
+            assert_eq!(complete.len(), 3);
+            let ear = Ear::new("vm4");
+            bench.watch(ear.socket.as_raw_fd());
+
+            // As by a person, and as by a program that sets up the interface anew.
+            ip("addr del 10.0.0.2/24 dev vm3");
+            bench.until("its return", |_| {
+                (addresses("vm3").len() == 3).then_some(())
+            });
+            ip("addr flush dev vm3 scope global");
+            bench.until("the return of all", |_| {
+                (addresses("vm3").len() == 3).then_some(())
+            });
+            let told = |address: &str| {
+                let lines = logged(&format!("Somebody removed {address}; it is added again"));
+                assert!(
+                    lines.iter().all(|line| line.contains(" WARN ")),
+                    "{lines:?}"
+                );
+                lines.len()
+            };
+            assert_eq!(
+                [told("10.0.0.1"), told("fd00::9"), told("10.0.0.2")],
+                [1, 1, 2]
+            );
+            let floating = Ipv4Addr::new(10, 0, 0, 1);
+            hear(
+                &mut bench,
+                &ear,
+                2,
+                |heard| matches!(heard, Announcement::Arp { sender, .. } if *sender == floating),
+            );
+
+            // Without its interface it cannot come back before that does.
+            assert_eq!(bench.stop(0), GroupOutcome::Stopped);
+            ip("link del vm3");
+            bench.until("a complaint", |_| {
+                (!logged("Somebody removed 10.0.0.2. It cannot be added again").is_empty())
+                    .then_some(())
+            });
+            ip("link add vm3 type veth peer name vm4");
+            ip("link set vm3 up");
+            bench.until("its return", |_| {
+                (!addresses("vm3").is_empty()).then_some(())
+            });
+            assert_eq!(
+                addresses("vm3"),
+                ["10.0.0.2/24 brd 10.0.0.255 scope global vm3"]
+            );
+            assert_eq!(logged("It cannot be added again").len(), 1);
+
+            assert_eq!(bench.stop(1), GroupOutcome::Stopped);
+            assert_eq!(
+                bench.resources.next_deadline(),
+                None,
+                "nothing is looked after any more"
+            );
+            assert_eq!(told("10.0.0.2"), 3);
+        },
+    );
+}
+
+#[test]
+fn after_a_pause_nothing_is_done_before_the_core_was_asked() {
+    let directory = Directory::new().group("192.0.2.1/32/none0");
+    let mut resources = Bench::new(&directory).resources;
+    let mut turn = |after: u64| {
+        resources.probe(GroupId(0));
+        resources.turn(now() + Duration::from_secs(after));
+        let deadline = resources.next_deadline();
+        (resources.next_outcome().is_some(), deadline.is_some())
+    };
+    assert_eq!(turn(0), (true, true));
+    assert_eq!(turn(60), (false, true), "put off, and due at once");
+    assert_eq!(turn(60), (true, true));
+    assert_eq!(turn(120), (false, true));
+    assert_eq!(turn(180), (true, true), "never twice in a row");
+}
+
+#[test]
 fn a_thousand_addresses_move_at_once() {
     in_namespace("addresses::a_thousand_addresses_move_at_once", || {
         ip("link add vm3 type veth peer name vm4");

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use heartbeat::cluster::{GroupId, GroupOutcome, Instant};
 use heartbeat::config::{self, Source};
+use heartbeat::daemon::children::Owner;
 use heartbeat::daemon::resources::{Limits, Resources};
 use mio::unix::SourceFd;
 use mio::{Events, Interest, Poll, Token};
@@ -121,8 +122,9 @@ impl Bench {
             .register(&mut signals, CHILD_ENDED, Interest::READABLE)
             .expect("registered");
         let registry = poll.registry().try_clone().expect("a registry");
-        let resources =
-            Resources::new(&config, registry, CHILD_OUTPUT, limits).expect("an executor");
+        let owner = Owner::of(directory.root.path()).expect("a directory");
+        let resources = Resources::new(now(), &config, owner, registry, CHILD_OUTPUT, limits)
+            .expect("an executor");
         Self {
             poll,
             signals,

@@ -5,6 +5,7 @@
 
 mod addresses;
 mod bench;
+mod leftovers;
 mod namespace;
 mod scripts;
 mod units;

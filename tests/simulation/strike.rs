@@ -121,6 +121,7 @@ impl World {
             nodes: names.map(str::to_owned).to_vec(),
             uuid: [0x11 + u8::try_from(node).unwrap_or(0); 16],
             generation,
+            last_generation: generation,
             remembered_peer: remembered,
             seed: self.dice.next(),
             keepalive: micros(plan.keepalive_of(node)),

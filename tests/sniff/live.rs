@@ -10,9 +10,12 @@ use std::time::Duration;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-use super::lab::machine::{Machine, here, program};
+use super::lab::machine::{Machine, here};
+use super::lab::program::{built, can_run_old};
 use super::lab::stranger::Stranger;
-use super::lab::{Networks, Pair, Setup, claim, eventually, throughout};
+use super::lab::{
+    Demands, Networks, Pair, Program, Setup, claim, claim_with, eventually, sandbox, throughout,
+};
 
 /// `heartbeat sniff` on a machine, and what it has printed so far.
 struct Sniffing {
@@ -22,7 +25,7 @@ struct Sniffing {
 
 impl Sniffing {
     fn start(machine: &Machine, arguments: &[&str]) -> Self {
-        let mut command = Command::new(program("heartbeat"));
+        let mut command = Command::new(built("heartbeat"));
         command
             .arg("-C")
             .arg(here().join("ha.d"))
@@ -167,6 +170,96 @@ fn both_nodes_are_seen_on_all_links_while_the_daemon_runs_undisturbed() {
                     .any(|word| line.contains(word))
             };
             assert!(!told.iter().any(is_bad), "{}: {told:#?}", machine.name);
+        }
+    });
+}
+
+/// On both machines of a pair of which one runs the original.
+#[test]
+fn a_mixed_pair_is_seen_alike_from_both_sides() {
+    let demands = Demands {
+        possible: || sandbox::possible().and_then(|()| can_run_old()),
+        at_once: 2,
+    };
+    claim_with(&demands, || {
+        let mut pair = Pair::alone(Setup {
+            deadtime: 4000,
+            programs: Some([Program::Ours, Program::Old306]),
+            ..Setup::default()
+        });
+        let sniffing = [&pair.a, &pair.b].map(|machine| Sniffing::start(machine, &[]));
+        pair.a.start();
+        pair.b.start();
+        for (side, [alpha, beta]) in sniffing.iter().zip([["out", "in"], ["in", "out"]]) {
+            for parts in [
+                ["eth0", alpha, "alpha ", "status", "active", "groups: "],
+                [
+                    "eth1",
+                    alpha,
+                    "alpha ",
+                    "status",
+                    "copy (also came on eth",
+                    "",
+                ],
+                [
+                    "eth0",
+                    beta,
+                    "beta ",
+                    "status",
+                    "active, dead after 4.0 s",
+                    "authentic (key 1 sha1)",
+                ],
+                [
+                    "eth1",
+                    beta,
+                    "beta ",
+                    "status",
+                    "copy (also came on eth",
+                    "authentic (key 1 sha1)",
+                ],
+                [
+                    "beta ",
+                    "NS_ackmsg",
+                    "acknowledges",
+                    " of alpha",
+                    "authentic",
+                    "",
+                ],
+                [
+                    "alpha ",
+                    "NS_ackmsg",
+                    "acknowledges",
+                    " of beta",
+                    "authentic",
+                    "",
+                ],
+                ["alpha ", "resource", "holds ", "stable", "", ""],
+                [
+                    "beta ",
+                    "starting",
+                    "asks what the other node holds",
+                    "",
+                    "",
+                    "",
+                ],
+            ] {
+                eventually(&format!("a line has {parts:?}"), || {
+                    side.has_line_with(&parts)
+                });
+            }
+            let refused =
+                |line: &String| line.contains("NOT AUTHENTIC") || line.contains("REFUSED");
+            assert!(!side.lines().iter().any(refused), "{:#?}", side.lines());
+        }
+        for sniffing in sniffing {
+            let (summary, _) = sniffing.interrupt();
+            let old = "; says nothing of groups, as heartbeat 3.0.6";
+            let says = |node: &str| {
+                summary
+                    .lines()
+                    .any(|line| line.starts_with(node) && line.ends_with(old))
+            };
+            assert!(says("node beta: ") && !says("node alpha: "), "{summary}");
         }
     });
 }

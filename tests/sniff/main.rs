@@ -5,7 +5,7 @@
     reason = "the tests stand outside of the daemon: they measure real time and wait for it"
 )]
 
-#[path = "../pair/lab/mod.rs"]
+#[path = "../lab/mod.rs"]
 mod lab;
 
 mod capture;

@@ -148,7 +148,14 @@ fn a_gap_names_its_numbers_and_a_request_makes_a_retransmission() {
 #[test]
 fn a_restart_and_a_replay_are_told_apart() {
     let mut packets = Vec::new();
-    for (second, (generation, number)) in (0..).zip([(5, 1), (5, 2), (6, 1), (5, 3), (6, 2)]) {
+    for (second, generation, number) in [
+        (0, 5, 1),
+        (1, 5, 2),
+        (2, 6, 1),
+        (3, 5, 3),
+        (4, 6, 2),
+        (9, 5, 4),
+    ] {
         packets.extend(at(
             second,
             2,
@@ -159,6 +166,7 @@ fn a_restart_and_a_replay_are_told_apart() {
         &told(&packets),
         &[
             "restart (generation 5->6)",
+            "leftover of the run before",
             "replay of an older generation (5, now 6)",
             "attempted replay attack, or a node whose hb_generation file went back",
             "1 restarts",

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::io;
 use std::ops::Range;
-use std::os::unix::fs::{PermissionsExt, chown};
+use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -94,6 +94,10 @@ impl Error {
 pub struct ControlServer {
     path: PathBuf,
     listener: UnixListener,
+    /// Device and inode of the socket file.
+    file: (u64, u64),
+    /// It is gone and cannot be made again; this was told.
+    complained: bool,
     access: Access,
     tokens: Range<usize>,
     clients: [Option<Client>; MAX_CLIENTS],
@@ -114,18 +118,14 @@ impl ControlServer {
         tokens: Range<usize>,
     ) -> Result<Self, Error> {
         let path = places.control_socket();
-        let open = || {
-            prepare_directory(&places.run)?;
-            let mut listener = listen(&path)?;
-            registry.register(&mut listener, Token(tokens.start), Interest::READABLE)?;
-            Ok(listener)
-        };
-        match open() {
-            Ok(listener) => {
+        match open(&path, registry, tokens.start) {
+            Ok((listener, file)) => {
                 let clients = [const { None }; MAX_CLIENTS];
                 Ok(Self {
                     path,
                     listener,
+                    file,
+                    complained: false,
                     access,
                     tokens,
                     clients,
@@ -133,6 +133,30 @@ impl ControlServer {
                 })
             }
             Err(error) => Err(Error { path, error }),
+        }
+    }
+
+    /// Makes the socket again if somebody removed it: nobody would find us any more.
+    pub fn restore(&mut self, registry: &Registry) {
+        if identity(&self.path).is_ok_and(|file| file == self.file) {
+            return;
+        }
+        let path = self.path.display();
+        match open(&self.path, registry, self.tokens.start) {
+            Ok((listener, file)) => {
+                log::warn!("Somebody removed the control socket {path}; it is made again");
+                let _ = registry.deregister(&mut self.listener); // closing it does the same
+                (self.listener, self.file) = (listener, file);
+                self.accepting = true;
+                self.complained = false;
+            }
+            Err(error) if !self.complained => {
+                log::error!(
+                    "Somebody removed the control socket {path}. It cannot be made again: {error}"
+                );
+                self.complained = true;
+            }
+            Err(_) => {}
         }
     }
 
@@ -231,6 +255,20 @@ impl Drop for ControlServer {
     fn drop(&mut self) {
         let _ = std::fs::remove_file(&self.path);
     }
+}
+
+fn open(path: &Path, registry: &Registry, token: usize) -> io::Result<(UnixListener, (u64, u64))> {
+    if let Some(directory) = path.parent() {
+        prepare_directory(directory)?;
+    }
+    let mut listener = listen(path)?;
+    registry.register(&mut listener, Token(token), Interest::READABLE)?;
+    Ok((listener, identity(path)?))
+}
+
+fn identity(path: &Path) -> io::Result<(u64, u64)> {
+    let found = std::fs::symlink_metadata(path)?;
+    Ok((found.dev(), found.ino()))
 }
 
 /// For the cluster's administrators only, where such a group exists.

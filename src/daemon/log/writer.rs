@@ -1,36 +1,31 @@
-//! The one thing that the event loop does not do itself: to write a log file. A disk that hangs, holds up
-//! whoever writes to it for as long as it likes, and there is no asking it first. So each file has a thread
-//! that does nothing else, and a queue that is never waited for.
+//! A log file with a thread of its own that writes it. Lines that the disk does not take in time are lost, and
+//! counted.
 
 use std::io;
+use std::ops::ControlFlow;
 use std::path::PathBuf;
-use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
-use std::thread;
-use std::time::Duration;
 
 use super::file::LogFile;
+use crate::daemon::worker::{Flush, Worker};
 
 /// Lines that may wait for a slow disk.
 const QUEUE: usize = 1000;
-/// All memory is locked, the thread's too: it needs little.
-const STACK: usize = 128 * 1024;
 
 /// What is told when a file cannot be written. May be called from the thread.
 pub(super) type Complain = Box<dyn Fn(&str) + Send>;
 
+#[derive(Debug)]
 enum Job {
     Line(Vec<u8>),
     Lost(u64),
     Reopen,
-    /// Everything before this is written.
-    Answer(SyncSender<()>),
 }
 
 /// A log file and the queue in front of it. Its thread ends with it.
 #[derive(Debug)]
 pub(super) struct Writer {
     path: PathBuf,
-    queue: SyncSender<Job>,
+    worker: Worker<Job>,
     lost: u64,
 }
 
@@ -40,25 +35,26 @@ impl Writer {
     /// # Errors
     /// When there can be no thread.
     pub fn start(path: PathBuf, complain: Complain) -> io::Result<Self> {
-        let (queue, jobs) = sync_channel(QUEUE);
-        let file = LogFile::new(path.clone());
-        thread::Builder::new()
-            .name("log".into())
-            .stack_size(STACK)
-            .spawn(move || work(file, &jobs, &complain))?;
+        let mut file = LogFile::new(path.clone());
+        let worker = Worker::start("log", QUEUE, move |job| {
+            if let Some(complaint) = work(&mut file, job) {
+                complain(&complaint);
+            }
+            ControlFlow::Continue(())
+        })?;
         Ok(Self {
             path,
-            queue,
+            worker,
             lost: 0,
         })
     }
 
     /// Hands over one line, or loses it. Gives back what to complain about elsewhere.
     pub fn write(&mut self, line: &[u8]) -> Option<String> {
-        if self.lost > 0 && self.queue.try_send(Job::Lost(self.lost)).is_ok() {
+        if self.lost > 0 && self.worker.offer(Job::Lost(self.lost)).is_ok() {
             self.lost = 0;
         }
-        if self.lost == 0 && self.queue.try_send(Job::Line(line.to_vec())).is_ok() {
+        if self.lost == 0 && self.worker.offer(Job::Line(line.to_vec())).is_ok() {
             return None;
         }
         self.lost = self.lost.saturating_add(1);
@@ -72,52 +68,25 @@ impl Writer {
 
     /// Whatever the path names from now on.
     pub fn reopen(&self) {
-        let _ = self.queue.try_send(Job::Reopen); // the file itself looks after that before every line
+        let _ = self.worker.offer(Job::Reopen); // the file itself looks after that before every line
     }
 
     /// Something that waits until what was handed over is written.
     pub fn flush(&self) -> Flush {
-        let (answer, answered) = sync_channel(1);
-        let asked = self.queue.try_send(Job::Answer(answer));
-        Flush(match asked {
-            Ok(()) | Err(TrySendError::Disconnected(_)) => Some(answered),
-            Err(TrySendError::Full(_)) => None,
-        })
+        self.worker.flush()
     }
 }
 
-/// See [`Writer::flush`].
-#[derive(Debug)]
-pub(super) struct Flush(Option<Receiver<()>>);
-
-impl Flush {
-    /// Waits, but not for a disk that hangs.
-    pub fn wait(self, limit: Duration) {
-        if let Some(answered) = self.0 {
-            let _ = answered.recv_timeout(limit); // what isn't written by then is lost
-        }
-    }
-}
-
-fn work(mut file: LogFile, jobs: &Receiver<Job>, complain: &Complain) {
-    for job in jobs {
-        let complaint = match job {
-            Job::Line(line) => file.write(&line),
-            Job::Lost(number) => file.write(
-                format!("heartbeat: WARN: {number} line(s) before the next were lost: the disk was too slow\n")
-                    .as_bytes(),
-            ),
-            Job::Reopen => {
-                file.reopen();
-                None
-            }
-            Job::Answer(answer) => {
-                let _ = answer.try_send(()); // whoever asked may have given up
-                None
-            }
-        };
-        if let Some(complaint) = complaint {
-            complain(&complaint);
+fn work(file: &mut LogFile, job: Job) -> Option<String> {
+    match job {
+        Job::Line(line) => file.write(&line),
+        Job::Lost(number) => file.write(
+            format!("heartbeat: WARN: {number} line(s) before the next were lost: the disk was too slow\n")
+                .as_bytes(),
+        ),
+        Job::Reopen => {
+            file.reopen();
+            None
         }
     }
 }
@@ -126,7 +95,8 @@ fn work(mut file: LogFile, jobs: &Receiver<Job>, complain: &Complain) {
 mod tests {
     use std::fs::File;
     use std::io::Read;
-    use std::sync::mpsc::channel;
+    use std::sync::mpsc::{channel, sync_channel};
+    use std::time::Duration;
 
     use super::*;
 

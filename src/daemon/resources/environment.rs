@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use nix::unistd::{AccessFlags, access};
 
 use crate::config::{AutoFailback, CompressionMethod, Config};
-use crate::daemon::children::Surroundings;
+use crate::daemon::children::{Owner, Surroundings};
 
 const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 /// Attempts to stop a resource again, unless `env STOPRETRYMAX=` says otherwise.
@@ -14,7 +14,7 @@ const STOP_RETRIES: u32 = 10;
 
 /// Environment and directory of every child. Nothing is inherited: how a resource starts must not depend on
 /// who started the daemon. The locale is neutral because the words of `status` are read.
-pub(super) fn surroundings(config: &Config) -> Surroundings {
+pub(super) fn surroundings(config: &Config, owner: Owner) -> Surroundings {
     let logfile = |path: &Option<PathBuf>| {
         path.clone()
             .map_or_else(OsString::new, PathBuf::into_os_string)
@@ -65,6 +65,7 @@ pub(super) fn surroundings(config: &Config) -> Surroundings {
     Surroundings {
         environment,
         directory,
+        owner,
     }
 }
 

@@ -1,5 +1,6 @@
 //! Built-in addresses: added, removed and announced without a child process.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::net::IpAddr;
 use std::time::Duration;
@@ -11,16 +12,31 @@ use crate::os::packet::PacketSocket;
 use crate::resource::address::{AddressError, Addresses};
 use crate::resource::announce::Announcements;
 use crate::resource::group::Answer;
+use crate::resource::placement::Placement;
 use crate::resource::{Action, Standing};
+
+/// How often it is looked whether what was started is still there.
+const LOOK: Duration = Duration::from_secs(2);
 
 /// The addresses of this machine, and those that are being announced.
 #[derive(Debug)]
 pub(super) struct FloatingAddresses {
     addresses: Addresses,
+    /// Those that were started and that nobody asked to stop since.
+    held: BTreeMap<IpAddr, Held>,
+    look_at: Instant,
     announcements: Announcements,
     /// Opened with the first announcement, because it needs a privilege that the rest does not.
     socket: Option<PacketSocket>,
     share: usize,
+}
+
+#[derive(Debug)]
+struct Held {
+    spec: AddressSpec,
+    tag: String,
+    /// It is gone and cannot be put back; this was told.
+    is_lost: bool,
 }
 
 impl FloatingAddresses {
@@ -28,6 +44,8 @@ impl FloatingAddresses {
         let addresses = Addresses::open()?;
         Ok(Self {
             addresses,
+            held: BTreeMap::new(),
+            look_at: Instant::default(),
             announcements: Announcements::default(),
             socket: None,
             share: 0,
@@ -71,6 +89,50 @@ impl FloatingAddresses {
         })
     }
 
+    /// From now on it is not put back if it is missed.
+    pub fn let_go(&mut self, address: IpAddr) {
+        self.held.remove(&address);
+    }
+
+    /// Puts back what somebody else removed: a person, or a program that sets up an interface anew.
+    pub fn restore(&mut self, now: Instant) {
+        if self.held.is_empty() || self.look_at > now {
+            return;
+        }
+        self.look_at = now + LOOK;
+        let mut held = std::mem::take(&mut self.held);
+        for (address, held) in &mut held {
+            let tag = &held.tag;
+            let put_back = match self.addresses.holders(&held.spec) {
+                Ok(holders) if holders.is_empty() => self.put_back(now, held),
+                Ok(_) => {
+                    held.is_lost = false;
+                    continue;
+                }
+                Err(error) => {
+                    log::debug!(target: tag, "{error}");
+                    break;
+                }
+            };
+            match put_back {
+                Ok(place) => {
+                    log::warn!(target: tag, "Somebody removed {address}; it is added again: {place}");
+                    held.is_lost = false;
+                }
+                Err(error) if !held.is_lost => {
+                    log::error!(
+                        target: tag,
+                        "Somebody removed {address}. It cannot be added again: {error}. It is tried every {} s",
+                        LOOK.as_secs(),
+                    );
+                    held.is_lost = true;
+                }
+                Err(_) => {}
+            }
+        }
+        self.held = held;
+    }
+
     /// Sends what is due.
     pub fn announce(&mut self, now: Instant) {
         while let Some(due) = self.announcements.next_due(since_boot(now)) {
@@ -88,10 +150,12 @@ impl FloatingAddresses {
     }
 
     pub fn next_deadline(&self) -> Option<Instant> {
-        let micros = self.announcements.next_deadline()?.as_micros();
-        Some(Instant::from_micros(
-            u64::try_from(micros).unwrap_or(u64::MAX),
-        ))
+        let announcement = self
+            .announcements
+            .next_deadline()
+            .map(|due| Instant::from_micros(u64::try_from(due.as_micros()).unwrap_or(u64::MAX)));
+        let look = (!self.held.is_empty()).then_some(self.look_at);
+        announcement.into_iter().chain(look).min()
     }
 
     fn status(
@@ -106,6 +170,9 @@ impl FloatingAddresses {
             log::info!(target: tag, "{}", if holders.is_empty() { "Resource is stopped" } else { "Running OK" });
             for interface in &holders {
                 self.begin_announcing(now, spec.address, interface, tag);
+            }
+            if !holders.is_empty() {
+                self.hold(spec, tag);
             }
         }
         Ok(Answer::Found(if holders.is_empty() {
@@ -126,12 +193,30 @@ impl FloatingAddresses {
             );
         }
         self.begin_announcing(now, spec.address, &placement.interface, tag);
+        self.hold(spec, tag);
         log::info!(target: tag, "Success");
         Ok(())
     }
 
+    fn put_back(&mut self, now: Instant, held: &Held) -> Result<Placement, AddressError> {
+        let placement = self.addresses.place(&held.spec)?;
+        self.addresses.add(&placement)?;
+        self.begin_announcing(now, held.spec.address, &placement.interface, &held.tag);
+        Ok(placement)
+    }
+
+    fn hold(&mut self, spec: &AddressSpec, tag: &str) {
+        let held = Held {
+            spec: spec.clone(),
+            tag: tag.to_owned(),
+            is_lost: false,
+        };
+        self.held.insert(spec.address, held);
+    }
+
     fn stop(&mut self, spec: &AddressSpec, tag: &str) -> Result<(), AddressError> {
         // Whatever becomes of the removal: an address that is given up must not be announced any more.
+        self.let_go(spec.address);
         self.announcements.cancel(spec.address);
         let removed = self.addresses.remove(spec)?;
         if let Some(warning) = removed.warning {

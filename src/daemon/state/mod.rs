@@ -21,6 +21,10 @@ pub use host_cache::FILE as HOST_CACHE_FILE;
 use host_cache::HostCache;
 pub use recorder::Recorder;
 
+/// How many generations a run may use: a node that its peer holds for dead has to come back as another run,
+/// and there must be no waiting for a disk before it does.
+const GENERATIONS_OF_A_RUN: u64 = 1000;
+
 /// Fifteen digits is what the file has room for.
 const MAX_GENERATION: u64 = 999_999_999_999_999;
 
@@ -29,8 +33,10 @@ const MAX_GENERATION: u64 = 999_999_999_999_999;
 pub struct State {
     /// This node.
     pub uuid: [u8; 16],
-    /// This run. Already stored.
+    /// This run.
     pub generation: u64,
+    /// This run may go on under later numbers, up to this one, which is what is stored.
+    pub last_generation: u64,
     /// What an earlier run saw of the peer.
     pub peer: Option<PeerMemory>,
 }
@@ -88,9 +94,10 @@ pub fn open(wanted: &Wanted<'_>) -> Result<State, Error> {
         .and_then(|cache| cache.peer)
         .filter(|(name, _)| name == wanted.peer_node)
         .map(|(_, peer)| peer);
-    store_generation(directory, generation)?;
+    let last_generation = generation + (GENERATIONS_OF_A_RUN - 1);
+    store_generation(directory, last_generation)?;
     let cache = HostCache {
-        generation,
+        generation: last_generation,
         peer: peer.map(|peer| (wanted.peer_node.into(), peer)),
     };
     if let Err(error) = replace(
@@ -106,6 +113,7 @@ pub fn open(wanted: &Wanted<'_>) -> Result<State, Error> {
     Ok(State {
         uuid,
         generation,
+        last_generation,
         peer,
     })
 }
@@ -159,7 +167,7 @@ fn next_generation(wanted: &Wanted<'_>, cache: Option<&HostCache>) -> Result<u64
             path.display()
         ),
     }
-    if next > MAX_GENERATION {
+    if next > MAX_GENERATION - GENERATIONS_OF_A_RUN {
         return Err(error("count on from the number in", &path)(
             io::Error::other("it is too high"),
         ));
@@ -247,14 +255,14 @@ mod tests {
     }
 
     #[test]
-    fn every_start_is_one_generation_more_and_the_same_node() {
+    fn every_start_is_a_later_generation_of_the_same_node() {
         let directory = tempfile::tempdir().expect("a directory");
         let first = open_at(directory.path(), 1000).expect("opens");
         assert_eq!(first.generation, 1001);
         let second = open_at(directory.path(), 5).expect("opens");
-        assert_eq!((second.generation, second.uuid), (1002, first.uuid));
+        assert_eq!((second.generation, second.uuid), (2001, first.uuid));
         let stored = std::fs::read(directory.path().join("hb_generation")).expect("readable");
-        assert_eq!(stored, b"           1002\n");
+        assert_eq!(stored, b"           3000\n");
     }
 
     #[test]
@@ -331,7 +339,7 @@ mod tests {
         assert_ne!(first.uuid, open(&wanted("bc")).expect("opens").uuid);
         assert_eq!(
             (first.generation, second.generation),
-            (78, 79),
+            (78, 78 + GENERATIONS_OF_A_RUN),
             "time, but never twice the same"
         );
     }

@@ -19,9 +19,6 @@ const MARK: &str = "HB_LAB_INSIDE";
 /// The longest that a test may take before it is ended and its logs shown.
 const TEST_LIMIT: Duration = Duration::from_secs(150);
 
-/// Sandboxes at a time: each has two daemons whose timing matters.
-const AT_ONCE: usize = 2;
-
 /// Whether this process is the one in the sandbox.
 pub fn is_inside() -> bool {
     env::var_os(MARK).is_some()
@@ -39,7 +36,7 @@ const FIRST: [&str; 3] = ["sh", "-c", "\"$0\" \"$@\"; exit $?"];
 pub fn tell_skipped(reason: &str) {
     static TOLD: OnceLock<()> = OnceLock::new();
     if TOLD.set(()).is_ok() {
-        let _ = writeln!(io::stderr(), "\nthe pair tests are skipped: {reason}");
+        let _ = writeln!(io::stderr(), "\nthese tests are skipped: {reason}");
     }
 }
 
@@ -92,10 +89,11 @@ pub fn enter() -> String {
 }
 
 /// Runs the test whose closure has this type name in a sandbox and passes its verdict on.
-pub fn run_test_inside(closure: &str) {
+/// At most `at_once` sandboxes run at a time.
+pub fn run_test_inside(closure: &str, at_once: usize) {
     let path = closure.trim_end_matches("::{{closure}}");
     let name = path.split_once("::").map_or(path, |(_crate, rest)| rest);
-    let _permit = Permit::take();
+    let _permit = Permit::take(at_once);
     let options = unshare_options().expect("checked by the caller");
     let program: OsString = env::current_exe()
         .expect("a running program has a file")
@@ -204,7 +202,14 @@ fn show_evidence() {
     directories.sort();
     for directory in directories {
         let mut shown = Vec::new();
-        for file in ["ha.d/ha.cf", "ha-log", "stderr", "journal", "violations"] {
+        for file in [
+            "ha.d/ha.cf",
+            "ha-log",
+            "ha-debug",
+            "stderr",
+            "journal",
+            "violations",
+        ] {
             let path = directory.join(file);
             let Ok(bytes) = fs::read(&path) else { continue };
             let text = String::from_utf8_lossy(&bytes).into_owned();
@@ -227,9 +232,9 @@ static RUNNING: Mutex<usize> = Mutex::new(0);
 static ONE_ENDED: Condvar = Condvar::new();
 
 impl Permit {
-    fn take() -> Self {
+    fn take(at_once: usize) -> Self {
         let mut running = RUNNING.lock().unwrap_or_else(PoisonError::into_inner);
-        while *running >= AT_ONCE {
+        while *running >= at_once {
             running = ONE_ENDED
                 .wait(running)
                 .unwrap_or_else(PoisonError::into_inner);

@@ -2,11 +2,11 @@
 //!
 //! Everything lives in namespaces of one sandbox (a process of its own for each test) and vanishes with
 //! it, whatever happens. Needs root, or an ordinary user who may make user namespaces; and `ip` and
-//! `bridge` from iproute2. Shared by the pair tests, the demo and the measurements.
+//! `bridge` from iproute2. Shared by the pair tests, the demo and the measurements, each of which takes it in by its path.
 #![allow(
     dead_code,
     unused_imports,
-    reason = "three programs share these files and none of them uses all"
+    reason = "several programs share these files and none of them uses all"
 )]
 #![allow(
     clippy::disallowed_methods,
@@ -20,6 +20,7 @@ pub mod namespace;
 pub mod network;
 pub mod null_modem;
 pub mod pair;
+pub mod program;
 pub mod sandbox;
 pub mod stranger;
 pub mod usage;
@@ -31,20 +32,38 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 pub use pair::{Link, Networks, Pair, Setup};
+pub use program::Program;
 
 /// How long anything may take that must happen, on a machine that is busy with other things.
 pub const PATIENCE: Duration = Duration::from_secs(20);
 
+/// What tests need to run.
+pub struct Demands {
+    /// Whether they can run here, and if not, why.
+    pub possible: fn() -> Result<(), String>,
+    /// How many of them may run at a time. Each has two daemons whose timing matters.
+    pub at_once: usize,
+}
+
 /// Runs one test inside a sandbox of its own, or says why it can't.
 pub fn claim<F: FnOnce()>(test: F) {
+    let demands = Demands {
+        possible: sandbox::possible,
+        at_once: 2,
+    };
+    claim_with(&demands, test);
+}
+
+/// Like [`claim`], for tests that need more than a sandbox.
+pub fn claim_with<F: FnOnce()>(demands: &Demands, test: F) {
     if sandbox::is_inside() {
         sandbox::guard_test();
         sandbox::furnish();
         test();
         return;
     }
-    match sandbox::possible() {
-        Ok(()) => sandbox::run_test_inside(std::any::type_name::<F>()),
+    match (demands.possible)() {
+        Ok(()) => sandbox::run_test_inside(std::any::type_name::<F>(), demands.at_once),
         Err(reason) if std::env::var_os("HB_TEST_REQUIRE_ALL").is_some() => {
             panic!("HB_TEST_REQUIRE_ALL is set, but {reason}")
         }

@@ -1,4 +1,4 @@
-//! Network and mount namespaces, kept by descriptors: they end with the process that holds them.
+//! Network, mount and host name namespaces, kept by descriptors: they end with the process that holds them.
 
 use std::fs::File;
 use std::io::Write;
@@ -8,24 +8,26 @@ use std::thread;
 
 use nix::sched::{CloneFlags, setns, unshare};
 
-/// A machine's own view of network and file system.
+/// A machine's own view of network and file system, and its host name.
 pub struct Namespace {
     network: File,
     mounts: File,
+    name: File,
 }
 
 impl Namespace {
-    /// Makes both namespaces and runs a shell script in them.
+    /// Makes the namespaces and runs a shell script in them.
     pub fn new(prepare: &str) -> Self {
         in_thread(|| {
-            unshare(CloneFlags::CLONE_FS | CloneFlags::CLONE_NEWNS | CloneFlags::CLONE_NEWNET)
-                .expect("a sandbox may make namespaces");
+            let own = CloneFlags::CLONE_NEWNS | CloneFlags::CLONE_NEWNET | CloneFlags::CLONE_NEWUTS;
+            unshare(CloneFlags::CLONE_FS | own).expect("a sandbox may make namespaces");
             let open = |kind: &str| {
                 File::open(format!("/proc/thread-self/ns/{kind}")).expect("a thread has namespaces")
             };
             let made = Self {
                 network: open("net"),
                 mounts: open("mnt"),
+                name: open("uts"),
             };
             run("ip", &["link", "set", "lo", "up"]);
             run_script(prepare);
@@ -46,6 +48,7 @@ impl Namespace {
         unshare(CloneFlags::CLONE_FS).expect("a thread may have its own root directory");
         setns(&self.mounts, CloneFlags::CLONE_NEWNS).expect("made by us");
         setns(&self.network, CloneFlags::CLONE_NEWNET).expect("made by us");
+        setns(&self.name, CloneFlags::CLONE_NEWUTS).expect("made by us");
     }
 
     /// Another handle on the same namespaces.
@@ -54,6 +57,7 @@ impl Namespace {
         Self {
             network: again(&self.network),
             mounts: again(&self.mounts),
+            name: again(&self.name),
         }
     }
 

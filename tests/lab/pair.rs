@@ -8,6 +8,7 @@ use super::journal::Mark;
 use super::machine::{Machine, here};
 use super::network::{Failure, Switch};
 use super::null_modem::{Line, NullModem};
+use super::program::Program;
 use super::watch::Watch;
 use super::{eventually, files};
 
@@ -56,6 +57,8 @@ pub struct Setup {
     pub groups: Vec<String>,
     /// The media lines of ha.cf; by default a link for each of the three cables.
     pub media: Option<&'static str>,
+    /// What is installed on the two machines; by default ours runs with its files in a directory of its own.
+    pub programs: Option<[Program; 2]>,
     /// More lines for ha.cf.
     pub more: &'static str,
 }
@@ -75,6 +78,7 @@ impl Default for Setup {
             baud: 115_200,
             groups: vec!["alpha IPaddr::10.77.1.100/24/eth0 disk::data".to_owned()],
             media: None,
+            programs: None,
             more: "",
         }
     }
@@ -109,11 +113,16 @@ impl Setup {
             self.private_address(1),
         );
         let media = self.media.unwrap_or(&media);
+        let debug = match self.programs {
+            Some(_) => format!("debugfile {}/ha-debug\ndebug 1\n", here().display()),
+            None => String::new(),
+        };
         let failback = self
             .auto_failback
             .map_or(String::new(), |value| format!("auto_failback {value}\n"));
         format!(
             "logfile {here}/ha-log\n\
+             {debug}\
              keepalive {keepalive}ms\n\
              deadtime {deadtime}ms\n\
              initdead {initdead}ms\n\
@@ -187,6 +196,9 @@ impl Pair {
         for (node, machine) in [&mut a, &mut b].into_iter().enumerate() {
             machine.attach(&networks.service, "eth0", setup.service_address(node));
             machine.attach(&networks.private, "eth1", setup.private_address(node));
+            if let Some(programs) = setup.programs {
+                machine.install(programs[node]);
+            }
         }
         let floating = setup.floating();
         let watch = Watch::new(&[&a.namespace, &b.namespace], &floating);

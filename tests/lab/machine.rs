@@ -3,16 +3,17 @@
 use std::fs;
 use std::io::Read;
 use std::net::Ipv4Addr;
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::path::PathBuf;
+use std::process::{Child, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 use super::journal::Journal;
-use super::namespace::{Namespace, run, run_batch};
+use super::namespace::{Namespace, run, run_batch, run_script};
 use super::network::{Cable, Failure, Switch};
+use super::program::{Program, fresh_run, installation};
 use super::{PATIENCE, base, files, wait_for};
 
 /// A machine. Dropping it leaves everything to the end of the sandbox.
@@ -21,10 +22,15 @@ pub struct Machine {
     pub name: &'static str,
     /// Network and mount namespace.
     pub namespace: Namespace,
+    /// More words for the command line of our daemon.
+    pub options: Vec<String>,
+    /// Which heartbeat it runs. To change it, stop the one and start the other.
+    pub program: Program,
     /// The cables by interface name, `eth0` first.
     pub cables: Vec<(String, Cable)>,
     fixed: Vec<Ipv4Addr>,
     directory: PathBuf,
+    installed: bool,
     daemon: Option<Child>,
 }
 
@@ -50,14 +56,25 @@ impl Machine {
         let machine = Self {
             name,
             namespace,
+            options: Vec::new(),
+            program: Program::Ours,
             cables: Vec::new(),
             fixed: Vec::new(),
             directory,
+            installed: false,
             daemon: None,
         };
         files::write(&machine.file("ha.d/nodeinfo"), &format!("{name}\n"), 0o644);
         files::install_disk_script(name, &machine.directory);
         machine
+    }
+
+    /// Makes it a machine on which heartbeat is installed, with all files where both programs look for them.
+    pub fn install(&mut self, program: Program) {
+        self.program = program;
+        self.installed = true;
+        let script = installation(self.name, &self.directory);
+        self.namespace.within(|| run_script(&script));
     }
 
     /// Connects it to a segment.
@@ -77,6 +94,11 @@ impl Machine {
         Journal::new(&self.file("ha-log"))
     }
 
+    /// The log with debug lines that its ha.cf names where heartbeat is installed.
+    pub fn debug_log(&self) -> Journal {
+        Journal::new(&self.file("ha-debug"))
+    }
+
     /// Starts the daemon; it must not run yet.
     pub fn start(&mut self) -> Instant {
         assert!(self.daemon.is_none(), "{} has a daemon already", self.name);
@@ -84,8 +106,10 @@ impl Machine {
             .create(true)
             .append(true)
             .open(self.file("stderr"));
-        let mut command = Command::new(program("heartbeat"));
-        command.args(["-f", "-C"]).arg(here().join("ha.d"));
+        let mut command = self.program.daemon(self.installed);
+        if self.program == Program::Ours {
+            command.args(&self.options);
+        }
         command
             .stdin(Stdio::null())
             .stdout(Stdio::null())
@@ -144,11 +168,22 @@ impl Machine {
         );
     }
 
+    /// Sends a signal to every process of the daemon, but not to what it started.
+    pub fn signal_all(&self, signal: Signal) {
+        let all = self.namespace.processes();
+        for pid in self.program.daemon_processes(self.pid(), &all) {
+            let _ = kill(Pid::from_raw(pid), signal);
+        }
+    }
+
     /// Kills the daemon alone; what it started stays, and so do the addresses.
     pub fn kill_daemon(&mut self) -> Instant {
         let now = Instant::now();
+        if self.daemon.is_some() {
+            self.signal_all(Signal::SIGSTOP); // no process of it gets to see the death of another
+            self.signal_all(Signal::SIGKILL);
+        }
         if let Some(mut daemon) = self.daemon.take() {
-            let _ = daemon.kill();
             let _ = daemon.wait();
         }
         now
@@ -172,6 +207,9 @@ impl Machine {
     /// What the loss of power does to memory: floating addresses and locks are gone.
     fn forget(&self) {
         files::forget_disks(self.name, &self.directory);
+        if self.installed {
+            run_script(&fresh_run(&self.directory));
+        }
         self.namespace.within(|| {
             let text = run("ip", &["-o", "-4", "address", "show", "scope", "global"]).stdout;
             let text = String::from_utf8_lossy(&text).into_owned();
@@ -216,10 +254,10 @@ impl Machine {
         self.namespace.within(|| super::watch::is_local(address))
     }
 
-    /// Runs one of our commands there: what it printed and its exit status.
+    /// Runs a command of its heartbeat there: what it printed and its exit status.
     pub fn command(&self, name: &str, arguments: &[&str]) -> (String, Option<i32>) {
-        let mut command = Command::new(program(name));
-        command.arg("-C").arg(here().join("ha.d")).args(arguments);
+        let mut command = self.program.command(name, self.installed);
+        command.args(arguments);
         command
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -248,18 +286,4 @@ impl Drop for Machine {
 /// Where each machine finds its own files.
 pub fn here() -> PathBuf {
     base().join("here")
-}
-
-/// A program of ours: where cargo put it, two or one directories above tests, examples and benchmarks.
-pub fn program(name: &str) -> PathBuf {
-    let own = std::env::current_exe().expect("a running program has a file");
-    let found = own
-        .ancestors()
-        .skip(1)
-        .take(3)
-        .map(|directory: &Path| directory.join(name))
-        .find(|path| path.is_file());
-    found.unwrap_or_else(|| {
-        panic!("`{name}` is not built; run `cargo build --bins` with the same profile")
-    })
 }

@@ -128,6 +128,26 @@ impl Watch {
         found
     }
 
+    /// The times between two holders when certainly no machine had the address.
+    pub fn gaps(&self, address: Ipv4Addr) -> Vec<(Instant, Instant)> {
+        let machines = 0..self.holds.len();
+        let mut holds: Vec<Hold> = machines
+            .flat_map(|machine| self.holds(machine, address))
+            .collect();
+        holds.sort_by_key(|hold| hold.from);
+        let mut gaps = Vec::new();
+        let mut held_until: Option<Instant> = None;
+        for hold in holds {
+            if let Some(end) = held_until
+                && end < hold.from
+            {
+                gaps.push((end, hold.from));
+            }
+            held_until = held_until.max(Some(hold.until));
+        }
+        gaps
+    }
+
     /// How many times the address came to a machine, on all machines together.
     pub fn moves(&self, address: Ipv4Addr) -> usize {
         (0..self.holds.len())

@@ -1,0 +1,173 @@
+//! A peer that runs heartbeat 3.0.6. It knows groups only by halves, *local* and *foreign*, and tells of them in
+//! `starting` and `resource` messages. What it tells becomes claims like any other; what it is told is a
+//! projection of ours.
+//!
+//! It starts its own half when we say that we are settled and don't hold it, everything when we die or leave, and
+//! else only what the standby dialogue gives it. It never yields: whatever both hold, we give up.
+
+use std::time::Duration;
+
+use super::claims::Leaving;
+use super::halves::{Dialogue, Halves};
+use super::report::Report;
+use super::{Cluster, Holdings, Instant, NodeStatus, Relation};
+use crate::config::AutoFailback;
+use crate::message::Message;
+
+/// Pause between two questions for what the peer holds.
+const ASK_AGAIN: Duration = Duration::from_secs(2);
+
+impl Cluster {
+    /// Whether halves are talked about with this peer.
+    pub(super) fn speaks_of_halves(&self) -> bool {
+        self.peer.is_classic && self.settings.auto_failback != AutoFailback::Legacy
+    }
+
+    /// The relation with a living peer of this kind.
+    pub(super) fn classic_relation(&self) -> Relation {
+        let is_known = self.classic.holds.is_some() || self.questions.is_open();
+        if self.peer.status != NodeStatus::Active || !is_known {
+            return Relation::Unheard;
+        }
+        Relation::Halves {
+            settled: self.classic.is_settled() && !self.peer.is_leaving,
+        }
+    }
+
+    /// Keeps the conversation going.
+    pub(super) fn converse(&mut self, now: Instant) {
+        let both = self.status == NodeStatus::Active && self.peer.status == NodeStatus::Active;
+        if !self.peer.is_classic || !both || self.peer.has_left || self.leaving != Leaving::No {
+            return;
+        }
+        if !self.speaks_of_halves() {
+            self.ask_for_groups(now);
+            return;
+        }
+        if self.classic.holds.is_none() && self.classic.ask_at.is_none_or(|at| at <= now) {
+            self.classic.ask_at = Some(now + ASK_AGAIN);
+            self.send_starting();
+            self.announced = None; // to be asked unsettles the peer until it hears of us again
+        }
+        self.judge_dialogue(now);
+    }
+
+    /// `starting`: the peer has become active and asks what we hold.
+    pub(super) fn starting_heard(&mut self) {
+        if !self.speaks_of_halves() || self.leaving != Leaving::No {
+            return;
+        }
+        self.classic.is_stable = false;
+        if self.status == NodeStatus::Active {
+            self.announced = None;
+            self.announce_now();
+        }
+    }
+
+    /// `resource`: what the peer holds. False when it says nothing that can be understood.
+    pub(super) fn holdings_heard(&mut self, message: &Message, number: u64) -> bool {
+        let Some(said) = message.text("rsc_hold").and_then(Halves::from_the_other) else {
+            return false;
+        };
+        if !self.speaks_of_halves() || number <= self.classic.number {
+            return true; // overtaken by a newer one
+        }
+        let was_stable = self.classic.is_stable;
+        let is_full = message.text("rtype") == Some("full");
+        let is_stable = message.text("isstable").map(|word| word == "1");
+        self.classic.told(number, said, is_full, is_stable);
+        if message.text("info") == Some("shutdown") {
+            self.peer.is_leaving = true;
+        }
+        self.apply_claims();
+        if self.classic.is_stable && !was_stable {
+            self.report(Report::PeerSettled);
+            self.announced = None;
+        }
+        true
+    }
+
+    /// What the peer told becomes its claims on the groups.
+    pub(super) fn apply_claims(&mut self) {
+        let classic = &self.classic;
+        self.ownership.hear_halves(|local| classic.claim_of(local));
+    }
+
+    /// Tells the peer what we hold, when that has changed.
+    pub(super) fn announce(&mut self) {
+        let is_of_use = self.speaks_of_halves()
+            && self.status == NodeStatus::Active
+            && self.leaving == Leaving::No
+            && self.classic.dialogue == Dialogue::None
+            && self.classic.holds.is_some()
+            && !matches!(self.standing().relation, Relation::Gone { .. });
+        if is_of_use {
+            self.announce_now();
+        }
+    }
+
+    fn announce_now(&mut self) {
+        let now = (self.settled_holdings(), self.is_settled());
+        if self.announced != Some(now) {
+            self.announced = Some(now);
+            self.send_holdings(now.0, now.1, None);
+        }
+    }
+
+    /// Whether this node has what it wants and nothing is on the move.
+    fn is_settled(&self) -> bool {
+        self.has_settled
+            && !self.ownership.is_moving()
+            && self.ownership.is_known()
+            && self.classic.dialogue == Dialogue::None
+    }
+
+    /// What we hold when nothing is on the move. A half without groups is held by nobody; it is claimed where
+    /// the peer would otherwise complain that nobody has it.
+    pub(super) fn settled_holdings(&self) -> Holdings {
+        let alone = self.peer.has_left || self.peer.status == NodeStatus::Dead;
+        let theirs = self.classic.holds.unwrap_or_default();
+        let local = if self.ownership.has_any(true) {
+            self.ownership.holds_any_of(true)
+        } else {
+            !theirs.has(true)
+        };
+        let foreign = if self.ownership.has_any(false) {
+            self.ownership.holds_any_of(false)
+        } else {
+            alone || (self.classic.waived.has(false) && !theirs.has(false))
+        };
+        Holdings::new(local, foreign)
+    }
+
+    /// The peer has declared us dead, although we hear it: it does not hear us, and takes everything.
+    pub(super) fn obituary_heard(&mut self, message: &Message, number: u64) {
+        let is_ours = message
+            .text("node")
+            .is_some_and(|node| node.eq_ignore_ascii_case(&self.settings.local_node));
+        // Only news: what comes late tells of a death that was over before we talked, and nobody is held for dead
+        // sooner than after deadtime.
+        let is_news = number == self.peer.incoming.highest()
+            && matches!(self.standing().relation, Relation::Halves { .. })
+            && self.now.since(self.epoch_began) >= self.settings.deadtime;
+        if is_ours && is_news && self.leaving == Leaving::No {
+            self.report(Report::PeerHoldsUsForDead {
+                node: self.peer_name(),
+            });
+            self.begin_new_run();
+        }
+    }
+
+    /// `query-cstatus`: whether a program is connected to this node. None ever is.
+    pub(super) fn answer_client_query(&mut self, message: &Message) {
+        let (Some(client), Some(asking)) = (message.text("cn"), message.text("from_id")) else {
+            return;
+        };
+        let answer = self.begin_to_peer("respond-cstatus");
+        answer.push_text("result", "OK");
+        answer.push_text("cn", client);
+        answer.push_text("to_id", asking);
+        answer.push_text("cs", "offline");
+        self.finish(false);
+    }
+}

@@ -1,0 +1,194 @@
+//! The standby dialogue of heartbeat 3.0.6: `ask_resources` with `me`, `other`, `done`, `done`. A half, or both,
+//! pass from the node that asks to the other, which starts nothing before it was told that all is stopped.
+
+use std::time::Duration;
+
+use super::halves::Dialogue;
+use super::movement::{MoveFailure, MoveProgress, Selection};
+use super::policy::Reason;
+use super::report::Report;
+use super::{Cluster, Instant, NodeStatus, Relation};
+use crate::config::AutoFailback;
+use crate::message::Message;
+
+/// How long the peer may take to agree (as 3.0.6).
+const AGREE_WITHIN: Duration = Duration::from_secs(10);
+/// How long each side may take to stop or start everything (as 3.0.6).
+const WORK_WITHIN: Duration = Duration::from_secs(3600);
+/// Pause before a failback that came to nothing is tried again.
+const OFFER_AGAIN: Duration = Duration::from_secs(20);
+
+impl Cluster {
+    /// Offers groups to the peer.
+    pub(super) fn offer(&mut self, ours: Selection, reason: Reason, now: Instant) {
+        self.report(Report::StandbyWanted {
+            node: self.settings.local_node.clone(),
+            selection: ours,
+        });
+        self.send_standby(ours, "me");
+        self.classic.dialogue = Dialogue::Asked {
+            ours,
+            reason,
+            until: now + AGREE_WITHIN,
+        };
+    }
+
+    /// Whether both want nothing more, and the peer was told so: else it would ignore an offer.
+    pub(super) fn can_offer(&self) -> bool {
+        self.standing().relation == Relation::Halves { settled: true }
+            && self.announced == Some((self.settled_holdings(), true))
+            && !self.ownership.is_moving()
+    }
+
+    /// What returned from a death goes back to its preferred node.
+    pub(super) fn offer_failback(&mut self, now: Instant) {
+        let classic = &self.classic;
+        let wants = self.settings.auto_failback == AutoFailback::On
+            && self.can_offer()
+            && !classic.waived.has(false)
+            && classic.holds.is_some_and(|halves| !halves.has(false))
+            && classic.offer_at.is_none_or(|at| at <= now)
+            && !self.ownership.is_stuck(Selection::Foreign)
+            && self.ownership.holds_any_of(false);
+        if wants {
+            self.classic.offer_at = Some(now + OFFER_AGAIN);
+            self.offer(Selection::Foreign, Reason::Failback, now);
+        }
+    }
+
+    /// `ask_resources`. False when it does not fit.
+    pub(super) fn standby_heard(&mut self, message: &Message, number: u64, now: Instant) -> bool {
+        let word = message.text("rsc_hold").unwrap_or("all");
+        let Some(said) = Selection::from_word(word) else {
+            return false;
+        };
+        if !self.speaks_of_halves() || self.leaving != super::Leaving::No {
+            return true;
+        }
+        match (message.text("info"), self.classic.dialogue) {
+            (Some("me"), Dialogue::None | Dialogue::Asked { .. }) => self.accept(said, now),
+            (Some("other"), Dialogue::Asked { ours, reason, .. }) if ours == said => {
+                self.give_half(ours, reason);
+            }
+            (Some("done"), Dialogue::Accepted { ours, .. }) if ours.seen_by_the_other() == said => {
+                self.take_half(ours, number);
+            }
+            (Some("done"), Dialogue::Given { ours, .. }) if ours == said => {
+                self.report(Report::StandbyGiven { selection: ours });
+                self.end_dialogue();
+                self.progress_move(MoveProgress::Done);
+            }
+            // 3.0.6 says this to itself, and aloud, after a peer has left.
+            (Some("done"), Dialogue::None) => {}
+            _ => return false,
+        }
+        true
+    }
+
+    /// The peer offers groups. An offer of ours that crossed it is void: the peer ignores it.
+    fn accept(&mut self, said: Selection, now: Instant) {
+        let node = self.peer_name();
+        if !self.classic.is_stable || self.peer.status != NodeStatus::Active {
+            self.report(Report::StandbyIgnored { node, ours: false });
+            return;
+        }
+        if self.status != NodeStatus::Active || self.ownership.is_moving() || !self.has_settled {
+            self.report(Report::StandbyIgnored { node, ours: true });
+            return;
+        }
+        if matches!(self.classic.dialogue, Dialogue::Asked { .. }) {
+            self.fail_move(MoveFailure::Refused);
+        }
+        self.report(Report::StandbyWanted {
+            node,
+            selection: said,
+        });
+        self.send_standby(said, "other");
+        let ours = said.seen_by_the_other();
+        self.classic.expect_release(ours);
+        self.classic.dialogue = Dialogue::Accepted {
+            ours,
+            until: now + WORK_WITHIN,
+        };
+        self.apply_claims();
+        self.progress_move(MoveProgress::Releasing);
+    }
+
+    fn give_half(&mut self, ours: Selection, reason: Reason) {
+        self.report(Report::StandbyAgreed {
+            node: self.peer_name(),
+            selection: ours,
+        });
+        self.ownership.give(ours, reason, true);
+        self.classic.dialogue = Dialogue::Giving { ours };
+        let rest = self.settled_holdings().without(ours);
+        self.send_holdings(rest, false, Some("standby"));
+        self.progress_move(MoveProgress::Releasing);
+    }
+
+    fn take_half(&mut self, ours: Selection, number: u64) {
+        self.report(Report::StandbyTaking {
+            node: self.peer_name(),
+            selection: ours.seen_by_the_other(),
+        });
+        let classic = &mut self.classic;
+        classic.number = classic.number.max(number);
+        classic.holds = classic.holds.map(|halves| halves.without(ours));
+        classic.forget_release(ours);
+        classic.waived = classic.waived.and(ours);
+        classic.dialogue = Dialogue::Taking { ours };
+        self.apply_claims();
+        self.progress_move(MoveProgress::Acquiring);
+    }
+
+    /// What has come to its end, or taken too long.
+    pub(super) fn judge_dialogue(&mut self, now: Instant) {
+        match self.classic.dialogue {
+            Dialogue::Giving { ours } if self.ownership.is_stuck(ours) => {
+                self.report(Report::StandbyCancelled);
+                self.ownership.take_back();
+                self.end_dialogue();
+                self.fail_move(MoveFailure::StopFailed);
+            }
+            Dialogue::Giving { ours } if !self.ownership.holds_of(ours) => {
+                self.report(Report::StandbyReleased { selection: ours });
+                self.send_standby(ours, "done");
+                let classic = &mut self.classic;
+                classic.holds = classic.holds.map(|halves| halves.and(ours));
+                classic.waived = classic.waived.without(ours);
+                classic.dialogue = Dialogue::Given {
+                    ours,
+                    until: now + WORK_WITHIN,
+                };
+                self.apply_claims();
+                self.progress_move(MoveProgress::Acquiring);
+            }
+            Dialogue::Taking { ours } if !self.ownership.is_taking(ours) => {
+                let word = ours.seen_by_the_other();
+                self.report(Report::StandbyTaken { selection: word });
+                self.send_standby(word, "done");
+                self.end_dialogue();
+                self.judge_taken();
+            }
+            dialogue if dialogue.until().is_some_and(|until| until <= now) => {
+                self.report(Report::StandbyUnanswered);
+                self.end_dialogue();
+                self.fail_move(MoveFailure::NoAnswer);
+            }
+            _ => {}
+        }
+    }
+
+    fn end_dialogue(&mut self) {
+        self.classic.dialogue = Dialogue::None;
+        self.apply_claims();
+        self.announced = None;
+    }
+
+    fn send_standby(&mut self, said: Selection, info: &str) {
+        let message = self.outgoing.begin("ask_resources");
+        message.push_text("rsc_hold", said.word());
+        message.push_text("info", info);
+        self.finish(false);
+    }
+}

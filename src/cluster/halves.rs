@@ -1,0 +1,193 @@
+//! What a peer of heartbeat 3.0.6 has told: it speaks of groups by halves, *local* and *foreign*, and hands them over
+//! in a dialogue.
+
+use super::claims::{Claim, Phase};
+use super::movement::Selection;
+use super::policy::Reason;
+use super::time::Instant;
+
+/// Where the dialogue is. Selections are in our own terms.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) enum Dialogue {
+    /// There is none.
+    #[default]
+    None,
+    /// We offered these groups.
+    Asked {
+        /// What is offered.
+        ours: Selection,
+        /// Why.
+        reason: Reason,
+        /// When we take the offer back.
+        until: Instant,
+    },
+    /// The peer takes them; we stop them.
+    Giving {
+        /// What is given.
+        ours: Selection,
+    },
+    /// We said that they are stopped; the peer starts them.
+    Given {
+        /// What was given.
+        ours: Selection,
+        /// When we stop waiting for its word.
+        until: Instant,
+    },
+    /// The peer offers these groups and stops them.
+    Accepted {
+        /// What it gives.
+        ours: Selection,
+        /// When we stop waiting for its word.
+        until: Instant,
+    },
+    /// It said that they are stopped; we start them.
+    Taking {
+        /// What we take.
+        ours: Selection,
+    },
+}
+
+impl Dialogue {
+    /// When something has to be done about it even if nothing is heard.
+    pub(super) const fn until(self) -> Option<Instant> {
+        match self {
+            Self::Asked { until, .. }
+            | Self::Given { until, .. }
+            | Self::Accepted { until, .. } => Some(until),
+            Self::None | Self::Giving { .. } | Self::Taking { .. } => None,
+        }
+    }
+}
+
+/// Two halves of the groups, as this node calls them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct Halves {
+    local: bool,
+    foreign: bool,
+}
+
+impl Halves {
+    /// From the word of the other node, for which local is foreign and foreign local.
+    pub(super) fn from_the_other(word: &str) -> Option<Self> {
+        let (foreign, local) = match word {
+            "none" => (false, false),
+            "local" => (true, false),
+            "foreign" => (false, true),
+            "all" => (true, true),
+            _ => return None,
+        };
+        Some(Self { local, foreign })
+    }
+
+    pub(super) const fn has(self, local: bool) -> bool {
+        if local { self.local } else { self.foreign }
+    }
+
+    pub(super) const fn and(self, selection: Selection) -> Self {
+        Self {
+            local: self.local || selection.includes(true),
+            foreign: self.foreign || selection.includes(false),
+        }
+    }
+
+    pub(super) const fn without(self, selection: Selection) -> Self {
+        Self {
+            local: self.local && !selection.includes(true),
+            foreign: self.foreign && !selection.includes(false),
+        }
+    }
+
+    const fn joined(self, other: Self) -> Self {
+        Self {
+            local: self.local || other.local,
+            foreign: self.foreign || other.foreign,
+        }
+    }
+}
+
+/// What such a peer has told since the conversation began. Void with every new epoch.
+#[derive(Debug, Clone, Default)]
+pub(super) struct ClassicPeer {
+    /// The halves that it holds, once it said so.
+    pub(super) holds: Option<Halves>,
+    /// It wants nothing more.
+    pub(super) is_stable: bool,
+    /// It does not claim these any more, but has not said that they are stopped.
+    releasing: Halves,
+    /// These came to us because somebody wanted it so, and don't go back of themselves.
+    pub(super) waived: Halves,
+    /// Number of the newest message that said something of this.
+    pub(super) number: u64,
+    /// The standby dialogue.
+    pub(super) dialogue: Dialogue,
+    /// When to ask for what it holds.
+    pub(super) ask_at: Option<Instant>,
+    /// When groups may be offered again, after the peer did not take them.
+    pub(super) offer_at: Option<Instant>,
+}
+
+impl ClassicPeer {
+    /// What it counts for: of the groups that prefer this node (`true`), or of the others.
+    pub(super) fn claim_of(&self, local: bool) -> Option<Claim> {
+        let held = Claim::Held {
+            phase: Phase::Running,
+            taken: false,
+        };
+        let claims = self.holds?.joined(self.releasing).has(local);
+        Some(match self.dialogue {
+            Dialogue::Taking { ours } if ours.includes(local) => Claim::Ceded,
+            Dialogue::Given { ours, .. } if ours.includes(local) => held,
+            _ if claims => held,
+            _ if self.waived.has(local) => Claim::Waived,
+            _ => Claim::Free,
+        })
+    }
+
+    /// It is about to stop these; what it holds of them counts as held until it says that it is done.
+    pub(super) fn expect_release(&mut self, selection: Selection) {
+        let holds = self.holds.unwrap_or_default();
+        let kept = holds.without(selection);
+        self.releasing = self.releasing.joined(Halves {
+            local: holds.local && !kept.local,
+            foreign: holds.foreign && !kept.foreign,
+        });
+    }
+
+    /// These were said to be stopped.
+    pub(super) fn forget_release(&mut self, selection: Selection) {
+        self.releasing = self.releasing.without(selection);
+    }
+
+    /// A `resource` message: `is_full` where it replaces what was known instead of adding to it.
+    pub(super) fn told(
+        &mut self,
+        number: u64,
+        said: Halves,
+        is_full: bool,
+        is_stable: Option<bool>,
+    ) {
+        self.number = number;
+        let before = self.holds.unwrap_or_default();
+        let adds = !is_full && said != Halves::default();
+        self.holds = Some(if adds { before.joined(said) } else { said });
+        match is_stable {
+            Some(true) => {
+                self.is_stable = true;
+                if !matches!(self.dialogue, Dialogue::Accepted { .. }) {
+                    self.releasing = Halves::default();
+                }
+            }
+            Some(false) => {
+                self.is_stable = false;
+                // The claim is dropped when the stopping begins; only a later message says that it is done.
+                self.releasing = self.releasing.joined(before);
+            }
+            None => {}
+        }
+    }
+
+    /// Nothing of it will be started or stopped unless somebody asks for it.
+    pub(super) fn is_settled(&self) -> bool {
+        self.is_stable && self.dialogue == Dialogue::None
+    }
+}

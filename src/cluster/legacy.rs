@@ -1,0 +1,139 @@
+//! `auto_failback legacy` with a peer of heartbeat 3.0.6: no halves and no dialogue. A node that has become active
+//! asks for each of its own groups (`ip-request`), the other stops it if it has it and says so
+//! (`ip-request-resp`), and then it is started.
+
+use std::time::Duration;
+
+use super::claims::{Claim, Phase};
+use super::policy::Reason;
+use super::questions::Asking;
+use super::report::Report;
+use super::{Cluster, Instant};
+use crate::message::Message;
+
+/// A question that stays unanswered is asked again: the peer may have had no ear for it yet, or still stops.
+const ASK_AGAIN: Duration = Duration::from_secs(10);
+
+impl Cluster {
+    /// Asks for our own groups, and answers what can be answered by now.
+    pub(super) fn ask_for_groups(&mut self, now: Instant) {
+        if !self.questions.is_open() {
+            self.questions.groups = vec![Asking::default(); self.settings.groups.len()];
+            for index in 0..self.settings.groups.len() {
+                if self.prefers_local(index) {
+                    self.set_asking(index, |asking| asking.ask_at = Some(now));
+                } else {
+                    self.ownership.hear_one(index, Some(Claim::Free)); // it asks before it starts
+                }
+            }
+        }
+        for index in 0..self.questions.groups.len() {
+            let Some(asking) = self.questions.groups.get(index).copied() else {
+                continue;
+            };
+            if asking.ask_at.is_some_and(|at| at <= now) {
+                self.set_asking(index, |asking| asking.ask_at = Some(now + ASK_AGAIN));
+                self.send_group_request(index);
+            }
+            if let Some(was_running) = asking.owed
+                && !self.ownership.holds_one(index)
+            {
+                self.set_asking(index, |asking| asking.owed = None);
+                self.send_group_answer(index, was_running);
+                self.ownership.hear_one(
+                    index,
+                    Some(Claim::Held {
+                        phase: Phase::Running,
+                        taken: false,
+                    }),
+                );
+            }
+        }
+    }
+
+    /// `ip-request`: the peer wants to start a group of its own.
+    pub(super) fn group_request_heard(&mut self, message: &Message) -> bool {
+        let Some(index) = self.group_named(message) else {
+            return false;
+        };
+        if self.leaving != super::Leaving::No {
+            return true; // it will hear that we have left
+        }
+        if !self.questions.is_open() {
+            if self.speaks_of_halves() {
+                self.tell_modes_differ();
+            }
+            return true;
+        }
+        let is_running = self.ownership.holds_one(index);
+        if is_running {
+            self.ownership.give_one(index, Reason::AskedFor);
+        }
+        self.set_asking(index, |asking| asking.owed = Some(is_running));
+        true
+    }
+
+    /// `ip-request-resp`: the peer does not run a group, or not any more.
+    pub(super) fn group_answer_heard(&mut self, message: &Message) -> bool {
+        let Some(index) = self.group_named(message) else {
+            return false;
+        };
+        let is_ok = message
+            .text("ok")
+            .is_some_and(|ok| ok.eq_ignore_ascii_case("ok"));
+        if is_ok && self.questions.is_open() && self.prefers_local(index) {
+            self.set_asking(index, |asking| asking.ask_at = None);
+            self.ownership.hear_one(index, Some(Claim::Free));
+        }
+        true
+    }
+
+    fn tell_modes_differ(&mut self) {
+        if !std::mem::replace(&mut self.told.modes_differ, true) {
+            self.report(Report::ModesDiffer {
+                node: self.peer_name(),
+            });
+        }
+    }
+
+    fn send_group_request(&mut self, index: usize) {
+        let key = self.key_at(index);
+        self.outgoing.begin("ip-request").push_text("ipaddr", &key);
+        self.finish(false);
+    }
+
+    fn send_group_answer(&mut self, index: usize, was_running: bool) {
+        let key = self.key_at(index);
+        let message = self.begin_to_peer("ip-request-resp");
+        message.push_text("ipaddr", &key);
+        message.push_text("weown", if was_running { "yes" } else { "no" });
+        message.push_text("ok", "OK");
+        self.finish(false);
+    }
+
+    fn group_named(&self, message: &Message) -> Option<usize> {
+        let name = message.text("ipaddr")?;
+        self.settings
+            .groups
+            .iter()
+            .position(|group| group.key == name)
+    }
+
+    fn prefers_local(&self, index: usize) -> bool {
+        self.settings
+            .groups
+            .get(index)
+            .is_some_and(|group| group.prefers_local)
+    }
+
+    fn key_at(&self, index: usize) -> String {
+        let group = self.settings.groups.get(index);
+        group.map(|group| group.key.clone()).unwrap_or_default()
+    }
+
+    fn set_asking(&mut self, index: usize, set: impl FnOnce(&mut Asking)) {
+        if let Some(asking) = self.questions.groups.get_mut(index) {
+            set(asking);
+        }
+    }
+}

@@ -1,0 +1,229 @@
+//! Planned moves, as an operator asks for them here or through the peer, and how they get on.
+
+use std::time::Duration;
+
+use super::claims::{Claim, Leaving, Phase};
+use super::halves::Dialogue;
+use super::movement::{MoveFailure, MoveProgress, MoveRefusal, MoveRequest, Movement, Selection};
+use super::policy::Reason;
+use super::report::Report;
+use super::{Cluster, Instant, NodeStatus, Relation};
+use crate::config::AutoFailback;
+use crate::message::Message;
+
+/// How long the peer may take to begin to give what it was asked for.
+const BEGIN_WITHIN: Duration = Duration::from_secs(15);
+
+impl Cluster {
+    /// Why a planned move can't begin now; `None` when it can. To be asked directly before
+    /// [`Event::MoveRequested`](super::Event::MoveRequested).
+    pub fn refuses(&self, request: MoveRequest) -> Option<MoveRefusal> {
+        let relation = self.standing().relation;
+        let is_busy = self.move_is_under_way() || self.classic.dialogue != Dialogue::None;
+        let moves_nothing = match request {
+            MoveRequest::Standby(selection) => !self.ownership.holds_of(selection),
+            MoveRequest::Takeover(selection) => !self.ownership.peer_holds_of(selection),
+        };
+        if self.leaving != Leaving::No {
+            Some(MoveRefusal::Leaving)
+        } else if self.settings.auto_failback == AutoFailback::Legacy {
+            Some(MoveRefusal::Legacy)
+        } else if self.status != NodeStatus::Active {
+            Some(MoveRefusal::Starting)
+        } else if matches!(relation, Relation::Gone { .. } | Relation::Deaf { .. })
+            || self.peer.is_leaving
+        {
+            Some(MoveRefusal::NobodyThere)
+        } else if is_busy {
+            Some(MoveRefusal::Busy)
+        } else if matches!(
+            relation,
+            Relation::Unheard | Relation::Halves { settled: false }
+        ) {
+            Some(MoveRefusal::PeerUnsettled)
+        } else if self.told.files_differ {
+            Some(MoveRefusal::FilesDiffer)
+        } else if self.ownership.is_moving()
+            || !self.has_settled
+            || (self.peer.is_classic && !self.can_offer())
+        {
+            Some(MoveRefusal::Unsettled)
+        } else if moves_nothing {
+            Some(MoveRefusal::NothingToMove)
+        } else {
+            None
+        }
+    }
+
+    /// The planned move that is under way, or the last one of this run.
+    pub fn movement(&self) -> Option<Movement> {
+        self.movement
+    }
+
+    /// The operator of this node, or through a `hb_takeover` message the other one, wants groups moved.
+    pub(super) fn begin_move(&mut self, request: MoveRequest, now: Instant) {
+        if let Some(refusal) = self.refuses(request) {
+            self.report(Report::MoveRefused { request, refusal });
+            return;
+        }
+        let is_classic = self.peer.is_classic;
+        let progress = match request {
+            MoveRequest::Standby(_) if !is_classic => MoveProgress::Releasing,
+            _ => MoveProgress::Asked,
+        };
+        self.movement = Some(Movement {
+            number: self.movement.map_or(0, |movement| movement.number) + 1,
+            request,
+            progress,
+        });
+        match request {
+            MoveRequest::Standby(ours) if is_classic => self.offer(ours, Reason::Standby, now),
+            MoveRequest::Standby(ours) => {
+                self.report(Report::StandbyWanted {
+                    node: self.settings.local_node.clone(),
+                    selection: ours,
+                });
+                self.ownership.give(ours, Reason::Standby, false);
+            }
+            MoveRequest::Takeover(ours) => {
+                self.ownership.plan_taking(ours);
+                self.move_until = Some(now + BEGIN_WITHIN);
+                self.report(Report::TakeoverWanted { selection: ours });
+                self.outgoing
+                    .begin("hb_takeover")
+                    .push_text("rsc_hold", ours.word());
+                self.finish(false);
+            }
+        }
+    }
+
+    /// `hb_takeover`: the peer's operator wants groups there.
+    pub(super) fn takeover_heard(&mut self, message: &Message, now: Instant) -> bool {
+        let said = match message.text("rsc_hold") {
+            Some("failback") => Some(Selection::Local), // what it had before
+            Some(word) => Selection::from_word(word),
+            None => None,
+        };
+        if let Some(said) = said {
+            self.begin_move(MoveRequest::Standby(said.seen_by_the_other()), now);
+        }
+        said.is_some()
+    }
+
+    /// How far the planned move is; between two nodes of ours each group moves on its own.
+    pub(super) fn judge_move(&mut self, now: Instant) {
+        let Some(movement) = self.movement.filter(|_| self.move_is_under_way()) else {
+            return;
+        };
+        if self.move_until.is_some_and(|until| until <= now) {
+            self.fail_move(MoveFailure::NoAnswer);
+            return;
+        }
+        if self.peer.is_classic {
+            return; // the dialogue tells
+        }
+        match movement.request {
+            MoveRequest::Standby(_) => self.judge_given(),
+            MoveRequest::Takeover(_) => {
+                let runs = |claim| {
+                    matches!(
+                        claim,
+                        Claim::Held {
+                            phase: Phase::Running,
+                            ..
+                        }
+                    )
+                };
+                let has_begun = self
+                    .ownership
+                    .planned()
+                    .any(|group| group.theirs.is_some_and(|stated| !runs(stated.claim)));
+                if movement.progress == MoveProgress::Asked && has_begun {
+                    self.progress_move(MoveProgress::Releasing);
+                }
+                self.judge_taken();
+            }
+        }
+    }
+
+    fn judge_given(&mut self) {
+        let planned: Vec<_> = self
+            .ownership
+            .planned()
+            .map(|group| (group.mine, group.theirs.map(|stated| stated.claim)))
+            .collect();
+        let phase = |claim: Option<Claim>| match claim {
+            Some(Claim::Held { phase, .. }) => Some(phase),
+            _ => None,
+        };
+        let is_stuck = |(mine, _): &(_, _)| phase(*mine) == Some(Phase::Unknown);
+        let has_failed = |(_, theirs): &(_, _)| *theirs == Some(Claim::Failed);
+        let is_here = |(mine, _): &(_, _)| phase(*mine).is_some();
+        let is_there = |(_, theirs): &(_, _)| phase(*theirs) == Some(Phase::Running);
+        if planned.iter().any(is_stuck) {
+            self.fail_move(MoveFailure::StopFailed);
+        } else if planned.iter().any(has_failed) {
+            self.fail_move(MoveFailure::StartFailed);
+        } else if planned
+            .iter()
+            .all(|group| is_there(group) && !is_here(group))
+        {
+            self.progress_move(MoveProgress::Done);
+        } else if !planned.iter().any(is_here) {
+            self.progress_move(MoveProgress::Acquiring);
+        }
+    }
+
+    /// Whether what this node was to get runs here.
+    pub(super) fn judge_taken(&mut self) {
+        let mine: Vec<_> = self.ownership.planned().map(|group| group.mine).collect();
+        let runs = |claim: &Option<Claim>| {
+            matches!(
+                claim,
+                Some(Claim::Held {
+                    phase: Phase::Running,
+                    ..
+                })
+            )
+        };
+        if mine.contains(&Some(Claim::Failed)) {
+            self.fail_move(MoveFailure::StartFailed);
+        } else if mine.iter().all(runs) {
+            self.progress_move(MoveProgress::Done);
+        } else if mine.iter().flatten().any(|claim| claim.is_held()) {
+            self.progress_move(MoveProgress::Acquiring);
+        }
+    }
+
+    fn move_is_under_way(&self) -> bool {
+        self.movement.is_some_and(|movement| {
+            !matches!(
+                movement.progress,
+                MoveProgress::Done | MoveProgress::Failed(_)
+            )
+        })
+    }
+
+    pub(super) fn progress_move(&mut self, progress: MoveProgress) {
+        if !self.move_is_under_way() {
+            return;
+        }
+        let Some(movement) = &mut self.movement else {
+            return;
+        };
+        if movement.progress == progress {
+            return;
+        }
+        movement.progress = progress;
+        self.move_until = None;
+        let movement = *movement;
+        if matches!(progress, MoveProgress::Done | MoveProgress::Failed(_)) {
+            self.ownership.forget_plan();
+            self.report(Report::MoveEnded(movement));
+        }
+    }
+
+    pub(super) fn fail_move(&mut self, failure: MoveFailure) {
+        self.progress_move(MoveProgress::Failed(failure));
+    }
+}

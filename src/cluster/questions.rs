@@ -1,0 +1,29 @@
+//! What two nodes with `auto_failback legacy` have asked each other, group by group.
+
+use super::time::Instant;
+
+/// What is asked and owed, for each group. Void with every new epoch.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Questions {
+    pub(super) groups: Vec<Asking>,
+}
+
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Asking {
+    /// When to ask for it, again.
+    pub(super) ask_at: Option<Instant>,
+    /// The peer asked for it and has no answer yet; `true`: it was running here.
+    pub(super) owed: Option<bool>,
+}
+
+impl Questions {
+    /// Whether this conversation has begun.
+    pub(super) fn is_open(&self) -> bool {
+        !self.groups.is_empty()
+    }
+
+    /// When a question is due.
+    pub(super) fn next_question(&self) -> Option<Instant> {
+        self.groups.iter().filter_map(|asking| asking.ask_at).min()
+    }
+}

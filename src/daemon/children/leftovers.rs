@@ -1,0 +1,186 @@
+//! Actions that a killed daemon left running.
+//!
+//! A daemon that dies takes none of its children with it. A script in the middle of `start` goes on, its resource
+//! is not there yet when the next daemon asks, and is there a moment after the peer was told that it is not: two
+//! owners. So the next daemon asks nothing before the last of these has ended.
+//!
+//! An action is over when the process that the daemon made is: so it is for the daemon that made it, and a service
+//! that a script leaves in its process group (`program &`, as classic scripts do) is legitimate and runs for ever.
+//! This misses what a script was waiting for when somebody killed the script alone; nothing tells that from a
+//! service. Only where we killed the group ourselves all of it has to be gone.
+
+use std::fmt;
+use std::time::Duration;
+
+use nix::sys::signal::{Signal, killpg};
+use nix::unistd::Pid;
+
+use super::mark::{Mark, Owner};
+use super::{GRACE, Stage};
+use crate::cluster::Instant;
+use crate::os::proc::{self, Process};
+use crate::os::process::pause;
+
+/// How often it is looked whether an action runs. Afterwards all processes are looked at, so less often.
+const PACE: Duration = Duration::from_millis(100);
+const PACE_OF_KILLING: Duration = Duration::from_millis(500);
+/// How often an environment without any variable is looked at.
+const LOOKS: usize = 3;
+/// How often it is said that one cannot be killed.
+const REMINDER: Duration = Duration::from_secs(60);
+
+/// The actions that run still.
+#[derive(Debug, Default)]
+pub struct Leftovers {
+    actions: Vec<Leftover>,
+    look_at: Instant,
+}
+
+#[derive(Debug)]
+struct Leftover {
+    words: String,
+    limit: Duration,
+    process: Process,
+    stage: Stage,
+    /// When the stage ends.
+    deadline: Instant,
+}
+
+impl Leftovers {
+    /// Looks for actions of a daemon that had the same state directory and runs no more. May wait, see
+    /// [`proc::environment`]: to be called while the daemon starts.
+    pub fn find(owner: &Owner, now: Instant) -> Self {
+        let pids = proc::all().unwrap_or_else(|error| {
+            log::warn!("Cannot look for actions of an earlier daemon in /proc: {error}");
+            Vec::new()
+        });
+        let leftover = |pid| {
+            let process = proc::look(pid).filter(|process| process.group == pid)?;
+            let mark = Mark::read(&environment(pid))?;
+            mark.is_of(&process, owner).then(|| Leftover {
+                words: mark.words,
+                limit: mark.limit,
+                process,
+                stage: Stage::InTime,
+                deadline: now + mark.limit,
+            })
+        };
+        let actions: Vec<_> = pids.into_iter().filter_map(leftover).collect();
+        for action in &actions {
+            log::warn!(
+                "{action} still runs. Until it has ended, which it must within {} s, resources are left alone and the \
+                 other node is not told what runs here",
+                action.limit.as_secs(),
+            );
+        }
+        Self {
+            actions,
+            look_at: now + PACE,
+        }
+    }
+
+    /// Whether any runs; ends those that are over their time. To be asked again at the deadline.
+    pub fn remain(&mut self, now: Instant) -> bool {
+        if !self.actions.is_empty() && now >= self.look_at {
+            self.actions.retain_mut(|action| !action.is_over(now));
+            let in_time = |action: &Leftover| action.stage == Stage::InTime;
+            let pace = if self.actions.iter().all(in_time) {
+                PACE
+            } else {
+                PACE_OF_KILLING
+            };
+            self.look_at = now + pace;
+        }
+        !self.actions.is_empty()
+    }
+
+    /// When to ask again.
+    pub fn next_deadline(&self) -> Option<Instant> {
+        (!self.actions.is_empty()).then_some(self.look_at)
+    }
+}
+
+/// While a process becomes another program, its environment is empty for a moment.
+fn environment(pid: i32) -> Vec<u8> {
+    let look = |_| {
+        let found = proc::environment(pid).unwrap_or_default();
+        if found.is_empty() {
+            pause(Duration::from_millis(1));
+        }
+        found
+    };
+    (0..LOOKS)
+        .map(look)
+        .find(|found| !found.is_empty())
+        .unwrap_or_default()
+}
+
+impl Leftover {
+    fn is_over(&mut self, now: Instant) -> bool {
+        let runs = if self.stage == Stage::InTime {
+            self.leader().is_some_and(|is_same| is_same)
+        } else {
+            self.group_runs()
+        };
+        if !runs {
+            log::info!("{self} has ended");
+            return true;
+        }
+        if now >= self.deadline {
+            self.escalate(now);
+        }
+        false
+    }
+
+    fn escalate(&mut self, now: Instant) {
+        self.deadline = now + GRACE;
+        match self.stage {
+            Stage::InTime => {
+                log::error!(
+                    "{self} did not end within {} s and is killed",
+                    self.limit.as_secs()
+                );
+                self.signal(Signal::SIGTERM);
+                self.stage = Stage::Terminated;
+            }
+            Stage::Terminated => {
+                self.signal(Signal::SIGKILL);
+                self.stage = Stage::Killed;
+            }
+            // It can still finish what it asked of the kernel, a mount for example.
+            Stage::Killed => {
+                log::error!(
+                    "{self} cannot be killed: it hangs in the kernel. Resources are left alone as long as it is there: \
+                     restart this machine"
+                );
+                self.deadline = now + REMINDER;
+            }
+        }
+    }
+
+    fn signal(&self, signal: Signal) {
+        let _ = killpg(Pid::from_raw(self.process.pid), signal); // fails only when nobody is left
+    }
+
+    /// Who has the number of the action now: the action itself, or another process.
+    fn leader(&self) -> Option<bool> {
+        proc::look(self.process.pid).map(|found| found.started == self.process.started)
+    }
+
+    /// As long as the group has a member, the kernel gives its number to nobody.
+    fn group_runs(&self) -> bool {
+        let is_member = |pid| proc::look(pid).is_some_and(|found| found.group == self.process.pid);
+        self.leader()
+            .unwrap_or_else(|| proc::all().is_ok_and(|pids| pids.into_iter().any(is_member)))
+    }
+}
+
+impl fmt::Display for Leftover {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (words, pid) = (&self.words, self.process.pid);
+        write!(
+            f,
+            "{words} [pid {pid}], which the daemon before this one began,"
+        )
+    }
+}

@@ -1,0 +1,118 @@
+//! Other processes of this machine, as `/proc` tells of them.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::time::Duration;
+
+/// Far above what a program can be started with on most machines; a larger environment is cut.
+const MOST_ENVIRONMENT: u64 = 4 * 1024 * 1024;
+
+/// A process. Its number alone may be given to another one after its end; together with its start it is its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Process {
+    /// Its number.
+    pub pid: i32,
+    /// The process group that it is in.
+    pub group: i32,
+    /// When it was forked, by the clock that counts since boot. Exact to a hundredth of a second.
+    pub started: Duration,
+}
+
+/// The numbers of all processes that we may see.
+pub fn all() -> io::Result<Vec<i32>> {
+    let entries = std::fs::read_dir("/proc")?.flatten();
+    Ok(entries
+        .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
+        .collect())
+}
+
+/// What a process is now; `None` once it has ended, whether or not its parent took notice.
+///
+/// Takes no lock of the process, so it does not wait for one that hangs in the kernel.
+pub fn look(pid: i32) -> Option<Process> {
+    parse(pid, &std::fs::read(format!("/proc/{pid}/stat")).ok()?)
+}
+
+/// The environment that a program was started with, zero after each variable. May wait for a process that hangs
+/// in the kernel: not for the event loop.
+pub fn environment(pid: i32) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    File::open(format!("/proc/{pid}/environ"))?
+        .take(MOST_ENVIRONMENT)
+        .read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+/// `pid (name) state parent group session …`; the name may hold anything, blanks and parentheses among it.
+fn parse(pid: i32, stat: &[u8]) -> Option<Process> {
+    let text = String::from_utf8_lossy(stat);
+    let (_, after_name) = text.rsplit_once(')')?;
+    let mut words = after_name.split_whitespace();
+    if matches!(words.next()?, "Z" | "X" | "x") {
+        return None;
+    }
+    let group = words.nth(1)?.parse().ok()?;
+    let ticks: u64 = words.nth(16)?.parse().ok()?;
+    let per_second = u64::try_from(ticks_per_second()).ok()?;
+    let micros = ticks.checked_mul(1_000_000)?.checked_div(per_second)?;
+    Some(Process {
+        pid,
+        group,
+        started: Duration::from_micros(micros),
+    })
+}
+
+fn ticks_per_second() -> libc::c_long {
+    // SAFETY: takes a number and gives one back.
+    unsafe { libc::sysconf(libc::_SC_CLK_TCK) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn stat(name: &str, state: &str) -> Vec<u8> {
+        format!(
+            "4711 ({name}) {state} 1 4700 812 0 -1 4194560 96 0 0 0 0 0 0 0 20 0 1 0 123456 2666496 209 18446744073"
+        )
+        .into_bytes()
+    }
+
+    #[test]
+    fn a_name_may_hold_anything() {
+        for name in ["sh", "my (odd) name", ") S 1 2 3", ""] {
+            let found = parse(4711, &stat(name, "S")).expect("a process");
+            assert_eq!((found.pid, found.group), (4711, 4700), "{name:?}");
+            let ticks = found.started.as_secs_f64()
+                * f64::from(i32::try_from(ticks_per_second()).expect("few"));
+            assert!((ticks - 123_456.0).abs() < 0.5, "{name:?}: {ticks}");
+        }
+    }
+
+    #[test]
+    fn what_has_ended_and_was_not_reaped_is_gone() {
+        for state in ["Z", "X", "x"] {
+            assert_eq!(parse(4711, &stat("sh", state)), None);
+        }
+        for cut in [0, 4, 9, 12, 40] {
+            assert_eq!(
+                parse(4711, stat("sh", "S").get(..cut).expect("long enough")),
+                None
+            );
+        }
+    }
+
+    #[test]
+    fn this_very_process_is_found() {
+        let own = i32::try_from(std::process::id()).expect("the kernel counts no further");
+        assert!(all().expect("/proc").contains(&own));
+        assert_eq!(look(own).map(|found| found.pid), Some(own));
+        let has_path = |bytes: Vec<u8>| {
+            bytes
+                .split(|&byte| byte == 0)
+                .any(|one| one.starts_with(b"PATH="))
+        };
+        assert!(environment(own).is_ok_and(has_path));
+        assert_eq!(look(i32::MAX), None);
+    }
+}

@@ -1,0 +1,285 @@
+//! One event as the rest of a line behind its time, and back.
+
+use super::error::Problem;
+use super::keys::{self, Secrecy};
+use super::text::{Blanks, escape, push, unescape, unescape_text};
+use crate::cluster::{Event, GroupId, GroupOutcome, LinkId, MoveRequest, Selection, Settings};
+use crate::message::Keys;
+
+const OUTCOMES: [(&str, GroupOutcome); 6] = [
+    ("started", GroupOutcome::Started),
+    ("start-failed", GroupOutcome::StartFailed),
+    ("stopped", GroupOutcome::Stopped),
+    ("stop-failed", GroupOutcome::StopFailed),
+    ("found-stopped", GroupOutcome::FoundStopped),
+    ("found-running", GroupOutcome::FoundRunning),
+];
+
+/// How links and groups are called: a number for the program and a name for people.
+#[derive(Debug, Clone)]
+pub(super) struct Names {
+    links: Vec<String>,
+    groups: Vec<String>,
+}
+
+impl Names {
+    /// As the settings call them.
+    pub fn new(settings: &Settings) -> Self {
+        Self {
+            links: settings.links.clone(),
+            groups: settings
+                .groups
+                .iter()
+                .map(|group| group.key.clone())
+                .collect(),
+        }
+    }
+
+    /// The name of a link; empty when there is no such link.
+    pub fn link(&self, id: LinkId) -> &str {
+        let name = self.links.get(usize::from(id.0));
+        name.map_or("", String::as_str)
+    }
+
+    /// The key of a group; empty when there is no such group.
+    pub fn group(&self, id: GroupId) -> &str {
+        let index = usize::try_from(id.0).unwrap_or(usize::MAX);
+        self.groups.get(index).map_or("", String::as_str)
+    }
+}
+
+/// Appends what happened; nothing for a tick, which happens in every turn.
+pub(super) fn write(event: &Event<'_>, names: &Names, secrecy: Secrecy, out: &mut String) {
+    // No arm for "everything else": whoever adds an event is told here that it has to be recorded.
+    match event {
+        Event::Tick => {}
+        Event::Received { link, bytes } => {
+            push(out, format_args!(" received {}:", link.0));
+            escape(names.link(*link).as_bytes(), Blanks::Escaped, out);
+            if !bytes.is_empty() {
+                out.push(' ');
+                escape(bytes, Blanks::Kept, out);
+            }
+        }
+        Event::WallClock { seconds } => push(out, format_args!(" wall-clock {seconds}")),
+        Event::Group { group, outcome } => {
+            push(out, format_args!(" group {}:", group.0));
+            escape(names.group(*group).as_bytes(), Blanks::Escaped, out);
+            let known = OUTCOMES.iter().find(|(_, known)| known == outcome);
+            push(
+                out,
+                format_args!(" {}", known.map_or("unknown", |(name, _)| name)),
+            );
+        }
+        Event::StopRequested => out.push_str(" stop-requested"),
+        Event::MoveRequested(MoveRequest::Standby(selection)) => {
+            push(out, format_args!(" move-requested standby {selection}"));
+        }
+        Event::MoveRequested(MoveRequest::Takeover(selection)) => {
+            push(out, format_args!(" move-requested takeover {selection}"));
+        }
+        Event::KeysChanged(keys) => {
+            out.push_str(" keys-changed ");
+            keys::write(keys, secrecy, out);
+        }
+    }
+}
+
+/// The event of such a text. `buffer` takes the bytes of a message.
+pub(super) fn read<'a>(
+    text: &str,
+    names: &Names,
+    known: Option<&Keys>,
+    buffer: &'a mut Vec<u8>,
+) -> Result<Event<'a>, Problem> {
+    if text.is_empty() {
+        return Ok(Event::Tick);
+    }
+    let text = text.strip_prefix(' ').ok_or(Problem::Time)?;
+    let (name, rest) = text.split_once(' ').unwrap_or((text, ""));
+    Ok(match name {
+        "received" => {
+            let (link, bytes) = rest.split_once(' ').unwrap_or((rest, ""));
+            let (id, name) = numbered(link)?;
+            let link = LinkId(id);
+            known_as(names.links.get(usize::from(id)), &name)?;
+            buffer.clear();
+            unescape(bytes, buffer)?;
+            Event::Received {
+                link,
+                bytes: buffer,
+            }
+        }
+        "wall-clock" => Event::WallClock {
+            seconds: rest.parse().map_err(|_| Problem::Value)?,
+        },
+        "group" => {
+            let (group, outcome) = rest.split_once(' ').ok_or(Problem::Value)?;
+            let (id, name) = numbered(group)?;
+            let index = usize::try_from(id).unwrap_or(usize::MAX);
+            known_as(names.groups.get(index), &name)?;
+            let outcome = OUTCOMES.iter().find(|(known, _)| *known == outcome);
+            let &(_, outcome) = outcome.ok_or(Problem::Value)?;
+            Event::Group {
+                group: GroupId(id),
+                outcome,
+            }
+        }
+        "stop-requested" if rest.is_empty() => Event::StopRequested,
+        "move-requested" => {
+            let (way, selection) = rest.split_once(' ').ok_or(Problem::Value)?;
+            let selection = Selection::from_word(selection).ok_or(Problem::Value)?;
+            Event::MoveRequested(match way {
+                "standby" => MoveRequest::Standby(selection),
+                "takeover" => MoveRequest::Takeover(selection),
+                _ => return Err(Problem::Value),
+            })
+        }
+        "keys-changed" => Event::KeysChanged(Box::new(keys::read(rest, known)?)),
+        unknown => return Err(Problem::Event(unknown.to_owned())),
+    })
+}
+
+/// `1:eth0`
+fn numbered<T: std::str::FromStr>(word: &str) -> Result<(T, String), Problem> {
+    let (number, name) = word.split_once(':').ok_or(Problem::Value)?;
+    let number = number.parse().map_err(|_| Problem::Value)?;
+    Ok((number, unescape_text(name)?))
+}
+
+fn known_as(known: Option<&String>, name: &str) -> Result<(), Problem> {
+    let fits = known.is_some_and(|known| known == name);
+    fits.then_some(())
+        .ok_or_else(|| Problem::Unknown(name.to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::header::tests::settings;
+    use super::*;
+
+    /// Every kind of event has a number, so that the list below can be seen to be complete.
+    fn kind(event: &Event<'_>) -> usize {
+        match event {
+            Event::Received { .. } => 0,
+            Event::Tick => 1,
+            Event::WallClock { .. } => 2,
+            Event::Group { .. } => 3,
+            Event::StopRequested => 4,
+            Event::MoveRequested(MoveRequest::Standby(_)) => 5,
+            Event::MoveRequested(MoveRequest::Takeover(_)) => 6,
+            Event::KeysChanged(_) => 7,
+        }
+    }
+    const KINDS: usize = 8;
+
+    fn samples() -> Vec<Event<'static>> {
+        let mut samples = vec![
+            Event::Tick,
+            Event::WallClock { seconds: u64::MAX },
+            Event::StopRequested,
+            Event::KeysChanged(Box::new(settings().keys)),
+        ];
+        let everything: Vec<u8> = (0..=u8::MAX).collect();
+        for bytes in [
+            b"".as_slice(),
+            b" ",
+            b">>>\nt=status\n<<<\n",
+            everything.leak(),
+        ] {
+            for link in [LinkId(0), LinkId(1)] {
+                samples.push(Event::Received { link, bytes });
+            }
+        }
+        for (_, outcome) in OUTCOMES {
+            let group = GroupId(1);
+            samples.push(Event::Group { group, outcome });
+        }
+        for selection in [Selection::All, Selection::Local, Selection::Foreign] {
+            samples.push(Event::MoveRequested(MoveRequest::Standby(selection)));
+            samples.push(Event::MoveRequested(MoveRequest::Takeover(selection)));
+        }
+        samples
+    }
+
+    #[test]
+    fn every_event_comes_back() {
+        let names = Names::new(&settings());
+        let mut seen = [false; KINDS];
+        for event in samples() {
+            seen[kind(&event)] = true;
+            let (mut text, mut buffer) = (String::new(), b"left over".to_vec());
+            write(&event, &names, Secrecy::Recorded, &mut text);
+            assert!(!text.contains('\n') && !text.ends_with(' '), "{text:?}");
+            let back = read(&text, &names, None, &mut buffer).expect("readable");
+            // Events have no equality of their own; their debug form shows everything but the keys.
+            assert_eq!(format!("{back:?}"), format!("{event:?}"), "{text}");
+            if let (Event::KeysChanged(back), Event::KeysChanged(keys)) = (back, event) {
+                assert_eq!(back, keys);
+            }
+        }
+        assert_eq!(seen, [true; KINDS], "a kind of event has no sample");
+    }
+
+    #[test]
+    fn events_can_be_read_by_a_person() {
+        let names = Names::new(&settings());
+        let said = |event: &Event<'_>| {
+            let mut text = String::new();
+            write(event, &names, Secrecy::Withheld, &mut text);
+            text
+        };
+        let (link, bytes) = (LinkId(1), b">>>\nt=status\nst=up\n<<<\n".as_slice());
+        assert_eq!(
+            said(&Event::Received { link, bytes }),
+            r" received 1:eth0 >>>\nt=status\nst=up\n<<<\n"
+        );
+        let (group, outcome) = (GroupId(0), GroupOutcome::StartFailed);
+        assert_eq!(
+            said(&Event::Group { group, outcome }),
+            " group 0:IPaddr::10.0.0.1 start-failed"
+        );
+        assert_eq!(
+            said(&Event::MoveRequested(MoveRequest::Standby(
+                Selection::Foreign
+            ))),
+            " move-requested standby foreign"
+        );
+        let changed = said(&Event::KeysChanged(Box::new(settings().keys)));
+        assert!(
+            changed.starts_with(" keys-changed auth=1 1=sha1:check:"),
+            "{changed}"
+        );
+    }
+
+    #[test]
+    fn what_does_not_fit_the_header_or_no_event_at_all_is_refused() {
+        let names = Names::new(&settings());
+        for text in [
+            "x",
+            " ",
+            " tock",
+            " received",
+            " received eth0 x",
+            " received 1:eth1 x",
+            " received 2:eth0 x",
+            " received 256:eth0 x",
+            " received 1:eth0 \\",
+            " wall-clock",
+            " wall-clock -1",
+            " group 0:a\\x20b started",
+            " group 1:a\\x20b finished",
+            " group 9:a\\x20b started",
+            " stop-requested now",
+            " move-requested standby",
+            " move-requested standby some",
+            " move-requested away all",
+            " keys-changed",
+            " keys-changed auth=1",
+        ] {
+            let mut buffer = Vec::new();
+            let read = read(text, &names, None, &mut buffer);
+            assert!(read.is_err(), "{text:?}: {read:?}");
+        }
+    }
+}

@@ -1,0 +1,445 @@
+//! What a recording begins with: everything that the core was made from.
+
+use std::time::Duration;
+
+use super::error::{Problem, RecordingError};
+use super::keys::{self, Secrecy};
+use super::text::{Blanks, Seconds, escape, parse_seconds, push, unescape_text};
+use crate::cluster::{GroupSettings, Instant, PeerMemory, Settings};
+use crate::config::AutoFailback;
+use crate::message::Keys;
+
+/// The form of recordings, to be raised whenever an older program would misread a newer one or the other way
+/// round.
+pub(super) const FORM: u32 = 1;
+/// How every recording begins.
+pub(super) const FIRST_WORD: &str = "heartbeat-recording";
+
+const FAILBACK: [(&str, AutoFailback); 3] = [
+    ("on", AutoFailback::On),
+    ("off", AutoFailback::Off),
+    ("legacy", AutoFailback::Legacy),
+];
+
+/// The beginning of a recording.
+#[derive(Debug, Clone)]
+pub struct Header {
+    /// Version of the program that made it.
+    pub program: String,
+    /// When the core was made.
+    pub started: Instant,
+    /// What it was made from.
+    pub settings: Settings,
+}
+
+/// The lines of a header, the empty one at its end included.
+pub(super) fn write(program: &str, started: Instant, settings: &Settings, how: Secrecy) -> String {
+    // Whoever adds a setting is told here that it has to be recorded.
+    let Settings {
+        local_node,
+        peer_node,
+        nodes,
+        uuid,
+        generation,
+        last_generation,
+        remembered_peer,
+        seed,
+        keepalive,
+        deadtime,
+        warntime,
+        initdead,
+        max_rexmit_delay,
+        auto_failback,
+        ttl,
+        inner_auth,
+        log_badpack,
+        links,
+        groups,
+        keys,
+    } = settings;
+    let mut lines = Lines(format!("{FIRST_WORD} {FORM}\n"));
+    lines.text("program", program);
+    lines.plain("started", &Seconds(started.since(Instant::default())));
+    lines.text("local_node", local_node);
+    lines.text("peer_node", peer_node);
+    for node in nodes {
+        lines.text("node", node);
+    }
+    lines.plain("uuid", &Hex(uuid));
+    lines.plain("generation", generation);
+    lines.plain("last_generation", last_generation);
+    if let Some(PeerMemory {
+        uuid,
+        generation,
+        sequence,
+    }) = remembered_peer
+    {
+        let uuid = uuid.as_ref().map(|uuid| Hex(uuid).to_string());
+        let uuid = uuid.as_deref().unwrap_or("unknown");
+        lines.plain(
+            "remembered_peer",
+            &format_args!("{uuid} {generation} {sequence}"),
+        );
+    }
+    lines.plain("seed", seed);
+    lines.plain("keepalive", &Seconds(*keepalive));
+    lines.plain("deadtime", &Seconds(*deadtime));
+    lines.plain("warntime", &Seconds(*warntime));
+    lines.plain("initdead", &Seconds(*initdead));
+    lines.plain("max_rexmit_delay", &Seconds(*max_rexmit_delay));
+    let known = FAILBACK.iter().find(|(_, known)| known == auto_failback);
+    lines.plain("auto_failback", &known.map_or("unknown", |(name, _)| name));
+    lines.plain("ttl", ttl);
+    lines.plain("inner_auth", inner_auth);
+    lines.plain("log_badpack", log_badpack);
+    for link in links {
+        lines.text("link", link);
+    }
+    for GroupSettings {
+        key,
+        line,
+        prefers_local,
+    } in groups
+    {
+        lines.0 += "group ";
+        lines.0 += if *prefers_local { "local " } else { "foreign " };
+        escape(key.as_bytes(), Blanks::Escaped, &mut lines.0);
+        lines.text("", line);
+    }
+    lines.0 += "keys ";
+    keys::write(keys, how, &mut lines.0);
+    lines.0 += "\n\n";
+    lines.0
+}
+
+struct Lines(String);
+
+impl Lines {
+    fn plain(&mut self, name: &str, value: &dyn std::fmt::Display) {
+        push(&mut self.0, format_args!("{name} {value}\n"));
+    }
+
+    fn text(&mut self, name: &str, value: &str) {
+        self.0 += name;
+        if !value.is_empty() {
+            self.0.push(' ');
+            escape(value.as_bytes(), Blanks::Kept, &mut self.0);
+        }
+        self.0.push('\n');
+    }
+}
+
+struct Hex<'a>(&'a [u8; 16]);
+
+impl std::fmt::Display for Hex<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+/// What was read of a header so far.
+#[derive(Debug, Default)]
+pub(super) struct Reading {
+    program: Option<String>,
+    started: Option<Instant>,
+    local_node: Option<String>,
+    peer_node: Option<String>,
+    nodes: Vec<String>,
+    uuid: Option<[u8; 16]>,
+    generation: Option<u64>,
+    last_generation: Option<u64>,
+    remembered_peer: Option<PeerMemory>,
+    seed: Option<u64>,
+    keepalive: Option<Duration>,
+    deadtime: Option<Duration>,
+    warntime: Option<Duration>,
+    initdead: Option<Duration>,
+    max_rexmit_delay: Option<Duration>,
+    auto_failback: Option<AutoFailback>,
+    ttl: Option<u32>,
+    inner_auth: Option<bool>,
+    log_badpack: Option<bool>,
+    links: Vec<String>,
+    groups: Vec<GroupSettings>,
+    keys: Option<Keys>,
+}
+
+impl Reading {
+    /// Takes one line between the first and the empty one.
+    pub fn take(&mut self, line: &str, known: Option<&Keys>) -> Result<(), Problem> {
+        let (name, value) = line.split_once(' ').unwrap_or((line, ""));
+        match name {
+            "program" => once(&mut self.program, name, unescape_text(value)?),
+            "started" => once(
+                &mut self.started,
+                name,
+                Instant::default() + seconds(value)?,
+            ),
+            "local_node" => once(&mut self.local_node, name, unescape_text(value)?),
+            "peer_node" => once(&mut self.peer_node, name, unescape_text(value)?),
+            "node" => {
+                self.nodes.push(unescape_text(value)?);
+                Ok(())
+            }
+            "uuid" => once(&mut self.uuid, name, uuid(value)?),
+            "generation" => once(&mut self.generation, name, parse(value)?),
+            "last_generation" => once(&mut self.last_generation, name, parse(value)?),
+            "remembered_peer" => once(&mut self.remembered_peer, name, remembered(value)?),
+            "seed" => once(&mut self.seed, name, parse(value)?),
+            "keepalive" => once(&mut self.keepalive, name, seconds(value)?),
+            "deadtime" => once(&mut self.deadtime, name, seconds(value)?),
+            "warntime" => once(&mut self.warntime, name, seconds(value)?),
+            "initdead" => once(&mut self.initdead, name, seconds(value)?),
+            "max_rexmit_delay" => once(&mut self.max_rexmit_delay, name, seconds(value)?),
+            "auto_failback" => {
+                let known = FAILBACK.iter().find(|(known, _)| *known == value);
+                let &(_, meant) = known.ok_or(Problem::Value)?;
+                once(&mut self.auto_failback, name, meant)
+            }
+            "ttl" => once(&mut self.ttl, name, parse(value)?),
+            "inner_auth" => once(&mut self.inner_auth, name, parse(value)?),
+            "log_badpack" => once(&mut self.log_badpack, name, parse(value)?),
+            "link" => {
+                self.links.push(unescape_text(value)?);
+                Ok(())
+            }
+            "group" => {
+                self.groups.push(group(value)?);
+                Ok(())
+            }
+            "keys" => once(&mut self.keys, name, keys::read(value, known)?),
+            unknown => Err(Problem::Setting(unknown.to_owned())),
+        }
+    }
+
+    /// The header, once its last line was taken.
+    pub fn finish(self) -> Result<Header, RecordingError> {
+        Ok(Header {
+            program: needed(self.program, "program")?,
+            started: needed(self.started, "started")?,
+            settings: Settings {
+                local_node: needed(self.local_node, "local_node")?,
+                peer_node: needed(self.peer_node, "peer_node")?,
+                nodes: self.nodes,
+                uuid: needed(self.uuid, "uuid")?,
+                generation: needed(self.generation, "generation")?,
+                last_generation: needed(self.last_generation, "last_generation")?,
+                remembered_peer: self.remembered_peer,
+                seed: needed(self.seed, "seed")?,
+                keepalive: needed(self.keepalive, "keepalive")?,
+                deadtime: needed(self.deadtime, "deadtime")?,
+                warntime: needed(self.warntime, "warntime")?,
+                initdead: needed(self.initdead, "initdead")?,
+                max_rexmit_delay: needed(self.max_rexmit_delay, "max_rexmit_delay")?,
+                auto_failback: needed(self.auto_failback, "auto_failback")?,
+                ttl: needed(self.ttl, "ttl")?,
+                inner_auth: needed(self.inner_auth, "inner_auth")?,
+                log_badpack: needed(self.log_badpack, "log_badpack")?,
+                links: self.links,
+                groups: self.groups,
+                keys: needed(self.keys, "keys")?,
+            },
+        })
+    }
+}
+
+fn once<T>(place: &mut Option<T>, name: &str, value: T) -> Result<(), Problem> {
+    match place.replace(value) {
+        None => Ok(()),
+        Some(_) => Err(Problem::Setting(name.to_owned())),
+    }
+}
+
+fn needed<T>(value: Option<T>, name: &'static str) -> Result<T, RecordingError> {
+    value.ok_or(RecordingError::Missing(name))
+}
+
+fn parse<T: std::str::FromStr>(text: &str) -> Result<T, Problem> {
+    text.parse().map_err(|_| Problem::Value)
+}
+
+fn seconds(text: &str) -> Result<Duration, Problem> {
+    parse_seconds(text).ok_or(Problem::Value)
+}
+
+fn uuid(text: &str) -> Result<[u8; 16], Problem> {
+    let is_hex = text.len() == 32 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let number = u128::from_str_radix(text, 16).map_err(|_| Problem::Value)?;
+    is_hex.then_some(number.to_be_bytes()).ok_or(Problem::Value)
+}
+
+fn remembered(text: &str) -> Result<PeerMemory, Problem> {
+    let words: Vec<&str> = text.split(' ').collect();
+    let &[id, generation, sequence] = words.as_slice() else {
+        return Err(Problem::Value);
+    };
+    Ok(PeerMemory {
+        uuid: if id == "unknown" {
+            None
+        } else {
+            Some(uuid(id)?)
+        },
+        generation: parse(generation)?,
+        sequence: parse(sequence)?,
+    })
+}
+
+fn group(text: &str) -> Result<GroupSettings, Problem> {
+    let mut words = text.splitn(3, ' ');
+    let prefers_local = match words.next() {
+        Some("local") => true,
+        Some("foreign") => false,
+        _ => return Err(Problem::Value),
+    };
+    Ok(GroupSettings {
+        prefers_local,
+        key: unescape_text(words.next().ok_or(Problem::Value)?)?,
+        line: unescape_text(words.next().unwrap_or_default())?,
+    })
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+    use crate::message::{Key, Method};
+
+    /// Settings of which no two values are the same by accident.
+    pub fn settings() -> Settings {
+        let mut entries = [const { None }; 16];
+        entries[1] = Some(Key {
+            method: Method::Sha1,
+            text: b"secret".to_vec(),
+        });
+        let group = |key: &str, line: &str, prefers_local| GroupSettings {
+            key: key.into(),
+            line: line.into(),
+            prefers_local,
+        };
+        Settings {
+            local_node: "alpha".into(),
+            peer_node: "b\u{ea}ta ".into(),
+            nodes: vec!["alpha".into(), "b\u{ea}ta ".into()],
+            uuid: [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15],
+            generation: u64::MAX,
+            last_generation: u64::MAX,
+            remembered_peer: Some(PeerMemory {
+                uuid: Some([0xff; 16]),
+                generation: 7,
+                sequence: u64::MAX,
+            }),
+            seed: 1 << 63,
+            keepalive: Duration::from_millis(200),
+            deadtime: Duration::from_secs(3),
+            warntime: Duration::from_nanos(1_500_000_001),
+            initdead: Duration::from_secs(60),
+            max_rexmit_delay: Duration::from_millis(250),
+            auto_failback: AutoFailback::Legacy,
+            ttl: 6,
+            inner_auth: true,
+            log_badpack: false,
+            links: vec!["/dev/ttyS0".into(), "eth0".into()],
+            groups: vec![
+                group("IPaddr::10.0.0.1", "alpha IPaddr::10.0.0.1 web", true),
+                group("a b", "", false),
+            ],
+            keys: Keys {
+                entries,
+                signing: 1,
+            },
+        }
+    }
+
+    fn read(text: &str) -> Result<Header, RecordingError> {
+        let mut reading = Reading::default();
+        for (number, line) in text.lines().enumerate().skip(1) {
+            if !line.is_empty() {
+                reading
+                    .take(line, None)
+                    .map_err(|problem| RecordingError::Line { number, problem })?;
+            }
+        }
+        reading.finish()
+    }
+
+    #[test]
+    fn every_setting_comes_back() {
+        for change in [
+            |_: &mut Settings| (),
+            |settings: &mut Settings| settings.remembered_peer = None,
+            |settings: &mut Settings| {
+                settings.remembered_peer = Some(PeerMemory::default());
+                settings.auto_failback = AutoFailback::On;
+                settings.groups.clear();
+            },
+        ] {
+            let mut settings = settings();
+            change(&mut settings);
+            let started = Instant::from_micros(12_345_678_901);
+            let text = write("1.2.3", started, &settings, Secrecy::Recorded);
+            let header = read(&text).expect("complete");
+            assert_eq!(header.program, "1.2.3");
+            assert_eq!(header.started, started);
+            // Settings have no equality of their own; their debug form shows everything but the keys.
+            assert_eq!(format!("{:?}", header.settings), format!("{settings:?}"));
+            assert_eq!(header.settings.keys, settings.keys);
+        }
+    }
+
+    #[test]
+    fn a_header_can_be_read_by_a_person() {
+        let text = write(
+            "1.2.3",
+            Instant::from_micros(1),
+            &settings(),
+            Secrecy::Withheld,
+        );
+        let lines: Vec<&str> = text.lines().collect();
+        for line in [
+            "heartbeat-recording 1",
+            "program 1.2.3",
+            "started 0.000001",
+            "local_node alpha",
+            "uuid 000102030405060708090a0b0c0d0e0f",
+            "deadtime 3.000000",
+            "auto_failback legacy",
+            "link /dev/ttyS0",
+            "group local IPaddr::10.0.0.1 alpha IPaddr::10.0.0.1 web",
+        ] {
+            assert!(lines.contains(&line), "{line} is missing in\n{text}");
+        }
+        assert!(!text.contains("secret"));
+    }
+
+    #[test]
+    fn a_header_without_one_of_its_lines_or_with_a_strange_one_is_refused() {
+        let text = write("1", Instant::default(), &settings(), Secrecy::Recorded);
+        let optional = ["node ", "remembered_peer ", "link ", "group ", ""];
+        for line in text.lines().skip(1) {
+            let without = text.replacen(&format!("{line}\n"), "", 1);
+            if !optional.iter().any(|name| line.starts_with(name)) {
+                assert!(
+                    matches!(read(&without), Err(RecordingError::Missing(_))),
+                    "{line}"
+                );
+                let twice = text.replacen(line, &format!("{line}\n{line}"), 1);
+                assert!(
+                    matches!(read(&twice), Err(RecordingError::Line { .. })),
+                    "{line}"
+                );
+            }
+        }
+        for line in [
+            "colour blue",
+            "ttl",
+            "ttl -1",
+            "uuid 0",
+            "uuid +00102030405060708090a0b0c0d0e0f",
+            "group mine a b",
+            "group local",
+            "auto_failback maybe",
+            "remembered_peer unknown 1",
+        ] {
+            assert!(Reading::default().take(line, None).is_err(), "{line}");
+        }
+    }
+}

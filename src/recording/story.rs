@@ -1,0 +1,270 @@
+//! What a person is shown of a replay: every decision, and on demand every event.
+
+use std::io::{BufRead, Write};
+use std::time::Duration;
+
+use super::error::RecordingError;
+use super::event::Names;
+use super::header::Header;
+use super::replay::{Replay, Step};
+use super::text::{Blanks, Seconds, escape, push};
+use crate::cluster::refusals::KINDS;
+use crate::cluster::{
+    Action, Cluster, Event, GroupId, GroupView, Holdings, Movement, NodeStatus, Packet, Severity,
+};
+use crate::message::{FieldKind, Keys, Message, open};
+
+/// How much is shown.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Extent {
+    /// Every event and every heartbeat too.
+    pub everything: bool,
+    /// Nothing that came later.
+    pub until: Option<Duration>,
+}
+
+/// Writes what the core of a replay decides, a line each.
+pub fn tell<R: BufRead>(
+    mut replay: Replay<R>,
+    extent: Extent,
+    out: &mut dyn Write,
+) -> Result<(), RecordingError> {
+    let mut story = Story::new(replay.header(), extent.everything);
+    let (mut events, mut last) = (0_u64, Duration::ZERO);
+    while let Some(step) = replay.step()? {
+        if extent.until.is_some_and(|until| step.at > until) {
+            break;
+        }
+        (events, last) = (events.saturating_add(1), step.at);
+        story.lines.clear();
+        story.step(&step);
+        out.write_all(story.lines.as_bytes())?;
+    }
+    let torn = if replay.is_truncated() {
+        "; the last line is not complete and was left out"
+    } else {
+        ""
+    };
+    writeln!(out, "{events} events in {} s{torn}", Seconds(last))?;
+    Ok(())
+}
+
+/// What of the core can be seen from outside.
+#[derive(Debug, PartialEq, Eq)]
+struct Face {
+    local: NodeStatus,
+    peer: NodeStatus,
+    holdings: Holdings,
+}
+
+struct Story {
+    local_node: String,
+    peer_node: String,
+    names: Names,
+    keys: Keys,
+    everything: bool,
+    face: Option<Face>,
+    groups: Vec<Option<GroupView>>,
+    movement: Option<Movement>,
+    refused: [u64; KINDS.len()],
+    message: Message,
+    at: Duration,
+    lines: String,
+}
+
+impl Story {
+    fn new(header: &Header, everything: bool) -> Self {
+        let settings = &header.settings;
+        Self {
+            local_node: settings.local_node.clone(),
+            peer_node: settings.peer_node.clone(),
+            names: Names::new(settings),
+            keys: settings.keys.clone(),
+            everything,
+            face: None,
+            groups: vec![None; settings.groups.len()],
+            movement: None,
+            refused: [0; KINDS.len()],
+            message: Message::new(),
+            at: Duration::ZERO,
+            lines: String::new(),
+        }
+    }
+
+    fn step(&mut self, step: &Step<'_>) {
+        self.at = step.at;
+        self.event(&step.event);
+        self.refusals(step);
+        self.beliefs(step.cluster);
+        for action in &step.actions {
+            self.action(action);
+        }
+    }
+
+    fn line(&mut self, text: std::fmt::Arguments<'_>) {
+        let time = Seconds(self.at).to_string();
+        push(&mut self.lines, format_args!("{time:>14} {text}\n"));
+    }
+
+    fn event(&mut self, event: &Event<'_>) {
+        match event {
+            Event::Tick if self.everything => self.line(format_args!("< tick")),
+            Event::WallClock { seconds } if self.everything => {
+                self.line(format_args!("< wall clock {seconds}"));
+            }
+            Event::Received { link, bytes } if self.everything => {
+                let gist = self.gist(bytes, true);
+                let link = self.names.link(*link).to_owned();
+                self.line(format_args!("< received on {link}: {gist}"));
+            }
+            Event::Tick | Event::WallClock { .. } | Event::Received { .. } => {}
+            Event::Group { group, outcome } => {
+                let key = self.key(*group);
+                self.line(format_args!("< group {key}: {outcome:?}"));
+            }
+            Event::StopRequested => self.line(format_args!("< stop requested")),
+            Event::MoveRequested(request) => {
+                self.line(format_args!("< move requested: {request:?}"));
+            }
+            Event::KeysChanged(keys) => {
+                self.keys.clone_from(keys);
+                let signing = keys.signing;
+                self.line(format_args!("< keys changed: key {signing} signs"));
+            }
+        }
+    }
+
+    fn refusals(&mut self, step: &Step<'_>) {
+        let refused = KINDS.map(|kind| step.cluster.refused(kind));
+        let before = std::mem::replace(&mut self.refused, refused);
+        for ((kind, before), after) in KINDS.into_iter().zip(before).zip(refused) {
+            if let Event::Received { link, bytes } = &step.event
+                && before != after
+            {
+                let gist = self.gist(bytes, true);
+                let link = self.names.link(*link).to_owned();
+                self.line(format_args!("refused ({kind:?}) from {link}: {gist}"));
+            }
+        }
+    }
+
+    fn beliefs(&mut self, cluster: &Cluster) {
+        let face = Face {
+            local: cluster.local_status(),
+            peer: cluster.peer_status(),
+            holdings: cluster.holdings(),
+        };
+        if self.face.as_ref() != Some(&face) {
+            let text = format!(
+                "{} is {}, {} is {}; holding: {}",
+                self.local_node, face.local, self.peer_node, face.peer, face.holdings
+            );
+            self.line(format_args!("{text}"));
+            self.face = Some(face);
+        }
+        for index in 0..self.groups.len() {
+            let group = GroupId(u32::try_from(index).unwrap_or(u32::MAX));
+            let view = cluster.group(group);
+            let Some(known) = self.groups.get_mut(index) else {
+                continue;
+            };
+            if known.replace(view) != Some(view) {
+                let key = self.key(group);
+                let there = view.peer.map(|state| state.to_string());
+                let there = there.as_deref().unwrap_or("not known");
+                self.line(format_args!(
+                    "group {key}: {} here, {there} there",
+                    view.local
+                ));
+            }
+        }
+        let movement = cluster.movement();
+        if self.movement != movement {
+            self.movement = movement;
+            if let Some(movement) = movement {
+                self.line(format_args!(
+                    "move {}, {:?}: {:?}",
+                    movement.number, movement.request, movement.progress
+                ));
+            }
+        }
+    }
+
+    fn action(&mut self, action: &Action) {
+        match action {
+            Action::Send(packet) => self.sent(packet),
+            Action::StartGroup(group) => {
+                let key = self.key(*group);
+                self.line(format_args!("start {key}"));
+            }
+            Action::StopGroup(group) => {
+                let key = self.key(*group);
+                self.line(format_args!("stop {key}"));
+            }
+            Action::ProbeGroup(group) => {
+                let key = self.key(*group);
+                self.line(format_args!("probe {key}"));
+            }
+            Action::Report(report) => {
+                let level = level(report.severity());
+                self.line(format_args!("{level}: {report}"));
+            }
+            Action::RememberPeer(peer) => {
+                let (generation, sequence) = (peer.generation, peer.sequence);
+                self.line(format_args!(
+                    "remember the peer: generation {generation}, number {sequence}"
+                ));
+            }
+            Action::Exit => self.line(format_args!("exit")),
+        }
+    }
+
+    fn sent(&mut self, packet: &Packet) {
+        if !packet.is_heartbeat || self.everything {
+            let gist = self.gist(&packet.datagram, false);
+            self.line(format_args!("send {gist}"));
+        }
+    }
+
+    /// Type and fields of a message, without those that say nothing about its meaning.
+    fn gist(&mut self, bytes: &[u8], is_foreign: bool) -> String {
+        const EVERYWHERE: [&[u8]; 7] =
+            [b"t", b"auth", b"srcuuid", b"destuuid", b"ts", b"ld", b"ttl"];
+        if let Err(rejection) = open(bytes, &self.keys, &mut self.message) {
+            return format!("{} bytes, {rejection}", bytes.len());
+        }
+        let mut gist = String::new();
+        let kind = self.message.text("t").unwrap_or("(no type)");
+        escape(kind.as_bytes(), Blanks::Kept, &mut gist);
+        for field in self.message.fields() {
+            let is_known = !is_foreign && [b"src".as_slice(), b"hg"].contains(&field.name);
+            if is_known || EVERYWHERE.contains(&field.name) {
+                continue;
+            }
+            gist.push(' ');
+            escape(field.name, Blanks::Escaped, &mut gist);
+            gist.push('=');
+            match field.kind {
+                FieldKind::Text => escape(field.value, Blanks::Kept, &mut gist),
+                _ => push(&mut gist, format_args!("({} bytes)", field.value.len())),
+            }
+        }
+        gist
+    }
+
+    fn key(&self, group: GroupId) -> String {
+        self.names.group(group).to_owned()
+    }
+}
+
+/// The word in the log.
+fn level(severity: Severity) -> &'static str {
+    match severity {
+        Severity::Debug => "debug",
+        Severity::Info => "info",
+        Severity::Notice => "notice",
+        Severity::Warn => "WARN",
+        Severity::Error => "ERROR",
+        Severity::Crit => "CRIT",
+    }
+}

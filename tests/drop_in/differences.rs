@@ -1,0 +1,110 @@
+//! The expectations that are known not to come true, each with its reason; and the verdict over a case.
+
+use std::collections::BTreeMap;
+
+use crate::pairing::Pairing;
+
+/// What does not come true, and why that is so and stays so.
+pub struct Difference {
+    /// The case.
+    pub case: &'static str,
+    /// The pairings.
+    pub pairings: &'static [Pairing],
+    /// The expectation, in the words of the case.
+    pub expectation: &'static str,
+    /// Why.
+    pub reason: &'static str,
+}
+
+/// All of them.
+pub const DIFFERENCES: &[Difference] = &[];
+
+/// Fails the test unless exactly the listed expectations did not come true.
+pub fn judge(
+    case: &str,
+    pairing: Pairing,
+    complete: bool,
+    verdicts: &BTreeMap<&'static str, Option<String>>,
+) {
+    let applies = |known: &&Difference| known.case == case && known.pairings.contains(&pairing);
+    let listed: Vec<&Difference> = DIFFERENCES.iter().filter(applies).collect();
+    let wrong = faults(&listed, complete, verdicts);
+    assert!(
+        wrong.is_empty(),
+        "{case} with {pairing:?}:\n{}",
+        wrong.join("\n")
+    );
+}
+
+fn faults(
+    listed: &[&Difference],
+    complete: bool,
+    verdicts: &BTreeMap<&'static str, Option<String>>,
+) -> Vec<String> {
+    let mut wrong = Vec::new();
+    for (expectation, failure) in verdicts {
+        let known = listed
+            .iter()
+            .find(|known| known.expectation == *expectation);
+        match (failure, known) {
+            (Some(failure), None) => wrong.push(format!("expected that {expectation}: {failure}")),
+            (None, Some(known)) => wrong.push(format!(
+                "the difference has disappeared, remove it: {expectation} ({})",
+                known.reason
+            )),
+            (Some(failure), Some(known)) => {
+                println!(
+                    "known difference: {expectation}: {failure} ({})",
+                    known.reason
+                );
+            }
+            (None, None) => {}
+        }
+    }
+    for known in listed {
+        if complete && !verdicts.contains_key(known.expectation) {
+            wrong.push(format!(
+                "nothing is expected in these words: {}",
+                known.expectation
+            ));
+        }
+    }
+    wrong
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const KNOWN: Difference = Difference {
+        case: "start",
+        pairings: &[],
+        expectation: "it works",
+        reason: "a test",
+    };
+
+    fn verdicts(failure: Option<&str>) -> BTreeMap<&'static str, Option<String>> {
+        BTreeMap::from([("it works", failure.map(str::to_owned))])
+    }
+
+    #[test]
+    fn what_does_not_come_true_must_be_listed() {
+        assert!(faults(&[], true, &verdicts(None)).is_empty());
+        assert_eq!(faults(&[], true, &verdicts(Some("no"))).len(), 1);
+        assert!(faults(&[&KNOWN], true, &verdicts(Some("no"))).is_empty());
+    }
+
+    #[test]
+    fn what_is_listed_must_not_come_true() {
+        let wrong = faults(&[&KNOWN], true, &verdicts(None));
+        assert!(
+            wrong[0].starts_with("the difference has disappeared"),
+            "{wrong:?}"
+        );
+        assert_eq!(
+            faults(&[&KNOWN], true, &BTreeMap::new()).len(),
+            1,
+            "nobody asked for it"
+        );
+    }
+}

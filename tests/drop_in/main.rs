@@ -1,0 +1,54 @@
+//! Pairs of ours and the original, Debian's heartbeat 3.0.6, in every mixture: the same cases, the same expectations.
+//!
+//! A test is named `case::pairing::media`, the pairing by what runs on the first node and on the second:
+//! `cargo test --test drop_in -- crash::ours_and_old::on_serial`. Needs root and the original; see [`lab::program`].
+//!
+//! A case states what is expected on the outside. Whatever does not come true is in `differences.rs` with its reason,
+//! or the test fails; whatever is there and comes true fails it too. What the daemons may complain about is in
+//! `remarks.rs`.
+#![allow(
+    clippy::disallowed_methods,
+    reason = "the tests stand outside of the daemon: they measure real time and wait for it"
+)]
+
+#[path = "../lab/mod.rs"]
+mod lab;
+
+mod cases;
+mod differences;
+mod log_check;
+mod pairing;
+mod remarks;
+mod stage;
+
+/// Makes a test for each case, pairing and set of media.
+macro_rules! cases {
+    ($($case:ident $run:path, $($set:ident)+;)+) => {$(
+        mod $case {
+            cases!(@pairing old_and_old OLD_AND_OLD $case $run, $($set)+);
+            cases!(@pairing ours_and_old OURS_AND_OLD $case $run, $($set)+);
+            cases!(@pairing old_and_ours OLD_AND_OURS $case $run, $($set)+);
+            cases!(@pairing ours_and_ours OURS_AND_OURS $case $run, $($set)+);
+        }
+    )+};
+    (@pairing $name:ident $pairing:ident $case:ident $run:path, $($set:ident)+) => {
+        mod $name {
+            $(
+                #[test]
+                fn $set() {
+                    let pairing = crate::pairing::$pairing;
+                    crate::lab::claim_with(&crate::pairing::DEMANDS, || {
+                        let media = crate::pairing::Media::named(stringify!($set));
+                        crate::stage::play(stringify!($case), pairing, media, &$run);
+                    });
+                }
+            )+
+        }
+    };
+}
+
+cases! {
+    start crate::cases::start::TOGETHER, on_serial on_bcast on_ucast together;
+    crash crate::cases::crash::CRASH, on_serial on_bcast on_ucast together;
+    stop crate::cases::stop::STOP, on_serial on_bcast on_ucast together;
+}

@@ -1,0 +1,105 @@
+//! The complaints in logs that are all right, each with its reason.
+
+use crate::lab::Program;
+
+/// A line that may stand in a log.
+pub struct Remark {
+    /// Pieces of the line, a star between them for whatever stands there.
+    pub says: &'static str,
+    /// The cases in which it may; none: all.
+    pub cases: &'static [&'static str],
+    /// Why it is all right.
+    #[expect(dead_code, reason = "for whoever reads this list")]
+    pub reason: &'static str,
+}
+
+/// What two nodes of 3.0.6 show each other. Either program may show it in any pairing.
+pub const BETWEEN_OLD: &[Remark] = &[
+    always(
+        "WARN: Core dumps could be lost",
+        "a setting of this computer",
+    ),
+    always("WARN: Consider setting*core", "a setting of this computer"),
+    always(
+        "WARN: Initial dead time [* ms] may be too small!",
+        "tests are in a hurry",
+    ),
+    always(
+        "WARN: Logging daemon is disabled",
+        "files are easier to read",
+    ),
+    always(
+        "WARN: No Previous generation - starting at",
+        "each machine is new",
+    ),
+    always(
+        "ERROR: Cannot lock ourselves into memory",
+        "a limit of this computer",
+    ),
+    always("debug: *uthentication method", "reading of authkeys"),
+    always("debug: *uthentication parsing", "reading of authkeys"),
+    always("debug: apiauth * gid=<null>", "reading of ha.cf"),
+    always(
+        "create_seq_snapshot_table: no missing packets",
+        "all is well",
+    ),
+    always(
+        "WARN: * lost packet(s) for [",
+        "it sends what it says in answer to itself first",
+    ),
+    always("info: No pkts missing from ", "and what was late has come"),
+    only(
+        &["stop"],
+        "debug: standby message ignored during shutdown",
+        "the survivor takes the half that it has as well, and says so",
+    ),
+    only(&["crash", "stop"], "WARN: node alpha: is dead", "it is"),
+    only(
+        &["crash"],
+        "WARN: No STONITH device configured.",
+        "there is none",
+    ),
+    only(
+        &["crash"],
+        "WARN: Shared disks are not protected.",
+        "they are not",
+    ),
+];
+
+/// What a program shows only in a pairing with ours.
+pub const WITH_OURS: &[(Program, Remark)] = &[
+    (
+        Program::Ours,
+        always(
+            "warning: initdead of * is hardly enough",
+            "what 3.0.6 says in other words",
+        ),
+    ),
+    (
+        Program::Ours,
+        always(
+            "warning: `*` is the only link to the peer",
+            "it is; 3.0.6 does not look",
+        ),
+    ),
+    (
+        Program::Ours,
+        only(
+            &["crash", "stop"],
+            "WARN: Link alpha:* dead.",
+            "3.0.6 finds that worth an info only",
+        ),
+    ),
+];
+
+const fn always(says: &'static str, reason: &'static str) -> Remark {
+    only(&[], says, reason)
+}
+
+const fn only(cases: &'static [&'static str], says: &'static str, reason: &'static str) -> Remark {
+    Remark {
+        says,
+        cases,
+        reason,
+    }
+}

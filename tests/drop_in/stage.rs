@@ -1,0 +1,209 @@
+//! Where a case is played: the pair, what was expected of it, and the verdict.
+
+use std::collections::BTreeMap;
+use std::fmt::Display;
+use std::net::Ipv4Addr;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::differences;
+use crate::lab::machine::Machine;
+use crate::lab::{PATIENCE, Pair, Program, Setup, files};
+use crate::log_check;
+use crate::pairing::{Media, Pairing};
+
+/// One case: how its pair differs from the usual one, and what is done with it.
+pub struct Case {
+    /// Changes the usual configuration.
+    pub setup: fn(&mut Setup),
+    /// Does things and states what is expected.
+    pub run: fn(&mut Stage) -> Outcome,
+}
+
+/// Whether a case came to its end.
+pub type Outcome = Result<(), Over>;
+
+/// An expectation did not come true without which it makes no sense to go on.
+pub struct Over;
+
+/// The time without a heartbeat after which a node is dead.
+pub const DEADTIME: Duration = Duration::from_millis(2500);
+
+/// What the machines of a pair take for starting an address each, in scripts, while the computer is busy.
+pub const SCRIPTS: Duration = Duration::from_millis(2500);
+
+/// The pair of one case.
+pub struct Stage {
+    /// The machines.
+    pub pair: Pair,
+    /// What joins them.
+    pub media: Media,
+    /// What runs on them.
+    pub pairing: Pairing,
+    /// The case's name.
+    pub case: &'static str,
+    verdicts: BTreeMap<&'static str, Option<String>>,
+}
+
+/// Plays a case and judges it.
+pub fn play(case: &'static str, pairing: Pairing, media: Media, script: &Case) {
+    let mut setup = Setup {
+        keepalive: 200,
+        deadtime: u32::try_from(DEADTIME.as_millis()).expect("a few seconds"),
+        initdead: 8000,
+        groups: vec![
+            "alpha IPaddr::10.77.1.100/24/eth0 disk::left".to_owned(),
+            "beta IPaddr::10.77.1.101/24/eth0 disk::right".to_owned(),
+        ],
+        media: media.lines(),
+        programs: Some(pairing.0),
+        ..Setup::default()
+    };
+    (script.setup)(&mut setup);
+    let mut stage = Stage {
+        pair: Pair::alone(setup),
+        media,
+        pairing,
+        case,
+        verdicts: BTreeMap::new(),
+    };
+    let began = Instant::now();
+    let complete = (script.run)(&mut stage).is_ok();
+    println!("played for {:.1?}", began.elapsed());
+    stage.check_owners();
+    for (expectation, failure) in log_check::verdicts(&stage) {
+        stage.check(expectation, failure.is_empty(), failure);
+    }
+    differences::judge(case, pairing, complete, &stage.verdicts);
+}
+
+impl Stage {
+    /// Waits until something is true; the case is over when that does not happen.
+    pub fn must(&mut self, expectation: &'static str, holds: impl FnMut(&Pair) -> bool) -> Outcome {
+        self.must_within(PATIENCE, expectation, holds)
+    }
+
+    /// The same with a limit of its own.
+    pub fn must_within(
+        &mut self,
+        limit: Duration,
+        expectation: &'static str,
+        mut holds: impl FnMut(&Pair) -> bool,
+    ) -> Outcome {
+        let end = Instant::now() + limit;
+        let mut held = holds(&self.pair);
+        while !held && Instant::now() < end {
+            thread::sleep(Duration::from_millis(20));
+            held = holds(&self.pair);
+        }
+        self.check(
+            expectation,
+            held,
+            format!("not within {limit:?}; {}", self.state()),
+        );
+        if held { Ok(()) } else { Err(Over) }
+    }
+
+    /// States what must be true at this moment.
+    pub fn check(&mut self, expectation: &'static str, holds: bool, otherwise: impl Display) {
+        let verdict = self.verdicts.entry(expectation).or_default();
+        if !holds && verdict.is_none() {
+            println!("NOT TRUE: {expectation}: {otherwise}");
+            *verdict = Some(otherwise.to_string());
+        }
+    }
+
+    /// States how long something may have taken.
+    pub fn check_time(
+        &mut self,
+        expectation: &'static str,
+        taken: Duration,
+        bounds: std::ops::Range<Duration>,
+    ) {
+        println!("{expectation}: {taken:.2?}");
+        self.check(
+            expectation,
+            bounds.contains(&taken),
+            format!("{taken:.2?}, not {bounds:.2?}"),
+        );
+    }
+
+    /// The machine of the first node (0) or the second.
+    pub fn machine(&self, node: usize) -> &Machine {
+        if node == 0 {
+            &self.pair.a
+        } else {
+            &self.pair.b
+        }
+    }
+
+    /// What `cl_status` says on a node.
+    pub fn says(&self, node: usize, question: &[&str]) -> String {
+        self.machine(node).cl_status(question)
+    }
+
+    /// The floating address of the group that prefers this node.
+    pub fn address_of(&self, node: usize) -> Ipv4Addr {
+        self.pair.setup.floating()[node]
+    }
+
+    /// Whether both nodes run the original.
+    pub fn is_old_alone(&self) -> bool {
+        self.pairing.0 == [Program::Old306; 2]
+    }
+
+    /// Whether both nodes run ours.
+    pub fn is_ours_alone(&self) -> bool {
+        self.pairing.0 == [Program::Ours; 2]
+    }
+
+    /// The longest time that nobody held this address after it was held first.
+    pub fn longest_gap(&self, address: Ipv4Addr) -> Duration {
+        let gaps = self.pair.watch.gaps(address);
+        gaps.iter()
+            .map(|(from, until)| *until - *from)
+            .max()
+            .unwrap_or_default()
+    }
+
+    /// Owners and words, for whoever reads why a case failed.
+    fn state(&self) -> String {
+        let owners: Vec<(Ipv4Addr, Vec<usize>)> = self
+            .pair
+            .setup
+            .floating()
+            .into_iter()
+            .map(|address| (address, self.pair.watch.owners(address)))
+            .take(4)
+            .collect();
+        let words = [0, 1].map(|node| {
+            let names = self.pair.setup.names;
+            [
+                self.says(node, &["rscstatus"]),
+                self.says(node, &["nodestatus", names[0]]),
+                self.says(node, &["nodestatus", names[1]]),
+            ]
+        });
+        format!("owners {owners:?}; cl_status {words:?}")
+    }
+
+    fn check_owners(&mut self) {
+        for address in self.pair.setup.floating() {
+            let double = self.pair.watch.double_ownership(address);
+            self.check(
+                "no address is ever on both nodes",
+                double.is_empty(),
+                format!(
+                    "{address}: {:?}",
+                    double.iter().map(|(a, b)| *b - *a).collect::<Vec<_>>()
+                ),
+            );
+        }
+        let violations = files::violations();
+        self.check(
+            "no disk is ever used by both nodes",
+            violations.is_empty(),
+            violations,
+        );
+    }
+}

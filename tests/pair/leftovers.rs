@@ -1,0 +1,40 @@
+//! A daemon that was killed in the middle of an action, and the one that is started after it.
+
+use std::time::Duration;
+
+use crate::lab::journal::Mark;
+use crate::lab::{Pair, Setup, claim, eventually, files};
+
+#[test]
+fn a_start_that_outlives_its_daemon_makes_no_second_owner() {
+    claim(|| {
+        // The slow resource stands first: until it runs, nothing of the group is found running.
+        let mut pair = Pair::alone(Setup {
+            initdead: 2000,
+            groups: vec!["alpha disk::data IPaddr::10.77.1.100/24/eth0".to_owned()],
+            ..Setup::default()
+        });
+        files::write(&pair.b.file("slow-start-data"), "6", 0o644);
+        pair.b.start();
+        pair.b
+            .log()
+            .expect(Mark::START, "resource.d/disk data start");
+        pair.b.kill_daemon();
+        let mark = pair.b.log().mark();
+        pair.b.start();
+        pair.a.start();
+        pair.b
+            .log()
+            .expect(mark, "which the daemon before this one began, still runs");
+        eventually("the old start has ended", || {
+            files::journal().contains("beta data started")
+        });
+        // Then all goes its usual way: it is found running, adopted, and returns to its node.
+        pair.watch.expect_owner(0, pair.address());
+        pair.expect_settled();
+        pair.assert_stays(0, Duration::from_secs(2));
+        assert!(!pair.b.file("runs-data").exists());
+        assert!(pair.a.file("runs-data").exists());
+        pair.assert_never_two_owners();
+    });
+}
