@@ -76,6 +76,7 @@ impl Cluster {
         let is_full = message.text("rtype") == Some("full");
         let is_stable = message.text("isstable").map(|word| word == "1");
         self.classic.told(number, said, is_full, is_stable);
+        self.hear_progress(message.text("info"), is_stable == Some(true), number);
         if message.text("info") == Some("shutdown") {
             self.peer.is_leaving = true;
         }

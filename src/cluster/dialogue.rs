@@ -15,6 +15,8 @@ use crate::message::Message;
 const AGREE_WITHIN: Duration = Duration::from_secs(10);
 /// How long an offer of the peer is good: it waits for ten seconds.
 const ANSWER_WITHIN: Duration = Duration::from_secs(8);
+/// How long the peer may take to begin to stop what it offered; it does so at once, or has taken the offer back.
+const BEGIN_WITHIN: Duration = Duration::from_secs(15);
 /// How long each side may take to stop or start everything (as 3.0.6).
 const WORK_WITHIN: Duration = Duration::from_secs(3600);
 /// Pause before a failback that came to nothing is tried again.
@@ -88,7 +90,7 @@ impl Cluster {
                 self.accept_offer(now);
             }
             (Some("other"), Dialogue::Asked { ours, reason, .. }) if ours == said => {
-                self.give_half(ours, reason);
+                self.give_half(ours, reason, number);
             }
             (Some("done"), Dialogue::Accepted { ours, .. }) if ours.seen_by_the_other() == said => {
                 self.take_half(ours, number);
@@ -140,19 +142,42 @@ impl Cluster {
         self.classic.expect_release(ours);
         self.classic.dialogue = Dialogue::Accepted {
             ours,
-            until: now + WORK_WITHIN,
+            until: now + BEGIN_WITHIN,
         };
         self.apply_claims();
         self.progress_move(MoveProgress::Releasing);
     }
 
-    fn give_half(&mut self, ours: Selection, reason: Reason) {
+    /// The peer tells in passing where it is in the dialogue.
+    pub(super) fn hear_progress(&mut self, info: Option<&str>, is_stable: bool, number: u64) {
+        let now = self.now;
+        match &mut self.classic.dialogue {
+            Dialogue::Accepted { until, .. } if info == Some("standby") => {
+                *until = now + WORK_WITHIN
+            }
+            // It has what it wants, and says so with or without the word that would belong here.
+            Dialogue::Given { ours, since, .. } if is_stable && number > *since => {
+                let ours = *ours;
+                self.end_dialogue();
+                let failure = MoveProgress::Failed(MoveFailure::Refused);
+                let has_taken = self.ownership.peer_holds_of(ours);
+                self.progress_move(if has_taken {
+                    MoveProgress::Done
+                } else {
+                    failure
+                });
+            }
+            _ => {}
+        }
+    }
+
+    fn give_half(&mut self, ours: Selection, reason: Reason, since: u64) {
         self.report(Report::StandbyAgreed {
             node: self.peer_name(),
             selection: ours,
         });
         self.ownership.give(ours, reason);
-        self.classic.dialogue = Dialogue::Giving { ours };
+        self.classic.dialogue = Dialogue::Giving { ours, since };
         let rest = self.settled_holdings().without(ours);
         self.send_holdings(rest, false, Some("standby"));
         self.progress_move(MoveProgress::Releasing);
@@ -177,13 +202,13 @@ impl Cluster {
     pub(super) fn judge_dialogue(&mut self, now: Instant) {
         self.accept_offer(now);
         match self.classic.dialogue {
-            Dialogue::Giving { ours } if self.ownership.is_stuck(ours) => {
+            Dialogue::Giving { ours, .. } if self.ownership.is_stuck(ours) => {
                 self.report(Report::StandbyCancelled);
                 self.ownership.take_back();
                 self.end_dialogue();
                 self.fail_move(MoveFailure::StopFailed);
             }
-            Dialogue::Giving { ours } if !self.ownership.holds_of(ours) => {
+            Dialogue::Giving { ours, since } if !self.ownership.holds_of(ours) => {
                 self.report(Report::StandbyReleased { selection: ours });
                 self.send_standby(ours, "done");
                 let classic = &mut self.classic;
@@ -191,6 +216,7 @@ impl Cluster {
                 classic.waived = classic.waived.without(ours);
                 classic.dialogue = Dialogue::Given {
                     ours,
+                    since,
                     until: now + WORK_WITHIN,
                 };
                 self.apply_claims();

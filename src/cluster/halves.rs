@@ -25,11 +25,15 @@ pub(super) enum Dialogue {
     Giving {
         /// What is given.
         ours: Selection,
+        /// Number of the message that agreed.
+        since: u64,
     },
     /// We said that they are stopped; the peer starts them.
     Given {
         /// What was given.
         ours: Selection,
+        /// Number of the message that agreed.
+        since: u64,
         /// When we stop waiting for its word.
         until: Instant,
     },

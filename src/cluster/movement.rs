@@ -93,6 +93,8 @@ pub enum MoveRefusal {
     Legacy,
     /// The nodes' haresources differ.
     FilesDiffer,
+    /// One of the groups could not be stopped before and counts as running here.
+    Stuck,
     /// None of the groups is where the request would take it from.
     NothingToMove,
 }
@@ -121,6 +123,7 @@ impl fmt::Display for MoveRefusal {
             Self::FilesDiffer => {
                 "the nodes have different haresources files; nothing moves before they are the same"
             }
+            Self::Stuck => "one of these groups could not be stopped and counts as running here until it is; its log lines tell why",
             Self::NothingToMove => "none of these groups is on the node that would have to give it",
         })
     }

@@ -48,6 +48,8 @@ impl Cluster {
             || (self.peer.is_classic && !self.can_offer())
         {
             Some(MoveRefusal::Unsettled)
+        } else if matches!(request, MoveRequest::Standby(ours) if self.ownership.is_stuck(ours)) {
+            Some(MoveRefusal::Stuck)
         } else if moves_nothing {
             Some(MoveRefusal::NothingToMove)
         } else {

@@ -94,6 +94,9 @@ impl Ownership {
             if matches!(group.mine, Some(Claim::Ceded | Claim::HandedOver)) {
                 group.mine = Some(Claim::Free);
             }
+            if matches!(group.ending, Some(Reason::Standby | Reason::Failback)) {
+                group.ending = None;
+            }
         }
     }
 

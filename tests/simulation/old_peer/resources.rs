@@ -51,6 +51,11 @@ impl Resources {
         }
     }
 
+    /// It has said that what it gave is stopped, whatever a script makes it claim besides.
+    pub fn begin_claims_anew(&mut self) {
+        self.claimed = [None; 2];
+    }
+
     /// What it says of itself, also while it releases everything to stop.
     fn is_stable(&self) -> bool {
         matches!(self.phase, Phase::Stable | Phase::Shutdown)

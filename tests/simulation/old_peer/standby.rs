@@ -77,7 +77,10 @@ impl OldPeer {
                 self.run_release(what);
                 self.expect(State::Me, STEP);
             }
-            (State::Me, "done", true) => self.expect(State::Done, STEP),
+            (State::Me, "done", true) => {
+                self.resources.begin_claims_anew(); // what it claims from here on, it claims in spite of this word
+                self.expect(State::Done, STEP);
+            }
             (State::Other, "other", true) => {}
             (State::Other, "done", false) => {
                 self.say(format!("standby: acquire [{what}] resources from the peer"));
