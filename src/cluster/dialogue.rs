@@ -151,21 +151,17 @@ impl Cluster {
     /// The peer tells in passing where it is in the dialogue.
     pub(super) fn hear_progress(&mut self, info: Option<&str>, is_stable: bool, number: u64) {
         let now = self.now;
+        let holds = self.classic.holds.unwrap_or_default();
         match &mut self.classic.dialogue {
             Dialogue::Accepted { until, .. } if info == Some("standby") => {
-                *until = now + WORK_WITHIN
+                *until = now + WORK_WITHIN;
             }
-            // It has what it wants, and says so with or without the word that would belong here.
-            Dialogue::Given { ours, since, .. } if is_stable && number > *since => {
-                let ours = *ours;
+            // It has what was given and says so, without the word that belongs here: a takeover came between.
+            Dialogue::Given { ours, since, .. }
+                if is_stable && number > *since && holds.and(*ours) == holds =>
+            {
                 self.end_dialogue();
-                let failure = MoveProgress::Failed(MoveFailure::Refused);
-                let has_taken = self.ownership.peer_holds_of(ours);
-                self.progress_move(if has_taken {
-                    MoveProgress::Done
-                } else {
-                    failure
-                });
+                self.progress_move(MoveProgress::Done);
             }
             _ => {}
         }

@@ -17,7 +17,7 @@ const ASK_AGAIN: Duration = Duration::from_secs(2);
 /// The slowest.
 const ASK_SELDOM: Duration = Duration::from_secs(32);
 /// An answered question is asked once more: a takeover that the peer had begun before may have come after it.
-const MAKE_SURE: Duration = Duration::from_secs(20);
+const MAKE_SURE: Duration = Duration::from_secs(30);
 
 /// What the peer does with a group that we don't have.
 const HELD: Claim = Claim::Held {
@@ -99,8 +99,9 @@ impl Cluster {
         if is_ok && self.questions.is_open() && self.prefers_local(index) {
             let now = self.now;
             self.set_asking(index, |asking| {
-                let is_first = !std::mem::replace(&mut asking.is_sure, true);
-                asking.ask_at = is_first.then_some(now + MAKE_SURE);
+                if !std::mem::replace(&mut asking.is_sure, true) {
+                    asking.ask_at = Some(now + MAKE_SURE);
+                }
             });
             self.ownership.hear_one(index, Some(Claim::Free));
         }

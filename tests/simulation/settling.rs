@@ -78,7 +78,9 @@ impl World {
                 return Some(format!("node {node} is {:?}", daemon.core.local_status()));
             }
             // A half that could not be given whole leaves 3.0.6 waiting for it.
-            let may_wait = self.is_old(node) && self.plan.stop_failures > 0;
+            // And in legacy mode each question that ours asks makes it look.
+            let may_wait = self.is_old(node)
+                && (self.plan.stop_failures > 0 || self.plan.failback == AutoFailback::Legacy);
             if !daemon.core.is_stable() && !may_wait {
                 return Some(format!("node {node} is in transition"));
             }

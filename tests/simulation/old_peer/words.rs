@@ -146,7 +146,7 @@ pub enum Ground {
 impl Ground {
     /// Whether nothing that the peer said led to it.
     pub fn is_blind(self) -> bool {
-        matches!(self, Self::Silence | Self::Late)
+        matches!(self, Self::Silence | Self::Late | Self::Unasked)
     }
 }
 
