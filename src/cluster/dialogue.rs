@@ -15,6 +15,8 @@ use crate::message::Message;
 const AGREE_WITHIN: Duration = Duration::from_secs(10);
 /// How long an offer of the peer is good: it waits for ten seconds.
 const ANSWER_WITHIN: Duration = Duration::from_secs(8);
+/// How long an agreement may be on its way after an offer that was made later.
+const CROSS_WITHIN: Duration = Duration::from_secs(2);
 /// How long the peer may take to begin to stop what it offered; it does so at once, or has taken the offer back.
 const BEGIN_WITHIN: Duration = Duration::from_secs(15);
 /// How long each side may take to stop or start everything (as 3.0.6).
@@ -127,12 +129,17 @@ impl Cluster {
             }
             return;
         }
-        self.classic.offered = None;
         match self.classic.dialogue {
             Dialogue::None => {}
+            // It may have agreed to our offer before it made its own, which it then has taken back.
+            Dialogue::Asked { .. } if now + ANSWER_WITHIN < until + CROSS_WITHIN => return,
             Dialogue::Asked { .. } => self.fail_move(MoveFailure::Refused),
-            _ => return,
+            _ => {
+                self.classic.offered = None;
+                return;
+            }
         }
+        self.classic.offered = None;
         let said = ours.seen_by_the_other();
         self.report(Report::StandbyWanted {
             node,
@@ -173,6 +180,7 @@ impl Cluster {
             selection: ours,
         });
         self.ownership.give(ours, reason);
+        self.classic.offered = None;
         self.classic.dialogue = Dialogue::Giving { ours, since };
         let rest = self.settled_holdings().without(ours);
         self.send_holdings(rest, false, Some("standby"));

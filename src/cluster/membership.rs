@@ -139,6 +139,9 @@ impl Cluster {
         }
         if self.peer.status != status {
             let node = self.peer_name();
+            if self.peer.status == NodeStatus::Dead && self.peer.is_classic {
+                self.ownership.give_back_taken();
+            }
             if self.peer.status == NodeStatus::Init {
                 self.remember_peer();
             }
@@ -409,9 +412,6 @@ impl Cluster {
                 silence: interval,
             });
             self.unanswered_since = None;
-            if self.peer.is_classic {
-                self.ownership.give_back_taken();
-            }
         } else if interval > self.settings.warntime {
             self.report(Report::LateHeartbeat {
                 node: self.peer_name(),

@@ -34,6 +34,10 @@ pub trait Node {
     fn is_stable(&self) -> bool {
         true
     }
+    /// Since when it is in a standby dialogue, where it says so at all.
+    fn waits_since(&self) -> Option<Instant> {
+        None
+    }
     /// Since when it says that it holds a group, where it says so at all.
     fn claims_since(&self, _group: GroupId) -> Option<Instant> {
         None

@@ -70,6 +70,9 @@ impl World {
             let Some(daemon) = &machine.daemon else {
                 return Some(format!("node {node} does not run"));
             };
+            if self.waits_in_vain(node) {
+                continue;
+            }
             let lately = self.plan.deadtime + self.plan.news_time();
             if daemon.stop_requested.is_some() || daemon.stalled_lately(self.now, lately) {
                 return Some(format!("node {node} is stopping or has just gone on"));

@@ -125,8 +125,12 @@ impl Judge {
         let is_news = self.taken_blindly[1 - node][group] && now - since < self.race_time();
         let is_late = since > decided;
         let goes_on = machines[node].real(group) != Real::Stopped;
+        // It stood still, and does now what it was told before it was held for dead.
+        let daemon = machines[node].daemon.as_ref();
+        let stood = daemon.is_some_and(|daemon| daemon.stalled_lately(now, self.race_time() * 4));
         let is_their_own = self.old == [true; 2];
-        if real == Real::Stopped || is_their_own || is_blind || is_news || is_late || goes_on {
+        let is_excused = is_their_own || is_blind || is_news || is_late || goes_on || stood;
+        if real == Real::Stopped || is_excused {
             return Ok(());
         }
         let text = format!(

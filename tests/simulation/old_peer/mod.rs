@@ -265,6 +265,10 @@ impl Node for OldPeer {
         self.is_settled() && self.leaving.is_not_wanted()
     }
 
+    fn waits_since(&self) -> Option<Instant> {
+        self.dialogue.since()
+    }
+
     fn claims_since(&self, group: GroupId) -> Option<Instant> {
         if self.scripts.is_releasing(group) {
             return Some(self.now); // given away, but not before the last script has ended

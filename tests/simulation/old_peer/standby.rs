@@ -31,9 +31,15 @@ enum State {
 pub struct Dialogue {
     state: State,
     deadline: Option<Instant>,
+    since: Option<Instant>,
 }
 
 impl Dialogue {
+    /// Since when there is one.
+    pub fn since(&self) -> Option<Instant> {
+        self.since
+    }
+
     /// Whether there is none.
     pub fn is_idle(&self) -> bool {
         self.state == State::Not && self.deadline.is_none()
@@ -119,13 +125,13 @@ impl OldPeer {
     }
 
     fn expect(&mut self, state: State, within: Duration) {
+        self.dialogue.since.get_or_insert(self.now);
         self.dialogue.state = state;
         self.dialogue.deadline = Some(self.now + within);
     }
 
     fn end_dialogue(&mut self) {
-        self.dialogue.state = State::Not;
-        self.dialogue.deadline = None;
+        self.dialogue = Dialogue::default();
     }
 
     /// A deadline is noticed with the next message of any kind.

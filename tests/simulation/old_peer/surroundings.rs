@@ -1,6 +1,7 @@
 //! The machine under the model: what the world does for it, and when a pair with it counts as settled.
 
 use heartbeat::cluster::GroupState;
+use heartbeat::config::AutoFailback;
 
 use super::super::carry_out::group_id;
 use super::super::faults::Fault;
@@ -111,13 +112,35 @@ impl World {
         (!runs_once && !is_lost).then(text)
     }
 
-    /// 3.0.6 says for ever that it holds what it could not start.
+    /// 3.0.6 waits an hour for the next word of a standby dialogue. It waits in vain when the other node began anew
+    /// meanwhile and knows nothing of it, or when it stood still itself and took up a dialogue that was over.
+    pub fn waits_in_vain(&self, node: usize) -> bool {
+        let machine = &self.machines[node];
+        let Some(daemon) = machine.daemon.as_ref().filter(|_| self.is_old(node)) else {
+            return false;
+        };
+        let Some(since) = daemon.core.waits_since() else {
+            return false;
+        };
+        let age = machine.local(self.now).since(since);
+        let age = Time::try_from(age.as_micros()).unwrap_or(Time::MAX);
+        let began = self
+            .now
+            .saturating_sub(age)
+            .saturating_sub(self.plan.deadtime * 4);
+        let other = self.machines[1 - node].daemon.as_ref();
+        let is_new = other.is_some_and(|other| other.started > began || other.went_on > began);
+        is_new || daemon.went_on > began
+    }
+
+    /// 3.0.6 says for ever that it holds what it could not start; in legacy mode it does so without a word.
     fn has_lost(&self, node: usize, group: usize) -> bool {
         let machine = &self.machines[node];
         let claims = machine
             .daemon
             .as_ref()
             .is_some_and(|daemon| daemon.core.group(group_id(group)).local == GroupState::Running);
-        self.is_old(node) && claims && machine.resources[group].failures > 0
+        let is_silent = self.plan.failback == AutoFailback::Legacy;
+        self.is_old(node) && (claims || is_silent) && machine.resources[group].failures > 0
     }
 }
