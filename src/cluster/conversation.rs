@@ -16,6 +16,9 @@ use crate::message::Message;
 
 /// Pause between two questions for what the peer holds.
 const ASK_AGAIN: Duration = Duration::from_secs(2);
+/// What was said before and comes later, over a slow link or sent again, 3.0.6 believes too: so the last word is
+/// repeated once.
+const CONFIRM_AFTER: Duration = Duration::from_secs(3);
 
 impl Cluster {
     /// Whether halves are talked about with this peer.
@@ -50,6 +53,12 @@ impl Cluster {
             self.announced = None; // to be asked unsettles the peer until it hears of us again
         }
         self.judge_dialogue(now);
+        if self.classic.confirm_at.is_some_and(|at| at <= now) {
+            self.classic.confirm_at = None;
+            if let Some((holdings, true)) = self.announced {
+                self.send_holdings(holdings, true, None);
+            }
+        }
     }
 
     /// `starting`: the peer has become active and asks what we hold.
@@ -112,6 +121,7 @@ impl Cluster {
         if self.announced != Some(now) {
             self.announced = Some(now);
             self.send_holdings(now.0, now.1, None);
+            self.classic.confirm_at = now.1.then_some(self.now + CONFIRM_AFTER);
         }
     }
 

@@ -128,6 +128,8 @@ pub(super) struct ClassicPeer {
     pub(super) offered: Option<(Selection, Instant)>,
     /// When to ask for what it holds.
     pub(super) ask_at: Option<Instant>,
+    /// When to say again that we are settled.
+    pub(super) confirm_at: Option<Instant>,
     /// When groups may be offered again, after the peer did not take them.
     pub(super) offer_at: Option<Instant>,
 }

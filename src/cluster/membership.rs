@@ -343,6 +343,7 @@ impl Cluster {
             ask_at,
             offer_at,
             classic.dialogue.until(),
+            classic.confirm_at,
             classic.offered.map(|(_, until)| until),
             self.questions.next_question(),
         ];
@@ -406,6 +407,10 @@ impl Cluster {
             return;
         };
         let interval = now.since(last);
+        if self.peer.is_classic && interval >= self.settings.deadtime * 3 / 4 {
+            // Perhaps it stood still: then it holds us for dead the moment it goes on, without a word.
+            self.questions = Questions::default();
+        }
         if self.peer.status == NodeStatus::Dead {
             self.report(Report::ReturnedAfterPartition {
                 node: self.peer_name(),

@@ -34,6 +34,10 @@ pub trait Node {
     fn is_stable(&self) -> bool {
         true
     }
+    /// Whether it said last that a group is stopped, where it says so at all.
+    fn disowns(&self, _group: GroupId) -> bool {
+        false
+    }
     /// Since when it is in a standby dialogue, where it says so at all.
     fn waits_since(&self) -> Option<Instant> {
         None

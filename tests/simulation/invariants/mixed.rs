@@ -100,6 +100,10 @@ impl Judge {
         let other = 1 - node;
         let left_by = machines[other].resources[group].run;
         let heard = self.hearing[node].fresh.map_or(0, |(_, run)| run);
+        let daemon = machines[other].daemon.as_ref();
+        if daemon.is_some_and(|daemon| daemon.core.disowns(group_id(group))) {
+            return true;
+        }
         if self.is_leftover(other, group, machines) {
             heard > left_by
         } else {

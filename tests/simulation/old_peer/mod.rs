@@ -265,6 +265,10 @@ impl Node for OldPeer {
         self.is_settled() && self.leaving.is_not_wanted()
     }
 
+    fn disowns(&self, group: GroupId) -> bool {
+        self.resources.has_disowned(self.prefers(group))
+    }
+
     fn waits_since(&self) -> Option<Instant> {
         self.dialogue.since()
     }

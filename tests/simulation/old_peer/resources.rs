@@ -40,6 +40,9 @@ pub struct Resources {
     pub failback_at: Option<Instant>,
     /// Since when it claims the local half and the foreign one.
     claimed: [Option<Instant>; 2],
+    /// It has said of these halves that they are stopped, be it true or not: it calls itself stable and empty while
+    /// it still releases, and says that it is done while another script of its own starts the same.
+    disowned: [bool; 2],
 }
 
 impl Resources {
@@ -54,6 +57,24 @@ impl Resources {
     /// It has said that what it gave is stopped, whatever a script makes it claim besides.
     pub fn begin_claims_anew(&mut self) {
         self.claimed = [None; 2];
+    }
+
+    /// What it said last of a half, its own or the other.
+    pub fn has_disowned(&self, local: bool) -> bool {
+        self.disowned[usize::from(!local)]
+    }
+
+    /// It says of these that they are stopped.
+    pub fn disown(&mut self, what: Hold) {
+        self.disowned[0] |= what.local;
+        self.disowned[1] |= what.foreign;
+    }
+
+    fn note_said(&mut self, is_stable: bool) {
+        let mine = [self.mine.local, self.mine.foreign];
+        for (place, claims) in self.disowned.iter_mut().zip(mine) {
+            *place = !claims && (*place || is_stable);
+        }
     }
 
     /// What it says of itself, also while it releases everything to stop.
@@ -120,6 +141,7 @@ impl OldPeer {
             None => words,
         };
         self.send(&words);
+        self.resources.note_said(is_stable);
     }
 
     /// Everything about resources, from the peer or from itself.

@@ -84,6 +84,7 @@ impl OldPeer {
                 self.expect(State::Me, STEP);
             }
             (State::Me, "done", true) => {
+                self.resources.disown(what);
                 self.resources.begin_claims_anew(); // what it claims from here on, it claims in spite of this word
                 self.expect(State::Done, STEP);
             }
