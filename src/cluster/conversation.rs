@@ -63,7 +63,11 @@ impl Cluster {
 
     /// `starting`: the peer has become active and asks what we hold.
     pub(super) fn starting_heard(&mut self) {
-        if !self.speaks_of_halves() || self.leaving != Leaving::No {
+        if !self.speaks_of_halves() {
+            return;
+        }
+        if self.leaving != Leaving::No {
+            self.send_shutdown();
             return;
         }
         self.classic.is_stable = false;
@@ -82,11 +86,15 @@ impl Cluster {
             return true; // overtaken by a newer one
         }
         let was_stable = self.classic.is_stable;
+        let info = message.text("info");
+        if matches!(info, Some("mach_down" | "req_our_resources()")) {
+            self.classic.takes_over();
+        }
         let is_full = message.text("rtype") == Some("full");
         let is_stable = message.text("isstable").map(|word| word == "1");
         self.classic.told(number, said, is_full, is_stable);
-        self.hear_progress(message.text("info"), is_stable == Some(true), number);
-        if message.text("info") == Some("shutdown") {
+        self.hear_progress(info, is_stable == Some(true), number);
+        if info == Some("shutdown") {
             self.peer.is_leaving = true;
         }
         self.apply_claims();
@@ -123,6 +131,14 @@ impl Cluster {
             self.send_holdings(now.0, now.1, None);
             self.classic.confirm_at = now.1.then_some(self.now + CONFIRM_AFTER);
         }
+    }
+
+    /// This node is about to stop; it holds what could not be stopped yet.
+    pub(super) fn send_shutdown(&mut self) {
+        let alone = self.peer.has_left || self.peer.status == NodeStatus::Dead;
+        let holds = |local| self.ownership.has_any(local) && self.ownership.holds_any_of(local);
+        let holdings = Holdings::new(holds(true), holds(false) && !alone);
+        self.send_holdings(holdings, false, Some("shutdown"));
     }
 
     /// Whether this node has what it wants and nothing is on the move.

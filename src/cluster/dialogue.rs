@@ -192,12 +192,8 @@ impl Cluster {
             node: self.peer_name(),
             selection: ours.seen_by_the_other(),
         });
-        let classic = &mut self.classic;
-        classic.number = classic.number.max(number);
-        classic.holds = classic.holds.map(|halves| halves.without(ours));
-        classic.forget_release(ours);
-        classic.waived = classic.waived.and(ours);
-        classic.dialogue = Dialogue::Taking { ours };
+        self.classic.has_given(ours, number);
+        self.classic.dialogue = Dialogue::Taking { ours };
         self.apply_claims();
         self.progress_move(MoveProgress::Acquiring);
     }

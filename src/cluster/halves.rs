@@ -120,6 +120,9 @@ pub(super) struct ClassicPeer {
     releasing: Halves,
     /// These came to us because somebody wanted it so, and don't go back of themselves.
     pub(super) waived: Halves,
+    /// It gave us these in a dialogue and has not been heard since without claiming them: the claim of a takeover
+    /// that was over before stays with it, and nothing runs there.
+    disowned: Halves,
     /// Number of the newest message that said something of this.
     pub(super) number: u64,
     /// The standby dialogue.
@@ -165,11 +168,21 @@ impl ClassicPeer {
     pub(super) fn has_taken(&mut self, selection: Selection, number: u64) {
         self.number = self.number.max(number);
         self.holds = self.holds.map(|halves| halves.and(selection));
+        self.disowned = self.disowned.without(selection);
     }
 
-    /// These were said to be stopped.
-    pub(super) fn forget_release(&mut self, selection: Selection) {
+    /// It said that it has stopped these, for us.
+    pub(super) fn has_given(&mut self, selection: Selection, number: u64) {
+        self.number = self.number.max(number);
+        self.holds = self.holds.map(|halves| halves.without(selection));
         self.releasing = self.releasing.without(selection);
+        self.waived = self.waived.and(selection);
+        self.disowned = self.disowned.and(selection);
+    }
+
+    /// It takes over, for whatever reason: what it claims from here on, it runs.
+    pub(super) fn takes_over(&mut self) {
+        self.disowned = Halves::default();
     }
 
     /// A `resource` message: `is_full` where it replaces what was known instead of adding to it.
@@ -181,6 +194,17 @@ impl ClassicPeer {
         is_stable: Option<bool>,
     ) {
         self.number = number;
+        let claimed = Halves {
+            local: self.disowned.local && said.local,
+            foreign: self.disowned.foreign && said.foreign,
+        };
+        if is_full {
+            self.disowned = claimed;
+        }
+        let said = Halves {
+            local: said.local && !claimed.local,
+            foreign: said.foreign && !claimed.foreign,
+        };
         let before = self.holds.unwrap_or_default();
         self.holds = match self.holds {
             _ if is_full => Some(said),

@@ -206,7 +206,7 @@ impl Cluster {
             self.report(Report::GivingUpAll);
             self.fail_move(MoveFailure::Leaving);
             if self.speaks_of_halves() {
-                self.send_holdings(super::Holdings::None, false, Some("shutdown"));
+                self.send_shutdown();
             }
         }
     }
@@ -215,6 +215,9 @@ impl Cluster {
         if self.leaving == Leaving::Stopping && !self.ownership.holds_any() {
             self.leaving = Leaving::Stopped;
             self.report(Report::AllGivenUp);
+            if self.speaks_of_halves() {
+                self.send_shutdown();
+            }
             self.send_goodbye();
             self.heartbeat_is_due = true;
             let somebody_listens = matches!(self.peer.status, NodeStatus::Up | NodeStatus::Active)
