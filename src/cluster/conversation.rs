@@ -92,6 +92,10 @@ impl Cluster {
         }
         let is_full = message.text("rtype") == Some("full");
         let is_stable = message.text("isstable").map(|word| word == "1");
+        if self.classic.holds.is_none() && matches!(info, Some("shutdown" | "standby")) {
+            self.peer.is_leaving |= info == Some("shutdown");
+            return true; // it is about to stop something that we have not heard of
+        }
         self.classic.told(number, said, is_full, is_stable);
         self.hear_progress(info, is_stable == Some(true), number);
         if info == Some("shutdown") {

@@ -275,7 +275,8 @@ impl Judge {
         let real = other.real(group);
         let was_told = !is_blind && self.has_told(grounds.claim_age);
         let is_left = self.was_led_on(node, group, machines);
-        if was_told && !is_left && self.shared[group] {
+        // What it claims and nevertheless does not run, it gave away before: a claim of its that is stuck.
+        if was_told && real != Real::Stopped && !is_left && self.shared[group] {
             return breach(format!(
                 "node {node} starts group {group}, which 3.0.6 says it holds"
             ));

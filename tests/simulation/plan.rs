@@ -312,7 +312,7 @@ impl Plan {
         let again = if self.has_failures() { 65 * SECOND } else { 0 };
         // 3.0.6 restarts itself after a partition, waits for a stable peer, and does one thing after the other.
         let old = if self.has_old() {
-            70 * SECOND + self.deadtime + self.action_time.1 * 4 * self.preferred.len() as Time
+            120 * SECOND + self.deadtime + self.action_time.1 * 4 * self.preferred.len() as Time
         } else {
             0
         };

@@ -27,8 +27,13 @@ impl World {
                 Ok(false)
             }
             (None, Some(since)) => Ok(self.now - since > self.plan.deadtime * 2),
-            (Some(_), Some(_)) if self.plan.has_failures() => {
-                self.settled_since = None; // a failed stop that succeeds later lets its group go home
+            (Some(text), Some(_)) if self.plan.has_old() && self.now > self.deadline => {
+                Err(self.violation("settling", text))
+            }
+            (Some(_), Some(_)) if self.plan.has_failures() || self.plan.has_old() => {
+                // A failed stop that succeeds later lets its group go home; and the scripts of 3.0.6 queue up, so that
+                // it does long after what it decided in haste.
+                self.settled_since = None;
                 Ok(false)
             }
             (Some(text), Some(_)) => {
