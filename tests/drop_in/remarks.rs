@@ -13,6 +13,17 @@ pub struct Remark {
     pub reason: &'static str,
 }
 
+/// The cases in which a node dies for the other, or is stopped and silent.
+const DEATHS: &[&str] = &[
+    "crash",
+    "late",
+    "pause",
+    "return_legacy",
+    "return_off",
+    "return_on",
+    "stop",
+];
+
 /// What two nodes of 3.0.6 show each other. Either program may show it in any pairing.
 pub const BETWEEN_OLD: &[Remark] = &[
     always(
@@ -47,22 +58,46 @@ pub const BETWEEN_OLD: &[Remark] = &[
         "WARN: * lost packet(s) for [",
         "it sends what it says in answer to itself first",
     ),
+    always(
+        "WARN: Gmain_timeout_dispatch: Dispatch function for * was delayed",
+        "this computer is busy",
+    ),
+    always(
+        "WARN: Gmain_timeout_dispatch: Dispatch function for * took too long",
+        "this computer is busy",
+    ),
     always("info: No pkts missing from ", "and what was late has come"),
     only(
-        &["stop"],
+        &["restart", "restart_all", "stop"],
         "debug: standby message ignored during shutdown",
         "the survivor takes the half that it has as well, and says so",
     ),
-    only(&["crash", "stop"], "WARN: node alpha: is dead", "it is"),
+    only(DEATHS, "WARN: node alpha: is dead", "it is"),
+    only(&["late"], "WARN: node beta: is dead", "it has not started"),
     only(
-        &["crash"],
+        DEATHS,
         "WARN: No STONITH device configured.",
         "there is none",
     ),
     only(
-        &["crash"],
+        DEATHS,
         "WARN: Shared disks are not protected.",
         "they are not",
+    ),
+    only(
+        &["return_legacy"],
+        "WARN: Deprecated 'legacy' auto_failback option selected.",
+        "it is; the case is about it",
+    ),
+    only(
+        &["return_legacy"],
+        "WARN: Please convert to 'auto_failback on'.",
+        "more of the same",
+    ),
+    only(
+        &["return_legacy"],
+        "WARN: See documentation for conversion details.",
+        "more of the same",
     ),
 ];
 
@@ -85,7 +120,15 @@ pub const WITH_OURS: &[(Program, Remark)] = &[
     (
         Program::Ours,
         only(
-            &["crash", "stop"],
+            &["return_legacy"],
+            "warning: `auto_failback legacy` is out of date",
+            "what 3.0.6 says in other words",
+        ),
+    ),
+    (
+        Program::Ours,
+        only(
+            DEATHS,
             "WARN: Link alpha:* dead.",
             "3.0.6 finds that worth an info only",
         ),
