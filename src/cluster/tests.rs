@@ -289,6 +289,19 @@ fn a_link_that_never_comes_up_is_told_once_initdead_has_passed() {
 }
 
 #[test]
+fn a_link_to_a_node_that_has_just_come_is_given_time() {
+    let mut pair = Pair::new(AutoFailback::On);
+    pair.start(0);
+    pair.run(Duration::from_secs(20));
+    pair.wires[0] = [false; 2];
+    pair.start(1);
+    pair.run(Duration::from_secs(9));
+    assert_eq!(pair.said(0, "has not come up"), 0, "{:#?}", pair.log);
+    pair.run(Duration::from_secs(2));
+    assert_eq!(pair.said(0, "link0 has not come up"), 1);
+}
+
+#[test]
 fn the_last_link_is_told_of_and_not_at_every_death() {
     let mut pair = Pair::together(AutoFailback::On);
     pair.kill(0);

@@ -85,6 +85,36 @@ pub const BETWEEN_OLD: &[Remark] = &[
         "they are not",
     ),
     only(
+        &["pause"],
+        "CRIT: Late heartbeat: Node * (> deadtime)",
+        "the one that was stopped notices it so, and the other its return",
+    ),
+    only(
+        &["pause"],
+        "WARN: node beta: is dead",
+        "so thinks the one that was stopped",
+    ),
+    only(
+        &["pause"],
+        "CRIT: Cluster node * returning after partition.",
+        "and the other comes back to it, or it to the other",
+    ),
+    only(
+        &["pause"],
+        "WARN: Deadtime value may be too small.",
+        "more of the same",
+    ),
+    only(
+        &["pause"],
+        "ERROR: Both machines own * resources!",
+        "they do, until one has yielded",
+    ),
+    only(
+        &["pause"],
+        "WARN: Shutdown delayed until current resource activity finishes.",
+        "one that starts anew still starts what it lacked",
+    ),
+    only(
         &["return_legacy"],
         "WARN: Deprecated 'legacy' auto_failback option selected.",
         "it is; the case is about it",
@@ -115,6 +145,46 @@ pub const WITH_OURS: &[(Program, Remark)] = &[
         always(
             "warning: `*` is the only link to the peer",
             "it is; 3.0.6 does not look",
+        ),
+    ),
+    (
+        Program::Ours,
+        only(
+            &["pause"],
+            "CRIT: This node did not run for",
+            "3.0.6 does not know, and takes more instead of giving up",
+        ),
+    ),
+    (
+        Program::Ours,
+        only(
+            &["pause"],
+            "CRIT: Both machines own resource group * this node gives it up.",
+            "3.0.6 claims it and would never give it up",
+        ),
+    ),
+    (
+        Program::Old306,
+        only(
+            &["pause"],
+            "WARN: T_STARTING received during takeover.",
+            "ours is there before the takeover has ended, and asks",
+        ),
+    ),
+    (
+        Program::Old306,
+        only(
+            &["pause"],
+            "ERROR: should_drop_message: attempted replay attack [*]?",
+            "what lay in buffers while one was stopped is from before our new run",
+        ),
+    ),
+    (
+        Program::Old306,
+        only(
+            &["pause"],
+            "WARN: standby message [*] from beta ignored.  Other side is in flux.",
+            "it asked for that before it heard of our new run",
         ),
     ),
     (
