@@ -32,6 +32,9 @@ pub const DEADTIME: Duration = Duration::from_millis(2500);
 /// What the machines of a pair take for starting an address each, in scripts, while the computer is busy.
 pub const SCRIPTS: Duration = Duration::from_millis(2500);
 
+/// How long something is waited for that is not expected to come.
+const HOPELESS: Duration = Duration::from_secs(8);
+
 /// The pair of one case.
 pub struct Stage {
     /// The machines.
@@ -92,6 +95,8 @@ impl Stage {
         expectation: &'static str,
         mut holds: impl FnMut(&Pair) -> bool,
     ) -> Outcome {
+        let is_hopeless = differences::is_known(self.case, self.pairing, expectation);
+        let limit = limit.min(if is_hopeless { HOPELESS } else { limit });
         let end = Instant::now() + limit;
         let mut held = holds(&self.pair);
         while !held && Instant::now() < end {
