@@ -432,7 +432,6 @@ fn after_stop(group: &Group, relation: Relation) -> Claim {
 
 #[cfg(test)]
 mod tests {
-    use super::super::movement::Selection;
     use super::*;
 
     const TALKING: Standing = Standing {
@@ -586,30 +585,6 @@ mod tests {
             step(&mut a, TALKING),
             Some((Step::Start, Reason::FailedThere))
         );
-    }
-
-    #[test]
-    fn what_was_taken_is_given_back_only_once_the_other_knows_that_it_was_taken() {
-        let (mut a, mut b) = (node(true), node(false));
-        tell(&b, &mut a);
-        step(&mut a, TALKING);
-        a.ended(G, GroupOutcome::Started, TALKING, NOW);
-        a.give(Selection::All, Reason::Standby, false);
-        assert_eq!(step(&mut a, TALKING), Some((Step::Stop, Reason::Standby)));
-        a.ended(G, GroupOutcome::Stopped, TALKING, NOW);
-        tell(&a, &mut b);
-        assert_eq!(step(&mut b, TALKING), Some((Step::Start, Reason::Ceded)));
-        b.ended(G, GroupOutcome::Started, TALKING, NOW);
-        b.give(Selection::All, Reason::Standby, false);
-        tell(&a, &mut b);
-        assert_eq!(step(&mut b, TALKING), None, "a has not heard of it");
-        tell(&b, &mut a);
-        tell(&a, &mut b);
-        assert_eq!(step(&mut b, TALKING), Some((Step::Stop, Reason::Standby)));
-        b.ended(G, GroupOutcome::Stopped, TALKING, NOW);
-        assert_eq!(step(&mut b, TALKING), None, "it is a's");
-        tell(&b, &mut a);
-        assert_eq!(step(&mut a, TALKING), Some((Step::Start, Reason::Ceded)));
     }
 
     #[test]

@@ -138,7 +138,6 @@ pub(super) fn wanted(
             None => None,
         },
         (Phase::Unknown, _) => (group.retry_at <= now).then_some((Step::Stop, Reason::Retry)),
-        (_, Some(Reason::Standby)) if is_taken_unheard(group, standing) => None,
         (_, Some(reason)) => Some((Step::Stop, reason)),
         (Phase::Running, None) if fails_back(group, standing, prefers_me) => {
             Some((Step::Stop, Reason::Failback))
@@ -193,14 +192,6 @@ fn wanted_free(
         _ => return None,
     };
     Some((Step::Start, reason))
-}
-
-/// The other node left the group to us and has not heard yet that we took it. Were it given back now, its word
-/// would count once more, and each would leave it to the other or both would start it.
-fn is_taken_unheard(group: &Group, standing: Standing) -> bool {
-    let claim = group.theirs.map(|stated| stated.claim);
-    standing.relation == Relation::Talking
-        && matches!(claim, Some(Claim::Ceded | Claim::HandedOver))
 }
 
 /// A group found running may be kept when nobody else can hold it.

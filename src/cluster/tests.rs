@@ -551,23 +551,30 @@ fn a_quiet_pair_reports_nothing() {
 
 /// A heartbeat as heartbeat 3.0.6 sends it: without our field.
 fn old_heartbeat(generation: u64, number: u64, status: &str) -> Vec<u8> {
-    let mut heartbeat = message::Message::new();
-    let (generation, number) = (format!("{generation:x}"), format!("{number:x}"));
     let fields = [
         ("t", "status"),
         ("st", status),
         ("dt", "3e8"),
         ("protocol", "1"),
+    ];
+    old_message(generation, number, &fields)
+}
+
+/// Any message of it.
+fn old_message(generation: u64, number: u64, fields: &[(&str, &str)]) -> Vec<u8> {
+    let mut message = message::Message::new();
+    let (generation, number) = (format!("{generation:x}"), format!("{number:x}"));
+    let header = [
         ("src", "a"),
         ("seq", &number),
         ("hg", &generation),
         ("ts", "6b008f1e"),
     ];
-    for (name, value) in fields {
-        heartbeat.push_text(name, value);
+    for (name, value) in fields.iter().chain(&header) {
+        message.push_text(name, value);
     }
     let (mut datagram, mut text) = (Vec::new(), Vec::new());
-    message::seal(&heartbeat, &keys(), 1, true, &mut datagram, &mut text).unwrap();
+    message::seal(&message, &keys(), 1, true, &mut datagram, &mut text).unwrap();
     datagram
 }
 
@@ -583,6 +590,42 @@ fn an_old_node_that_restarts_before_we_agreed_makes_nobody_spin() {
         let node = pair.nodes[1].as_ref().expect("it runs");
         assert!(node.next_deadline() > pair.now);
     }
+}
+
+#[test]
+fn an_old_node_is_asked_what_it_holds_also_when_it_said_so_before() {
+    let mut pair = Pair::new(AutoFailback::On);
+    pair.start(1);
+    let cluster = pair.nodes[1].as_mut().expect("it runs");
+    let holds = [
+        ("t", "resource"),
+        ("rsc_hold", "all"),
+        ("rtype", "full"),
+        ("isstable", "1"),
+    ];
+    let nodes = [("t", "repnodes"), ("nodelist", "a b ")];
+    for bytes in [
+        old_heartbeat(7, 1, "active"),
+        old_message(7, 2, &holds),
+        old_message(7, 3, &nodes),
+    ] {
+        let link = LinkId(1);
+        let bytes = &bytes;
+        cluster.handle(pair.now, Event::Received { link, bytes });
+    }
+    for (group, outcome) in [0, 1].map(|id| (GroupId(id), GroupOutcome::FoundStopped)) {
+        cluster.handle(pair.now, Event::Group { group, outcome });
+    }
+    cluster.handle(pair.now, Event::Tick);
+    let mut kinds = Vec::new();
+    while let Some(action) = cluster.next_action() {
+        if let Action::Send(packet) = action {
+            let mut message = message::Message::new();
+            message::open(&packet.datagram, &keys(), &mut message).expect("our own");
+            kinds.push(message.text("t").unwrap_or_default().to_owned());
+        }
+    }
+    assert!(kinds.iter().any(|kind| kind == "starting"), "{kinds:?}");
 }
 
 #[test]

@@ -28,7 +28,8 @@ fn late(stage: &mut Stage) -> Outcome {
     stage.check_time(
         "it does so when it has waited for the other, and soon then",
         taken,
-        INITDEAD - Duration::from_millis(500)..INITDEAD + Duration::from_secs(2) + SCRIPTS,
+        INITDEAD.saturating_sub(Duration::from_millis(500))
+            ..INITDEAD + Duration::from_secs(2) + SCRIPTS,
     );
     let began = Instant::now();
     stage.pair.b.start();

@@ -56,7 +56,7 @@ fn pause(stage: &mut Stage) -> Outcome {
     )?;
     println!(
         "all was well after {:.1?}",
-        resumed.elapsed() - SECOND_THOUGHTS
+        resumed.elapsed().saturating_sub(SECOND_THOUGHTS)
     );
     settled(stage, AT_HOME)
 }

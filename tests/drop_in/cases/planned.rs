@@ -43,13 +43,30 @@ pub fn ask(
     word: &'static str,
     places: Places,
 ) -> Outcome {
-    let asked = Instant::now();
+    let mut asked = Instant::now();
     let mut answer = (String::new(), None);
-    // Ours refuses while the other is not done with what went before; 3.0.6 forgets what comes too early.
-    wait_for(PATIENCE, || {
-        answer = stage.machine(node).command(command, &[word]);
-        (answer.1 != Some(REFUSED)).then_some(())
-    });
+    let moving = (0..2).map(|group| stage.address_of(group));
+    let before: Vec<_> = moving
+        .map(|address| (address, stage.pair.watch.owners(address)))
+        .collect();
+    for _ in 0..3 {
+        let mark = stage.machine(node).log().mark();
+        // Ours refuses while the other is not done with what went before.
+        wait_for(PATIENCE, || {
+            asked = Instant::now();
+            answer = stage.machine(node).command(command, &[word]);
+            (answer.1 != Some(REFUSED)).then_some(())
+        });
+        let has_begun = || {
+            let owners = |address| stage.pair.watch.owners(address);
+            before.iter().any(|(address, old)| owners(*address) != *old)
+        };
+        let is_lost = || stage.machine(node).log().has(mark, LOST);
+        wait_for(PATIENCE, || (has_begun() || is_lost()).then_some(()));
+        if has_begun() {
+            break;
+        }
+    }
     stage.check(
         "the command succeeds",
         answer.1 == Some(0),
@@ -75,6 +92,9 @@ pub fn ask(
     );
     Ok(())
 }
+
+/// What 3.0.6 says when it has lost what somebody wrote into its FIFO: he has to say it again.
+const LOST: &str = "msg0string: Message with zero fields";
 
 /// The exit status of ours for what can't be done now.
 const REFUSED: i32 = 2;
