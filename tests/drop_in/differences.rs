@@ -31,12 +31,6 @@ pub const DIFFERENCES: &[Difference] = &[
         reason: "what a node of 3.0.6 held for the other when it was reset is started by nobody any more",
     },
     Difference {
-        case: "restart_all",
-        pairings: &[OLD_AND_OLD],
-        expectation: "no log has a warning or an error that two 3.0.6 do not show",
-        reason: "3.0.6 complains that nobody owns those resources",
-    },
-    Difference {
         case: "takeover",
         pairings: &[OLD_AND_OLD],
         expectation: "hb_takeover failback gets what prefers this node",

@@ -55,8 +55,8 @@ pub const BETWEEN_OLD: &[Remark] = &[
         "all is well",
     ),
     always(
-        "ERROR: msg0string: Message with zero fields",
-        "what 3.0.6 reads from its FIFO it loses now and then",
+        "ERROR: msg2string: Message with zero fields",
+        "3.0.6 loses a message of its own now and then",
     ),
     always(
         "WARN: * lost packet(s) for [",
@@ -133,6 +133,20 @@ pub const BETWEEN_OLD: &[Remark] = &[
         "WARN: See documentation for conversion details.",
         "more of the same",
     ),
+];
+
+/// What two nodes of 3.0.6 show each other now and then, and no other pair may.
+pub const BETWEEN_OLD_ALONE: &[Remark] = &[
+    only(
+        &["restart_all"],
+        "ERROR: No one owns our local resources!",
+        "nobody does, and nobody will",
+    ),
+    always(
+        "WARN: MSG",
+        "a message that it could not read from the serial line, field by field",
+    ),
+    always("WARN: message is dropped", "more of the same"),
 ];
 
 /// What a program shows only in a pairing with ours.

@@ -93,8 +93,8 @@ pub fn ask(
     Ok(())
 }
 
-/// What 3.0.6 says when it has lost what somebody wrote into its FIFO: he has to say it again.
-const LOST: &str = "msg0string: Message with zero fields";
+/// What 3.0.6 says when it has lost a message, mostly what somebody asks for: he has to ask again.
+const LOST: &str = "msg2string: Message with zero fields";
 
 /// The exit status of ours for what can't be done now.
 const REFUSED: i32 = 2;
