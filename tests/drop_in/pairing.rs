@@ -15,7 +15,7 @@ pub const OURS_AND_OURS: Pairing = Pairing([Program::Ours, Program::Ours]);
 /// What all tests here need. They mostly wait, with dead times that have room for four pairs on two processors.
 pub const DEMANDS: Demands = Demands {
     possible: || sandbox::possible().and_then(|()| can_run_old()),
-    at_once: 4,
+    at_once: 8,
 };
 
 /// The media of one test.
