@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::pairing::Pairing;
+use crate::pairing::{OLD_AND_OLD, Pairing};
 
 /// What does not come true, and why that is so and stays so.
 pub struct Difference {
@@ -17,7 +17,24 @@ pub struct Difference {
 }
 
 /// All of them.
-pub const DIFFERENCES: &[Difference] = &[];
+pub const DIFFERENCES: &[Difference] = &[
+    restarts("partition_on", STAYS),
+    restarts("partition_on", YIELDS),
+    restarts("partition_off", STAYS),
+    restarts("partition_off", YIELDS),
+];
+
+const STAYS: &str = "the one who stays never stops serving its own group";
+const YIELDS: &str = "the one who yields has given up soon after the heal";
+
+const fn restarts(case: &'static str, expectation: &'static str) -> Difference {
+    Difference {
+        case,
+        pairings: &[OLD_AND_OLD],
+        expectation,
+        reason: "after a partition both nodes of 3.0.6 stop everything, two seconds after the heal, and start anew",
+    }
+}
 
 /// Fails the test unless exactly the listed expectations did not come true.
 pub fn judge(

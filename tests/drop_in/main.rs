@@ -51,4 +51,9 @@ cases! {
     start crate::cases::start::TOGETHER, on_serial on_bcast on_ucast together;
     crash crate::cases::crash::CRASH, on_serial on_bcast on_ucast together;
     stop crate::cases::stop::STOP, on_serial on_bcast on_ucast together;
+    link crate::cases::links::EACH, together;
+    partition_on crate::cases::links::ALL_ON, together;
+    partition_off crate::cases::links::ALL_OFF, together;
+    loss crate::cases::loss::LOSS, together;
+    many crate::cases::many::MANY, together;
 }

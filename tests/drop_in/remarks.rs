@@ -64,7 +64,53 @@ pub const BETWEEN_OLD: &[Remark] = &[
         "WARN: Shared disks are not protected.",
         "they are not",
     ),
+    always("WARN: *: Dispatch function for ", "this computer is busy"),
+    only(&["many"], "WARN: node alpha: is dead", "it is"),
+    only(
+        &["many"],
+        "WARN: No STONITH device configured.",
+        "there is none",
+    ),
+    only(
+        &["many"],
+        "WARN: Shared disks are not protected.",
+        "they are not",
+    ),
+    only(PARTITIONS, "WARN: node * is dead", "it can't be heard"),
+    only(
+        PARTITIONS,
+        "WARN: No STONITH device configured.",
+        "there is none",
+    ),
+    only(
+        PARTITIONS,
+        "WARN: Shared disks are not protected.",
+        "they are not",
+    ),
+    only(
+        PARTITIONS,
+        "CRIT: Cluster node * returning after partition.",
+        "it does",
+    ),
+    only(
+        PARTITIONS,
+        "WARN: Deadtime value may be too small.",
+        "what it says of every partition",
+    ),
+    only(
+        PARTITIONS,
+        "CRIT: Late heartbeat: Node *: interval * ms (> deadtime)",
+        "the first one after the heal",
+    ),
+    only(
+        PARTITIONS,
+        "WARN: Shutdown delayed until current resource activity finishes.",
+        "it stops itself after the heal",
+    ),
 ];
+
+/// The cases in which no link works for a while.
+const PARTITIONS: &[&str] = &["partition_on", "partition_off"];
 
 /// What a program shows only in a pairing with ours.
 pub const WITH_OURS: &[(Program, Remark)] = &[
@@ -88,6 +134,30 @@ pub const WITH_OURS: &[(Program, Remark)] = &[
             &["crash", "stop"],
             "WARN: Link alpha:* dead.",
             "3.0.6 finds that worth an info only",
+        ),
+    ),
+    (
+        Program::Ours,
+        only(
+            &["link", "many", "partition_on", "partition_off"],
+            "WARN: Link *:* dead.",
+            "3.0.6 finds that worth an info only",
+        ),
+    ),
+    (
+        Program::Ours,
+        only(
+            PARTITIONS,
+            "CRIT: Both machines own resource group ",
+            "it tells which group and who yields",
+        ),
+    ),
+    (
+        Program::Old306,
+        only(
+            PARTITIONS,
+            "ERROR: Both machines own foreign resources!",
+            "with its like it would stop everything at once; with ours it keeps all, and ours tells it first that it has all too",
         ),
     ),
 ];

@@ -1,6 +1,9 @@
 //! The cases, and what several of them begin with.
 
 pub mod crash;
+pub mod links;
+pub mod loss;
+pub mod many;
 pub mod start;
 pub mod stop;
 
