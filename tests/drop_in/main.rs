@@ -17,7 +17,9 @@ mod lab;
 mod cases;
 mod differences;
 mod log_check;
+mod minimal_peer;
 mod pairing;
+mod recorded;
 mod remarks;
 mod stage;
 

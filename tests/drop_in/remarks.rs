@@ -65,6 +65,11 @@ pub const BETWEEN_OLD: &[Remark] = &[
         "they are not",
     ),
     always("WARN: *: Dispatch function for ", "this computer is busy"),
+    only(
+        COMPRESSED,
+        "WARN: Traditional compression selected.",
+        "it is",
+    ),
     only(&["many"], "WARN: node alpha: is dead", "it is"),
     only(
         &["many"],
@@ -109,6 +114,9 @@ pub const BETWEEN_OLD: &[Remark] = &[
     ),
 ];
 
+/// The cases in which messages are compressed.
+const COMPRESSED: &[&str] = &["big_zlib", "big_bz2"];
+
 /// The cases in which no link works for a while.
 const PARTITIONS: &[&str] = &["partition_on", "partition_off"];
 
@@ -142,6 +150,14 @@ pub const WITH_OURS: &[(Program, Remark)] = &[
             &["link", "many", "partition_on", "partition_off"],
             "WARN: Link *:* dead.",
             "3.0.6 finds that worth an info only",
+        ),
+    ),
+    (
+        Program::Ours,
+        only(
+            COMPRESSED,
+            "warning: this version does not act on `",
+            "it takes what comes compressed, but compresses nothing",
         ),
     ),
     (
