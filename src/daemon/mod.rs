@@ -13,6 +13,7 @@ pub mod exit_status;
 pub mod log;
 pub mod look;
 pub mod media;
+pub mod moves;
 pub mod pid_file;
 pub mod recording;
 pub mod reload;
