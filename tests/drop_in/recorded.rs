@@ -1,15 +1,19 @@
 //! What one of our daemons was given and sent, from its recording.
+//!
+//! `HB_KEEP_RECORDINGS=DIR` plays every case over a serial line and datagrams, with two heartbeats a second, and keeps
+//! what ours recorded for `tests/recordings`.
 
 use std::fs::File;
 use std::io::BufReader;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use heartbeat::cluster::{Action, Event};
 use heartbeat::message::{Form, Message, Opened, open};
 use heartbeat::recording::Replay;
 
 use crate::lab::machine::{Machine, here};
-use crate::lab::program::Program;
+use crate::lab::{Program, Setup};
+use crate::stage::Stage;
 
 /// The file in a machine's directory.
 const FILE: &str = "recording";
@@ -86,12 +90,30 @@ pub fn read(machine: &Machine) -> Talk {
     talk
 }
 
-/// Keeps what ours recorded in this directory, under this name.
-pub fn keep(machine: &Machine, directory: &Path, name: &str) {
-    for (file, run) in [(format!("{FILE}.old"), "-before"), (FILE.to_owned(), "")] {
-        let kept = directory.join(format!("{name}-{}{run}.recording", machine.name));
-        if machine.file(&file).exists() {
-            std::fs::copy(machine.file(&file), kept).expect("kept");
+/// Where recordings are to be kept, if anywhere.
+pub fn directory() -> Option<PathBuf> {
+    std::env::var_os("HB_KEEP_RECORDINGS").map(PathBuf::from)
+}
+
+/// A pair whose recordings say little twice: few heartbeats, and no broadcasts, which come back to their sender.
+pub fn adapt(setup: &mut Setup) {
+    setup.media = Some("serial /dev/ttyS0\nucast eth1 192.168.9.1\nucast eth1 192.168.9.2\n");
+    setup.keepalive = 500;
+}
+
+/// Keeps what ours recorded.
+pub fn keep(stage: &Stage, directory: &Path) {
+    for node in 0..2 {
+        let machine = stage.machine(node);
+        let other = match stage.pairing.0[1 - node] {
+            Program::Ours => "ours",
+            Program::Old306 => "3.0.6",
+        };
+        for (file, run) in [(format!("{FILE}.old"), "-before"), (FILE.to_owned(), "")] {
+            let name = format!("{other}-{}-{}{run}.recording", stage.case, machine.name);
+            if machine.file(&file).exists() {
+                std::fs::copy(machine.file(&file), directory.join(name)).expect("kept");
+            }
         }
     }
 }

@@ -66,6 +66,16 @@ pub const BETWEEN_OLD: &[Remark] = &[
     ),
     always("WARN: *: Dispatch function for ", "this computer is busy"),
     only(
+        &["loss"],
+        "ERROR: Both machines own ",
+        "it takes what it was told to take although the word before, that it is free, is still missing",
+    ),
+    only(
+        &["loss"],
+        "ERROR: No one owns ",
+        "the same the other way round",
+    ),
+    only(
         COMPRESSED,
         "WARN: Traditional compression selected.",
         "it is",
