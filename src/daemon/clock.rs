@@ -1,20 +1,23 @@
 //! The only place where the daemon reads a clock.
 
-use nix::time::{ClockId, clock_gettime};
+use std::time::Duration;
 
 use crate::cluster::Instant;
-use crate::os::clock::since_boot;
+use crate::os::clock;
 
 /// Time since boot, suspends included: what every interval is measured with.
 pub fn now() -> Instant {
-    Instant::from_micros(u64::try_from(since_boot().as_micros()).unwrap_or(u64::MAX))
+    Instant::from_micros(u64::try_from(clock::since_boot().as_micros()).unwrap_or(u64::MAX))
+}
+
+/// Time since 1970. For what is shown to a person; decides nothing.
+pub fn wall() -> Duration {
+    clock::wall()
 }
 
 /// Seconds since 1970. For log lines and message fields; decides nothing.
 pub fn wall_seconds() -> u64 {
-    // Every kernel has this clock.
-    let time = clock_gettime(ClockId::CLOCK_REALTIME).expect("the kernel has this clock");
-    u64::try_from(time.tv_sec()).unwrap_or(0)
+    clock::wall().as_secs()
 }
 
 #[cfg(test)]

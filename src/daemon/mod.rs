@@ -23,6 +23,7 @@ pub mod scheduling;
 pub mod service_manager;
 pub mod settings;
 pub mod signals;
+pub mod sniff;
 pub mod start;
 pub mod state;
 pub mod status;

@@ -7,6 +7,7 @@ pub mod interface;
 pub mod local_time;
 pub mod netlink;
 pub mod packet;
+pub mod packet_tap;
 pub mod proc;
 pub mod process;
 pub mod regular_file;
