@@ -111,17 +111,16 @@ impl Cable {
     /// Loses this share of what the machine sends, each packet by itself; nothing any more with 0.
     pub fn lose(&self, percent: u8) {
         let port = &self.port;
-        let mut rules = format!("add table netdev {port}\ndelete table netdev {port}\n");
-        if percent > 0 {
-            rules += &format!(
-                "table netdev {port} {{\n\
-                     chain sent {{\n\
-                         type filter hook ingress device \"{port}\" priority 0; policy accept;\n\
-                         numgen random mod 100 < {percent} drop\n\
-                     }}\n\
-                 }}\n"
-            );
-        }
+        let chain = format!(
+            "table netdev {port} {{\n\
+                 chain sent {{\n\
+                     type filter hook ingress device \"{port}\" priority 0; policy accept;\n\
+                     numgen random mod 100 < {percent} drop\n\
+                 }}\n\
+             }}\n"
+        );
+        let chain = if percent > 0 { &*chain } else { "" };
+        let rules = format!("add table netdev {port}\ndelete table netdev {port}\n{chain}");
         run_input("nft", &["-f", "-"], &rules);
     }
 

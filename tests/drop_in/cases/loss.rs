@@ -28,7 +28,7 @@ fn loss(stage: &mut Stage) -> Outcome {
         stage.pair.lose(link, PERCENT);
     }
     let period = match std::env::var_os(sandbox::LONG) {
-        Some(_) => Duration::from_mins(2),
+        Some(_) => Duration::from_secs(120),
         None => Duration::from_secs(20),
     };
     let addresses = [0, 1].map(|node| stage.address_of(node));

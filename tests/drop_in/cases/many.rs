@@ -73,10 +73,11 @@ fn running(pair: &Pair) -> [usize; 2] {
 }
 
 fn count(machine: &Machine) -> usize {
-    let entries = fs::read_dir(machine.file("")).map(|entries| entries.flatten());
-    entries.map_or(0, |entries| {
-        entries
-            .filter(|entry| entry.file_name().to_string_lossy().starts_with("runs-"))
-            .count()
-    })
+    let Ok(entries) = fs::read_dir(machine.file("")) else {
+        return 0;
+    };
+    let names = entries.flatten().map(|entry| entry.file_name());
+    names
+        .filter(|name| name.to_string_lossy().starts_with("runs-"))
+        .count()
 }
