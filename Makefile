@@ -44,7 +44,10 @@ build:
 
 test:
 	@packaging/prerequisites test
-	$(CARGO) test --locked --no-fail-fast
+	failed=0; \
+	$(CARGO) test --locked --no-fail-fast || failed=1; \
+	$(CARGO) test --locked --test drop_in -- --test-threads=8 || failed=1; \
+	exit $$failed
 
 demo:
 	@packaging/prerequisites demo
@@ -55,6 +58,7 @@ lint:
 	@packaging/prerequisites lint
 	$(CARGO) fmt --check
 	$(CARGO) clippy --locked --all-targets -- -D warnings
+	$(CARGO) clippy --locked --test drop_in -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --no-deps
 	if command -v shellcheck >/dev/null; then packaging/scripts | xargs shellcheck; fi
 	if command -v mandoc >/dev/null && [ -n "$(PAGES)" ]; then mandoc -T lint -W warning $(PAGES); fi

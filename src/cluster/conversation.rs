@@ -44,7 +44,9 @@ impl Cluster {
             self.ask_for_groups(now);
             return;
         }
-        if self.classic.holds.is_none() && self.classic.ask_at.is_none_or(|at| at <= now) {
+        // Asked once whatever it said before: it fails back to nobody who did not ask.
+        let unanswered = self.classic.ask_at.filter(|_| self.classic.holds.is_none());
+        if self.classic.ask_at.is_none() || unanswered.is_some_and(|at| at <= now) {
             self.classic.ask_at = Some(now + ASK_AGAIN);
             self.send_starting();
             self.announced = None; // to be asked unsettles the peer until it hears of us again

@@ -253,7 +253,7 @@ impl Cluster {
                 self.report(Report::OneLinkLeft { node });
             }
         }
-        let is_late = now >= self.started + self.settings.initdead;
+        let is_late = now >= self.started.max(self.epoch_began) + self.settings.initdead;
         if is_late && self.is_agreed && self.peer.status == NodeStatus::Active {
             while let Some(link) = self.links.take_never_up() {
                 let (node, link) = (self.peer_name(), self.links.name(link).to_owned());

@@ -289,6 +289,19 @@ fn a_link_that_never_comes_up_is_told_once_initdead_has_passed() {
 }
 
 #[test]
+fn a_link_to_a_node_that_has_just_come_is_given_time() {
+    let mut pair = Pair::new(AutoFailback::On);
+    pair.start(0);
+    pair.run(Duration::from_secs(20));
+    pair.wires[0] = [false; 2];
+    pair.start(1);
+    pair.run(Duration::from_secs(9));
+    assert_eq!(pair.said(0, "has not come up"), 0, "{:#?}", pair.log);
+    pair.run(Duration::from_secs(2));
+    assert_eq!(pair.said(0, "link0 has not come up"), 1);
+}
+
+#[test]
 fn the_last_link_is_told_of_and_not_at_every_death() {
     let mut pair = Pair::together(AutoFailback::On);
     pair.kill(0);
@@ -538,23 +551,30 @@ fn a_quiet_pair_reports_nothing() {
 
 /// A heartbeat as heartbeat 3.0.6 sends it: without our field.
 fn old_heartbeat(generation: u64, number: u64, status: &str) -> Vec<u8> {
-    let mut heartbeat = message::Message::new();
-    let (generation, number) = (format!("{generation:x}"), format!("{number:x}"));
     let fields = [
         ("t", "status"),
         ("st", status),
         ("dt", "3e8"),
         ("protocol", "1"),
+    ];
+    old_message(generation, number, &fields)
+}
+
+/// Any message of it.
+fn old_message(generation: u64, number: u64, fields: &[(&str, &str)]) -> Vec<u8> {
+    let mut message = message::Message::new();
+    let (generation, number) = (format!("{generation:x}"), format!("{number:x}"));
+    let header = [
         ("src", "a"),
         ("seq", &number),
         ("hg", &generation),
         ("ts", "6b008f1e"),
     ];
-    for (name, value) in fields {
-        heartbeat.push_text(name, value);
+    for (name, value) in fields.iter().chain(&header) {
+        message.push_text(name, value);
     }
     let (mut datagram, mut text) = (Vec::new(), Vec::new());
-    message::seal(&heartbeat, &keys(), 1, true, &mut datagram, &mut text).unwrap();
+    message::seal(&message, &keys(), 1, true, &mut datagram, &mut text).unwrap();
     datagram
 }
 
@@ -570,6 +590,42 @@ fn an_old_node_that_restarts_before_we_agreed_makes_nobody_spin() {
         let node = pair.nodes[1].as_ref().expect("it runs");
         assert!(node.next_deadline() > pair.now);
     }
+}
+
+#[test]
+fn an_old_node_is_asked_what_it_holds_also_when_it_said_so_before() {
+    let mut pair = Pair::new(AutoFailback::On);
+    pair.start(1);
+    let cluster = pair.nodes[1].as_mut().expect("it runs");
+    let holds = [
+        ("t", "resource"),
+        ("rsc_hold", "all"),
+        ("rtype", "full"),
+        ("isstable", "1"),
+    ];
+    let nodes = [("t", "repnodes"), ("nodelist", "a b ")];
+    for bytes in [
+        old_heartbeat(7, 1, "active"),
+        old_message(7, 2, &holds),
+        old_message(7, 3, &nodes),
+    ] {
+        let link = LinkId(1);
+        let bytes = &bytes;
+        cluster.handle(pair.now, Event::Received { link, bytes });
+    }
+    for (group, outcome) in [0, 1].map(|id| (GroupId(id), GroupOutcome::FoundStopped)) {
+        cluster.handle(pair.now, Event::Group { group, outcome });
+    }
+    cluster.handle(pair.now, Event::Tick);
+    let mut kinds = Vec::new();
+    while let Some(action) = cluster.next_action() {
+        if let Action::Send(packet) = action {
+            let mut message = message::Message::new();
+            message::open(&packet.datagram, &keys(), &mut message).expect("our own");
+            kinds.push(message.text("t").unwrap_or_default().to_owned());
+        }
+    }
+    assert!(kinds.iter().any(|kind| kind == "starting"), "{kinds:?}");
 }
 
 #[test]

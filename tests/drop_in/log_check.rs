@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::lab::Program;
 use crate::lab::journal::Mark;
-use crate::remarks::{BETWEEN_OLD, Remark, WITH_OURS};
+use crate::remarks::{BETWEEN_OLD, BETWEEN_OLD_ALONE, Remark, WITH_OURS};
 use crate::stage::Stage;
 
 /// The words with which 3.0.6 speaks, at whatever level, of a message that it can't make sense of.
@@ -73,8 +73,8 @@ pub fn verdicts(stage: &Stage) -> [(&'static str, String); 2] {
     ]
 }
 
-/// The lines without those with which 3.0.6 shows a message that it keeps from a program connected to it: one that
-/// came out of order while `cl_status` was there. What it shows for other reasons stays.
+/// The lines without those with which 3.0.6 shows a message that it keeps from a program connected to it, because
+/// it was missing when `cl_status` came and has arrived since. What it shows for other reasons stays.
 fn without_client_dumps(mut lines: Vec<String>) -> Vec<String> {
     let mut is_dump = false;
     lines.retain(|line| {
@@ -139,7 +139,14 @@ fn is_listed(line: &str, stage: &Stage, program: Program) -> bool {
             .map(|(_, remark)| remark)
             .find(applies)
     };
-    between_old.or_else(with_ours).is_some()
+    let between_old_alone = || {
+        let mut listed = BETWEEN_OLD_ALONE.iter();
+        listed.find(|remark| stage.is_old_alone() && applies(remark))
+    };
+    between_old
+        .or_else(with_ours)
+        .or_else(between_old_alone)
+        .is_some()
 }
 
 /// Whether the pieces of a pattern between its stars stand in a line, in this order.

@@ -53,6 +53,15 @@ cases! {
     start crate::cases::start::TOGETHER, on_serial on_bcast on_ucast together;
     crash crate::cases::crash::CRASH, on_serial on_bcast on_ucast together;
     stop crate::cases::stop::STOP, on_serial on_bcast on_ucast together;
+    late crate::cases::late::LATE, on_ucast together;
+    return_on crate::cases::comeback::ON, on_serial together;
+    return_off crate::cases::comeback::OFF, on_bcast together;
+    return_legacy crate::cases::comeback::LEGACY, on_ucast together;
+    standby crate::cases::planned::STANDBY, on_serial together;
+    takeover crate::cases::planned::TAKEOVER, on_bcast together;
+    restart crate::cases::restart::OWN, on_ucast together;
+    restart_all crate::cases::restart::ALL, on_serial together;
+    pause crate::cases::pause::PAUSE, on_bcast together;
     link crate::cases::links::EACH, together;
     partition_on crate::cases::links::ALL_ON, together;
     partition_off crate::cases::links::ALL_OFF, together;

@@ -20,7 +20,7 @@ pub const DEMANDS: Demands = Demands {
             .and_then(|()| can_run_old())
             .and_then(|()| can_lose())
     },
-    at_once: 4,
+    at_once: 8,
 };
 
 /// The media of one test.

@@ -13,6 +13,17 @@ pub struct Remark {
     pub reason: &'static str,
 }
 
+/// The cases in which a node dies for the other, or is stopped and silent.
+const DEATHS: &[&str] = &[
+    "crash",
+    "late",
+    "pause",
+    "return_legacy",
+    "return_off",
+    "return_on",
+    "stop",
+];
+
 /// What two nodes of 3.0.6 show each other. Either program may show it in any pairing.
 pub const BETWEEN_OLD: &[Remark] = &[
     always(
@@ -44,23 +55,36 @@ pub const BETWEEN_OLD: &[Remark] = &[
         "all is well",
     ),
     always(
+        "ERROR: msg2string: Message with zero fields",
+        "3.0.6 loses a message of its own now and then",
+    ),
+    always(
         "WARN: * lost packet(s) for [",
         "it sends what it says in answer to itself first",
     ),
+    always(
+        "WARN: Gmain_timeout_dispatch: Dispatch function for * was delayed",
+        "this computer is busy",
+    ),
+    always(
+        "WARN: Gmain_timeout_dispatch: Dispatch function for * took too long",
+        "this computer is busy",
+    ),
     always("info: No pkts missing from ", "and what was late has come"),
     only(
-        &["stop"],
+        &["restart", "restart_all", "stop"],
         "debug: standby message ignored during shutdown",
         "the survivor takes the half that it has as well, and says so",
     ),
-    only(&["crash", "stop"], "WARN: node alpha: is dead", "it is"),
+    only(DEATHS, "WARN: node alpha: is dead", "it is"),
+    only(&["late"], "WARN: node beta: is dead", "it has not started"),
     only(
-        &["crash"],
+        DEATHS,
         "WARN: No STONITH device configured.",
         "there is none",
     ),
     only(
-        &["crash"],
+        DEATHS,
         "WARN: Shared disks are not protected.",
         "they are not",
     ),
@@ -122,7 +146,59 @@ pub const BETWEEN_OLD: &[Remark] = &[
         "WARN: Shutdown delayed until current resource activity finishes.",
         "it stops itself after the heal",
     ),
+    only(
+        &["pause"],
+        "CRIT: Late heartbeat: Node * (> deadtime)",
+        "the one that was stopped notices it so, and the other its return",
+    ),
+    only(
+        &["pause"],
+        "WARN: node beta: is dead",
+        "so thinks the one that was stopped",
+    ),
+    only(
+        &["pause"],
+        "CRIT: Cluster node * returning after partition.",
+        "and the other comes back to it, or it to the other",
+    ),
+    only(
+        &["pause"],
+        "WARN: Deadtime value may be too small.",
+        "more of the same",
+    ),
+    only(
+        &["pause"],
+        "ERROR: Both machines own * resources!",
+        "they do, until one has yielded",
+    ),
+    only(
+        &["pause"],
+        "WARN: Shutdown delayed until current resource activity finishes.",
+        "one that starts anew still starts what it lacked",
+    ),
+    only(
+        &["return_legacy"],
+        "WARN: Deprecated 'legacy' auto_failback option selected.",
+        "it is; the case is about it",
+    ),
+    only(
+        &["return_legacy"],
+        "WARN: Please convert to 'auto_failback on'.",
+        "more of the same",
+    ),
+    only(
+        &["return_legacy"],
+        "WARN: See documentation for conversion details.",
+        "more of the same",
+    ),
 ];
+
+/// What two nodes of 3.0.6 show each other now and then, and no other pair may.
+pub const BETWEEN_OLD_ALONE: &[Remark] = &[only(
+    &["restart_all"],
+    "ERROR: No one owns our local resources!",
+    "nobody does, and nobody will",
+)];
 
 /// The cases in which messages are compressed.
 const COMPRESSED: &[&str] = &["big_zlib", "big_bz2"];
@@ -149,7 +225,55 @@ pub const WITH_OURS: &[(Program, Remark)] = &[
     (
         Program::Ours,
         only(
-            &["crash", "stop"],
+            &["pause"],
+            "CRIT: This node did not run for",
+            "3.0.6 does not know, and takes more instead of giving up",
+        ),
+    ),
+    (
+        Program::Ours,
+        only(
+            &["pause"],
+            "CRIT: Both machines own resource group * this node gives it up.",
+            "3.0.6 claims it and would never give it up",
+        ),
+    ),
+    (
+        Program::Old306,
+        only(
+            &["pause"],
+            "WARN: T_STARTING received during takeover.",
+            "ours is there before the takeover has ended, and asks",
+        ),
+    ),
+    (
+        Program::Old306,
+        only(
+            &["pause"],
+            "ERROR: should_drop_message: attempted replay attack [*]?",
+            "what lay in buffers while one was stopped is from before our new run",
+        ),
+    ),
+    (
+        Program::Old306,
+        only(
+            &["pause"],
+            "WARN: standby message [*] from beta ignored.  Other side is in flux.",
+            "it asked for that before it heard of our new run",
+        ),
+    ),
+    (
+        Program::Ours,
+        only(
+            &["return_legacy"],
+            "warning: `auto_failback legacy` is out of date",
+            "what 3.0.6 says in other words",
+        ),
+    ),
+    (
+        Program::Ours,
+        only(
+            DEATHS,
             "WARN: Link alpha:* dead.",
             "3.0.6 finds that worth an info only",
         ),

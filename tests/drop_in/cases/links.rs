@@ -96,7 +96,7 @@ fn all(stage: &mut Stage) -> Outcome {
     for &link in stage.media.links() {
         stage.pair.restore(link);
     }
-    stage.apart = Some(cut..healed + YIELD * 2);
+    stage.excuse(cut, healed + YIELD * 2);
     stage.must_within(PATIENCE * 2, "each group has one owner again", |pair| {
         let words = [&pair.a, &pair.b].map(|machine| machine.cl_status(&["rscstatus"]));
         let is_settled = [["local", "local"], ["all", "none"], ["none", "all"]];

@@ -14,18 +14,30 @@ macro_rules! plays {
 }
 
 mod big;
+pub mod comeback;
 pub mod crash;
 mod fields;
+pub mod late;
 pub mod links;
 pub mod loss;
 pub mod many;
+pub mod pause;
+pub mod planned;
 mod replacement;
+pub mod restart;
 pub mod start;
 pub mod stop;
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
+use crate::lab::PATIENCE;
 use crate::stage::{Outcome, Stage};
+
+/// Which node serves the group of the first node, and which that of the second.
+pub type Places = [usize; 2];
+
+/// Each node serves the group that prefers it.
+pub const AT_HOME: Places = [0, 1];
 
 /// Starts both nodes together and waits until each serves its own group.
 pub fn both_serve(stage: &mut Stage) -> Outcome {
@@ -36,20 +48,36 @@ pub fn both_serve(stage: &mut Stage) -> Outcome {
 
 /// Waits until each node holds its own group and says so.
 pub fn each_serves_its_own(stage: &mut Stage) -> Outcome {
-    let addresses = [0, 1].map(|node| stage.address_of(node));
-    stage.must("each node serves the group that prefers it", |pair| {
-        [0, 1]
-            .iter()
-            .all(|&node| pair.watch.owners(addresses[node]) == [node])
-    })?;
-    settled(stage, ["local", "local"])
+    served(
+        stage,
+        "each node serves the group that prefers it",
+        AT_HOME,
+        PATIENCE,
+    )
 }
 
-/// Waits until the two nodes call each other active and hold what these words say.
-pub fn settled(stage: &mut Stage, words: [&str; 2]) -> Outcome {
+/// Waits until each group is served in its place, by nobody else, and both nodes say so.
+pub fn served(
+    stage: &mut Stage,
+    expectation: &'static str,
+    places: Places,
+    limit: Duration,
+) -> Outcome {
+    let addresses = [0, 1].map(|node| stage.address_of(node));
+    stage.must_within(limit, expectation, |pair| {
+        [0, 1]
+            .iter()
+            .all(|&group| pair.watch.owners(addresses[group]) == [places[group]])
+    })?;
+    settled(stage, places)
+}
+
+/// Waits until the two nodes call each other active and say that they hold what they do.
+pub fn settled(stage: &mut Stage, places: Places) -> Outcome {
+    let is_told = stage.pair.setup.auto_failback != Some("legacy"); // where 3.0.6 does not tell
     stage.must("both nodes say what they hold", |pair| {
         let held = [&pair.a, &pair.b].map(|machine| machine.cl_status(&["rscstatus"]));
-        held == words
+        !is_told || held == [0, 1].map(|node| word(places, node))
     })?;
     stage.must("both nodes call each other active", |pair| {
         [&pair.a, &pair.b].iter().all(|machine| {
@@ -59,6 +87,16 @@ pub fn settled(stage: &mut Stage, words: [&str; 2]) -> Outcome {
                 .all(|node| machine.cl_status(&["nodestatus", node]) == "active")
         })
     })
+}
+
+/// What a node says that it holds.
+fn word(places: Places, node: usize) -> &'static str {
+    match (places[node] == node, places[1 - node] == node) {
+        (false, false) => "none",
+        (true, false) => "local",
+        (false, true) => "foreign",
+        (true, true) => "all",
+    }
 }
 
 /// When a machine came to hold an address last.

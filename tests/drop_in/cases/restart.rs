@@ -1,0 +1,69 @@
+//! A daemon ends and runs again before the other node has called it dead.
+
+use super::planned::ask;
+use super::{AT_HOME, both_serve, served};
+use crate::lab::journal::Mark;
+use crate::lab::{PATIENCE, Setup};
+use crate::stage::{Case, Outcome, Stage};
+
+/// The first node holds its own group.
+pub const OWN: Case = Case {
+    setup,
+    run: |stage| {
+        both_serve(stage)?;
+        stop_and_start(stage)?;
+        power_cycle(stage)?;
+        stage.check_stays(1, 1);
+        Ok(())
+    },
+};
+
+/// The first node holds everything.
+pub const ALL: Case = Case {
+    setup,
+    run: |stage| {
+        both_serve(stage)?;
+        ask(stage, 1, "hb_standby", "all", [0, 0])?;
+        stop_and_start(stage)?;
+        ask(stage, 1, "hb_standby", "all", [0, 0])?;
+        power_cycle(stage)
+    },
+};
+
+/// A dead time with room for the start of a daemon.
+fn setup(setup: &mut Setup) {
+    setup.deadtime = 6000;
+}
+
+fn stop_and_start(stage: &mut Stage) -> Outcome {
+    stage.pair.a.request_stop();
+    let ended = stage.pair.a.ended_within(PATIENCE);
+    stage.check(
+        "the stopped daemon ends well",
+        ended.is_some_and(|status| status.success()),
+        format!("{ended:?}"),
+    );
+    stage.pair.a.start();
+    returned(
+        stage,
+        "each node serves its own group after a stop and a start",
+    )
+}
+
+fn power_cycle(stage: &mut Stage) -> Outcome {
+    stage.pair.power_off(0);
+    stage.pair.power_on(0);
+    returned(stage, "each node serves its own group after a reset")
+}
+
+fn returned(stage: &mut Stage, expectation: &'static str) -> Outcome {
+    served(stage, expectation, AT_HOME, PATIENCE)?;
+    let log = stage.machine(1).log();
+    let dead = log.has(Mark::START, "node alpha: is dead");
+    stage.check(
+        "the other node does not call it dead",
+        !dead,
+        "it did: the return was late",
+    );
+    Ok(())
+}
