@@ -4,7 +4,7 @@ use std::net::Ipv4Addr;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::{both_serve, settled};
+use super::{AT_HOME, both_serve, settled};
 use crate::lab::network::Failure;
 use crate::lab::{Link, PATIENCE, Pair};
 use crate::stage::{Case, DEADTIME, Outcome, Stage};
@@ -36,7 +36,7 @@ fn each(stage: &mut Stage) -> Outcome {
             both_say(pair, cut, "up")
         })?;
     }
-    settled(stage, ["local", "local"])?;
+    settled(stage, AT_HOME)?;
     for node in 0..2 {
         let moves = stage.pair.watch.moves(stage.address_of(node));
         stage.check("nothing moves", moves == 1, format!("{moves} times"));

@@ -3,7 +3,7 @@
 use std::fs;
 use std::time::{Duration, Instant};
 
-use super::settled;
+use super::{AT_HOME, settled};
 use crate::lab::Pair;
 use crate::lab::machine::Machine;
 use crate::stage::{Case, DEADTIME, Outcome, Stage};
@@ -32,7 +32,7 @@ fn many(stage: &mut Stage) -> Outcome {
     stage.pair.a.start();
     stage.pair.b.start();
     runs(stage, "each node starts its groups", [EACH, EACH], began)?;
-    settled(stage, ["local", "local"])?;
+    settled(stage, AT_HOME)?;
 
     let died = stage.pair.power_off(0);
     runs(stage, "the survivor starts the others", [0, 2 * EACH], died)?;
@@ -42,16 +42,16 @@ fn many(stage: &mut Stage) -> Outcome {
 
     let returned = stage.pair.power_on(0);
     runs(stage, "groups return to their node", [EACH, EACH], returned)?;
-    settled(stage, ["local", "local"])?;
+    settled(stage, AT_HOME)?;
 
     let asked = Instant::now();
     stage.machine(0).command("hb_standby", &["all"]);
     runs(stage, "standby gives the groups away", [0, 2 * EACH], asked)?;
-    settled(stage, ["none", "all"])?;
+    settled(stage, [1, 1])?;
     let asked = Instant::now();
     stage.machine(1).command("hb_standby", &["foreign"]);
     runs(stage, "standby gives them back", [EACH, EACH], asked)?;
-    settled(stage, ["local", "local"])
+    settled(stage, AT_HOME)
 }
 
 /// Waits until each machine runs so many groups.
