@@ -53,7 +53,7 @@ pub fn verdicts(stage: &Stage) -> [(&'static str, String); 2] {
     for node in 0..2 {
         let program = stage.pairing.0[node];
         let node = stage.machine(node);
-        for line in node.debug_log().since(Mark::START) {
+        for line in without_client_dumps(node.debug_log().since(Mark::START)) {
             if is_listed(&line, stage, program) {
                 continue;
             }
@@ -71,6 +71,18 @@ pub fn verdicts(stage: &Stage) -> [(&'static str, String); 2] {
         ),
         ("3.0.6 calls no message bad or unknown", list(&uneasy)),
     ]
+}
+
+/// The lines without those with which 3.0.6 shows a message that it keeps from a program connected to it, because
+/// it was missing when `cl_status` came and has arrived since. What it shows for other reasons stays.
+fn without_client_dumps(mut lines: Vec<String>) -> Vec<String> {
+    let mut is_dump = false;
+    lines.retain(|line| {
+        is_dump = line.contains("WARN: message is dropped ")
+            || (is_dump && line.contains(" heartbeat: [") && line.contains("WARN: MSG"));
+        !is_dump
+    });
+    lines
 }
 
 /// A line without what differs each time: the date before the node's name, and all numbers.
@@ -186,6 +198,28 @@ mod tests {
         assert!(!is_uneasy(&format!(
             "{DAEMON}debug: add_option(auto_failback,on)"
         )));
+    }
+
+    #[test]
+    fn a_message_shown_for_a_client_is_none_that_is_bad() {
+        let lines = |texts: &[&str]| -> Vec<String> {
+            let lines = texts.iter().map(|text| format!("{DAEMON}{text}"));
+            lines.collect()
+        };
+        let dump = [
+            "WARN: MSG: Dumping message with 1 fields",
+            "WARN: MSG[0] : [t=status]",
+        ];
+        let mut of_client = vec!["WARN: message is dropped "];
+        of_client.extend(dump);
+        of_client.push("info: something else");
+        assert_eq!(
+            without_client_dumps(lines(&of_client)),
+            lines(&["info: something else"])
+        );
+        let mut bad = vec!["ERROR: no such thing"];
+        bad.extend(dump);
+        assert_eq!(without_client_dumps(lines(&bad)), lines(&bad));
     }
 
     #[test]

@@ -17,7 +17,9 @@ mod lab;
 mod cases;
 mod differences;
 mod log_check;
+mod minimal_peer;
 mod pairing;
+mod recorded;
 mod remarks;
 mod stage;
 
@@ -60,4 +62,9 @@ cases! {
     restart crate::cases::restart::OWN, on_ucast together;
     restart_all crate::cases::restart::ALL, on_serial together;
     pause crate::cases::pause::PAUSE, on_bcast together;
+    link crate::cases::links::EACH, together;
+    partition_on crate::cases::links::ALL_ON, together;
+    partition_off crate::cases::links::ALL_OFF, together;
+    loss crate::cases::loss::LOSS, together;
+    many crate::cases::many::MANY, together;
 }

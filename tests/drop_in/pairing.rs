@@ -1,5 +1,6 @@
 //! Who is paired with whom, and over what.
 
+use crate::lab::network::can_lose;
 use crate::lab::program::can_run_old;
 use crate::lab::{Demands, Link, Program, sandbox};
 
@@ -14,7 +15,11 @@ pub const OURS_AND_OURS: Pairing = Pairing([Program::Ours, Program::Ours]);
 
 /// What all tests here need. They mostly wait, with dead times that have room for four pairs on two processors.
 pub const DEMANDS: Demands = Demands {
-    possible: || sandbox::possible().and_then(|()| can_run_old()),
+    possible: || {
+        sandbox::possible()
+            .and_then(|()| can_run_old())
+            .and_then(|()| can_lose())
+    },
     at_once: 8,
 };
 

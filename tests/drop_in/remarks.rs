@@ -88,6 +88,64 @@ pub const BETWEEN_OLD: &[Remark] = &[
         "WARN: Shared disks are not protected.",
         "they are not",
     ),
+    always("WARN: *: Dispatch function for ", "this computer is busy"),
+    only(
+        &["loss"],
+        "ERROR: Both machines own ",
+        "it takes what it was told to take although the word before, that it is free, is still missing",
+    ),
+    only(
+        &["loss"],
+        "ERROR: No one owns ",
+        "the same the other way round",
+    ),
+    only(
+        COMPRESSED,
+        "WARN: Traditional compression selected.",
+        "it is",
+    ),
+    only(&["many"], "WARN: node alpha: is dead", "it is"),
+    only(
+        &["many"],
+        "WARN: No STONITH device configured.",
+        "there is none",
+    ),
+    only(
+        &["many"],
+        "WARN: Shared disks are not protected.",
+        "they are not",
+    ),
+    only(PARTITIONS, "WARN: node * is dead", "it can't be heard"),
+    only(
+        PARTITIONS,
+        "WARN: No STONITH device configured.",
+        "there is none",
+    ),
+    only(
+        PARTITIONS,
+        "WARN: Shared disks are not protected.",
+        "they are not",
+    ),
+    only(
+        PARTITIONS,
+        "CRIT: Cluster node * returning after partition.",
+        "it does",
+    ),
+    only(
+        PARTITIONS,
+        "WARN: Deadtime value may be too small.",
+        "what it says of every partition",
+    ),
+    only(
+        PARTITIONS,
+        "CRIT: Late heartbeat: Node *: interval * ms (> deadtime)",
+        "the first one after the heal",
+    ),
+    only(
+        PARTITIONS,
+        "WARN: Shutdown delayed until current resource activity finishes.",
+        "it stops itself after the heal",
+    ),
     only(
         &["pause"],
         "CRIT: Late heartbeat: Node * (> deadtime)",
@@ -136,18 +194,17 @@ pub const BETWEEN_OLD: &[Remark] = &[
 ];
 
 /// What two nodes of 3.0.6 show each other now and then, and no other pair may.
-pub const BETWEEN_OLD_ALONE: &[Remark] = &[
-    only(
-        &["restart_all"],
-        "ERROR: No one owns our local resources!",
-        "nobody does, and nobody will",
-    ),
-    always(
-        "WARN: MSG",
-        "a message that it could not read from the serial line, field by field",
-    ),
-    always("WARN: message is dropped", "more of the same"),
-];
+pub const BETWEEN_OLD_ALONE: &[Remark] = &[only(
+    &["restart_all"],
+    "ERROR: No one owns our local resources!",
+    "nobody does, and nobody will",
+)];
+
+/// The cases in which messages are compressed.
+const COMPRESSED: &[&str] = &["big_zlib", "big_bz2"];
+
+/// The cases in which no link works for a while.
+const PARTITIONS: &[&str] = &["partition_on", "partition_off"];
 
 /// What a program shows only in a pairing with ours.
 pub const WITH_OURS: &[(Program, Remark)] = &[
@@ -219,6 +276,38 @@ pub const WITH_OURS: &[(Program, Remark)] = &[
             DEATHS,
             "WARN: Link alpha:* dead.",
             "3.0.6 finds that worth an info only",
+        ),
+    ),
+    (
+        Program::Ours,
+        only(
+            &["link", "many", "partition_on", "partition_off"],
+            "WARN: Link *:* dead.",
+            "3.0.6 finds that worth an info only",
+        ),
+    ),
+    (
+        Program::Ours,
+        only(
+            COMPRESSED,
+            "warning: this version does not act on `",
+            "it takes what comes compressed, but compresses nothing",
+        ),
+    ),
+    (
+        Program::Ours,
+        only(
+            PARTITIONS,
+            "CRIT: Both machines own resource group ",
+            "it tells which group and who yields",
+        ),
+    ),
+    (
+        Program::Old306,
+        only(
+            PARTITIONS,
+            "ERROR: Both machines own foreign resources!",
+            "with its like it would stop everything at once; with ours it keeps all, and ours tells it first that it has all too",
         ),
     ),
 ];

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::net::Ipv4Addr;
+use std::ops::Range;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -11,6 +12,7 @@ use crate::lab::machine::Machine;
 use crate::lab::{PATIENCE, Pair, Program, Setup, files};
 use crate::log_check;
 use crate::pairing::{Media, Pairing};
+use crate::recorded;
 
 /// One case: how its pair differs from the usual one, and what is done with it.
 pub struct Case {
@@ -64,6 +66,10 @@ pub fn play(case: &'static str, pairing: Pairing, media: Media, script: &Case) {
         ..Setup::default()
     };
     (script.setup)(&mut setup);
+    let kept = recorded::directory();
+    if kept.is_some() {
+        recorded::adapt(&mut setup);
+    }
     let mut stage = Stage {
         pair: Pair::alone(setup),
         media,
@@ -72,9 +78,16 @@ pub fn play(case: &'static str, pairing: Pairing, media: Media, script: &Case) {
         verdicts: BTreeMap::new(),
         excused: Vec::new(),
     };
+    if kept.is_some() {
+        recorded::record(&mut stage.pair.a);
+        recorded::record(&mut stage.pair.b);
+    }
     let began = Instant::now();
     let complete = (script.run)(&mut stage).is_ok();
     println!("played for {:.1?}", began.elapsed());
+    if let Some(directory) = kept {
+        recorded::keep(&stage, &directory);
+    }
     stage.check_owners();
     for (expectation, failure) in log_check::verdicts(&stage) {
         stage.check(expectation, failure.is_empty(), failure);
@@ -126,7 +139,7 @@ impl Stage {
         &mut self,
         expectation: &'static str,
         taken: Duration,
-        bounds: std::ops::Range<Duration>,
+        bounds: Range<Duration>,
     ) {
         println!("{expectation}: {taken:.2?}");
         self.check(

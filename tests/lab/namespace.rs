@@ -125,20 +125,26 @@ pub fn run_script(script: &str) {
 /// Runs `ip` or `bridge` once for many lines.
 #[track_caller]
 pub fn run_batch(program: &str, lines: &[String]) {
+    run_input(program, &["-batch", "-"], &lines.join("\n"));
+}
+
+/// Runs a program to its end, which must be a good one, and gives it something to read.
+#[track_caller]
+pub fn run_input(program: &str, arguments: &[&str], input: &str) {
     let mut child = Command::new(program)
-        .args(["-batch", "-"])
+        .args(arguments)
         .stdin(Stdio::piped())
         .stdout(Stdio::null())
         .stderr(Stdio::piped())
         .spawn()
-        .unwrap_or_else(|error| panic!("cannot run {program}: {error}"));
-    if let Some(mut input) = child.stdin.take() {
-        let _ = input.write_all(lines.join("\n").as_bytes());
+        .unwrap_or_else(|error| panic!("cannot start {program}: {error}"));
+    if let Some(mut pipe) = child.stdin.take() {
+        let _ = pipe.write_all(input.as_bytes());
     }
     let output = child.wait_with_output().expect("our own child");
     assert!(
         output.status.success(),
-        "{program} -batch {lines:?}: {}",
+        "{program} {arguments:?} with {input:?}: {}",
         String::from_utf8_lossy(&output.stderr)
     );
 }

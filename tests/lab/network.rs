@@ -2,10 +2,11 @@
 //! can be pulled, silently or with the carrier gone, in both directions or in one.
 
 use std::net::Ipv4Addr;
+use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-use super::namespace::{Namespace, run_batch};
+use super::namespace::{Namespace, run_batch, run_input};
 
 /// A network segment.
 #[derive(Clone)]
@@ -107,6 +108,22 @@ impl Cable {
         }
     }
 
+    /// Loses this share of what the machine sends, each packet by itself; nothing any more with 0.
+    pub fn lose(&self, percent: u8) {
+        let port = &self.port;
+        let chain = format!(
+            "table netdev {port} {{\n\
+                 chain sent {{\n\
+                     type filter hook ingress device \"{port}\" priority 0; policy accept;\n\
+                     numgen random mod 100 < {percent} drop\n\
+                 }}\n\
+             }}\n"
+        );
+        let chain = if percent > 0 { &*chain } else { "" };
+        let rules = format!("add table netdev {port}\ndelete table netdev {port}\n{chain}");
+        run_input("nft", &["-f", "-"], &rules);
+    }
+
     fn set(&self, failure: Failure, [silent, plug, deaf]: [&str; 3]) {
         let (program, dev, what) = match failure {
             Failure::Silent => ("bridge", "dev ", silent),
@@ -114,5 +131,17 @@ impl Cable {
             Failure::Deaf => ("bridge", "dev ", deaf),
         };
         run_batch(program, &[format!("link set {dev}{} {what}", self.port)]);
+    }
+}
+
+/// Whether cables can lose packets here, and if not, why.
+pub fn can_lose() -> Result<(), String> {
+    let found = Command::new("nft")
+        .arg("--version")
+        .stdout(Stdio::null())
+        .status();
+    match found {
+        Ok(_) => Ok(()),
+        Err(_) => Err("the program `nft` is not installed (Debian: nftables)".to_owned()),
     }
 }

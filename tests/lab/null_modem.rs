@@ -34,6 +34,7 @@ pub enum Line {
 /// The cable. The ends are 0 and 1; a direction is named by the end that sends.
 pub struct NullModem {
     lines: Arc<[AtomicU8; 2]>,
+    losses: Arc<AtomicU8>,
     carried: Arc<[AtomicU64; 2]>,
 }
 
@@ -43,12 +44,18 @@ impl NullModem {
         let ends = devices.map(open_end);
         let lines = Arc::new([AtomicU8::new(0), AtomicU8::new(0)]);
         let carried = Arc::new([AtomicU64::new(0), AtomicU64::new(0)]);
+        let losses = Arc::new(AtomicU8::new(0));
         let (state, count) = (Arc::clone(&lines), Arc::clone(&carried));
+        let percent = Arc::clone(&losses);
         thread::spawn(move || {
             let bytes_per_second = baud.map(|rate| f64::from(rate) / 10.0);
-            relay(&ends, &state, &count, bytes_per_second);
+            relay(&ends, &state, &percent, &count, bytes_per_second);
         });
-        Self { lines, carried }
+        Self {
+            lines,
+            losses,
+            carried,
+        }
     }
 
     /// Sets what happens to the bytes that `sender` writes.
@@ -60,6 +67,11 @@ impl NullModem {
     pub fn set_both(&self, line: Line) {
         self.set(0, line);
         self.set(1, line);
+    }
+
+    /// Loses this share of the messages, in both directions.
+    pub fn lose(&self, percent: u8) {
+        self.losses.store(percent, Ordering::SeqCst);
     }
 
     /// How many bytes of `sender` have arrived at the other end.
@@ -95,6 +107,44 @@ fn open_end(device: &Path) -> PtyMaster {
 struct InFlight {
     bytes: Vec<u8>,
     credit: f64,
+    sieve: Sieve,
+}
+
+/// Lets whole messages through or none of them.
+#[derive(Default)]
+struct Sieve {
+    /// The last bytes seen, and how many of this message.
+    tail: [u8; END.len()],
+    count: usize,
+    drops: bool,
+    random: u64,
+}
+
+/// How a message ends on a serial line.
+const END: [u8; 4] = *b"<<<\n";
+
+impl Sieve {
+    fn pass(&mut self, bytes: &[u8], percent: u8, out: &mut Vec<u8>) {
+        for &byte in bytes {
+            if self.count == 0 {
+                // an ordinary linear congruence: its high bits are random enough
+                self.random = self
+                    .random
+                    .wrapping_mul(6_364_136_223_846_793_005)
+                    .wrapping_add(1_442_695_040_888_963_407);
+                self.drops = (self.random >> 33) % 100 < u64::from(percent);
+            }
+            if !self.drops {
+                out.push(byte);
+            }
+            self.count += 1;
+            self.tail.rotate_left(1);
+            self.tail[END.len() - 1] = byte;
+            if self.tail == END {
+                self.count = 0;
+            }
+        }
+    }
 }
 
 const CHUNK: usize = 256;
@@ -102,15 +152,18 @@ const CHUNK: usize = 256;
 fn relay(
     ends: &[PtyMaster; 2],
     lines: &[AtomicU8; 2],
+    losses: &AtomicU8,
     carried: &[AtomicU64; 2],
     bytes_per_second: Option<f64>,
 ) {
     run_before_others();
     let mut flight = [InFlight::default(), InFlight::default()];
+    flight[1].sieve.random = 1; // the two directions lose different messages
     let mut last_turn = Instant::now();
     loop {
         let elapsed = last_turn.elapsed().as_secs_f64();
         last_turn = Instant::now();
+        let percent = losses.load(Ordering::SeqCst);
         let open = [is_open(ends[0].as_fd()), is_open(ends[1].as_fd())];
         for sender in 0..2 {
             let way = &mut flight[sender];
@@ -121,11 +174,11 @@ fn relay(
             match lines[sender].load(Ordering::SeqCst) {
                 state if state == Line::Stalled as u8 => continue,
                 state if state == Line::Broken as u8 => {
-                    take(&ends[sender], way);
+                    take(&ends[sender], percent, way);
                     way.bytes.clear();
                     continue;
                 }
-                _ => take(&ends[sender], way),
+                _ => take(&ends[sender], percent, way),
             }
             if !open[1 - sender] {
                 way.bytes.clear(); // nobody has the port open: nothing keeps what arrives
@@ -148,11 +201,14 @@ fn run_before_others() {
 }
 
 /// Reads what the sender wrote, unless enough of it is waiting already.
-fn take(end: &PtyMaster, way: &mut InFlight) {
+fn take(end: &PtyMaster, percent: u8, way: &mut InFlight) {
     let mut buffer = [0; CHUNK];
     while way.bytes.len() < CHUNK {
         match read(end, &mut buffer) {
-            Ok(count) if count > 0 => way.bytes.extend_from_slice(&buffer[..count]),
+            Ok(count) if count > 0 => {
+                let InFlight { bytes, sieve, .. } = way;
+                sieve.pass(&buffer[..count], percent, bytes);
+            }
             _ => return, // nothing there, or nobody
         }
     }
@@ -205,5 +261,30 @@ fn wait(ends: &[PtyMaster; 2], lines: &[AtomicU8; 2], flight: &[InFlight; 2], op
     match poll(&mut look, PollTimeout::from(moment)) {
         Ok(_) | Err(Errno::EINTR) => {}
         Err(error) => panic!("cannot wait for terminal {}: {error}", ends[0].as_raw_fd()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bad_line_loses_whole_messages() {
+        let mut sieve = Sieve::default();
+        let mut out = Vec::new();
+        for number in 0..1000 {
+            let message = format!(">>>\nseq={number}\n<<<\n");
+            for piece in message.as_bytes().chunks(5) {
+                sieve.pass(piece, 30, &mut out);
+            }
+        }
+        let text = String::from_utf8(out).expect("what went in");
+        let arrived: Vec<_> = text.split_inclusive("<<<\n").collect();
+        assert!((600..800).contains(&arrived.len()), "{}", arrived.len());
+        assert!(
+            arrived
+                .iter()
+                .all(|message| message.starts_with(">>>\nseq=") && message.ends_with("\n<<<\n"))
+        );
     }
 }

@@ -298,6 +298,17 @@ impl Pair {
         }
     }
 
+    /// Loses this share of the messages on one way, in both directions; nothing any more with 0.
+    pub fn lose(&self, link: Link, percent: u8) {
+        match link {
+            Link::Serial => self.modem.lose(percent),
+            Link::Eth0 | Link::Eth1 => {
+                self.a.cable(link.name()).lose(percent);
+                self.b.cable(link.name()).lose(percent);
+            }
+        }
+    }
+
     /// Takes the power of a machine away: the moment when its daemon died.
     pub fn power_off(&mut self, node: usize) -> Instant {
         self.modem.set(node, Line::Broken);

@@ -1,10 +1,29 @@
 //! The cases, and what several of them begin with.
 
+/// Makes tests of cases that are not for every pairing.
+macro_rules! plays {
+    ($($test:ident $case:literal $pairing:ident $media:ident $script:ident;)+) => {$(
+        #[test]
+        fn $test() {
+            crate::lab::claim_with(&crate::pairing::DEMANDS, || {
+                let media = crate::pairing::Media::$media;
+                crate::stage::play($case, crate::pairing::$pairing, media, &$script);
+            });
+        }
+    )+};
+}
+
+mod big;
 pub mod comeback;
 pub mod crash;
+mod fields;
 pub mod late;
+pub mod links;
+pub mod loss;
+pub mod many;
 pub mod pause;
 pub mod planned;
+mod replacement;
 pub mod restart;
 pub mod start;
 pub mod stop;
