@@ -15,6 +15,8 @@ SHAREDSTATEDIR ?= /var/lib
 SBINDIR   ?= $(PREFIX)/sbin
 BINDIR    ?= $(PREFIX)/bin
 LIBEXECDIR ?= $(PREFIX)/libexec/heartbeat
+# where scripts written for 3.0.6 look for commands
+OLDDIRS   ?= $(PREFIX)/share/heartbeat $(PREFIX)/lib/heartbeat
 MANDIR    ?= $(PREFIX)/share/man
 DOCDIR    ?= $(PREFIX)/share/doc/heartbeat-rs
 UNITDIR   ?= $(PREFIX)/lib/systemd/system
@@ -27,6 +29,7 @@ INITDIR   ?= $(SYSCONFDIR)/init.d
 
 BUILT     := $(or $(CARGO_TARGET_DIR),target)/release
 COMMANDS  := $(patsubst src/bin/%.rs,%,$(wildcard src/bin/*.rs))
+MOVED     := hb_standby hb_takeover
 PAGES     := $(wildcard man/*.[1-8])
 EXAMPLES  := ha.cf authkeys haresources
 DOCS      := $(wildcard docs/*.md)
@@ -62,13 +65,16 @@ bench:
 	$(CARGO) bench --locked
 
 install: build
-	@packaging/may-install "$(DESTDIR)" $(addprefix $(BINDIR)/,$(COMMANDS)) $(SBINDIR)/heartbeat $(LIBEXECDIR)/heartbeat
-	$(INSTALL) -d $(addprefix $(DESTDIR),$(SBINDIR) $(BINDIR) $(LIBEXECDIR) $(UNITDIR) $(SYSUSERSDIR) $(TMPFILESDIR) \
+	@packaging/may-install "$(DESTDIR)" $(addprefix $(BINDIR)/,$(COMMANDS)) $(SBINDIR)/heartbeat $(LIBEXECDIR)/heartbeat \
+	    $(foreach dir,$(OLDDIRS),$(addprefix $(dir)/,$(MOVED)))
+	$(INSTALL) -d $(addprefix $(DESTDIR),$(SBINDIR) $(BINDIR) $(LIBEXECDIR) $(OLDDIRS) $(UNITDIR) $(SYSUSERSDIR) $(TMPFILESDIR) \
 	    $(UDEVDIR) $(FIREWALLDDIR) $(SYSCONFDIR)/logrotate.d $(SYSCONFDIR)/ha.d/resource.d $(SHAREDSTATEDIR)/heartbeat \
 	    $(DOCDIR))
 	$(INSTALL) -m 755 $(BUILT)/heartbeat $(DESTDIR)$(SBINDIR)/heartbeat
 	ln -sfr $(DESTDIR)$(SBINDIR)/heartbeat $(DESTDIR)$(LIBEXECDIR)/heartbeat
 	for command in $(COMMANDS); do $(INSTALL) -m 755 $(BUILT)/$$command $(DESTDIR)$(BINDIR)/$$command || exit 1; done
+	for command in $(MOVED); do for dir in $(OLDDIRS); do \
+	    ln -sfr $(DESTDIR)$(BINDIR)/$$command $(DESTDIR)$$dir/$$command || exit 1; done; done
 	for page in $(PAGES); do \
 	    $(INSTALL) -D -m 644 $$page $(DESTDIR)$(MANDIR)/man$${page##*.}/$${page##*/} || exit 1; done
 	sed 's,/usr/sbin/heartbeat,$(SBINDIR)/heartbeat,' packaging/systemd/heartbeat.service >$(DESTDIR)$(UNITDIR)/heartbeat.service
@@ -80,7 +86,7 @@ install: build
 	[ -e $(DESTDIR)$(SYSCONFDIR)/logrotate.d/heartbeat ] || \
 	    $(INSTALL) -m 644 packaging/logrotate/heartbeat $(DESTDIR)$(SYSCONFDIR)/logrotate.d/heartbeat
 	if [ -n "$(INITDIR)" ]; then $(INSTALL) -d $(DESTDIR)$(INITDIR) && \
-	    sed 's,/usr/sbin/heartbeat,$(SBINDIR)/heartbeat,' packaging/init.d/heartbeat >$(DESTDIR)$(INITDIR)/heartbeat && \
+	    sed 's,/usr/sbin/heartbeat,$(SBINDIR)/heartbeat,; s,/usr/bin/hb_standby,$(BINDIR)/hb_standby,' packaging/init.d/heartbeat >$(DESTDIR)$(INITDIR)/heartbeat && \
 	    chmod 755 $(DESTDIR)$(INITDIR)/heartbeat; fi
 	$(INSTALL) -m 644 README.md CHANGELOG.md SECURITY.md $(DESTDIR)$(DOCDIR)
 	$(INSTALL) -d $(DESTDIR)$(DOCDIR)/docs
@@ -97,8 +103,9 @@ uninstall:
 	    $(SYSUSERSDIR)/heartbeat.conf $(TMPFILESDIR)/heartbeat.conf $(UDEVDIR)/70-heartbeat.rules \
 	    $(FIREWALLDDIR)/heartbeat.xml)
 	if [ -n "$(INITDIR)" ]; then rm -f $(DESTDIR)$(INITDIR)/heartbeat; fi
+	rm -f $(foreach dir,$(OLDDIRS),$(addprefix $(DESTDIR)$(dir)/,$(MOVED)))
 	rm -rf $(DESTDIR)$(DOCDIR)
-	-rmdir $(DESTDIR)$(LIBEXECDIR)
+	-rmdir $(addprefix $(DESTDIR),$(LIBEXECDIR) $(OLDDIRS))
 	@echo "left alone: $(SYSCONFDIR)/ha.d, $(SYSCONFDIR)/logrotate.d/heartbeat, $(SHAREDSTATEDIR)/heartbeat"
 
 deb: build

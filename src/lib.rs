@@ -13,6 +13,7 @@
 //! | [`recording`] | what the core was given, as lines of text, and the replay of it |
 //! | [`resource`] | how a resource is started, stopped and checked |
 //! | [`control`] | what is said over the control socket |
+//! | [`sniff`] | what two nodes say to each other, decoded and judged for a person |
 //! | [`daemon`] | the shell: event loop, media, children, logging |
 //! | [`client`] | the other end of the control socket, for the commands |
 //! | [`os`] | safe wrappers over system calls; the only place where `unsafe` may appear |
@@ -29,6 +30,7 @@ pub mod message;
 pub mod os;
 pub mod recording;
 pub mod resource;
+pub mod sniff;
 
 /// The version of heartbeat whose protocol, files and commands this program follows.
 pub const SUCCEEDS: &str = "3.0.6";

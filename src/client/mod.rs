@@ -1,6 +1,7 @@
-//! The other end of the control socket: asks one daemon for its state, for the commands.
+//! The other end of the control socket: asks one daemon for its state or for something to do, for the commands.
 
 pub mod cl_status;
+pub mod moves;
 
 use std::fmt;
 use std::io::{self, Read, Write};
@@ -51,13 +52,20 @@ impl fmt::Display for Error {
 /// # Errors
 /// See [`Error`].
 pub fn status(socket: &Path) -> Result<Status, Error> {
+    match ask(socket, Request::Status)? {
+        Answer::Status(status) => Ok(*status),
+        _ => Err(Error::Nonsense("it answers another question".into())),
+    }
+}
+
+fn ask(socket: &Path, request: Request) -> Result<Answer, Error> {
     let mut stream = UnixStream::connect(socket).map_err(|error| match error.kind() {
         io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => Error::Stopped(error),
         _ => Error::Unreachable(error),
     })?;
-    match exchange(&mut stream) {
-        Ok(Answer::Status(status)) => Ok(*status),
+    match exchange(&mut stream, request) {
         Ok(Answer::Error(reason)) => Err(Error::Refused(reason)),
+        Ok(answer) => Ok(answer),
         Err(error) => Err(match error.kind() {
             io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => Error::Silent,
             _ => Error::Nonsense(error.to_string()),
@@ -65,10 +73,10 @@ pub fn status(socket: &Path) -> Result<Status, Error> {
     }
 }
 
-fn exchange(stream: &mut UnixStream) -> io::Result<Answer> {
+fn exchange(stream: &mut UnixStream, request: Request) -> io::Result<Answer> {
     stream.set_read_timeout(Some(PATIENCE))?;
     stream.set_write_timeout(Some(PATIENCE))?;
-    let mut request = serde_json::to_vec(&Request::Status)?;
+    let mut request = serde_json::to_vec(&request)?;
     request.push(b'\n');
     stream.write_all(&request)?;
     let mut answer = Vec::new();

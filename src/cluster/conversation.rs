@@ -155,6 +155,8 @@ impl Cluster {
                 node: self.peer_name(),
             });
             self.begin_new_run();
+            self.next_epoch();
+            self.ownership.give_up_all();
         }
     }
 

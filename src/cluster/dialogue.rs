@@ -13,6 +13,8 @@ use crate::message::Message;
 
 /// How long the peer may take to agree (as 3.0.6).
 const AGREE_WITHIN: Duration = Duration::from_secs(10);
+/// How long an offer of the peer is good: it waits for ten seconds.
+const ANSWER_WITHIN: Duration = Duration::from_secs(8);
 /// How long each side may take to stop or start everything (as 3.0.6).
 const WORK_WITHIN: Duration = Duration::from_secs(3600);
 /// Pause before a failback that came to nothing is tried again.
@@ -56,6 +58,21 @@ impl Cluster {
         }
     }
 
+    /// A half of which nothing could be started here: perhaps the peer can.
+    pub(super) fn offer_what_failed(&mut self, now: Instant) {
+        if !self.can_offer() || self.classic.offer_at.is_some_and(|at| at > now) {
+            return;
+        }
+        let theirs = self.classic.holds.unwrap_or_default();
+        let failed = [(true, Selection::Local), (false, Selection::Foreign)]
+            .into_iter()
+            .find(|(local, _)| !theirs.has(*local) && self.ownership.has_failed(*local));
+        if let Some((_, half)) = failed {
+            self.classic.offer_at = Some(now + OFFER_AGAIN);
+            self.offer(half, Reason::Standby, now);
+        }
+    }
+
     /// `ask_resources`. False when it does not fit.
     pub(super) fn standby_heard(&mut self, message: &Message, number: u64, now: Instant) -> bool {
         let word = message.text("rsc_hold").unwrap_or("all");
@@ -66,7 +83,10 @@ impl Cluster {
             return true;
         }
         match (message.text("info"), self.classic.dialogue) {
-            (Some("me"), Dialogue::None | Dialogue::Asked { .. }) => self.accept(said, now),
+            (Some("me"), Dialogue::None | Dialogue::Asked { .. }) => {
+                self.classic.offered = Some((said.seen_by_the_other(), now + ANSWER_WITHIN));
+                self.accept_offer(now);
+            }
             (Some("other"), Dialogue::Asked { ours, reason, .. }) if ours == said => {
                 self.give_half(ours, reason);
             }
@@ -75,6 +95,7 @@ impl Cluster {
             }
             (Some("done"), Dialogue::Given { ours, .. }) if ours == said => {
                 self.report(Report::StandbyGiven { selection: ours });
+                self.classic.has_taken(ours, number);
                 self.end_dialogue();
                 self.progress_move(MoveProgress::Done);
             }
@@ -85,26 +106,37 @@ impl Cluster {
         true
     }
 
-    /// The peer offers groups. An offer of ours that crossed it is void: the peer ignores it.
-    fn accept(&mut self, said: Selection, now: Instant) {
+    /// Takes what the peer offers, once both want nothing else. An offer of ours that crossed it is void: the peer
+    /// ignores it.
+    pub(super) fn accept_offer(&mut self, now: Instant) {
+        let Some((ours, until)) = self.classic.offered else {
+            return;
+        };
+        let is_ready =
+            self.status == NodeStatus::Active && self.has_settled && !self.ownership.is_moving();
         let node = self.peer_name();
-        if !self.classic.is_stable || self.peer.status != NodeStatus::Active {
-            self.report(Report::StandbyIgnored { node, ours: false });
+        if !is_ready || !self.classic.is_stable || self.peer.status != NodeStatus::Active {
+            if until <= now {
+                self.classic.offered = None;
+                self.report(Report::StandbyIgnored {
+                    node,
+                    ours: !is_ready,
+                });
+            }
             return;
         }
-        if self.status != NodeStatus::Active || self.ownership.is_moving() || !self.has_settled {
-            self.report(Report::StandbyIgnored { node, ours: true });
-            return;
+        self.classic.offered = None;
+        match self.classic.dialogue {
+            Dialogue::None => {}
+            Dialogue::Asked { .. } => self.fail_move(MoveFailure::Refused),
+            _ => return,
         }
-        if matches!(self.classic.dialogue, Dialogue::Asked { .. }) {
-            self.fail_move(MoveFailure::Refused);
-        }
+        let said = ours.seen_by_the_other();
         self.report(Report::StandbyWanted {
             node,
             selection: said,
         });
         self.send_standby(said, "other");
-        let ours = said.seen_by_the_other();
         self.classic.expect_release(ours);
         self.classic.dialogue = Dialogue::Accepted {
             ours,
@@ -119,7 +151,7 @@ impl Cluster {
             node: self.peer_name(),
             selection: ours,
         });
-        self.ownership.give(ours, reason, true);
+        self.ownership.give(ours, reason);
         self.classic.dialogue = Dialogue::Giving { ours };
         let rest = self.settled_holdings().without(ours);
         self.send_holdings(rest, false, Some("standby"));
@@ -143,6 +175,7 @@ impl Cluster {
 
     /// What has come to its end, or taken too long.
     pub(super) fn judge_dialogue(&mut self, now: Instant) {
+        self.accept_offer(now);
         match self.classic.dialogue {
             Dialogue::Giving { ours } if self.ownership.is_stuck(ours) => {
                 self.report(Report::StandbyCancelled);

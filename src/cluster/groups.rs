@@ -61,7 +61,8 @@ impl Cluster {
         match outcome {
             GroupOutcome::Started => self.report(Report::GroupStarted { key }),
             GroupOutcome::StartFailed if after == Some(Claim::Failed) => {
-                self.report(Report::GroupStartFailed { key });
+                let is_left = !self.peer.is_classic;
+                self.report(Report::GroupStartFailed { key, is_left });
             }
             GroupOutcome::Stopped | GroupOutcome::StartFailed => {
                 self.report(Report::GroupStopped { key });

@@ -120,6 +120,8 @@ pub(super) struct ClassicPeer {
     pub(super) number: u64,
     /// The standby dialogue.
     pub(super) dialogue: Dialogue,
+    /// What it offered when we could not take it, in our terms, and until when it waits for an answer.
+    pub(super) offered: Option<(Selection, Instant)>,
     /// When to ask for what it holds.
     pub(super) ask_at: Option<Instant>,
     /// When groups may be offered again, after the peer did not take them.
@@ -153,6 +155,12 @@ impl ClassicPeer {
         });
     }
 
+    /// It said that it has taken what we gave; what it said before it did tells nothing of that.
+    pub(super) fn has_taken(&mut self, selection: Selection, number: u64) {
+        self.number = self.number.max(number);
+        self.holds = self.holds.map(|halves| halves.and(selection));
+    }
+
     /// These were said to be stopped.
     pub(super) fn forget_release(&mut self, selection: Selection) {
         self.releasing = self.releasing.without(selection);
@@ -168,8 +176,13 @@ impl ClassicPeer {
     ) {
         self.number = number;
         let before = self.holds.unwrap_or_default();
-        let adds = !is_full && said != Halves::default();
-        self.holds = Some(if adds { before.joined(said) } else { said });
+        self.holds = match self.holds {
+            _ if is_full => Some(said),
+            // What scripts say adds to what is known; of what it does not speak, nothing is known by it.
+            Some(before) if said != Halves::default() => Some(before.joined(said)),
+            Some(_) => Some(said),
+            None => None,
+        };
         match is_stable {
             Some(true) => {
                 self.is_stable = true;

@@ -11,8 +11,19 @@ use super::report::Report;
 use super::{Cluster, Instant};
 use crate::message::Message;
 
-/// A question that stays unanswered is asked again: the peer may have had no ear for it yet, or still stops.
-const ASK_AGAIN: Duration = Duration::from_secs(10);
+/// A question that stays unanswered is asked again, more and more slowly: the peer may have had no ear for it yet,
+/// or still stops.
+const ASK_AGAIN: Duration = Duration::from_secs(2);
+/// The slowest.
+const ASK_SELDOM: Duration = Duration::from_secs(32);
+/// An answered question is asked once more: a takeover that the peer had begun before may have come after it.
+const MAKE_SURE: Duration = Duration::from_secs(20);
+
+/// What the peer does with a group that we don't have.
+const HELD: Claim = Claim::Held {
+    phase: Phase::Running,
+    taken: false,
+};
 
 impl Cluster {
     /// Asks for our own groups, and answers what can be answered by now.
@@ -23,7 +34,13 @@ impl Cluster {
                 if self.prefers_local(index) {
                     self.set_asking(index, |asking| asking.ask_at = Some(now));
                 } else {
-                    self.ownership.hear_one(index, Some(Claim::Free)); // it asks before it starts
+                    // It asks before it starts what we have; what we don't have, it has.
+                    let claim = if self.ownership.runs_one(index) {
+                        Claim::Free
+                    } else {
+                        HELD
+                    };
+                    self.ownership.hear_one(index, Some(claim));
                 }
             }
         }
@@ -32,7 +49,11 @@ impl Cluster {
                 continue;
             };
             if asking.ask_at.is_some_and(|at| at <= now) {
-                self.set_asking(index, |asking| asking.ask_at = Some(now + ASK_AGAIN));
+                let pause = (ASK_AGAIN * 2_u32.saturating_pow(asking.asked.min(8))).min(ASK_SELDOM);
+                self.set_asking(index, |asking| {
+                    asking.asked = asking.asked.saturating_add(1);
+                    asking.ask_at = (!asking.is_sure).then_some(now + pause);
+                });
                 self.send_group_request(index);
             }
             if let Some(was_running) = asking.owed
@@ -40,13 +61,7 @@ impl Cluster {
             {
                 self.set_asking(index, |asking| asking.owed = None);
                 self.send_group_answer(index, was_running);
-                self.ownership.hear_one(
-                    index,
-                    Some(Claim::Held {
-                        phase: Phase::Running,
-                        taken: false,
-                    }),
-                );
+                self.ownership.hear_one(index, Some(HELD));
             }
         }
     }
@@ -82,7 +97,11 @@ impl Cluster {
             .text("ok")
             .is_some_and(|ok| ok.eq_ignore_ascii_case("ok"));
         if is_ok && self.questions.is_open() && self.prefers_local(index) {
-            self.set_asking(index, |asking| asking.ask_at = None);
+            let now = self.now;
+            self.set_asking(index, |asking| {
+                let is_first = !std::mem::replace(&mut asking.is_sure, true);
+                asking.ask_at = is_first.then_some(now + MAKE_SURE);
+            });
             self.ownership.hear_one(index, Some(Claim::Free));
         }
         true

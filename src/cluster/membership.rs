@@ -27,8 +27,11 @@ impl Cluster {
         self.join(now);
         self.send_retransmission_requests(now);
         self.converse(now);
+        self.pursue_move();
+        self.ownership.forget_failures(now);
         self.move_groups(now);
         self.offer_failback(now);
+        self.offer_what_failed(now);
         self.judge_move(now);
         self.finish_leaving(now);
         if self.next_heartbeat <= now {
@@ -337,6 +340,7 @@ impl Cluster {
             ask_at,
             offer_at,
             classic.dialogue.until(),
+            classic.offered.map(|(_, until)| until),
             self.questions.next_question(),
         ];
         times.into_iter().flatten().min().filter(|_| talks)
@@ -352,7 +356,8 @@ impl Cluster {
             NodeStatus::Dead => true,
             // A node list can be a recording, an answer to this run can't; old nodes give no answers.
             NodeStatus::Up | NodeStatus::Active => {
-                self.is_agreed || (self.has_node_list && self.peer.is_classic)
+                let knows = self.ownership.is_known(); // 3.0.6 believes an active node what it does not say
+                self.is_agreed || (self.has_node_list && self.peer.is_classic && knows)
             }
         };
         if is_joined {
@@ -376,7 +381,7 @@ impl Cluster {
 
     /// Everything said so far was said to an earlier us: the peer has to answer this epoch before its
     /// claims count again.
-    fn next_epoch(&mut self) {
+    pub(super) fn next_epoch(&mut self) {
         self.epoch += 1;
         self.epoch_began = self.now;
         self.is_agreed = false;
@@ -442,6 +447,7 @@ impl Cluster {
         }
         self.is_agreed = is_agreed;
         let is_same = self.ownership.hear(heading.digest, states, is_agreed);
+        self.heartbeat_is_due |= self.ownership.take_news();
         if !std::mem::replace(&mut self.told.files_differ, !is_same) && !is_same {
             self.report(Report::FilesDiffer {
                 node: self.peer_name(),

@@ -83,7 +83,8 @@ impl Cluster {
                     node: self.settings.local_node.clone(),
                     selection: ours,
                 });
-                self.ownership.give(ours, Reason::Standby, false);
+                self.ownership.plan_giving(ours);
+                self.move_until = Some(now + BEGIN_WITHIN);
             }
             MoveRequest::Takeover(ours) => {
                 self.ownership.plan_taking(ours);
@@ -110,14 +111,31 @@ impl Cluster {
         said.is_some()
     }
 
+    /// Between two nodes of ours, each group is stopped as soon as the peer can take it.
+    pub(super) fn pursue_move(&mut self) {
+        let gives = self
+            .movement
+            .is_some_and(|movement| matches!(movement.request, MoveRequest::Standby(_)));
+        if gives && self.move_is_under_way() && !self.peer.is_classic {
+            self.ownership.release_planned();
+        }
+    }
+
     /// How far the planned move is; between two nodes of ours each group moves on its own.
     pub(super) fn judge_move(&mut self, now: Instant) {
         let Some(movement) = self.movement.filter(|_| self.move_is_under_way()) else {
             return;
         };
         if self.move_until.is_some_and(|until| until <= now) {
-            self.fail_move(MoveFailure::NoAnswer);
-            return;
+            self.move_until = None;
+            let is_begun = match movement.request {
+                MoveRequest::Standby(_) => !self.ownership.waits_to_give(),
+                MoveRequest::Takeover(_) => false,
+            };
+            if !is_begun {
+                self.fail_move(MoveFailure::NoAnswer);
+                return;
+            }
         }
         if self.peer.is_classic {
             return; // the dialogue tells

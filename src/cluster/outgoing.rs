@@ -51,8 +51,10 @@ struct Sent {
 /// What to answer to a request for one number.
 #[derive(Debug, Clone)]
 pub enum Answer {
+    /// Send this heartbeat again.
+    Heartbeat(Rc<Packet>),
     /// Send this again.
-    Resend(Rc<Packet>),
+    Message(Rc<Packet>),
     /// It is not kept any more.
     TooOld(u64),
 }
@@ -190,7 +192,11 @@ impl Outgoing {
                 continue;
             }
             sent.resent_at = Some(now);
-            give(Answer::Resend(as_old_news(&sent.packet)));
+            give(if sent.packet.is_heartbeat {
+                Answer::Heartbeat(as_old_news(&sent.packet))
+            } else {
+                Answer::Message(Rc::clone(&sent.packet))
+            });
         }
     }
 
@@ -229,9 +235,6 @@ impl Outgoing {
 
 /// What is sent again is not news: on a slow line an old heartbeat must not take the place of a new one.
 fn as_old_news(packet: &Rc<Packet>) -> Rc<Packet> {
-    if !packet.is_heartbeat {
-        return Rc::clone(packet);
-    }
     Rc::new(Packet {
         is_heartbeat: false,
         ..Packet::clone(packet)

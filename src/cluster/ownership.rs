@@ -32,6 +32,8 @@ pub struct Ownership {
     digest: u32,
     /// What the peer does where it has other groups than we.
     other_groups: OtherGroups,
+    /// A claim of ours has changed by what was heard.
+    has_news: bool,
     /// Decides where both files, or neither, prefer the node that reads them.
     wins_ties: bool,
 }
@@ -97,6 +99,7 @@ impl Ownership {
             order,
             digest,
             other_groups: OtherGroups::default(),
+            has_news: false,
             wins_ties,
         }
     }
@@ -148,12 +151,20 @@ impl Ownership {
             };
             group.theirs = Some(*stated);
             if stated.claim.is_held() {
-                group.mine = group.mine.map(Claim::once_taken);
+                let before = group.mine;
+                group.mine = before.map(Claim::once_taken);
+                self.has_news |= before != group.mine;
             } else if let (Some(Claim::Held { taken, .. }), true) = (&mut group.mine, is_agreed) {
                 *taken = false; // from now on the other node knows that we hold it
             }
         }
         true
+    }
+
+    /// Whether a claim of ours has changed by what was heard since this was asked last: then the peer waits to hear
+    /// that it was heard.
+    pub fn take_news(&mut self) -> bool {
+        std::mem::take(&mut self.has_news)
     }
 
     /// The other node holds nothing and knows what we hold: nothing of it is taken from a living owner.

@@ -164,7 +164,12 @@ fn wanted_free(
         (Relation::Gone { died: true }, _) => Reason::PeerDied,
         (Relation::Gone { died: false }, _) => Reason::PeerLeft,
         // What was ceded can be taken once: after a failed start it is the other's turn, whatever it said before.
-        (Relation::Talking, Some(Claim::Ceded | Claim::HandedOver)) if mine != Claim::Failed => {
+        (Relation::Talking, Some(Claim::Ceded)) if mine != Claim::Failed => Reason::Ceded,
+        // On request it is tried again here, but not over and over.
+        (Relation::Talking, Some(Claim::HandedOver))
+        | (Relation::Halves { .. }, Some(Claim::Ceded))
+            if !rests =>
+        {
             Reason::Ceded
         }
         (Relation::Talking, Some(Claim::Failed)) if mine != Claim::Failed => Reason::FailedThere,
@@ -179,7 +184,6 @@ fn wanted_free(
         {
             Reason::Retry
         }
-        (Relation::Halves { .. }, Some(Claim::Ceded)) if mine != Claim::Failed => Reason::Ceded,
         (Relation::Halves { settled: true }, Some(theirs)) if theirs.is_free() => match mine {
             Claim::Failed if rests => return None,
             Claim::Failed => Reason::Retry,
@@ -218,7 +222,8 @@ pub(super) fn yields(group: &Group, standing: Standing, prefers_me: bool) -> boo
     };
     match standing.relation {
         Relation::Deaf { for_deadtime } => for_deadtime, // the other does not know of us and can't yield
-        Relation::Halves { .. } => true, // heartbeat 3.0.6 never gives up what it has claimed
+        // Heartbeat 3.0.6 never gives up what it has claimed, unless it is about to stop.
+        Relation::Halves { .. } => standing.peer_takes,
         Relation::Talking => {
             let only = |wanted| (phase == wanted) != (their_phase == wanted);
             if only(Phase::Stopping) {

@@ -12,6 +12,10 @@ pub(super) struct Questions {
 pub(super) struct Asking {
     /// When to ask for it, again.
     pub(super) ask_at: Option<Instant>,
+    /// It was answered; at most one more question is open, and nothing depends on its answer.
+    pub(super) is_sure: bool,
+    /// How often it was asked for.
+    pub(super) asked: u32,
     /// The peer asked for it and has no answer yet; `true`: it was running here.
     pub(super) owed: Option<bool>,
 }

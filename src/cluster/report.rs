@@ -115,7 +115,7 @@ pub enum Report {
     /// A group runs here.
     GroupStarted { key: String },
     /// A group could not be started here.
-    GroupStartFailed { key: String },
+    GroupStartFailed { key: String, is_left: bool },
     /// A group is about to be stopped here.
     GroupStopping { key: String, reason: Reason },
     /// A group is stopped here.
@@ -323,11 +323,13 @@ impl fmt::Display for Report {
                 write!(f, "Resource group {key}: starting here: {reason}.")
             }
             Self::GroupStarted { key } => write!(f, "Resource group {key}: running here."),
-            Self::GroupStartFailed { key } => {
-                write!(
-                    f,
-                    "Resource group {key}: could not be started here; it is left to the other node."
-                )
+            Self::GroupStartFailed { key, is_left } => {
+                let next = if *is_left {
+                    "it is left to the other node"
+                } else {
+                    "it is tried again in a minute; a node of heartbeat 3.0.6 can take only all groups of a node together"
+                };
+                write!(f, "Resource group {key}: could not be started here; {next}.")
             }
             Self::GroupStopping { key, reason } => {
                 write!(f, "Resource group {key}: stopping here: {reason}.")

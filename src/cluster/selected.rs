@@ -4,6 +4,7 @@ use super::claims::{Claim, Phase, Stated};
 use super::movement::Selection;
 use super::ownership::Ownership;
 use super::policy::{Group, Reason};
+use super::time::Instant;
 
 impl Ownership {
     /// What the peer claims of each half: of the groups that prefer this node (`true`) and of the others.
@@ -30,9 +31,9 @@ impl Ownership {
         }
     }
 
-    /// These groups go to the other node: what is held is stopped, and nothing is started here any more.
-    /// `at_once`: what is not held is left to the other node too.
-    pub fn give(&mut self, selection: Selection, reason: Reason, at_once: bool) {
+    /// These groups go to a peer of heartbeat 3.0.6, all together: what is held is stopped, and nothing is started
+    /// here any more.
+    pub fn give(&mut self, selection: Selection, reason: Reason) {
         for group in self.selected(selection) {
             match group.mine {
                 Some(Claim::Held {
@@ -40,10 +41,44 @@ impl Ownership {
                     ..
                 }) => (group.ending, group.planned) = (Some(reason), true),
                 Some(Claim::Held { .. }) | None => {}
-                Some(_) if at_once => group.mine = Some(Claim::Ceded),
-                Some(_) => {}
+                Some(_) => group.mine = Some(Claim::Ceded),
             }
         }
+    }
+
+    /// These groups, as far as they run here, are to go to the peer, each on its own.
+    pub fn plan_giving(&mut self, selection: Selection) {
+        for group in self.selected(selection) {
+            group.planned = is_wanted_here(group);
+        }
+    }
+
+    /// Stops what is to go to the peer and can: it must have said that it does not hold it and waits for nothing.
+    /// While it still says that it left the group to us, it has not heard that we took it, and would take it
+    /// for ours when we leave it back.
+    pub fn release_planned(&mut self) {
+        for group in self.groups.iter_mut().filter(|group| group.planned) {
+            let peer_is_free = group.theirs.is_some_and(|stated| stated.claim.is_free());
+            if peer_is_free && is_wanted_here(group) {
+                group.ending = Some(Reason::Standby);
+            }
+        }
+    }
+
+    /// A group that the other node runs since it could not be started here is not wanted back of itself, but may
+    /// come back on request after a while.
+    pub fn forget_failures(&mut self, now: Instant) {
+        for group in &mut self.groups {
+            let is_held_there = group.theirs.is_some_and(|stated| stated.claim.is_held());
+            if group.mine == Some(Claim::Failed) && is_held_there && group.retry_at <= now {
+                group.mine = Some(Claim::Waived);
+            }
+        }
+    }
+
+    /// Whether one group, the `index`-th of the file, is being started or runs here because we want it so.
+    pub fn runs_one(&self, index: usize) -> bool {
+        self.groups.get(index).is_some_and(is_wanted_here)
     }
 
     /// One group, the `index`-th of the file, goes to the other node.
@@ -66,6 +101,15 @@ impl Ownership {
     pub fn give_back_taken(&mut self) {
         for group in &mut self.groups {
             if matches!(group.mine, Some(Claim::Held { taken: true, .. })) {
+                group.ending = Some(Reason::Conflict);
+            }
+        }
+    }
+
+    /// The peer takes everything.
+    pub fn give_up_all(&mut self) {
+        for group in &mut self.groups {
+            if group.mine.is_some_and(Claim::is_held) {
                 group.ending = Some(Reason::Conflict);
             }
         }
@@ -98,6 +142,16 @@ impl Ownership {
             .any(|group| group.mine.is_some_and(unknown))
     }
 
+    /// Whether groups that prefer this node (`true`), or the other, could not be started here and no other of
+    /// them may be running.
+    pub fn has_failed(&self, local: bool) -> bool {
+        let mut half = self
+            .groups
+            .iter()
+            .filter(|group| group.prefers_local == local);
+        !self.holds_any_of(local) && half.any(|group| group.mine == Some(Claim::Failed))
+    }
+
     /// Whether one of these groups is being started, or is about to be because the peer left it to us.
     pub fn is_taking(&self, selection: Selection) -> bool {
         self.these(selection).any(|group| {
@@ -117,6 +171,11 @@ impl Ownership {
         for group in self.selected(selection) {
             group.planned = group.theirs.is_some_and(|stated| stated.claim.is_held());
         }
+    }
+
+    /// Whether a group of the planned move still runs here and waits.
+    pub fn waits_to_give(&self) -> bool {
+        self.planned().any(is_wanted_here)
     }
 
     /// The groups of the planned move.
@@ -142,4 +201,16 @@ impl Ownership {
             .iter_mut()
             .filter(move |group| selection.includes(group.prefers_local))
     }
+}
+
+/// Whether the group is being started or runs here, and is to stay.
+fn is_wanted_here(group: &Group) -> bool {
+    let runs = matches!(
+        group.mine,
+        Some(Claim::Held {
+            phase: Phase::Starting | Phase::Running,
+            ..
+        })
+    );
+    runs && group.ending.is_none()
 }

@@ -132,6 +132,7 @@ impl Cluster {
     /// Sends again what the peer has lost, or says that it is gone.
     pub(super) fn answer_retransmission(&mut self, range: (u64, u64), now: Instant) {
         let mut too_old = None;
+        let mut says_again = false;
         let actions = &mut self.actions;
         self.outgoing.answer(
             range,
@@ -139,10 +140,17 @@ impl Cluster {
             self.settings.max_rexmit_delay,
             now,
             |answer| match answer {
-                Answer::Resend(packet) => actions.push_back(Action::Send(packet)),
+                Answer::Heartbeat(packet) => actions.push_back(Action::Send(packet)),
+                Answer::Message(packet) => {
+                    says_again = true;
+                    actions.push_back(Action::Send(packet));
+                }
                 Answer::TooOld(number) => too_old = Some(number),
             },
         );
+        if says_again {
+            self.announced = None; // 3.0.6 believes what comes last, also where it is what was said first
+        }
         let Some(newest) = too_old else { return };
         for number in range.0.max(newest.saturating_sub(49))..=newest {
             let message = self.begin_to_peer("NS_nak_rexmit");

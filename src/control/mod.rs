@@ -3,8 +3,11 @@
 //! A client connects, writes one [`Request`] as a line of JSON, and reads one [`Answer`] as JSON until the
 //! daemon closes the connection.
 
+mod movement;
+
 use std::path::{Path, PathBuf};
 
+pub use movement::{Direction, MoveProgress, Movement, Selection};
 use serde::{Deserialize, Serialize};
 
 /// The longest request line that the daemon reads.
@@ -16,6 +19,23 @@ pub const MAX_REQUEST: usize = 4096;
 pub enum Request {
     /// `{"request":"status"}`
     Status,
+    /// `{"request":"standby","selection":"all"}`: give these groups to the other node.
+    Standby {
+        /// Which groups.
+        selection: Selection,
+    },
+    /// `{"request":"takeover","selection":"all"}`: have the other node give these groups to this one.
+    Takeover {
+        /// Which groups.
+        selection: Selection,
+    },
+}
+
+impl Request {
+    /// Whether it asks for more than an answer.
+    pub const fn changes_something(self) -> bool {
+        !matches!(self, Self::Status)
+    }
 }
 
 /// What comes back.
@@ -24,6 +44,9 @@ pub enum Request {
 pub enum Answer {
     /// The answer to [`Request::Status`].
     Status(Box<Status>),
+    /// The answer to [`Request::Standby`] and [`Request::Takeover`]: the move has begun. [`Status::movement`] tells
+    /// from then on how far it is.
+    Movement(Movement),
     /// Why there is none.
     Error(String),
 }
@@ -52,6 +75,8 @@ pub struct Status {
     pub nodes: Vec<Node>,
     /// All resource groups in the order of `haresources`.
     pub groups: Vec<Group>,
+    /// The planned move that is under way, or the last one of this run.
+    pub movement: Option<Movement>,
     /// Recorded directives of `ha.cf` with the text as written, in the order of the file.
     pub parameters: Vec<Parameter>,
 }

@@ -15,6 +15,7 @@ use super::exit_status::{DONE, FAILED, NOT_RUNNING, PERMISSION, USAGE_ERROR};
 use super::look;
 use super::pid_file::{Presence, presence};
 use super::replay;
+use super::sniff;
 use super::start;
 use super::terminal::{say, show};
 use crate::config::{self, DIRECTIVES};
@@ -75,6 +76,7 @@ pub fn run(words: impl IntoIterator<Item = OsString>) -> u8 {
         Command::Help => print(USAGE),
         Command::Check => check(&line, &places),
         Command::Replay { file } => replay::run(file, &line, &places),
+        Command::Sniff(options) => sniff::run(options, &places),
         Command::StoreFile { path, text } => store_file(path, text),
     }
 }

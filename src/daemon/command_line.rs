@@ -7,6 +7,7 @@ use std::time::Duration;
 use lexopt::prelude::*;
 
 use super::recording::{DEFAULT_LIMIT, Wanted};
+use super::sniff;
 use crate::recording::parse_seconds;
 
 /// Printed for `--help`, and beneath an error.
@@ -19,6 +20,8 @@ usage: heartbeat [-C DIR] [-f] [-d] [-l] [-M] [-v]   start; -f stays in the fore
        heartbeat [-C DIR] check                      check the configuration
        heartbeat [-C DIR] replay [-v] [--until SECONDS] FILE
                                                      show what a recorded daemon decided
+       heartbeat [-C DIR] sniff [--interface IF]... [--port N]... [--json] [-v] [--count N] [FILE | -]
+                                                     show and check what the nodes say to each other
        heartbeat -D | -V                             table of directives and defaults | version
 ";
 
@@ -51,6 +54,8 @@ pub enum Command {
         /// A recording.
         file: PathBuf,
     },
+    /// `sniff`
+    Sniff(sniff::Options),
     /// `store-file PATH TEXT`: the daemon's own child, which may wait for the disk.
     StoreFile {
         /// What to replace.
@@ -157,6 +162,11 @@ pub fn parse(words: impl IntoIterator<Item = OsString>) -> Result<CommandLine, S
             Short('V') | Long("version") => Command::Version,
             Short('h') | Long("help") => Command::Help,
             Value(word) if word == "check" => Command::Check,
+            Value(word) if word == "sniff" && found.command == Command::Start => {
+                let mut options = sniff::parse(&mut parser, &mut found.directory)?;
+                options.verbose |= found.verbose;
+                Command::Sniff(options)
+            }
             Value(word) if word == "replay" && found.command == Command::Start => Command::Replay {
                 file: PathBuf::new(),
             },
@@ -171,7 +181,7 @@ pub fn parse(words: impl IntoIterator<Item = OsString>) -> Result<CommandLine, S
         };
         if found.command != Command::Start && found.command != command {
             return Err(
-                "one thing at a time: -k, -s, -r, -R, -D, -V, check and replay exclude each other"
+                "one thing at a time: -k, -s, -r, -R, -D, -V, check, replay and sniff exclude each other"
                     .into(),
             );
         }
@@ -275,6 +285,10 @@ mod tests {
             ("-V", Command::Version),
             ("check -C /srv/pair", Command::Check),
             ("-C /srv/pair check", Command::Check),
+            (
+                "-C /srv/pair sniff",
+                Command::Sniff(sniff::Options::default()),
+            ),
             ("replay f", Command::Replay { file: "f".into() }),
             (
                 "-v replay --until 1.5 replay -C /srv/pair",
@@ -331,6 +345,7 @@ mod tests {
             "-x",
             "start",
             "-k -s",
+            "-k sniff",
             "-W",
             "-C",
             "--verbose",

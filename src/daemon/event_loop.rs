@@ -15,10 +15,10 @@ use super::service_manager::ServiceManager;
 use super::signals::{Signal, Signals};
 use super::state::{Recorder, State};
 use super::watchdog::Watchdog;
-use super::{clock, exit_status, log, status};
+use super::{clock, exit_status, log, moves, status};
 use crate::cluster::{Action, Event, GroupId, GroupOutcome, Instant};
 use crate::config::Config;
-use crate::control::{Answer, Places, Request};
+use crate::control::{Answer, Direction, Places, Request};
 
 /// Which tokens belong to whom.
 pub mod tokens {
@@ -130,10 +130,10 @@ impl Daemon {
             }
             self.take_note(&events);
             self.read();
+            self.answer_clients(clock::now());
             self.judge();
             self.act();
             let now = clock::now();
-            self.answer_clients(now);
             if self.upkeep_at <= now {
                 self.upkeep_at = now + UPKEEP;
                 let Devices { control, poll, .. } = &mut self.devices;
@@ -287,6 +287,7 @@ impl Daemon {
         }
     }
 
+    /// Before the core judges, because clients may ask for something that it has to act on.
     fn answer_clients(&mut self, now: Instant) {
         let Self {
             identity,
@@ -294,19 +295,24 @@ impl Daemon {
             devices,
             ..
         } = self;
-        devices
-            .control
-            .turn(now, devices.poll.registry(), |request| match request {
-                Request::Status => {
-                    let Identity {
-                        config,
-                        state,
-                        since,
-                        ..
-                    } = identity;
-                    Answer::Status(Box::new(status::status(config, cluster, state, *since)))
-                }
-            });
+        let Identity {
+            config,
+            state,
+            since,
+            ..
+        } = identity;
+        let answer = |request| match request {
+            Request::Status => {
+                Answer::Status(Box::new(status::status(config, cluster, state, *since)))
+            }
+            Request::Standby { selection } => {
+                moves::begin(cluster, Direction::Standby, selection, state.generation)
+            }
+            Request::Takeover { selection } => {
+                moves::begin(cluster, Direction::Takeover, selection, state.generation)
+            }
+        };
+        devices.control.turn(now, devices.poll.registry(), answer);
     }
 
     /// For the service manager.

@@ -32,17 +32,19 @@ pub fn of_core(config: &Config, state: &State, seed: u64) -> Settings {
         inner_auth: config.msgfmt == MessageFormat::Classic,
         log_badpack: config.log_badpack,
         links: links(config),
-        groups: config
-            .groups
-            .iter()
-            .map(|group| GroupSettings {
-                key: group.key().to_owned(),
-                line: line(group),
-                prefers_local: group.preferred == config.local_node,
-            })
-            .collect(),
+        groups: groups(config),
         keys: config.keys.clone(),
     }
+}
+
+/// The resource groups in the order of the file.
+pub fn groups(config: &Config) -> Vec<GroupSettings> {
+    let groups = config.groups.iter().map(|group| GroupSettings {
+        key: group.key().to_owned(),
+        line: line(group),
+        prefers_local: group.preferred == config.local_node,
+    });
+    groups.collect()
 }
 
 /// Where log lines go. `more_debug` comes from the command line.

@@ -1,6 +1,7 @@
 //! What the daemon tells about itself over the control socket.
 
 use super::clock;
+use super::moves::movement;
 use super::settings::{kinds_of_link, links};
 use super::state::State;
 use crate::cluster::{Cluster, GroupId, LinkId};
@@ -20,6 +21,7 @@ pub fn status(config: &Config, cluster: &Cluster, state: &State, since: u64) -> 
         holdings: cluster.holdings().to_string(),
         nodes: nodes(config, cluster),
         groups: groups(config, cluster),
+        movement: movement(cluster, state.generation),
         parameters: parameters(config),
     }
 }

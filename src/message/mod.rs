@@ -32,7 +32,7 @@ pub use field::{Field, FieldKind};
 pub use fields::Message;
 pub use framing::TextFrames;
 pub use netstring::list_items;
-pub use opening::{Form, Opened, open, parse_nested};
+pub use opening::{Form, Opened, claimed_key, open, parse_nested};
 pub use rejection::{Malformed, Rejection, Unsealed};
 pub use sealing::seal;
 

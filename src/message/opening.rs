@@ -134,7 +134,7 @@ fn inflate_payload(message: &mut Message) -> Result<bool, Rejection> {
 /// Parses what an opened message holds inside a struct or, once inflated, a compressed field, into
 /// `message`, which is empty after an error.
 ///
-/// Signatures are not looked at. Never give this what came from outside.
+/// Signatures are not looked at. Never act on what came from outside by way of this; it is good for showing it.
 pub fn parse_nested(bytes: &[u8], message: &mut Message) -> Result<(), Malformed> {
     message.clear();
     let result = if bytes.starts_with(netstring::START) {
@@ -146,6 +146,19 @@ pub fn parse_nested(bytes: &[u8], message: &mut Message) -> Result<(), Malformed
         message.clear();
     }
     result
+}
+
+/// Index of the key by which a message claims to be signed; `message` is what [`parse_nested`] made of it. Proves
+/// nothing.
+pub fn claimed_key(bytes: &[u8], message: &Message) -> Option<u8> {
+    let is_signature = |field: &Field<'_>| field.name == AUTH && field.kind == FieldKind::Text;
+    let signature = if bytes.starts_with(netstring::START) {
+        let (_, trailer) = netstring::split_covered(bytes).ok()?;
+        netstring::take(trailer)?.0
+    } else {
+        message.fields().filter(is_signature).last()?.value
+    };
+    split_signature(signature).map(|(index, _)| index)
 }
 
 #[cfg(test)]
@@ -264,6 +277,19 @@ mod tests {
             open(b">>>\n<<<\n", &keys(2), &mut message),
             Err(Rejection::NoSignature)
         );
+    }
+
+    #[test]
+    fn a_message_says_which_key_it_claims_whether_it_is_right_or_not() {
+        let (datagram, text) = sealed(&heartbeat(), 2, false);
+        for mut bytes in [datagram, text] {
+            let mut message = Message::new();
+            parse_nested(&bytes, &mut message).unwrap();
+            assert_eq!(claimed_key(&bytes, &message), Some(2));
+            bytes.truncate(bytes.len() - 40);
+            assert_eq!(claimed_key(&bytes, &Message::new()), None);
+        }
+        assert_eq!(claimed_key(b"###\n%%%\n", &Message::new()), None);
     }
 
     /// Bad fields inside a netstring are seen only by who has the key.

@@ -1,11 +1,13 @@
 //! Safe wrappers over system calls. The only folder where `unsafe` may appear; it knows nothing of ours.
 
+pub mod clock;
 pub mod credentials;
 pub mod inheritance;
 pub mod interface;
 pub mod local_time;
 pub mod netlink;
 pub mod packet;
+pub mod packet_tap;
 pub mod proc;
 pub mod process;
 pub mod regular_file;

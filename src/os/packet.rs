@@ -30,11 +30,12 @@ impl PacketSocket {
                 ));
             }
         };
-        self.0.send_to(frame, &destination(index, kind)).map(drop)
+        self.0.send_to(frame, &address(index, kind)).map(drop)
     }
 }
 
-fn destination(index: i32, kind: u16) -> SockAddr {
+/// Where packets of a kind go, or come from: an interface.
+pub(super) fn address(index: i32, kind: u16) -> SockAddr {
     let mut storage = SockAddrStorage::zeroed();
     // SAFETY: sockaddr_ll is one of this platform's address types, smaller than the storage, and all its
     // fields are integers for which zeroes are valid.

@@ -41,6 +41,13 @@ pub const FOLDERS: &[Folder] = &[
         crates: Some(&[]),
         is_pure: true,
     },
+    // sees both nodes and all links, and reads what the core writes into heartbeats with the core's own words for it
+    Folder {
+        name: "sniff",
+        ours: &["cluster", "message"],
+        crates: Some(&["serde", "serde_json"]),
+        is_pure: true,
+    },
     Folder {
         name: "recording",
         ours: &["cluster", "config:Types", "message"],
@@ -75,6 +82,7 @@ pub const FOLDERS: &[Folder] = &[
             "os",
             "recording",
             "resource",
+            "sniff",
         ],
         crates: None,
         is_pure: false,

@@ -1,4 +1,4 @@
-//! The real `heartbeat` and `cl_status` on one machine: command line, pid file, control socket, state
+//! The real `heartbeat` and the commands on one machine: command line, pid file, control socket, state
 //! files, logging, watchdog. The peer is a pty that nobody answers on.
 
 mod cl_status;
@@ -7,6 +7,7 @@ mod inheritance;
 mod leftovers;
 mod logging;
 mod machine;
+mod moves;
 mod pid_file;
 mod recording;
 mod reload;

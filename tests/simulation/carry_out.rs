@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use heartbeat::cluster::{Action, GroupId, GroupOutcome, Packet};
 
-use super::invariants::Violation;
+use super::invariants::{Grounds, Violation};
 use super::machine::{Inbound, Real};
 use super::plan::{MS, SECOND};
 use super::trace::{gist, hash};
@@ -57,13 +57,7 @@ impl World {
             return Ok(());
         };
         let name = hash(&packet.datagram);
-        let next = daemon.sent.len() as u64 + 1;
-        let is_numbered = packet.datagram.windows(5).any(|word| word == b")seq=");
-        let number = if is_numbered {
-            *daemon.sent.entry(name).or_insert(next)
-        } else {
-            0
-        };
+        let number = number_of(&packet.datagram);
         let run = daemon.run;
         daemon.send_times.push_back(now);
         while daemon
@@ -74,13 +68,20 @@ impl World {
             daemon.send_times.pop_front();
         }
         let burst = daemon.send_times.len();
+        if packet
+            .datagram
+            .windows(10)
+            .any(|word| word == b"t=shutdone")
+        {
+            self.machines[node].goodbye = Some(run);
+        }
         self.trace.step(now, &[5, node as u64, name], || {
             format!("{node} sends {run}.{number} {}", gist(&packet.datagram))
         });
         if node < STRANGER {
             self.figures.sent += 1;
             self.figures.burst = self.figures.burst.max(burst);
-            if burst > self.plan.burst_limit() {
+            if burst > self.plan.burst_limit() && !self.is_old(node) {
                 return Err(self.violation(
                     "bounds",
                     format!("node {node} sends {burst} packets a second"),
@@ -163,7 +164,12 @@ impl World {
         };
         if node < STRANGER {
             self.figures.starts += 1;
-            self.judge.starts(node, group, &self.machines, self.now)?;
+            let grounds = Grounds {
+                own: self.ground(node, group),
+                claim_age: self.claim_age(1 - node, group),
+            };
+            self.judge
+                .starts(node, group, &self.machines, self.now, grounds)?;
         }
         self.begin_action(node, group, Real::Starting, outcome)
     }
@@ -323,12 +329,23 @@ impl World {
         });
         self.lose_daemon(node);
         match left {
-            Some(group) => {
+            Some(group) if !self.is_old(node) => {
                 Err(self.violation("S6", format!("node {node} leaves group {group} behind")))
             }
-            None => Ok(()),
+            _ => Ok(()),
         }
     }
+}
+
+/// The number that a message carries; 0 when it has none.
+fn number_of(datagram: &[u8]) -> u64 {
+    let name = b")seq=";
+    let Some(place) = datagram.windows(name.len()).position(|word| word == name) else {
+        return 0;
+    };
+    let digits = datagram.iter().skip(place + name.len());
+    let digits = digits.map_while(|&byte| char::from(byte).to_digit(16));
+    digits.fold(0, |number, digit| number << 4 | u64::from(digit))
 }
 
 /// The number of a group as the core names it.

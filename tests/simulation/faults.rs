@@ -1,5 +1,6 @@
 //! Everything that can go wrong, and how a seed makes a timetable of it.
 
+use super::old_peer::Command;
 use super::plan::{Plan, Time};
 use super::rng::Rng;
 
@@ -34,6 +35,8 @@ pub enum Fault {
     Rekey(usize),
     /// Random bytes arrive at a machine.
     Garbage { to: usize, count: u32 },
+    /// The operator moves groups, where the node runs 3.0.6.
+    Command(usize, Command),
     /// Datagrams recorded earlier arrive again, from all of the run so far.
     Replay { to: usize, count: u32 },
 }

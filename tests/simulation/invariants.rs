@@ -11,6 +11,12 @@
 //! **How long.** Once both daemons run and hear each other, two owners become one within
 //! [`Judge::heal_time`], and only one of the two sides stops (S7).
 
+mod mixed;
+
+pub use mixed::Grounds;
+
+use heartbeat::config::AutoFailback;
+
 use super::machine::{Daemon, Machine, Real};
 use super::plan::{Plan, Quarrel, Time};
 use super::trace::micros_as_seconds;
@@ -76,6 +82,9 @@ pub struct Judge {
     /// A link takes so long that two that hear each other take each other for deaf; or their files differ
     /// and neither can tell what the other holds.
     both_may_yield: bool,
+    /// Which node runs 3.0.6, and whether it tells what it holds.
+    old: [bool; 2],
+    old_tells: bool,
     hearing: [Hearing; 2],
     clashes: Vec<Option<Clash>>,
     /// By group: whether it is the same one on both nodes.
@@ -103,8 +112,11 @@ impl Judge {
             longest_deadtime: plan.deadtime,
             news_time: plan.news_time(),
             initdead: plan.initdead,
-            heal_time: plan.deadtime + plan.news_time() * 2 + plan.action_time.1 * 2,
-            both_may_yield: plan.news_time() >= plan.deadtime
+            old: plan.old,
+            old_tells: plan.failback != AutoFailback::Legacy,
+            heal_time: Self::longest_heal(plan),
+            both_may_yield: plan.has_old()
+                || plan.news_time() >= plan.deadtime
                 || plan.quarrel == Some(Quarrel::Groups),
             hearing: Default::default(),
             clashes: vec![None; plan.preferred.len()],
@@ -236,7 +248,11 @@ impl Judge {
         group: usize,
         machines: &[Machine],
         now: Time,
+        grounds: Grounds,
     ) -> Result<(), Violation> {
+        if self.old[node] {
+            return self.old_starts(node, group, machines, now, grounds.own);
+        }
         let breach = |text: String| {
             Err(Violation {
                 rule: "S2",
@@ -255,9 +271,16 @@ impl Judge {
         self.taken_blindly[node][group] = is_blind;
         let other = &machines[1 - node];
         let is_race = self.taken_blindly[1 - node][group]
-            && now - other.resources[group].since < self.news_time;
+            && now - other.resources[group].since < self.race_time();
         let real = other.real(group);
-        if real == Real::Stopped || is_blind || is_race || !self.shared[group] {
+        let was_told = !is_blind && self.has_told(grounds.claim_age);
+        let is_left = self.was_led_on(node, group, machines);
+        if was_told && !is_left && self.shared[group] {
+            return breach(format!(
+                "node {node} starts group {group}, which 3.0.6 says it holds"
+            ));
+        }
+        if real == Real::Stopped || is_left || is_blind || is_race || !self.shared[group] {
             return Ok(());
         }
         breach(format!(
@@ -342,7 +365,7 @@ impl Judge {
         let awake = machines[..2]
             .iter()
             .all(|machine| machine.is_attentive(now));
-        if !hear || !awake {
+        if !hear || !awake || self.old == [true; 2] {
             return Ok(());
         }
         let contact = self.hearing[0].contact.max(self.hearing[1].contact);
@@ -351,7 +374,9 @@ impl Judge {
             let broken = machines[..2]
                 .iter()
                 .any(|machine| machine.real(group) == Real::Broken);
-            if !broken && now - clash.since.max(contact) > self.heal_time {
+            let known = self.known_since(group, machines);
+            let since = known.map(|known| clash.since.max(contact).max(known));
+            if !broken && since.is_some_and(|since| now.saturating_sub(since) > self.heal_time) {
                 let text = format!("two owners of group {group} go on though they hear each other");
                 return Err(Violation {
                     rule: "S7",

@@ -7,6 +7,7 @@ use heartbeat::cluster::{GroupId, GroupOutcome, Instant, PeerMemory};
 use heartbeat::message::Keys;
 
 use super::node::Node;
+use super::old_peer::Command;
 use super::plan::{SECOND, Time};
 use super::virtual_link::Cargo;
 
@@ -48,6 +49,8 @@ pub enum Inbound {
     Outcome(GroupId, GroupOutcome),
     /// The operator's wish.
     Stop,
+    /// The operator wants groups moved.
+    Command(Command),
     /// `authkeys` was read again.
     Keys(Box<Keys>),
 }
@@ -70,8 +73,6 @@ pub struct Daemon {
     pub second: Option<u64>,
     /// When the operator asked it to stop.
     pub stop_requested: Option<Time>,
-    /// Every message it sent: hash to number.
-    pub sent: BTreeMap<u64, u64>,
     /// When it sent in the last second, oldest first.
     pub send_times: VecDeque<Time>,
     /// What it read in this run, and when first: (run, number).
@@ -98,6 +99,10 @@ pub struct Daemon {
 
 /// One machine.
 pub struct Machine {
+    /// Counts its boots and the runs of its daemon, so that what was meant for an earlier one is not done.
+    pub life: u64,
+    /// Its daemon waits before it begins again: it can't be started meanwhile.
+    pub is_asleep: bool,
     /// Whether it has power.
     pub powered: bool,
     /// Its daemon, while it runs.
@@ -134,7 +139,6 @@ impl Daemon {
             wake: 0,
             second: None,
             stop_requested: None,
-            sent: BTreeMap::new(),
             send_times: VecDeque::new(),
             read: BTreeMap::new(),
             memory,
@@ -166,6 +170,8 @@ impl Machine {
             failures: 0,
         };
         Self {
+            life: 0,
+            is_asleep: false,
             powered: true,
             daemon: None,
             start_again: false,
@@ -183,6 +189,8 @@ impl Machine {
     /// Lights out: nothing runs any more.
     pub fn lose_power(&mut self) {
         self.powered = false;
+        self.life += 1;
+        self.is_asleep = false;
         self.daemon = None;
         self.start_again = false;
         for resource in &mut self.resources {

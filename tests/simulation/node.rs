@@ -1,9 +1,12 @@
 //! What the world sees of a node: the core itself, or a wrapper that makes a mistake on purpose.
 
 use heartbeat::cluster::{
-    Action, Cluster, Event, GroupId, GroupOutcome, GroupView, Instant, LinkId, NodeStatus, Settings,
+    Action, Cluster, Event, GroupId, GroupOutcome, GroupView, Holdings, Instant, LinkId,
+    NodeStatus, Settings,
 };
 use std::time::Duration;
+
+use super::old_peer::{Command, Ground, Wish};
 
 /// The interface of the core.
 pub trait Node {
@@ -21,6 +24,24 @@ pub trait Node {
     fn link_is_up(&self, link: LinkId) -> bool;
     /// What it thinks of a group.
     fn group(&self, id: GroupId) -> GroupView;
+    /// The operator wants groups moved.
+    fn command(&mut self, now: Instant, command: Command);
+    /// What else it wants of its machine.
+    fn next_wish(&mut self) -> Option<Wish> {
+        None
+    }
+    /// Whether nothing is in transition.
+    fn is_stable(&self) -> bool {
+        true
+    }
+    /// Since when it says that it holds a group, where it says so at all.
+    fn claims_since(&self, _group: GroupId) -> Option<Instant> {
+        None
+    }
+    /// Why it started a group, and when it decided that, if it tells.
+    fn ground(&self, _group: GroupId) -> Option<(Ground, Instant)> {
+        None
+    }
 }
 
 impl Node for Cluster {
@@ -44,6 +65,14 @@ impl Node for Cluster {
     }
     fn group(&self, id: GroupId) -> GroupView {
         Cluster::group(self, id)
+    }
+    fn command(&mut self, now: Instant, command: Command) {
+        if let Some(request) = command.request() {
+            Cluster::handle(self, now, Event::MoveRequested(request));
+        }
+    }
+    fn is_stable(&self) -> bool {
+        self.holdings() != Holdings::Transition
     }
 }
 
@@ -194,5 +223,8 @@ impl Node for Wrapped {
     }
     fn group(&self, id: GroupId) -> GroupView {
         self.core.group(id)
+    }
+    fn command(&mut self, now: Instant, command: Command) {
+        Node::command(&mut self.core, now, command);
     }
 }

@@ -54,6 +54,8 @@ pub struct Plan {
     pub inner_auth: bool,
     /// The longest that a turn of a daemon keeps it busy.
     pub turn_time: Time,
+    /// Which of the two machines runs heartbeat 3.0.6.
+    pub old: [bool; 2],
 }
 
 /// One link of the pair.
@@ -136,6 +138,7 @@ impl Plan {
             keys: keys(b"secret", Method::Sha1),
             inner_auth: true,
             turn_time: 0,
+            old: [false; 2],
         }
     }
 
@@ -169,6 +172,7 @@ impl Plan {
             ),
             inner_auth: rng.chance(500),
             turn_time: rng.pick(&[0, 0, MS, 20 * MS]),
+            old: [false; 2],
         };
         if rng.chance(150) {
             plan.stranger =
@@ -189,6 +193,12 @@ impl Plan {
         }
         faults::schedule(&mut plan, rng);
         plan
+    }
+
+    /// Whether somebody moves groups, so that any place may be the right one.
+    pub fn has_operator(&self) -> bool {
+        let mut faults = self.faults.iter();
+        faults.any(|(_, fault)| matches!(fault, Fault::Command(..)))
     }
 
     /// Whether anybody could sign.
@@ -300,7 +310,18 @@ impl Plan {
     pub fn settle_time(&self) -> Time {
         // A failed start is tried again after a minute, a failed stop after half of one.
         let again = if self.has_failures() { 65 * SECOND } else { 0 };
-        again + self.initdead + self.deadtime * 4 + self.action_time.1 * 8 + self.news_time() * 4
+        // 3.0.6 restarts itself after a partition, waits for a stable peer, and does one thing after the other.
+        let old = if self.has_old() {
+            40 * SECOND + self.deadtime + self.action_time.1 * 4 * self.preferred.len() as Time
+        } else {
+            0
+        };
+        again
+            + old
+            + self.initdead
+            + self.deadtime * 4
+            + self.action_time.1 * 8
+            + self.news_time() * 4
     }
 }
 

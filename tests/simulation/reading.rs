@@ -40,7 +40,7 @@ impl World {
             daemon.stalled = false;
             daemon.went_on = self.now;
             let long = self.now - daemon.last_turn >= self.plan.deadtime_of(node);
-            if long && node < STRANGER && !daemon.peer_was_dead {
+            if long && !self.is_old(node) && node < STRANGER && !daemon.peer_was_dead {
                 daemon.must_yield = Some(self.taken_meanwhile(node, daemon));
             }
             if node < STRANGER {
@@ -74,10 +74,13 @@ impl World {
                     daemon.core.handle(local, Event::Group { group, outcome });
                 }
                 Inbound::Keys(keys) => daemon.core.handle(local, Event::KeysChanged(keys)),
+                Inbound::Command(command) => daemon.core.command(local, command),
                 Inbound::Stop => daemon.core.handle(local, Event::StopRequested),
             }
             drain(&mut *daemon.core, actions);
-            if actions.len() - before > ACTIONS + 8 * self.plan.preferred.len() {
+            if !self.is_old(node)
+                && actions.len() - before > ACTIONS + 8 * self.plan.preferred.len()
+            {
                 return Err(
                     self.violation("bounds", format!("node {node} asks for too much at once"))
                 );
@@ -95,7 +98,8 @@ impl World {
         actions: &mut Vec<Action>,
     ) -> Result<(), Violation> {
         let (now, local) = (self.now, self.machines[node].local(self.now));
-        let reading = if node == STRANGER || (daemon.went_on == now && now > 0) {
+        let reading = if node == STRANGER || self.is_old(node) || (daemon.went_on == now && now > 0)
+        {
             Reading::Free
         } else {
             self.judge.reading(node, daemon, cargo, now)

@@ -53,9 +53,10 @@ impl World {
                 .resources
                 .iter()
                 .any(|resource| resource.failures > 0);
-            let late = daemon
-                .stop_requested
-                .is_some_and(|at| self.now - at > self.plan.stop_time());
+            let late = !self.is_old(node)
+                && daemon
+                    .stop_requested
+                    .is_some_and(|at| self.now - at > self.plan.stop_time());
             if late && !failed && !daemon.stalled_lately(self.now, self.plan.stop_time()) {
                 return Err(self.violation("stop", format!("node {node} does not stop")));
             }
@@ -64,7 +65,7 @@ impl World {
     }
 
     /// What is not yet as it should be when nothing goes wrong any more.
-    fn unsettled(&self) -> Option<String> {
+    pub fn unsettled(&self) -> Option<String> {
         for (node, machine) in self.machines[..2].iter().enumerate() {
             let Some(daemon) = &machine.daemon else {
                 return Some(format!("node {node} does not run"));
@@ -76,15 +77,18 @@ impl World {
             if daemon.core.local_status() != NodeStatus::Active {
                 return Some(format!("node {node} is {:?}", daemon.core.local_status()));
             }
+            if !daemon.core.is_stable() {
+                return Some(format!("node {node} is in transition"));
+            }
             if daemon.core.peer_status() != NodeStatus::Active {
                 return Some(format!(
                     "node {node} takes its peer for {:?}",
                     daemon.core.peer_status()
                 ));
             }
-            for link in (0..self.links.len())
-                .filter(|&link| self.plan.links[link].is_ample(self.plan.keepalive))
-            {
+            for link in (0..self.links.len()).filter(|&link| {
+                !self.is_old(node) && self.plan.links[link].is_ample(self.plan.keepalive)
+            }) {
                 if !daemon
                     .core
                     .link_is_up(LinkId(u8::try_from(link).unwrap_or(0)))
@@ -97,6 +101,9 @@ impl World {
     }
 
     fn group_unsettled(&self, group: usize) -> Option<String> {
+        if self.plan.has_old() {
+            return self.mixed_group_unsettled(group);
+        }
         if self.plan.quarrel == Some(Quarrel::Groups) {
             return None; // different files move nothing: each keeps what it has
         }
@@ -106,6 +113,7 @@ impl World {
         let stays = |node: usize| {
             node == home
                 || self.plan.failback_of(node) == AutoFailback::Off
+                || self.plan.has_operator()
                 || self.machines[home].resources[group].failures > 0
         };
         let runs_once = match real {
@@ -129,7 +137,11 @@ impl World {
             let Some(daemon) = &machine.daemon else {
                 continue;
             };
-            if other.daemon.is_some() || daemon.stop_requested.is_some() || daemon.stalled {
+            if self.is_old(node)
+                || other.daemon.is_some()
+                || daemon.stop_requested.is_some()
+                || daemon.stalled
+            {
                 continue;
             }
             let last_words = other.gone_since + self.plan.longest_delay();

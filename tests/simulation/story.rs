@@ -125,7 +125,13 @@ impl Story {
         let lines = trace.into_lines();
         panic!(
             "{}\n{text}",
-            lines[lines.len().saturating_sub(120)..].join("\n")
+            lines[lines.len().saturating_sub(number_of_lines())..].join("\n")
         );
     }
+}
+
+/// How many of the last lines a failure shows: `HB_SIM_LINES`, else 120.
+fn number_of_lines() -> usize {
+    let lines = std::env::var("HB_SIM_LINES").ok();
+    lines.and_then(|lines| lines.parse().ok()).unwrap_or(120)
 }

@@ -7,9 +7,13 @@ use heartbeat::cluster::{GroupSettings, Packet, Settings};
 use super::faults::{Fault, Weather};
 use super::invariants::Violation;
 use super::machine::{Daemon, Inbound, Real};
+use super::old_peer::OldPeer;
 use super::plan::{MS, Stranger, Time};
 use super::virtual_link::{Cargo, Origin};
 use super::world::{Happening, STRANGER, World};
+
+/// How many generations each run may use.
+const GENERATIONS_OF_A_RUN: u64 = 1000;
 
 impl World {
     /// Something goes wrong, or right again.
@@ -37,7 +41,11 @@ impl World {
                 self.machines[node].lose_power();
                 return self.truth_changed(node);
             }
-            Fault::DaemonCrash(node) => self.lose_daemon(node),
+            Fault::DaemonCrash(node) => {
+                self.machines[node].life += 1;
+                self.machines[node].is_asleep = false;
+                self.lose_daemon(node);
+            }
             Fault::Start(node) => self.start(node),
             Fault::StopRequest(node) => {
                 self.judge.disturb();
@@ -60,6 +68,7 @@ impl World {
                 let keys = keys.clone();
                 return self.arrive(node, Inbound::Keys(Box::new(keys)));
             }
+            Fault::Command(node, command) => return self.arrive(node, Inbound::Command(command)),
             Fault::Garbage { to, count } => self.garbage(to, count),
             Fault::Replay { to, count } => self.replay(to, count),
         }
@@ -93,11 +102,20 @@ impl World {
             machine.start_again = daemon.stop_requested.is_some();
             return;
         }
+        if machine.is_asleep {
+            return;
+        }
         machine.start_again = false;
+        machine.life += 1;
         let run = machine.generation;
-        machine.generation += 1;
+        machine.generation += GENERATIONS_OF_A_RUN;
         let settings = self.settings(node, run);
-        let core = (self.make)(self.machines[node].local(now), settings);
+        let local = self.machines[node].local(now);
+        let core = if self.is_old(node) {
+            Box::new(OldPeer::new(local, settings))
+        } else {
+            (self.make)(local, settings)
+        };
         let memory = self.machines[node].remembered.unwrap_or_default();
         self.machines[node].daemon = Some(Daemon::new(core, run, memory, now));
         if node < STRANGER {
@@ -121,7 +139,7 @@ impl World {
             nodes: names.map(str::to_owned).to_vec(),
             uuid: [0x11 + u8::try_from(node).unwrap_or(0); 16],
             generation,
-            last_generation: generation,
+            last_generation: generation + GENERATIONS_OF_A_RUN - 1,
             remembered_peer: remembered,
             seed: self.dice.next(),
             keepalive: micros(plan.keepalive_of(node)),

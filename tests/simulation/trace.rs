@@ -38,6 +38,11 @@ impl Trace {
         self.digest
     }
 
+    /// The story so far, when it is kept.
+    pub fn lines(&self) -> &[String] {
+        self.lines.as_deref().unwrap_or_default()
+    }
+
     /// The story, when it was kept.
     pub fn into_lines(self) -> Vec<String> {
         self.lines.unwrap_or_default()
@@ -76,6 +81,11 @@ pub fn gist(bytes: &[u8]) -> String {
         "firstseq=",
         "lastseq=",
         "info=",
+        "rsc_hold=",
+        "isstable=",
+        "dest=",
+        "ipaddr=",
+        "dt=",
     ];
     let fields = text.split(['\n', ',']).filter_map(|field| {
         let field = field.split_once(')').map_or(field, |(_, field)| field);

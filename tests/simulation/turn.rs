@@ -57,7 +57,7 @@ impl World {
             exits |= matches!(action, Action::Exit);
             self.perform(node, action)?;
         }
-        if node < STRANGER && died {
+        if node < STRANGER && died && !self.is_old(node) {
             let goodbye = self.machines[1 - node].goodbye;
             self.trace.step(self.now, &[7, node as u64], || {
                 format!("{node} declares its peer dead")
@@ -65,11 +65,15 @@ impl World {
             self.judge.declared_dead(node, self.now, goodbye)?;
         }
         self.judge_stale_claims(node)?;
+        let wishes = self.wishes(node);
         if exits {
-            return self.exit(node);
+            self.exit(node)?;
+        } else {
+            self.plan_next_turn(node, deadline);
         }
-        self.plan_next_turn(node, deadline);
-        Ok(())
+        wishes
+            .into_iter()
+            .try_for_each(|wish| self.grant(node, wish))
     }
 
     /// S3: who stood still for deadtime gives up, in the turn in which it notices, what the other took.

@@ -91,6 +91,8 @@ pub struct VirtualLink {
     pub plan: LinkPlan,
     /// By the sending machine.
     pub weather: [Weather; 2],
+    /// Which sender queues like 3.0.6: in order, and the newest is dropped.
+    pub old: [bool; 2],
     /// A heartbeat was thrown away for an older one.
     pub lost_news: bool,
     lines: [SerialLine; 2],
@@ -105,8 +107,9 @@ struct SerialLine {
 
 impl VirtualLink {
     /// In fair weather.
-    pub fn new(plan: LinkPlan) -> Self {
+    pub fn new(plan: LinkPlan, old: [bool; 2]) -> Self {
         Self {
+            old,
             plan,
             weather: Default::default(),
             lost_news: false,
@@ -152,6 +155,12 @@ impl VirtualLink {
             let time = transmission(&cargo, rate);
             line.moving = Some(cargo);
             return Some(time);
+        }
+        if self.old.get(cargo.from) == Some(&true) {
+            if line.waiting.len() < QUEUE {
+                line.waiting.push_back(cargo);
+            }
+            return None;
         }
         let is_heartbeat = cargo.packet.is_heartbeat;
         let waiting = line

@@ -47,6 +47,8 @@ pub enum Happening {
         run: u64,
         group: usize,
     },
+    /// A machine is to be started again, if it has been left alone since.
+    Begin { machine: usize, life: u64 },
     /// A timer of a daemon.
     Wake { machine: usize, run: u64, wake: u64 },
     /// Time to look around.
@@ -128,7 +130,7 @@ impl World {
             links: plan
                 .links
                 .iter()
-                .map(|&link| VirtualLink::new(link))
+                .map(|&link| VirtualLink::new(link, plan.old))
                 .collect(),
             judge: Judge::new(&plan),
             trace: Trace::new(with_lines),
@@ -223,6 +225,13 @@ impl World {
                 run,
                 group,
             } => self.probed(machine, run, group),
+            Happening::Begin { machine, life } => {
+                if self.machines[machine].life == life {
+                    self.machines[machine].is_asleep = false;
+                    return self.strike(Fault::Start(machine));
+                }
+                Ok(())
+            }
             Happening::Wake { machine, run, wake } => {
                 let current = self.machines[machine].daemon.as_ref();
                 if current.is_some_and(|daemon| daemon.run == run && daemon.wake == wake) {

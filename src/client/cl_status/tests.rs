@@ -3,7 +3,7 @@
 use std::io;
 
 use super::*;
-use crate::control::{Group, Link, Parameter};
+use crate::control::{Direction, Group, Link, MoveProgress, Movement, Parameter, Selection};
 
 fn example() -> Status {
     let link = |name: &str, up| Link {
@@ -43,6 +43,14 @@ fn example() -> Status {
             local: "running".into(),
             peer: Some("stopped".into()),
         }],
+        movement: Some(Movement {
+            generation: 12,
+            number: 1,
+            request: Direction::Takeover,
+            selection: Selection::Local,
+            progress: MoveProgress::Done,
+            reason: None,
+        }),
         parameters: vec![Parameter {
             name: "keepalive".into(),
             value: "500ms".into(),

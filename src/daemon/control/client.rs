@@ -11,6 +11,17 @@ use crate::control::{Answer, MAX_REQUEST, Request};
 /// Written in one turn, so that a large answer to one does not hold up the others.
 const SHARE: usize = 64 * 1024;
 
+/// What a caller may do; each includes the ones before it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Rights {
+    /// Hear that it may not.
+    Nothing,
+    /// Ask.
+    Ask,
+    /// Move resources.
+    Move,
+}
+
 /// How far a client is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Progress {
@@ -25,7 +36,7 @@ pub(super) enum Progress {
 pub(super) struct Client {
     stream: UnixStream,
     since: Instant,
-    is_admitted: bool,
+    rights: Rights,
     request: Vec<u8>,
     /// `None` until the request is complete.
     answer: Option<Vec<u8>>,
@@ -37,7 +48,7 @@ pub(super) struct Client {
 impl Client {
     pub fn new(
         mut stream: UnixStream,
-        is_admitted: bool,
+        rights: Rights,
         since: Instant,
         registry: &Registry,
         token: Token,
@@ -46,7 +57,7 @@ impl Client {
         Ok(Self {
             stream,
             since,
-            is_admitted,
+            rights,
             request: Vec::new(),
             answer: None,
             written: 0,
@@ -93,7 +104,7 @@ impl Client {
             let Some(line) = self.read_request()? else {
                 return Ok(Progress::Done);
             };
-            let answer = respond(&line, self.is_admitted, answer);
+            let answer = respond(&line, self.rights, answer);
             let mut bytes = serde_json::to_vec(&answer)?;
             bytes.push(b'\n');
             self.answer = Some(bytes);
@@ -139,11 +150,14 @@ impl Client {
     }
 }
 
-fn respond(line: &[u8], is_admitted: bool, answer: &mut impl FnMut(Request) -> Answer) -> Answer {
-    if !is_admitted {
+fn respond(line: &[u8], rights: Rights, answer: &mut impl FnMut(Request) -> Answer) -> Answer {
+    if rights < Rights::Ask {
         return Answer::Error("permission denied: apiauth anon in ha.cf says who may ask".into());
     }
-    match serde_json::from_slice(line) {
+    match serde_json::from_slice::<Request>(line) {
+        Ok(request) if request.changes_something() && rights < Rights::Move => Answer::Error(
+            "permission denied: only root, hacluster and the user that heartbeat runs as may move resources".into(),
+        ),
         Ok(request) => answer(request),
         Err(error) => Answer::Error(format!("not a request: {error}")),
     }
@@ -153,24 +167,18 @@ fn respond(line: &[u8], is_admitted: bool, answer: &mut impl FnMut(Request) -> A
 mod tests {
     use super::*;
 
-    fn ask(request: &[u8], is_admitted: bool) -> String {
+    fn ask(request: &[u8], rights: Rights) -> String {
         let poll = mio::Poll::new().expect("a poll");
         let (ours, theirs) = UnixStream::pair().expect("a pair");
-        let mut client = Client::new(
-            ours,
-            is_admitted,
-            Instant::default(),
-            poll.registry(),
-            Token(0),
-        )
-        .expect("registers");
+        let mut client = Client::new(ours, rights, Instant::default(), poll.registry(), Token(0))
+            .expect("registers");
         let mut theirs = std::os::unix::net::UnixStream::from(theirs);
         theirs.set_nonblocking(false).expect("blocking");
         let mut done = Progress::Going;
         for chunk in request.chunks(600) {
             theirs.write_all(chunk).expect("taken");
             client.ready();
-            done = client.advance(&mut |Request::Status| Answer::Error("asked".into()));
+            done = client.advance(&mut |_| Answer::Error("asked".into()));
         }
         assert_eq!(done, Progress::Done);
         drop(client);
@@ -182,22 +190,35 @@ mod tests {
     #[test]
     fn a_request_in_pieces_is_answered_once() {
         assert_eq!(
-            ask(b"{\"request\":\"status\"}\n", true),
+            ask(b"{\"request\":\"status\"}\n", Rights::Ask),
             "{\"error\":\"asked\"}\n"
         );
         let padded = [b" ".repeat(2000).as_slice(), b"{\"request\":\"status\"}\n"].concat();
-        assert_eq!(ask(&padded, true), "{\"error\":\"asked\"}\n");
+        assert_eq!(ask(&padded, Rights::Ask), "{\"error\":\"asked\"}\n");
     }
 
     #[test]
     fn a_stranger_is_told_why_and_nothing_else() {
-        assert!(ask(b"{\"request\":\"status\"}\n", false).contains("permission denied"));
+        assert!(ask(b"{\"request\":\"status\"}\n", Rights::Nothing).contains("permission denied"));
+    }
+
+    #[test]
+    fn who_may_only_ask_moves_nothing() {
+        for request in ["standby", "takeover"] {
+            let line = format!("{{\"request\":\"{request}\",\"selection\":\"all\"}}\n");
+            assert!(ask(line.as_bytes(), Rights::Nothing).contains("apiauth anon"));
+            assert!(ask(line.as_bytes(), Rights::Ask).contains("may move resources"));
+            assert_eq!(
+                ask(line.as_bytes(), Rights::Move),
+                "{\"error\":\"asked\"}\n"
+            );
+        }
     }
 
     #[test]
     fn anything_else_is_an_error_and_costs_bounded_memory() {
-        assert!(ask(b"GET / HTTP/1.0\n", true).contains("not a request"));
-        assert!(ask(b"{\"request\":\"stop\"}\n", true).contains("not a request"));
-        assert!(ask(&b"x".repeat(MAX_REQUEST + 1), true).contains("not a request"));
+        assert!(ask(b"GET / HTTP/1.0\n", Rights::Ask).contains("not a request"));
+        assert!(ask(b"{\"request\":\"stop\"}\n", Rights::Ask).contains("not a request"));
+        assert!(ask(&b"x".repeat(MAX_REQUEST + 1), Rights::Ask).contains("not a request"));
     }
 }

@@ -21,7 +21,7 @@ use crate::config::ApiAuth;
 use crate::control::{Answer, Places, Request};
 use crate::os::credentials::PeerCredentials;
 use crate::os::process::{group_id, user_id};
-use client::{Client, Progress};
+use client::{Client, Progress, Rights};
 
 /// Clients at a time. A further one takes the place of the one that has been here the longest.
 pub const MAX_CLIENTS: usize = 16;
@@ -35,18 +35,21 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// Who may ask.
 #[derive(Debug, Clone, Default)]
 pub struct Access {
+    /// They may move resources; all others may only ask.
+    administrators: BTreeSet<u32>,
     users: BTreeSet<u32>,
     groups: BTreeSet<u32>,
 }
 
 impl Access {
-    /// The user we run as, root, hacluster, and whom `apiauth anon` names. May ask the network for names.
+    /// The user we run as, root and hacluster may do everything; whom `apiauth anon` names may ask. May ask the
+    /// network for names.
     pub fn new(apiauth: &[ApiAuth]) -> Self {
         let mut access = Self {
-            users: BTreeSet::from([0, nix::unistd::geteuid().as_raw()]),
-            groups: BTreeSet::new(),
+            administrators: BTreeSet::from([0, nix::unistd::geteuid().as_raw()]),
+            ..Self::default()
         };
-        access.users.extend(user_id("hacluster"));
+        access.administrators.extend(user_id("hacluster"));
         for line in apiauth.iter().filter(|line| line.client == "anon") {
             access
                 .users
@@ -58,9 +61,15 @@ impl Access {
         access
     }
 
-    fn admits(&self, peer: &PeerCredentials) -> bool {
-        self.users.contains(&peer.user)
-            || peer.groups.iter().any(|group| self.groups.contains(group))
+    fn rights(&self, peer: &PeerCredentials) -> Rights {
+        let is_in_a_group = || peer.groups.iter().any(|group| self.groups.contains(group));
+        if self.administrators.contains(&peer.user) {
+            Rights::Move
+        } else if self.users.contains(&peer.user) || is_in_a_group() {
+            Rights::Ask
+        } else {
+            Rights::Nothing
+        }
     }
 }
 
@@ -223,13 +232,13 @@ impl ControlServer {
         let Ok(peer) = crate::os::credentials::peer_credentials(&stream) else {
             return;
         };
-        let is_admitted = self.access.admits(&peer);
+        let rights = self.access.rights(&peer);
         let Some(index) = self.free_slot(registry) else {
             return;
         };
         let token = Token(self.tokens.start.saturating_add(1).saturating_add(index));
         if let (Ok(client), Some(slot)) = (
-            Client::new(stream, is_admitted, now, registry, token),
+            Client::new(stream, rights, now, registry, token),
             self.clients.get_mut(index),
         ) {
             *slot = Some(client);
@@ -313,17 +322,28 @@ mod tests {
         }
     }
 
-    #[test]
-    fn only_those_whom_apiauth_anon_names_may_ask() {
-        let line = |client: &str, user: &str, group: &str| ApiAuth {
+    fn line(client: &str, user: &str, group: &str) -> ApiAuth {
+        ApiAuth {
             client: client.into(),
             users: vec![user.into()],
             groups: vec![group.into()],
-        };
+        }
+    }
+
+    #[test]
+    fn only_those_whom_apiauth_anon_names_may_ask() {
         let access = Access::new(&[line("anon", "4711", "4712"), line("ipfail", "4713", "4714")]);
-        assert!(access.admits(&peer(0, &[])));
-        assert!(access.admits(&peer(4711, &[1])));
-        assert!(access.admits(&peer(1, &[1, 4712])));
-        assert!(!access.admits(&peer(4713, &[4714])));
+        assert_eq!(access.rights(&peer(4711, &[1])), Rights::Ask);
+        assert_eq!(access.rights(&peer(1, &[1, 4712])), Rights::Ask);
+        assert_eq!(access.rights(&peer(4713, &[4714])), Rights::Nothing);
+    }
+
+    #[test]
+    fn only_root_and_the_user_we_run_as_may_move_whatever_apiauth_says() {
+        let access = Access::new(&[line("anon", "4711", "0")]);
+        let own = nix::unistd::geteuid().as_raw();
+        assert_eq!(access.rights(&peer(0, &[])), Rights::Move);
+        assert_eq!(access.rights(&peer(own, &[])), Rights::Move);
+        assert_eq!(access.rights(&peer(4711, &[0])), Rights::Ask);
     }
 }

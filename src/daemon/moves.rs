@@ -1,0 +1,91 @@
+//! Planned moves between the control socket and the core, each in its own words.
+
+use super::clock;
+use super::core::Core;
+use crate::cluster::{self, Cluster, Event, MoveRequest};
+use crate::control::{Answer, Direction, MoveProgress, Movement, Selection};
+
+/// Has the core begin a move, unless it refuses. `generation` is the one under which this run began.
+pub fn begin(
+    cluster: &mut Core,
+    direction: Direction,
+    selection: Selection,
+    generation: u64,
+) -> Answer {
+    let request = request(direction, selection);
+    if let Some(refusal) = cluster.refuses(request) {
+        let command = match direction {
+            Direction::Standby => "hb_standby",
+            Direction::Takeover => "hb_takeover",
+        };
+        ::log::info!("{command} [{selection}] refused: {refusal}");
+        return Answer::Error(refusal.to_string());
+    }
+    let last = cluster.movement().map(|movement| movement.number);
+    cluster.handle(clock::now(), Event::MoveRequested(request));
+    match movement(cluster, generation) {
+        Some(movement) if Some(movement.number) != last => Answer::Movement(movement),
+        // Between question and event the core found that time had passed, as after a suspend.
+        _ => Answer::Error("things changed just now; try again in a moment".into()),
+    }
+}
+
+fn request(direction: Direction, selection: Selection) -> MoveRequest {
+    let selection = match selection {
+        Selection::All => cluster::Selection::All,
+        Selection::Local => cluster::Selection::Local,
+        Selection::Foreign => cluster::Selection::Foreign,
+    };
+    match direction {
+        Direction::Standby => MoveRequest::Standby(selection),
+        Direction::Takeover => MoveRequest::Takeover(selection),
+    }
+}
+
+/// The move that is under way, or the last one.
+pub fn movement(cluster: &Cluster, generation: u64) -> Option<Movement> {
+    let movement = cluster.movement()?;
+    let (request, selection) = parts(movement.request);
+    let (progress, reason) = match movement.progress {
+        cluster::MoveProgress::Asked => (MoveProgress::Asked, None),
+        cluster::MoveProgress::Releasing => (MoveProgress::Releasing, None),
+        cluster::MoveProgress::Acquiring => (MoveProgress::Acquiring, None),
+        cluster::MoveProgress::Done => (MoveProgress::Done, None),
+        cluster::MoveProgress::Failed(failure) => (MoveProgress::Failed, Some(failure.to_string())),
+    };
+    Some(Movement {
+        generation,
+        number: movement.number,
+        request,
+        selection,
+        progress,
+        reason,
+    })
+}
+
+fn parts(request: MoveRequest) -> (Direction, Selection) {
+    let (direction, selection) = match request {
+        MoveRequest::Standby(selection) => (Direction::Standby, selection),
+        MoveRequest::Takeover(selection) => (Direction::Takeover, selection),
+    };
+    let selection = match selection {
+        cluster::Selection::All => Selection::All,
+        cluster::Selection::Local => Selection::Local,
+        cluster::Selection::Foreign => Selection::Foreign,
+    };
+    (direction, selection)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_request_comes_back_as_it_was_asked() {
+        for direction in [Direction::Standby, Direction::Takeover] {
+            for selection in [Selection::All, Selection::Local, Selection::Foreign] {
+                assert_eq!(parts(request(direction, selection)), (direction, selection));
+            }
+        }
+    }
+}

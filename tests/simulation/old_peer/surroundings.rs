@@ -1,0 +1,123 @@
+//! The machine under the model: what the world does for it, and when a pair with it counts as settled.
+
+use heartbeat::cluster::GroupState;
+
+use super::super::carry_out::group_id;
+use super::super::faults::Fault;
+use super::super::invariants::Violation;
+use super::super::machine::Real;
+use super::super::plan::{Plan, SECOND, Time};
+use super::super::trace::hash;
+use super::super::world::{Happening, World};
+use super::{Ground, Wish};
+
+/// From the reset of a machine until its daemon is started.
+const BOOT: Time = 8 * SECOND;
+
+impl Plan {
+    /// Whether a node of the pair runs 3.0.6.
+    pub fn has_old(&self) -> bool {
+        self.old[0] || self.old[1]
+    }
+}
+
+impl World {
+    /// Whether this machine runs heartbeat 3.0.6.
+    pub fn is_old(&self, node: usize) -> bool {
+        self.plan.old.get(node).copied().unwrap_or(false)
+    }
+
+    /// What a node wants besides actions.
+    pub fn wishes(&mut self, node: usize) -> Vec<Wish> {
+        let daemon = self.machines[node].daemon.as_mut();
+        daemon.map_or(Vec::new(), |daemon| {
+            std::iter::from_fn(|| daemon.core.next_wish()).collect()
+        })
+    }
+
+    /// It gets what it wants.
+    pub fn grant(&mut self, node: usize, wish: Wish) -> Result<(), Violation> {
+        match wish {
+            Wish::Say(text) => {
+                let numbers = [4, node as u64, hash(text.as_bytes())];
+                self.trace
+                    .step(self.now, &numbers, || format!("{node} says: {text}"));
+            }
+            Wish::Adopt(group) => {
+                let machine = &mut self.machines[node];
+                let run = machine.daemon.as_ref().map(|daemon| daemon.run);
+                let group = usize::try_from(group.0).unwrap_or(usize::MAX);
+                if let (Some(run), Some(resource)) = (run, machine.resources.get_mut(group)) {
+                    resource.run = run;
+                }
+            }
+            Wish::BeginAgain(pause) => {
+                self.machines[node].is_asleep = true;
+                self.begin_after(node, pause);
+            }
+            Wish::Reboot => {
+                self.judge.disturb();
+                self.strike(Fault::MachineCrash(node))?;
+                self.begin_after(node, BOOT);
+            }
+            Wish::Die => return self.strike(Fault::DaemonCrash(node)),
+        }
+        Ok(())
+    }
+
+    fn begin_after(&mut self, machine: usize, pause: Time) {
+        let life = self.machines[machine].life;
+        self.at(self.now + pause, Happening::Begin { machine, life });
+    }
+
+    /// For how long the other node, if it runs 3.0.6, has said that it holds a group.
+    pub fn claim_age(&self, node: usize, group: usize) -> Option<Time> {
+        let machine = &self.machines[node];
+        let since = machine
+            .daemon
+            .as_ref()?
+            .core
+            .claims_since(group_id(group))?;
+        Some(self.now.saturating_sub(machine.world(since)))
+    }
+
+    /// Why a node starts a group, and when it decided that.
+    pub fn ground(&self, node: usize, group: usize) -> Option<(Ground, Time)> {
+        let machine = &self.machines[node];
+        let daemon = machine.daemon.as_ref()?;
+        let (ground, at) = daemon.core.ground(group_id(group))?;
+        Some((ground, machine.world(at)))
+    }
+
+    /// A pair with 3.0.6 is settled when every group runs exactly once, wherever. Two things are its own affair:
+    /// what it runs without saying so beside ours, and what it claims though it could not start it.
+    pub fn mixed_group_unsettled(&self, group: usize) -> Option<String> {
+        let real = [0, 1].map(|node| {
+            let runs = self.machines[node].real(group);
+            let is_left = self.judge.is_hidden(node, group, &self.machines);
+            let other_runs = self.machines[1 - node].real(group) == Real::Running;
+            if is_left && other_runs {
+                Real::Stopped
+            } else {
+                runs
+            }
+        });
+        let runs_once = matches!(
+            real,
+            [Real::Running, Real::Stopped] | [Real::Stopped, Real::Running]
+        );
+        let is_lost = real == [Real::Stopped; 2] && (0..2).any(|node| self.has_lost(node, group));
+        let text = || format!("group {group} is {:?} and {:?}", real[0], real[1]);
+        (!runs_once && !is_lost).then(text)
+    }
+
+    /// 3.0.6 says for ever that it holds what it could not start.
+    fn has_lost(&self, node: usize, group: usize) -> bool {
+        let machine = &self.machines[node];
+        let claims = machine
+            .daemon
+            .as_ref()
+            .is_some_and(|daemon| daemon.core.group(group_id(group)).local == GroupState::Running);
+        self.is_old(node) && claims && machine.resources[group].failures > 0
+    }
+}
