@@ -27,7 +27,8 @@ fn tests_named(page: &str) -> Vec<(&str, &str)> {
     let words: Vec<&str> = words.filter(|word| !word.is_empty()).collect();
     let pairs = words.windows(2).filter_map(|pair| {
         let file = pair[0].strip_suffix(':')?;
-        file.ends_with(".rs").then_some((file, pair[1]))
+        let is_source = Path::new(file).extension().is_some_and(|end| end == "rs");
+        is_source.then_some((file, pair[1]))
     });
     pairs.collect()
 }
@@ -103,7 +104,7 @@ fn items(page: &str, heading: &str) -> Vec<(usize, String)> {
             .and_then(|(number, _)| number.parse().ok());
         match (number, items.last_mut()) {
             (Some(number), _) => items.push((number, line.to_owned())),
-            (None, Some((_, item))) => *item += &format!(" {}", line.trim()),
+            (None, Some((_, item))) => item.extend([" ", line.trim()]),
             (None, None) => {}
         }
     }
