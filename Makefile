@@ -32,6 +32,7 @@ COMMANDS  := $(patsubst src/bin/%.rs,%,$(wildcard src/bin/*.rs))
 MOVED     := hb_standby hb_takeover
 PAGES     := $(wildcard man/*.[1-8])
 EXAMPLES  := ha.cf authkeys haresources
+DOCS      := $(wildcard docs/*.md)
 VERSION   := $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -n 1)
 
 .PHONY: all build test demo lint bench install uninstall deb rpm clean
@@ -92,6 +93,8 @@ install: build
 	    sed 's,/usr/sbin/heartbeat,$(SBINDIR)/heartbeat,; s,/usr/bin/hb_standby,$(BINDIR)/hb_standby,' packaging/init.d/heartbeat >$(DESTDIR)$(INITDIR)/heartbeat && \
 	    chmod 755 $(DESTDIR)$(INITDIR)/heartbeat; fi
 	$(INSTALL) -m 644 README.md CHANGELOG.md SECURITY.md $(DESTDIR)$(DOCDIR)
+	$(INSTALL) -d $(DESTDIR)$(DOCDIR)/docs
+	$(INSTALL) -m 644 $(DOCS) $(DESTDIR)$(DOCDIR)/docs
 	for sample in $(filter-out authkeys,$(EXAMPLES)); do \
 	    $(INSTALL) -m 644 packaging/examples/$$sample $(DESTDIR)$(DOCDIR)/$$sample || exit 1; done
 	$(INSTALL) -m 600 packaging/examples/authkeys $(DESTDIR)$(DOCDIR)/authkeys

@@ -240,3 +240,42 @@ fn as_old_news(packet: &Rc<Packet>) -> Rc<Packet> {
         ..Packet::clone(packet)
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_request_for_everything_gets_fifty_answers() {
+        let mut outgoing = Outgoing::new(Identity {
+            name: "a".into(),
+            uuid: [1; 16],
+            generation: 1,
+            ttl: 3,
+            inner_auth: true,
+        });
+        let keys = Keys {
+            entries: [const { None }; 16],
+            signing: 1,
+        };
+        let signing = Signing {
+            keys: &keys,
+            key: 1,
+        };
+        for _ in 0..600 {
+            outgoing.begin("resource");
+            outgoing.finish(signing, 1, false);
+        }
+        for (first, kept) in [(1, false), (600 - 200, true)] {
+            let mut answers = Vec::new();
+            outgoing.answer(
+                (first, u64::MAX),
+                0,
+                Duration::from_millis(250),
+                Instant::from_micros(1_000_000),
+                |answer| answers.push(matches!(answer, Answer::Message(_))),
+            );
+            assert_eq!(answers, vec![kept; 50], "from {first}");
+        }
+    }
+}

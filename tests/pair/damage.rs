@@ -115,3 +115,24 @@ fn damaged_state_files_do_not_lock_a_node_out() {
         pair.assert_never_two_owners();
     });
 }
+
+#[test]
+fn two_machines_with_one_copied_uuid_are_a_pair_all_the_same() {
+    claim(|| {
+        let mut pair = Pair::alone(Setup::default());
+        for machine in [&pair.a, &pair.b] {
+            let state = machine.file("ha.d/state");
+            fs::create_dir_all(&state).expect("our own file system");
+            fs::write(state.join("hb_uuid"), [7; 16]).expect("our own file system");
+        }
+        pair.serve_on_a();
+        pair.assert_stays(0, pair.long_enough());
+        pair.power_off(0);
+        pair.watch.expect_owner(1, pair.address());
+        for machine in [&pair.a, &pair.b] {
+            let uuid = fs::read(machine.file("ha.d/state/hb_uuid")).expect("it is kept");
+            assert_eq!(uuid, [7; 16], "each has the copy");
+        }
+        pair.assert_never_two_owners();
+    });
+}

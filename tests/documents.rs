@@ -1,0 +1,171 @@
+//! The pages in `docs`: what they refer to is there, and `differences.md` leaves no item of its lists out.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn text(path: &str) -> String {
+    fs::read_to_string(root().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
+}
+
+/// Every page in `docs`, by its path from the root.
+fn pages() -> Vec<String> {
+    let entries = fs::read_dir(root().join("docs")).expect("the folder of the pages");
+    let names = entries.map(|entry| entry.expect("a page").file_name());
+    names
+        .map(|name| format!("docs/{}", name.to_string_lossy()))
+        .collect()
+}
+
+/// The tests that a page names, as `FILE: TEST`.
+fn tests_named(page: &str) -> Vec<(&str, &str)> {
+    let words = page.split(|sign: char| sign.is_whitespace() || "`,;".contains(sign));
+    let words: Vec<&str> = words.filter(|word| !word.is_empty()).collect();
+    let pairs = words.windows(2).filter_map(|pair| {
+        let file = pair[0].strip_suffix(':')?;
+        let is_source = Path::new(file).extension().is_some_and(|end| end == "rs");
+        is_source.then_some((file, pair[1]))
+    });
+    pairs.collect()
+}
+
+/// Whether a file has a test of this name: a function below the attribute, or a case of `tests/drop_in`.
+fn has_test(source: &str, name: &str) -> bool {
+    if let Some((case, rest)) = name.split_once("::") {
+        let Some((pairing, media)) = rest.split_once("::") else {
+            return false;
+        };
+        let runs = |line: &str| {
+            let words: BTreeSet<&str> = line.trim().trim_end_matches(';').split(' ').collect();
+            line.trim().starts_with(&format!("{case} ")) && words.contains(media)
+        };
+        return source.lines().any(runs) && source.contains(&format!("@pairing {pairing} "));
+    }
+    let lines: Vec<&str> = source.lines().map(str::trim).collect();
+    let heads = [format!("fn {name}()"), format!("fn {name}(")];
+    lines.iter().enumerate().any(|(at, line)| {
+        let above = lines[..at].iter().rev();
+        heads.iter().any(|head| line.starts_with(head.as_str()))
+            && above
+                .take_while(|line| line.starts_with('#') || line.starts_with("//"))
+                .any(|line| *line == "#[test]")
+    })
+}
+
+#[test]
+fn every_test_that_a_page_names_exists() {
+    let mut missing = Vec::new();
+    for path in pages() {
+        let page = text(&path);
+        for (file, name) in tests_named(&page) {
+            let source = fs::read_to_string(root().join(file)).unwrap_or_default();
+            if !has_test(&source, name) {
+                missing.push(format!("{path} names {file}: {name}"));
+            }
+        }
+    }
+    assert!(missing.is_empty(), "{}", missing.join("\n"));
+    let count = tests_named(&text("docs/differences.md")).len();
+    assert!(count > 60, "only {count} tests were found in the page");
+}
+
+#[test]
+fn a_test_that_is_not_there_would_be_noticed() {
+    let source = "#[test]\nfn one() {}\nfn two() {}\n    start crate::cases::X, on_bcast;\n(@pairing a_b A_B";
+    assert!(has_test(source, "one"));
+    assert!(!has_test(source, "two"), "no test");
+    assert!(!has_test(source, "on"), "the beginning of a name");
+    assert!(has_test(source, "start::a_b::on_bcast"));
+    assert!(!has_test(source, "start::a_b::on_serial"));
+    assert!(!has_test(source, "start::b_a::on_bcast"));
+    assert!(!has_test(source, "stop::a_b::on_bcast"));
+    assert_eq!(
+        tests_named("see `src/x.rs: one` and `src/x.rs`"),
+        [("src/x.rs", "one")]
+    );
+}
+
+/// The items of one list: the lines from a heading to the next that begin with a number and a full stop, each with
+/// what follows it.
+fn items(page: &str, heading: &str) -> Vec<(usize, String)> {
+    let section = page
+        .lines()
+        .skip_while(|line| *line != heading)
+        .skip(1)
+        .take_while(|line| !line.starts_with("## "));
+    let mut items: Vec<(usize, String)> = Vec::new();
+    for line in section {
+        let number = line
+            .split_once(". ")
+            .and_then(|(number, _)| number.parse().ok());
+        match (number, items.last_mut()) {
+            (Some(number), _) => items.push((number, line.to_owned())),
+            (None, Some((_, item))) => item.extend([" ", line.trim()]),
+            (None, None) => {}
+        }
+    }
+    items
+}
+
+#[test]
+fn every_difference_says_what_shows_it() {
+    let page = text("docs/differences.md");
+    for (heading, least) in [
+        ("## Defects of 3.0.6", 31),
+        ("## Weaknesses of the protocol", 21),
+        ("## What you may notice", 20),
+    ] {
+        let items = items(&page, heading);
+        let numbers: Vec<usize> = items.iter().map(|(number, _)| *number).collect();
+        let counted: Vec<usize> = (1..=items.len()).collect();
+        assert_eq!(numbers, counted, "{heading}: the numbers have gaps");
+        assert!(items.len() >= least, "{heading}: {} items", items.len());
+        for (number, item) in items {
+            let is_shown = !tests_named(&item).is_empty()
+                || ["**Not yet.**", "Read, not tested", "Seen by hand"]
+                    .iter()
+                    .any(|word| item.contains(word));
+            assert!(is_shown, "{heading}, {number}: nothing shows it");
+        }
+    }
+}
+
+#[test]
+fn every_file_that_a_page_links_to_exists() {
+    let mut links = 0;
+    for path in pages().into_iter().chain(["README.md".to_owned()]) {
+        let page = text(&path);
+        let folder = root().join(Path::new(&path).parent().expect("a page is in a folder"));
+        for target in page.split("](").skip(1) {
+            let target = target.split([')', '#']).next().unwrap_or_default();
+            if target.is_empty() || target.contains("://") {
+                continue;
+            }
+            links += 1;
+            assert!(
+                folder.join(target).exists(),
+                "{path} links to {target}, which is not there"
+            );
+        }
+    }
+    assert!(links > 4, "hardly any link was found");
+}
+
+#[test]
+fn every_page_is_linked_from_the_readme_named_in_the_manual_and_installed() {
+    let (readme, manual, makefile) = (text("README.md"), text("man/heartbeat.8"), text("Makefile"));
+    assert!(!pages().is_empty());
+    for path in pages() {
+        assert!(
+            readme.contains(&format!("]({path})")),
+            "README.md: no link to {path}"
+        );
+        let name = path.rsplit('/').next().expect("a file name");
+        assert!(manual.contains(name), "heartbeat(8) does not name {name}");
+    }
+    assert!(makefile.contains("$(wildcard docs/*.md)"));
+}
