@@ -49,7 +49,10 @@ impl Cluster {
                 continue;
             };
             if asking.ask_at.is_some_and(|at| at <= now) {
-                let pause = (ASK_AGAIN * 2_u32.saturating_pow(asking.asked.min(8))).min(ASK_SELDOM);
+                // One question is repeated often, to notice the moment when the peer begins to answer.
+                let is_first = self.questions.first_open() == Some(index);
+                let patience = if is_first { 0 } else { asking.asked.min(8) };
+                let pause = (ASK_AGAIN * 2_u32.saturating_pow(patience)).min(ASK_SELDOM);
                 self.set_asking(index, |asking| {
                     asking.asked = asking.asked.saturating_add(1);
                     asking.ask_at = (!asking.is_sure).then_some(now + pause);
@@ -103,6 +106,7 @@ impl Cluster {
                     asking.ask_at = Some(now + MAKE_SURE);
                 }
             });
+            self.questions.hurry(now);
             self.ownership.hear_one(index, Some(Claim::Free));
         }
         true

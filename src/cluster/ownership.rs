@@ -590,23 +590,27 @@ mod tests {
 
     #[test]
     fn what_was_handed_over_goes_back_only_once_the_other_node_knows_that_it_runs_here() {
-        let give = |node: &mut Ownership| node.give(Selection::All, Reason::Standby, false);
+        let pursue = |node: &mut Ownership| {
+            node.release_planned();
+            step(node, TALKING)
+        };
         let (mut a, mut b) = (node(true), node(false));
         tell(&b, &mut a);
         step(&mut a, TALKING);
         a.ended(G, GroupOutcome::Started, TALKING, NOW);
         tell(&a, &mut b);
-        give(&mut a);
-        assert_eq!(step(&mut a, TALKING), Some((Step::Stop, Reason::Standby)));
+        a.plan_giving(Selection::All);
+        assert_eq!(pursue(&mut a), Some((Step::Stop, Reason::Standby)));
         a.ended(G, GroupOutcome::Stopped, TALKING, NOW);
+        a.forget_plan();
         tell(&a, &mut b);
         assert_eq!(step(&mut b, TALKING), Some((Step::Start, Reason::Ceded)));
         b.ended(G, GroupOutcome::Started, TALKING, NOW);
-        give(&mut b);
-        assert_eq!(step(&mut b, TALKING), None, "a still offers it");
+        b.plan_giving(Selection::All);
+        assert_eq!(pursue(&mut b), None, "a still offers it");
         tell(&b, &mut a);
         tell(&a, &mut b);
-        assert_eq!(step(&mut b, TALKING), Some((Step::Stop, Reason::Standby)));
+        assert_eq!(pursue(&mut b), Some((Step::Stop, Reason::Standby)));
         b.ended(G, GroupOutcome::Stopped, TALKING, NOW);
         assert_eq!(step(&mut b, TALKING), None, "b had its turn");
         tell(&b, &mut a);

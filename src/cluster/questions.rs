@@ -26,6 +26,22 @@ impl Questions {
         !self.groups.is_empty()
     }
 
+    /// The first question without an answer.
+    pub(super) fn first_open(&self) -> Option<usize> {
+        self.groups
+            .iter()
+            .position(|asking| asking.ask_at.is_some() && !asking.is_sure)
+    }
+
+    /// The peer answers: what it did not answer before is asked again now.
+    pub(super) fn hurry(&mut self, now: Instant) {
+        for asking in &mut self.groups {
+            if !asking.is_sure && asking.asked > 1 && asking.ask_at.is_some() {
+                (asking.ask_at, asking.asked) = (Some(now), 1);
+            }
+        }
+    }
+
     /// When a question is due.
     pub(super) fn next_question(&self) -> Option<Instant> {
         self.groups.iter().filter_map(|asking| asking.ask_at).min()
