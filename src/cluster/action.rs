@@ -32,6 +32,8 @@ pub struct Packet {
     pub datagram: Vec<u8>,
     /// For a serial line: classic text with its own signature. Empty when the message has no such form.
     pub text: Vec<u8>,
+    /// The generation that it speaks for. Once a later one is to be sent, nothing of an earlier one may be.
+    pub generation: u64,
     /// A heartbeat. On a slow link a newer one replaces one that still waits.
     pub is_heartbeat: bool,
 }

@@ -16,6 +16,8 @@ use crate::message::Message;
 
 /// Pause between two questions for what the peer holds.
 const ASK_AGAIN: Duration = Duration::from_secs(2);
+/// The longest that a takeover of the peer, whose end was not heard, keeps us from calling ourselves settled.
+const LONGEST_TAKEOVER: Duration = Duration::from_secs(120);
 /// What was said before and comes later, over a slow link or sent again, 3.0.6 believes too: so the last word is
 /// repeated once.
 const CONFIRM_AFTER: Duration = Duration::from_secs(3);
@@ -84,11 +86,15 @@ impl Cluster {
         let Some(said) = message.text("rsc_hold").and_then(Halves::from_the_other) else {
             return false;
         };
+        let info = message.text("info");
+        if info == Some("mach_down") {
+            self.peer.takes_over_until = None;
+            self.peer.takeover_ended = number;
+        }
         if !self.speaks_of_halves() || number <= self.classic.number {
             return true; // overtaken by a newer one
         }
         let was_stable = self.classic.is_stable;
-        let info = message.text("info");
         if matches!(info, Some("mach_down" | "req_our_resources()")) {
             self.classic.takes_over();
         }
@@ -153,6 +159,10 @@ impl Cluster {
             && !self.ownership.is_moving()
             && self.ownership.is_known()
             && self.classic.dialogue == Dialogue::None
+            && self
+                .peer
+                .takes_over_until
+                .is_none_or(|until| until <= self.now)
     }
 
     /// What we hold when nothing is on the move. A half without groups is held by nobody; it is claimed where
@@ -178,6 +188,11 @@ impl Cluster {
         let is_ours = message
             .text("node")
             .is_some_and(|node| node.eq_ignore_ascii_case(&self.settings.local_node));
+        let result = message.text("result").unwrap_or_default();
+        let takes_over = !matches!(result, "unneeded" | "bad" | "badhost");
+        if is_ours && takes_over && self.peer.is_classic && number > self.peer.takeover_ended {
+            self.peer.takes_over_until = Some(self.now + LONGEST_TAKEOVER);
+        }
         // Only news: what comes late tells of a death that was over before we talked, and nobody is held for dead
         // sooner than after deadtime.
         let is_news = number == self.peer.incoming.highest()

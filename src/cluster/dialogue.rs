@@ -17,6 +17,8 @@ const AGREE_WITHIN: Duration = Duration::from_secs(10);
 const ANSWER_WITHIN: Duration = Duration::from_secs(8);
 /// How long an agreement may be on its way after an offer that was made later.
 const CROSS_WITHIN: Duration = Duration::from_secs(2);
+/// The longest such pause.
+const OFFER_SELDOM: Duration = Duration::from_secs(600);
 /// How long the peer may take to begin to stop what it offered; it does so at once, or has taken the offer back.
 const BEGIN_WITHIN: Duration = Duration::from_secs(15);
 /// How long each side may take to stop or start everything (as 3.0.6).
@@ -57,7 +59,7 @@ impl Cluster {
             && !self.ownership.is_stuck(Selection::Foreign)
             && self.ownership.holds_any_of(false);
         if wants {
-            self.classic.offer_at = Some(now + OFFER_AGAIN);
+            self.offer_again_after(now);
             self.offer(Selection::Foreign, Reason::Failback, now);
         }
     }
@@ -72,9 +74,17 @@ impl Cluster {
             .into_iter()
             .find(|(local, _)| !theirs.has(*local) && self.ownership.has_failed(*local));
         if let Some((_, half)) = failed {
-            self.classic.offer_at = Some(now + OFFER_AGAIN);
+            self.offer_again_after(now);
             self.offer(half, Reason::Standby, now);
         }
+    }
+
+    /// A peer that was interrupted in a dialogue listens to no other for an hour.
+    fn offer_again_after(&mut self, now: Instant) {
+        let classic = &mut self.classic;
+        let pause = OFFER_AGAIN * 2_u32.saturating_pow(classic.offers.min(8));
+        classic.offer_at = Some(now + pause.min(OFFER_SELDOM));
+        classic.offers = classic.offers.saturating_add(1);
     }
 
     /// `ask_resources`. False when it does not fit.
@@ -95,7 +105,10 @@ impl Cluster {
                 self.give_half(ours, reason, number);
             }
             (Some("done"), Dialogue::Accepted { ours, .. }) if ours.seen_by_the_other() == said => {
-                self.take_half(ours, number);
+                if let Dialogue::Accepted { done, .. } = &mut self.classic.dialogue {
+                    *done = Some(number);
+                }
+                self.take_what_is_done();
             }
             (Some("done"), Dialogue::Given { ours, .. }) if ours == said => {
                 self.report(Report::StandbyGiven { selection: ours });
@@ -149,6 +162,8 @@ impl Cluster {
         self.classic.expect_release(ours);
         self.classic.dialogue = Dialogue::Accepted {
             ours,
+            has_begun: false,
+            done: None,
             until: now + BEGIN_WITHIN,
         };
         self.apply_claims();
@@ -160,8 +175,11 @@ impl Cluster {
         let now = self.now;
         let holds = self.classic.holds.unwrap_or_default();
         match &mut self.classic.dialogue {
-            Dialogue::Accepted { until, .. } if info == Some("standby") => {
-                *until = now + WORK_WITHIN;
+            Dialogue::Accepted {
+                until, has_begun, ..
+            } if info == Some("standby") => {
+                (*until, *has_begun) = (now + WORK_WITHIN, true);
+                self.take_what_is_done();
             }
             // It has what was given and says so, without the word that belongs here: a takeover came between.
             Dialogue::Given { ours, since, .. }
@@ -187,7 +205,17 @@ impl Cluster {
         self.progress_move(MoveProgress::Releasing);
     }
 
-    fn take_half(&mut self, ours: Selection, number: u64) {
+    /// Takes what the peer gives, once it has said both that it began to stop it and that it is done.
+    fn take_what_is_done(&mut self) {
+        let Dialogue::Accepted {
+            ours,
+            has_begun: true,
+            done: Some(number),
+            ..
+        } = self.classic.dialogue
+        else {
+            return;
+        };
         self.report(Report::StandbyTaking {
             node: self.peer_name(),
             selection: ours.seen_by_the_other(),

@@ -41,6 +41,11 @@ pub(super) enum Dialogue {
     Accepted {
         /// What it gives.
         ours: Selection,
+        /// It has begun to stop them. Until it says so, its `done` belongs to something else, such as a dialogue with
+        /// an earlier run of ours.
+        has_begun: bool,
+        /// The number of its `done`, which may overtake the word that it has begun.
+        done: Option<u64>,
         /// When we stop waiting for its word.
         until: Instant,
     },
@@ -135,6 +140,8 @@ pub(super) struct ClassicPeer {
     pub(super) confirm_at: Option<Instant>,
     /// When groups may be offered again, after the peer did not take them.
     pub(super) offer_at: Option<Instant>,
+    /// How often they were offered.
+    pub(super) offers: u32,
 }
 
 impl ClassicPeer {

@@ -14,6 +14,8 @@ use crate::message::Message;
 /// A question that stays unanswered is asked again, more and more slowly: the peer may have had no ear for it yet,
 /// or still stops.
 const ASK_AGAIN: Duration = Duration::from_secs(2);
+/// A group that does not run here is asked for this much later when the peer has just come back.
+const LATE: Duration = Duration::from_secs(10);
 /// The slowest.
 const ASK_SELDOM: Duration = Duration::from_secs(32);
 /// An answered question is asked once more: a takeover that the peer had begun before may have come after it.
@@ -32,7 +34,9 @@ impl Cluster {
             self.questions.groups = vec![Asking::default(); self.settings.groups.len()];
             for index in 0..self.settings.groups.len() {
                 if self.prefers_local(index) {
-                    self.set_asking(index, |asking| asking.ask_at = Some(now));
+                    let is_late = self.questions.is_return && !self.ownership.runs_one(index);
+                    let pause = if is_late { LATE } else { Duration::ZERO };
+                    self.set_asking(index, |asking| asking.ask_at = Some(now + pause));
                 } else {
                     // It asks before it starts what we have; what we don't have, it has.
                     let claim = if self.ownership.runs_one(index) {

@@ -141,6 +141,7 @@ impl Cluster {
             let node = self.peer_name();
             if self.peer.status == NodeStatus::Dead && self.peer.is_classic {
                 self.ownership.give_back_taken();
+                self.questions.is_return = true;
             }
             if self.peer.status == NodeStatus::Init {
                 self.remember_peer();
@@ -171,6 +172,8 @@ impl Cluster {
         self.peer.is_leaving = false;
         self.peer.acknowledged = 0;
         self.peer.last_heartbeat = None;
+        self.peer.takes_over_until = None;
+        self.peer.takeover_ended = 0;
         self.claims_number = 0;
         self.ask_nodes_at = None;
         self.next_epoch();
@@ -347,6 +350,7 @@ impl Cluster {
             offer_at,
             classic.dialogue.until(),
             classic.confirm_at,
+            self.peer.takes_over_until.filter(|at| *at > self.now),
             classic.offered.map(|(_, until)| until),
             self.questions.next_question(),
         ];

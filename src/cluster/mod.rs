@@ -294,6 +294,8 @@ impl Cluster {
             is_leaving: false,
             acknowledged: 0,
             key: None,
+            takes_over_until: None,
+            takeover_ended: 0,
             is_classic: false,
         };
         let identity = Identity {

@@ -80,6 +80,11 @@ pub struct Peer {
     pub acknowledged: u64,
     /// Which key entry it signs with.
     pub key: Option<u8>,
+    /// Until when it is taken to be busy taking over what we had, because it held us for dead: what it gives
+    /// meanwhile, its own script may start again.
+    pub takes_over_until: Option<Instant>,
+    /// Number of its message that the last takeover has ended.
+    pub takeover_ended: u64,
     /// It does not state its groups in its heartbeats: it runs heartbeat 3.0.6.
     pub is_classic: bool,
 }

@@ -137,6 +137,7 @@ impl Outgoing {
         let mut packet = self.take_buffer(is_numbered);
         if let Some(buffers) = Rc::get_mut(&mut packet) {
             buffers.is_heartbeat = is_heartbeat;
+            buffers.generation = self.identity.generation;
             let Packet { datagram, text, .. } = buffers;
             // Fails only where `authkeys` lacks the entry it names or a message outgrows the wire; then both
             // forms are empty and no link carries them.

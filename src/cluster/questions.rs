@@ -5,6 +5,9 @@ use super::time::Instant;
 /// What is asked and owed, for each group. Void with every new epoch.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Questions {
+    /// The conversation began because the peer came back from what we took for its death: it may just be starting
+    /// what it held us for dead with.
+    pub(super) is_return: bool,
     pub(super) groups: Vec<Asking>,
 }
 

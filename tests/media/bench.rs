@@ -112,6 +112,7 @@ pub fn now() -> Instant {
 pub fn packet(number: u32, is_heartbeat: bool) -> Rc<Packet> {
     let datagram = format!("datagram {number}").into_bytes();
     Rc::new(Packet {
+        generation: 1,
         datagram,
         text: text(number),
         is_heartbeat,

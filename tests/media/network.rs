@@ -341,6 +341,7 @@ fn a_message_too_large_for_udp_is_told_once_and_harms_nothing() {
             let sized = |bytes: usize| {
                 let datagram = vec![b'y'; bytes];
                 std::rc::Rc::new(heartbeat::cluster::Packet {
+                    generation: 1,
                     datagram,
                     text: Vec::new(),
                     is_heartbeat: false,

@@ -48,6 +48,10 @@ pub struct SerialQueue {
     /// Since the last flush of a stalled line nothing was seen to move: only heartbeats try their luck.
     stalled: bool,
     dropped: u64,
+    /// Of the packet that came last.
+    generation: u64,
+    /// What the driver holds is of an earlier generation.
+    is_outdated: bool,
     wake: Option<Instant>,
 }
 
@@ -78,6 +82,8 @@ impl SerialQueue {
             bytes: 0,
             stalled: false,
             dropped: 0,
+            generation: 0,
+            is_outdated: false,
             wake: None,
         }
     }
@@ -87,6 +93,9 @@ impl SerialQueue {
         let length = packet.text.len();
         if length == 0 {
             return;
+        }
+        if packet.generation != self.generation {
+            self.begin_generation(packet.generation);
         }
         if packet.is_heartbeat {
             if let Some(waiting) = &mut self.heartbeat {
@@ -121,6 +130,10 @@ impl SerialQueue {
             self.stalled = false;
         }
         self.wake = None;
+        if std::mem::take(&mut self.is_outdated) {
+            self.pace.forget(now);
+            return Step::Flush { stalled: false };
+        }
         if self.pace.is_stalled(now) {
             self.give_up_line(now);
             return Step::Flush { stalled: true };
@@ -196,6 +209,17 @@ impl SerialQueue {
             || self.heartbeat.is_some()
             || !self.messages.is_empty()
             || self.pace.is_busy(now)
+    }
+
+    /// A peer of heartbeat 3.0.6 that hears the earlier run again after it has held us for dead gives up everything:
+    /// what has not left by now must not leave any more.
+    fn begin_generation(&mut self, generation: u64) {
+        if self.generation != 0 {
+            self.messages.clear();
+            (self.bytes, self.heartbeat, self.current) = (0, None, None);
+            (self.is_outdated, self.prefix) = (true, CUT);
+        }
+        self.generation = generation;
     }
 
     fn has_next(&self, now: Instant) -> bool {

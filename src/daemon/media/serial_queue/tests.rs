@@ -122,6 +122,7 @@ fn packet(number: u32, is_heartbeat: bool, length: usize) -> Rc<Packet> {
     text.resize(length.max(40) - 11, b'x');
     text.extend_from_slice(b"\nz=end\n<<<\n");
     Rc::new(Packet {
+        generation: 1,
         datagram: Vec::new(),
         text,
         is_heartbeat,
