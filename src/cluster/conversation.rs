@@ -91,6 +91,9 @@ impl Cluster {
             self.peer.takes_over_until = None;
             self.peer.takeover_ended = number;
         }
+        if info == Some("standby") {
+            self.hear_progress(info, false, number);
+        }
         if !self.speaks_of_halves() || number <= self.classic.number {
             return true; // overtaken by a newer one
         }

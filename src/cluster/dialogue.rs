@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use super::halves::Dialogue;
+use super::halves::{Dialogue, Offer};
 use super::movement::{MoveFailure, MoveProgress, Selection};
 use super::policy::Reason;
 use super::report::Report;
@@ -98,7 +98,11 @@ impl Cluster {
         }
         match (message.text("info"), self.classic.dialogue) {
             (Some("me"), Dialogue::None | Dialogue::Asked { .. }) => {
-                self.classic.offered = Some((said.seen_by_the_other(), now + ANSWER_WITHIN));
+                self.classic.offered = Some(Offer {
+                    ours: said.seen_by_the_other(),
+                    number,
+                    until: now + ANSWER_WITHIN,
+                });
                 self.accept_offer(now);
             }
             (Some("other"), Dialogue::Asked { ours, reason, .. }) if ours == said => {
@@ -126,7 +130,12 @@ impl Cluster {
     /// Takes what the peer offers, once both want nothing else. An offer of ours that crossed it is void: the peer
     /// ignores it.
     pub(super) fn accept_offer(&mut self, now: Instant) {
-        let Some((ours, until)) = self.classic.offered else {
+        let Some(Offer {
+            ours,
+            number,
+            until,
+        }) = self.classic.offered
+        else {
             return;
         };
         let is_ready =
@@ -162,6 +171,7 @@ impl Cluster {
         self.classic.expect_release(ours);
         self.classic.dialogue = Dialogue::Accepted {
             ours,
+            since: number,
             has_begun: false,
             done: None,
             until: now + BEGIN_WITHIN,
@@ -176,8 +186,11 @@ impl Cluster {
         let holds = self.classic.holds.unwrap_or_default();
         match &mut self.classic.dialogue {
             Dialogue::Accepted {
-                until, has_begun, ..
-            } if info == Some("standby") => {
+                since,
+                until,
+                has_begun,
+                ..
+            } if info == Some("standby") && number > *since => {
                 (*until, *has_begun) = (now + WORK_WITHIN, true);
                 self.take_what_is_done();
             }

@@ -41,6 +41,8 @@ pub(super) enum Dialogue {
     Accepted {
         /// What it gives.
         ours: Selection,
+        /// Number of its offer.
+        since: u64,
         /// It has begun to stop them. Until it says so, its `done` belongs to something else, such as a dialogue with
         /// an earlier run of ours.
         has_begun: bool,
@@ -66,6 +68,17 @@ impl Dialogue {
             Self::None | Self::Giving { .. } | Self::Taking { .. } => None,
         }
     }
+}
+
+/// An offer of the peer.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Offer {
+    /// What, in our terms.
+    pub(super) ours: Selection,
+    /// Number of the message.
+    pub(super) number: u64,
+    /// Until when it waits for an answer.
+    pub(super) until: Instant,
 }
 
 /// Two halves of the groups, as this node calls them.
@@ -132,8 +145,8 @@ pub(super) struct ClassicPeer {
     pub(super) number: u64,
     /// The standby dialogue.
     pub(super) dialogue: Dialogue,
-    /// What it offered when we could not take it, in our terms, and until when it waits for an answer.
-    pub(super) offered: Option<(Selection, Instant)>,
+    /// What it offered and we have not answered yet.
+    pub(super) offered: Option<Offer>,
     /// When to ask for what it holds.
     pub(super) ask_at: Option<Instant>,
     /// When to say again that we are settled.

@@ -8,7 +8,7 @@ use super::claims::{Claim, Phase};
 use super::policy::Reason;
 use super::questions::Asking;
 use super::report::Report;
-use super::{Cluster, Instant};
+use super::{Cluster, Instant, NodeStatus};
 use crate::message::Message;
 
 /// A question that stays unanswered is asked again, more and more slowly: the peer may have had no ear for it yet,
@@ -31,6 +31,7 @@ impl Cluster {
     /// Asks for our own groups, and answers what can be answered by now.
     pub(super) fn ask_for_groups(&mut self, now: Instant) {
         if !self.questions.is_open() {
+            self.questions.since = self.peer.incoming.highest();
             self.questions.groups = vec![Asking::default(); self.settings.groups.len()];
             for index in 0..self.settings.groups.len() {
                 if self.prefers_local(index) {
@@ -74,17 +75,23 @@ impl Cluster {
     }
 
     /// `ip-request`: the peer wants to start a group of its own.
-    pub(super) fn group_request_heard(&mut self, message: &Message) -> bool {
+    pub(super) fn group_request_heard(&mut self, message: &Message, number: u64) -> bool {
         let Some(index) = self.group_named(message) else {
             return false;
         };
         if self.leaving != super::Leaving::No {
             return true; // it will hear that we have left
         }
-        if !self.questions.is_open() {
+        if self.speaks_of_halves() || self.status != NodeStatus::Active {
             if self.speaks_of_halves() {
                 self.tell_modes_differ();
             }
+            return true;
+        }
+        if !self.questions.is_open() {
+            self.ask_for_groups(self.now); // the word that it is active was overtaken
+        }
+        if self.questions.is_return && number <= self.questions.since {
             return true;
         }
         let is_running = self.ownership.holds_one(index);
@@ -96,14 +103,15 @@ impl Cluster {
     }
 
     /// `ip-request-resp`: the peer does not run a group, or not any more.
-    pub(super) fn group_answer_heard(&mut self, message: &Message) -> bool {
+    pub(super) fn group_answer_heard(&mut self, message: &Message, number: u64) -> bool {
         let Some(index) = self.group_named(message) else {
             return false;
         };
         let is_ok = message
             .text("ok")
             .is_some_and(|ok| ok.eq_ignore_ascii_case("ok"));
-        if is_ok && self.questions.is_open() && self.prefers_local(index) {
+        let is_news = number > self.questions.since;
+        if is_ok && is_news && self.questions.is_open() && self.prefers_local(index) {
             let now = self.now;
             self.set_asking(index, |asking| {
                 if !std::mem::replace(&mut asking.is_sure, true) {

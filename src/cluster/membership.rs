@@ -351,7 +351,7 @@ impl Cluster {
             classic.dialogue.until(),
             classic.confirm_at,
             self.peer.takes_over_until.filter(|at| *at > self.now),
-            classic.offered.map(|(_, until)| until),
+            classic.offered.map(|offer| offer.until),
             self.questions.next_question(),
         ];
         times.into_iter().flatten().min().filter(|_| talks)

@@ -8,6 +8,8 @@ pub(super) struct Questions {
     /// The conversation began because the peer came back from what we took for its death: it may just be starting
     /// what it held us for dead with.
     pub(super) is_return: bool,
+    /// Number of the newest message when it began: what was said before counts no more.
+    pub(super) since: u64,
     pub(super) groups: Vec<Asking>,
 }
 
