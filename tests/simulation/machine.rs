@@ -91,6 +91,8 @@ pub struct Daemon {
     pub must_yield: Option<Vec<usize>>,
     /// When it last went on.
     pub went_on: Time,
+    /// When it last took its peer for dead.
+    pub bereaved: Time,
     /// What it thought of its peer after its last turn.
     pub peer_was_dead: bool,
     /// Reports about bytes that nobody of the pair sent.
@@ -148,6 +150,7 @@ impl Daemon {
             alone_with: Vec::new(),
             must_yield: None,
             went_on: 0,
+            bereaved: 0,
             peer_was_dead: false,
             complaints: 0,
         }

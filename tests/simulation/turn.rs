@@ -47,6 +47,9 @@ impl World {
         let is_dead = daemon.core.peer_status() == NodeStatus::Dead;
         let was_dead = std::mem::replace(&mut daemon.peer_was_dead, is_dead);
         let died = is_dead && !was_dead;
+        if died {
+            daemon.bereaved = self.now;
+        }
         self.machines[node].daemon = Some(daemon);
         read?;
         if deadline <= local {

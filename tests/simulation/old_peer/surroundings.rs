@@ -61,7 +61,11 @@ impl World {
                 self.strike(Fault::MachineCrash(node))?;
                 self.begin_after(node, BOOT);
             }
-            Wish::Die => return self.strike(Fault::DaemonCrash(node)),
+            Wish::Die => {
+                self.strike(Fault::DaemonCrash(node))?;
+                self.begin_after(node, BOOT); // somebody starts it again
+                return Ok(());
+            }
         }
         Ok(())
     }
@@ -108,6 +112,7 @@ impl World {
             [Real::Running, Real::Stopped] | [Real::Stopped, Real::Running]
         );
         let is_lost = real == [Real::Stopped; 2] && (0..2).any(|node| self.has_lost(node, group));
+        let is_lost = is_lost || (real == [Real::Stopped; 2] && self.was_asked_in_vain(group));
         let text = || format!("group {group} is {:?} and {:?}", real[0], real[1]);
         (!runs_once && !is_lost).then(text)
     }
@@ -129,8 +134,20 @@ impl World {
             .saturating_sub(age)
             .saturating_sub(self.plan.deadtime * 4);
         let other = self.machines[1 - node].daemon.as_ref();
-        let is_new = other.is_some_and(|other| other.started > began || other.went_on > began);
+        let is_new =
+            other.is_some_and(|other| other.started.max(other.went_on).max(other.bereaved) > began);
         is_new || daemon.went_on > began
+    }
+
+    /// A node of 3.0.6 asks for its groups once; when ours dies before it has answered, nobody starts them.
+    fn was_asked_in_vain(&self, group: usize) -> bool {
+        let home = self.plan.home(group);
+        let other = self.machines[1 - home].daemon.as_ref();
+        let own = self.machines[home].daemon.as_ref();
+        let is_later = own
+            .zip(other)
+            .is_some_and(|(own, other)| other.started > own.started);
+        self.plan.failback == AutoFailback::Legacy && self.is_old(home) && is_later
     }
 
     /// 3.0.6 says for ever that it holds what it could not start; in legacy mode it does so without a word.
