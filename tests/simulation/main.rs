@@ -107,8 +107,8 @@ fn number_from_environment(name: &str) -> Option<u64> {
 }
 
 /// Runs one seed with its whole story when the environment names it as `PREFIX_SEED`, else as many as
-/// `PREFIX_RUNS` says and some that nobody has tried.
-fn try_seeds(prefix: &str, usual: u64, plan_of: MakePlan) {
+/// `PREFIX_RUNS` says and `fresh` that nobody has tried.
+fn try_seeds(prefix: &str, usual: u64, fresh: u64, plan_of: MakePlan) {
     let variable = format!("{prefix}_SEED");
     if let Some(seed) = number_from_environment(&variable) {
         let (result, lines) = story(plan_of(seed), node::honest);
@@ -119,7 +119,7 @@ fn try_seeds(prefix: &str, usual: u64, plan_of: MakePlan) {
     }
     let count = number_from_environment(&format!("{prefix}_RUNS")).unwrap_or(usual);
     let chance = RandomState::new();
-    let fresh: Vec<u64> = (0..20_u64)
+    let fresh: Vec<u64> = (0..fresh)
         .map(|number| chance.hash_one(number) % 1_000_000_000_000)
         .collect();
     println!("fresh seeds: {fresh:?}");
@@ -141,7 +141,7 @@ fn try_seeds(prefix: &str, usual: u64, plan_of: MakePlan) {
 
 #[test]
 fn no_seed_breaks_a_rule() {
-    try_seeds("HB_SIM", 10_000, Plan::with_operator);
+    try_seeds("HB_SIM", 10_000, 20, Plan::with_operator);
 }
 
 #[test]
