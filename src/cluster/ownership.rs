@@ -433,7 +433,6 @@ fn after_stop(group: &Group, relation: Relation) -> Claim {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cluster::Selection;
 
     const TALKING: Standing = Standing {
         relation: Relation::Talking,
@@ -586,31 +585,6 @@ mod tests {
             step(&mut a, TALKING),
             Some((Step::Start, Reason::FailedThere))
         );
-    }
-
-    #[test]
-    fn what_was_handed_over_goes_back_only_once_the_other_node_knows_that_it_runs_here() {
-        let give = |node: &mut Ownership| node.give(Selection::All, Reason::Standby, false);
-        let (mut a, mut b) = (node(true), node(false));
-        tell(&b, &mut a);
-        step(&mut a, TALKING);
-        a.ended(G, GroupOutcome::Started, TALKING, NOW);
-        tell(&a, &mut b);
-        give(&mut a);
-        assert_eq!(step(&mut a, TALKING), Some((Step::Stop, Reason::Standby)));
-        a.ended(G, GroupOutcome::Stopped, TALKING, NOW);
-        tell(&a, &mut b);
-        assert_eq!(step(&mut b, TALKING), Some((Step::Start, Reason::Ceded)));
-        b.ended(G, GroupOutcome::Started, TALKING, NOW);
-        give(&mut b);
-        assert_eq!(step(&mut b, TALKING), None, "a still offers it");
-        tell(&b, &mut a);
-        tell(&a, &mut b);
-        assert_eq!(step(&mut b, TALKING), Some((Step::Stop, Reason::Standby)));
-        b.ended(G, GroupOutcome::Stopped, TALKING, NOW);
-        assert_eq!(step(&mut b, TALKING), None, "b had its turn");
-        tell(&b, &mut a);
-        assert_eq!(step(&mut a, TALKING), Some((Step::Start, Reason::Ceded)));
     }
 
     #[test]

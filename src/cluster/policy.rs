@@ -138,7 +138,6 @@ pub(super) fn wanted(
             None => None,
         },
         (Phase::Unknown, _) => (group.retry_at <= now).then_some((Step::Stop, Reason::Retry)),
-        (_, Some(Reason::Standby)) if is_still_offered(group, standing) => None,
         (_, Some(reason)) => Some((Step::Stop, reason)),
         (Phase::Running, None) if fails_back(group, standing, prefers_me) => {
             Some((Step::Stop, Reason::Failback))
@@ -193,14 +192,6 @@ fn wanted_free(
         _ => return None,
     };
     Some((Step::Start, reason))
-}
-
-/// The other node handed the group over and does not know yet that it runs here. Handed back now, it would be on
-/// offer from both sides, and neither could tell which of the two offers is the later one.
-fn is_still_offered(group: &Group, standing: Standing) -> bool {
-    let claim = group.theirs.map(|stated| stated.claim);
-    standing.relation == Relation::Talking
-        && matches!(claim, Some(Claim::Ceded | Claim::HandedOver))
 }
 
 /// A group found running may be kept when nobody else can hold it.
