@@ -433,7 +433,6 @@ fn after_stop(group: &Group, relation: Relation) -> Claim {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cluster::Selection;
 
     const TALKING: Standing = Standing {
         relation: Relation::Talking,

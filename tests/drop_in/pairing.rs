@@ -34,6 +34,8 @@ pub enum Media {
     Unicast,
     /// All of these.
     All,
+    /// The null modem and the datagrams: no broadcasts, which come back to their sender.
+    Quiet,
 }
 
 impl Media {
@@ -55,6 +57,9 @@ impl Media {
             Self::Broadcast => Some("bcast eth0\n"),
             Self::Unicast => Some("ucast eth1 192.168.9.1\nucast eth1 192.168.9.2\n"),
             Self::All => None,
+            Self::Quiet => {
+                Some("serial /dev/ttyS0\nucast eth1 192.168.9.1\nucast eth1 192.168.9.2\n")
+            }
         }
     }
 
@@ -65,6 +70,7 @@ impl Media {
             Self::Broadcast => &[Link::Eth0],
             Self::Unicast => &[Link::Eth1],
             Self::All => &Link::ALL,
+            Self::Quiet => &[Link::Serial, Link::Eth1],
         }
     }
 }

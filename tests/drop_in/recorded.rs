@@ -11,8 +11,8 @@ use heartbeat::cluster::{Action, Event};
 use heartbeat::message::{Form, Message, Opened, open};
 use heartbeat::recording::Replay;
 
+use crate::lab::Program;
 use crate::lab::machine::{Machine, here};
-use crate::lab::{Program, Setup};
 use crate::stage::Stage;
 
 /// The file in a machine's directory.
@@ -93,12 +93,6 @@ pub fn read(machine: &Machine) -> Talk {
 /// Where recordings are to be kept, if anywhere.
 pub fn directory() -> Option<PathBuf> {
     std::env::var_os("HB_KEEP_RECORDINGS").map(PathBuf::from)
-}
-
-/// A pair whose recordings say little twice: few heartbeats, and no broadcasts, which come back to their sender.
-pub fn adapt(setup: &mut Setup) {
-    setup.media = Some("serial /dev/ttyS0\nucast eth1 192.168.9.1\nucast eth1 192.168.9.2\n");
-    setup.keepalive = 500;
 }
 
 /// Keeps what ours recorded.

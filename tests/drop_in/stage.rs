@@ -53,8 +53,13 @@ pub struct Stage {
 
 /// Plays a case and judges it.
 pub fn play(case: &'static str, pairing: Pairing, media: Media, script: &Case) {
+    let kept = recorded::directory();
+    let (media, keepalive) = match kept {
+        Some(_) => (Media::Quiet, 500),
+        None => (media, 200),
+    };
     let mut setup = Setup {
-        keepalive: 200,
+        keepalive,
         deadtime: u32::try_from(DEADTIME.as_millis()).expect("a few seconds"),
         initdead: 8000,
         groups: vec![
@@ -66,10 +71,6 @@ pub fn play(case: &'static str, pairing: Pairing, media: Media, script: &Case) {
         ..Setup::default()
     };
     (script.setup)(&mut setup);
-    let kept = recorded::directory();
-    if kept.is_some() {
-        recorded::adapt(&mut setup);
-    }
     let mut stage = Stage {
         pair: Pair::alone(setup),
         media,
