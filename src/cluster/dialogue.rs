@@ -194,10 +194,12 @@ impl Cluster {
                 (*until, *has_begun) = (now + WORK_WITHIN, true);
                 self.take_what_is_done();
             }
-            // It has what was given and says so, without the word that belongs here: a takeover came between.
+            // It has what was given and says so, before the word that belongs here or without it.
             Dialogue::Given { ours, since, .. }
                 if is_stable && number > *since && holds.and(*ours) == holds =>
             {
+                let selection = *ours;
+                self.report(Report::StandbyGiven { selection });
                 self.end_dialogue();
                 self.progress_move(MoveProgress::Done);
             }

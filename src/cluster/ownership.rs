@@ -432,6 +432,7 @@ fn after_stop(group: &Group, relation: Relation) -> Claim {
 
 #[cfg(test)]
 mod tests {
+    use super::super::movement::Selection;
     use super::*;
 
     const TALKING: Standing = Standing {
