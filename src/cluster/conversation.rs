@@ -59,8 +59,10 @@ impl Cluster {
         self.judge_dialogue(now);
         if self.classic.confirm_at.is_some_and(|at| at <= now) {
             self.classic.confirm_at = None;
-            if let Some((holdings, true)) = self.announced {
-                self.send_holdings(holdings, true, None);
+            // In a dialogue it would count as a word of that.
+            let said = (self.settled_holdings(), self.is_settled());
+            if said.1 && self.announced == Some(said) {
+                self.send_holdings(said.0, true, None);
             }
         }
     }
