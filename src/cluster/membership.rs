@@ -126,7 +126,10 @@ impl Cluster {
         let status = message
             .text("st")
             .and_then(NodeStatus::from_word)
-            .unwrap_or(NodeStatus::Up);
+            .unwrap_or(match self.peer.status {
+                NodeStatus::Active => NodeStatus::Active,
+                _ => NodeStatus::Up, // a word that nobody knows
+            });
         self.claims_number = number;
         self.note_rhythm(now);
         if let Some(millis) = message
@@ -313,48 +316,6 @@ impl Cluster {
         let heard = self.peer.last_heartbeat.unwrap_or_default();
         self.unanswered_since
             .is_some_and(|since| heard.since(since) >= self.settings.deadtime)
-    }
-
-    /// Goes on as a new run in the eyes of a peer of heartbeat 3.0.6. One that has held us for dead and then
-    /// hears the same run again gives up everything and restarts; a new run it takes for a restarted node.
-    pub(super) fn begin_new_run(&mut self) {
-        let next = self.settings.generation + 1;
-        if next > self.settings.last_generation {
-            if !std::mem::replace(&mut self.told.generations_used_up, true) {
-                self.report(Report::GenerationsUsedUp);
-            }
-            return;
-        }
-        self.settings.generation = next;
-        self.outgoing.renew(next);
-        self.peer.acknowledged = 0;
-        self.report(Report::NewRun {
-            node: self.peer_name(),
-            generation: next,
-        });
-        self.send_heartbeat(self.now); // only a heartbeat may begin a run
-    }
-
-    /// When the conversation with a peer of heartbeat 3.0.6 has to go on.
-    pub(super) fn next_word(&self) -> Option<Instant> {
-        let talks = self.peer.is_classic
-            && self.status == NodeStatus::Active
-            && self.peer.status == NodeStatus::Active
-            && !self.peer.has_left
-            && self.leaving == Leaving::No;
-        let classic = &self.classic;
-        let ask_at = classic.ask_at.filter(|_| classic.holds.is_none());
-        let offer_at = classic.offer_at.filter(|at| *at > self.now);
-        let times = [
-            ask_at,
-            offer_at,
-            classic.dialogue.until(),
-            classic.confirm_at,
-            self.peer.takes_over_until.filter(|at| *at > self.now),
-            classic.offered.map(|offer| offer.until),
-            self.questions.next_question(),
-        ];
-        times.into_iter().flatten().min().filter(|_| talks)
     }
 
     /// From `up` to `active`: the peer is dead, or both have shown that they hear each other.

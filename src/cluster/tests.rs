@@ -1,6 +1,7 @@
 //! Two cores on perfect wires. Everything that needs loss, delay and chance is in `tests/simulation`.
 
 mod mistakes;
+mod old_peer;
 
 use std::time::Duration;
 
@@ -547,104 +548,4 @@ fn a_quiet_pair_reports_nothing() {
     let lines = pair.log.len();
     pair.run(Duration::from_secs(3600));
     assert_eq!(pair.log.len(), lines, "{:#?}", &pair.log[lines..]);
-}
-
-/// A heartbeat as heartbeat 3.0.6 sends it: without our field.
-fn old_heartbeat(generation: u64, number: u64, status: &str) -> Vec<u8> {
-    let fields = [
-        ("t", "status"),
-        ("st", status),
-        ("dt", "3e8"),
-        ("protocol", "1"),
-    ];
-    old_message(generation, number, &fields)
-}
-
-/// Any message of it.
-fn old_message(generation: u64, number: u64, fields: &[(&str, &str)]) -> Vec<u8> {
-    let mut message = message::Message::new();
-    let (generation, number) = (format!("{generation:x}"), format!("{number:x}"));
-    let header = [
-        ("src", "a"),
-        ("seq", &number),
-        ("hg", &generation),
-        ("ts", "6b008f1e"),
-    ];
-    for (name, value) in fields.iter().chain(&header) {
-        message.push_text(name, value);
-    }
-    let (mut datagram, mut text) = (Vec::new(), Vec::new());
-    message::seal(&message, &keys(), 1, true, &mut datagram, &mut text).unwrap();
-    datagram
-}
-
-#[test]
-fn an_old_node_that_restarts_before_we_agreed_makes_nobody_spin() {
-    let mut pair = Pair::new(AutoFailback::On);
-    pair.start(1);
-    pair.turn(1, Some((LinkId(1), old_heartbeat(7, 1, "up"))));
-    pair.turn(1, Some((LinkId(1), old_heartbeat(8, 1, "init"))));
-    for _ in 0..20 {
-        pair.now = pair.now + Duration::from_millis(100);
-        pair.turn(1, None);
-        let node = pair.nodes[1].as_ref().expect("it runs");
-        assert!(node.next_deadline() > pair.now);
-    }
-}
-
-#[test]
-fn an_old_node_is_asked_what_it_holds_also_when_it_said_so_before() {
-    let mut pair = Pair::new(AutoFailback::On);
-    pair.start(1);
-    let cluster = pair.nodes[1].as_mut().expect("it runs");
-    let holds = [
-        ("t", "resource"),
-        ("rsc_hold", "all"),
-        ("rtype", "full"),
-        ("isstable", "1"),
-    ];
-    let nodes = [("t", "repnodes"), ("nodelist", "a b ")];
-    for bytes in [
-        old_heartbeat(7, 1, "active"),
-        old_message(7, 2, &holds),
-        old_message(7, 3, &nodes),
-    ] {
-        let link = LinkId(1);
-        let bytes = &bytes;
-        cluster.handle(pair.now, Event::Received { link, bytes });
-    }
-    for (group, outcome) in [0, 1].map(|id| (GroupId(id), GroupOutcome::FoundStopped)) {
-        cluster.handle(pair.now, Event::Group { group, outcome });
-    }
-    cluster.handle(pair.now, Event::Tick);
-    let mut kinds = Vec::new();
-    while let Some(action) = cluster.next_action() {
-        if let Action::Send(packet) = action {
-            let mut message = message::Message::new();
-            message::open(&packet.datagram, &keys(), &mut message).expect("our own");
-            kinds.push(message.text("t").unwrap_or_default().to_owned());
-        }
-    }
-    assert!(kinds.iter().any(|kind| kind == "starting"), "{kinds:?}");
-}
-
-#[test]
-fn an_acknowledgement_that_overtakes_the_first_heartbeat_of_a_run_is_no_replay() {
-    let mut pair = Pair::new(AutoFailback::On);
-    pair.start(0);
-    let mut message = message::Message::new();
-    for (name, value) in [
-        ("t", "NS_ackmsg"),
-        ("dest", "a"),
-        ("ackseq", "1"),
-        ("src", "b"),
-        ("hg", "77"),
-        ("ts", "1"),
-    ] {
-        message.push_text(name, value);
-    }
-    let (mut datagram, mut text) = (Vec::new(), Vec::new());
-    message::seal(&message, &keys(), 1, true, &mut datagram, &mut text).unwrap();
-    pair.turn(0, Some((LinkId(1), datagram)));
-    assert_eq!(pair.said(0, "refused"), 0, "{:#?}", pair.log);
 }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::old_peer::old_heartbeat;
 use super::*;
 
 const NOTHING: [bool; 2] = [false; 2];
