@@ -138,8 +138,10 @@ pub(super) struct ClassicPeer {
     releasing: Halves,
     /// These came to us because somebody wanted it so, and don't go back of themselves.
     pub(super) waived: Halves,
-    /// It gave us these in a dialogue and has not been heard since without claiming them: the claim of a takeover
-    /// that was over before stays with it, and nothing runs there.
+    /// The end of a takeover made it claim these while it was giving them.
+    claimed_in_passing: Halves,
+    /// It gave us these and claims them all the same, because of such an end, and has not been heard since without
+    /// claiming them: nothing runs there.
     disowned: Halves,
     /// Number of the newest message that said something of this.
     pub(super) number: u64,
@@ -197,7 +199,12 @@ impl ClassicPeer {
         self.holds = self.holds.map(|halves| halves.without(selection));
         self.releasing = self.releasing.without(selection);
         self.waived = self.waived.and(selection);
-        self.disowned = self.disowned.and(selection);
+        let in_passing = std::mem::take(&mut self.claimed_in_passing);
+        let kept = in_passing.without(selection);
+        self.disowned = self.disowned.joined(Halves {
+            local: in_passing.local && !kept.local,
+            foreign: in_passing.foreign && !kept.foreign,
+        });
     }
 
     /// It takes over, for whatever reason: what it claims from here on, it runs.
@@ -225,6 +232,9 @@ impl ClassicPeer {
             local: said.local && !claimed.local,
             foreign: said.foreign && !claimed.foreign,
         };
+        if !is_full && matches!(self.dialogue, Dialogue::Accepted { .. }) {
+            self.claimed_in_passing = self.claimed_in_passing.joined(said);
+        }
         let before = self.holds.unwrap_or_default();
         self.holds = match self.holds {
             _ if is_full => Some(said),

@@ -16,6 +16,8 @@ use crate::message::Message;
 const ASK_AGAIN: Duration = Duration::from_secs(2);
 /// A group that does not run here is asked for this much later when the peer has just come back.
 const LATE: Duration = Duration::from_secs(10);
+/// Whoever has counted further when it is first heard has not just started.
+const YOUNG: u64 = 30;
 /// The slowest.
 const ASK_SELDOM: Duration = Duration::from_secs(32);
 /// An answered question is asked once more: a takeover that the peer had begun before may have come after it.
@@ -31,6 +33,11 @@ impl Cluster {
     /// Asks for our own groups, and answers what can be answered by now.
     pub(super) fn ask_for_groups(&mut self, now: Instant) {
         if !self.questions.is_open() {
+            if self.peer.first_number > YOUNG {
+                // It was there all along while we took it for dead, and does not ask for what it has.
+                self.questions.is_return = true;
+                self.ownership.give_back_taken();
+            }
             self.questions.since = self.peer.incoming.highest();
             self.questions.groups = vec![Asking::default(); self.settings.groups.len()];
             for index in 0..self.settings.groups.len() {

@@ -283,6 +283,7 @@ impl Cluster {
             status: NodeStatus::Init,
             generation: remembered.generation,
             former_generation: 0,
+            first_number: 0,
             runs_since: now,
             highest_generation: remembered.generation,
             heard_in_this_run: false,

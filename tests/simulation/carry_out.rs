@@ -106,7 +106,8 @@ impl World {
         }
         for link in 0..self.links.len() {
             self.send_on(link, &cargo);
-            if self.links[link].lost_news && !self.is_old(node) {
+            let lost = std::mem::take(&mut self.links[link].lost_news);
+            if lost && !self.is_old(node) {
                 return Err(self.violation(
                     "freshness",
                     format!("an old heartbeat replaces a new one on {link}"),

@@ -169,7 +169,9 @@ impl VirtualLink {
             .position(|other| other.packet.is_heartbeat);
         match waiting {
             Some(place) if is_heartbeat => {
-                self.lost_news |= cargo.number < line.waiting[place].number;
+                let waiting = &line.waiting[place];
+                let is_same_run = cargo.packet.generation == waiting.packet.generation;
+                self.lost_news |= is_same_run && cargo.number < waiting.number;
                 line.waiting[place] = cargo;
             }
             _ if line.waiting.len() < QUEUE => line.waiting.push_back(cargo),

@@ -231,18 +231,20 @@ fn what_the_peer_gives_is_taken_only_after_it_said_that_it_began_and_that_it_is_
     old.holds("none", "0", Some("standby"));
     old.lives(Duration::from_secs(30));
     assert_eq!(old.running(), [false, true], "it still stops");
-    old.standby("local", "done");
-    assert_eq!(old.running(), BOTH);
-    // The claim of a takeover that was over before.
-    old.holds("local", "1", None);
-    old.lives(Duration::from_secs(5));
-    assert_eq!(old.running(), BOTH);
-    // One that follows is no mistake.
-    old.says(&[
+    // The end of an earlier takeover makes it claim what it stops.
+    let end_of_takeover = [
         ("t", "resource"),
         ("rsc_hold", "local"),
         ("info", "mach_down"),
-    ]);
+    ];
+    old.says(&end_of_takeover);
+    old.standby("local", "done");
+    assert_eq!(old.running(), BOTH);
+    old.holds("local", "1", None);
+    old.lives(Duration::from_secs(5));
+    assert_eq!(old.running(), BOTH);
+    // One that ends later is no mistake.
+    old.says(&end_of_takeover);
     old.holds("local", "1", None);
     assert_eq!(old.running(), [false, true]);
 }
