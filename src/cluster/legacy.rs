@@ -33,7 +33,7 @@ impl Cluster {
     /// Asks for our own groups, and answers what can be answered by now.
     pub(super) fn ask_for_groups(&mut self, now: Instant) {
         if !self.questions.is_open() {
-            if self.peer.first_number > YOUNG {
+            if self.peer.first_number > YOUNG && self.ownership.has_taken() {
                 // It was there all along while we took it for dead, and does not ask for what it has.
                 self.questions.is_return = true;
                 self.ownership.give_back_taken();

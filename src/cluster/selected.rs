@@ -109,6 +109,12 @@ impl Ownership {
         }
     }
 
+    /// Whether anything was taken because the peer was thought dead, and it has not heard of it.
+    pub fn has_taken(&self) -> bool {
+        let taken = |group: &Group| matches!(group.mine, Some(Claim::Held { taken: true, .. }));
+        self.groups.iter().any(taken)
+    }
+
     /// The peer takes everything.
     pub fn give_up_all(&mut self) {
         for group in &mut self.groups {
