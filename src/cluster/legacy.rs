@@ -42,7 +42,9 @@ impl Cluster {
             self.questions.groups = vec![Asking::default(); self.settings.groups.len()];
             for index in 0..self.settings.groups.len() {
                 if self.prefers_local(index) {
-                    let is_late = self.questions.is_return && !self.ownership.runs_one(index);
+                    let is_contested =
+                        self.questions.is_return || self.ownership.is_given_up(index);
+                    let is_late = is_contested && !self.ownership.runs_one(index);
                     let pause = if is_late { LATE } else { Duration::ZERO };
                     self.set_asking(index, |asking| asking.ask_at = Some(now + pause));
                 } else {

@@ -81,6 +81,12 @@ impl Ownership {
         self.groups.get(index).is_some_and(is_wanted_here)
     }
 
+    /// Whether one group, the `index`-th of the file, is given up because the peer has it too.
+    pub fn is_given_up(&self, index: usize) -> bool {
+        let group = self.groups.get(index);
+        group.is_some_and(|group| group.ending == Some(Reason::Conflict))
+    }
+
     /// One group, the `index`-th of the file, goes to the other node.
     pub fn give_one(&mut self, index: usize, reason: Reason) {
         if let Some(group) = self.groups.get_mut(index) {

@@ -24,6 +24,8 @@
 //! 4. Two of 3.0.6 are not judged: they mislead each other, and go on for ever after a late heartbeat on one side.
 //! 5. That **both** give a group up after a partition is no breach here: 3.0.6 always restarts itself.
 
+use heartbeat::config::AutoFailback;
+
 use super::super::carry_out::group_id;
 use super::super::machine::{Machine, Real};
 use super::super::old_peer::Ground;
@@ -50,7 +52,13 @@ impl Judge {
             return alike;
         }
         let serial = plan.action_time.1 * plan.preferred.len() as Time * 2;
-        alike + 2 * SECOND + 4 * SLOWNESS + serial
+        // In legacy mode nobody says what it holds: ours asks, and half a minute later once more.
+        let asking = if plan.failback == AutoFailback::Legacy {
+            35 * SECOND
+        } else {
+            0
+        };
+        alike + 2 * SECOND + 4 * SLOWNESS + serial + asking
     }
 
     /// How long what one node did may be unknown to the other.
