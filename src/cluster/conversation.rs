@@ -90,8 +90,7 @@ impl Cluster {
         };
         let info = message.text("info");
         if info == Some("mach_down") {
-            self.peer.takes_over_until = None;
-            self.peer.takeover_ended = number;
+            self.takeover_ended(number);
         }
         if info == Some("standby") {
             self.hear_progress(info, false, number);
@@ -120,6 +119,18 @@ impl Cluster {
             self.announced = None;
         }
         true
+    }
+
+    /// The peer has taken over what it held us for dead with. It counts us as settled from then on, whatever we said,
+    /// and moves groups back only when we become so.
+    fn takeover_ended(&mut self, number: u64) {
+        self.peer.takeover_ended = number;
+        let was_told = self.peer.takes_over_until.take().is_some();
+        let is_member = self.status == NodeStatus::Active && self.leaving == Leaving::No;
+        if was_told && is_member && self.speaks_of_halves() {
+            self.send_holdings(self.settled_holdings(), false, None);
+            self.announced = None;
+        }
     }
 
     /// What the peer told becomes its claims on the groups.

@@ -108,6 +108,9 @@ impl Cluster {
             (Some("other"), Dialogue::Asked { ours, reason, .. }) if ours == said => {
                 self.give_half(ours, reason, number);
             }
+            // The end of an earlier dialogue may come late.
+            (Some("done"), Dialogue::Accepted { since, .. } | Dialogue::Given { since, .. })
+                if number <= since => {}
             (Some("done"), Dialogue::Accepted { ours, .. }) if ours.seen_by_the_other() == said => {
                 if let Dialogue::Accepted { done, .. } = &mut self.classic.dialogue {
                     *done = Some(number);

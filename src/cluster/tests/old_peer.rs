@@ -406,3 +406,27 @@ fn numbers_out_of_any_range_change_no_owner() {
     assert_eq!(old.running(), [false, true]);
     assert_eq!(old.pair.said(1, "lost a lot of packets"), 1);
 }
+
+#[test]
+fn the_late_end_of_one_dialogue_is_not_the_end_of_the_next() {
+    let mut old = Old::settled(AutoFailback::On);
+    old.asks(MoveRequest::Standby(Selection::Local));
+    old.standby("local", "other");
+    let lost = old.number + 1; // its `done`
+    old.number += 1;
+    old.holds("all", "1", None);
+    assert_eq!(old.progress(), Some(MoveProgress::Done));
+    old.lives(Duration::from_secs(1));
+    old.standby("foreign", "me");
+    old.holds("local", "0", Some("standby"));
+    let done = [
+        ("t", "ask_resources"),
+        ("rsc_hold", "foreign"),
+        ("info", "done"),
+    ];
+    let late = old_message(old.generation, lost, &done);
+    old.pair.turn(1, Some((LinkId(1), late)));
+    assert_eq!(old.running(), [false, false], "it still stops");
+    old.standby("foreign", "done");
+    assert_eq!(old.running(), [false, true]);
+}
