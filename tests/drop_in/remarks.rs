@@ -193,13 +193,6 @@ pub const BETWEEN_OLD: &[Remark] = &[
     ),
 ];
 
-/// What two nodes of 3.0.6 show each other now and then, and no other pair may.
-pub const BETWEEN_OLD_ALONE: &[Remark] = &[only(
-    &["restart_all"],
-    "ERROR: No one owns our local resources!",
-    "nobody does, and nobody will",
-)];
-
 /// The cases in which messages are compressed.
 const COMPRESSED: &[&str] = &["big_zlib", "big_bz2"];
 
