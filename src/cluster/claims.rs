@@ -65,63 +65,41 @@ impl Claim {
         (b'd', Self::HandedOver),
         (b'w', Self::Waived),
         (b'f', Self::Failed),
-        (
-            b's',
-            Self::Held {
-                phase: Phase::Starting,
-                taken: false,
-            },
-        ),
-        (
-            b'r',
-            Self::Held {
-                phase: Phase::Running,
-                taken: false,
-            },
-        ),
-        (
-            b'p',
-            Self::Held {
-                phase: Phase::Stopping,
-                taken: false,
-            },
-        ),
-        (
-            b'u',
-            Self::Held {
-                phase: Phase::Unknown,
-                taken: false,
-            },
-        ),
-        (
-            b't',
-            Self::Held {
-                phase: Phase::Starting,
-                taken: true,
-            },
-        ),
-        (
-            b'o',
-            Self::Held {
-                phase: Phase::Running,
-                taken: true,
-            },
-        ),
-        (
-            b'q',
-            Self::Held {
-                phase: Phase::Stopping,
-                taken: true,
-            },
-        ),
-        (
-            b'v',
-            Self::Held {
-                phase: Phase::Unknown,
-                taken: true,
-            },
-        ),
+        (b's', Self::held(Phase::Starting)),
+        (b'r', Self::held(Phase::Running)),
+        (b'p', Self::held(Phase::Stopping)),
+        (b'u', Self::held(Phase::Unknown)),
+        (b't', Self::taken(Phase::Starting)),
+        (b'o', Self::taken(Phase::Running)),
+        (b'q', Self::taken(Phase::Stopping)),
+        (b'v', Self::taken(Phase::Unknown)),
     ];
+
+    /// Held, and not taken from a node that was thought dead.
+    pub const fn held(phase: Phase) -> Self {
+        Self::Held {
+            phase,
+            taken: false,
+        }
+    }
+
+    /// Held because the other node was thought dead.
+    pub const fn taken(phase: Phase) -> Self {
+        Self::Held { phase, taken: true }
+    }
+
+    /// What the holder does with the group; `None` when it is not held.
+    pub const fn phase(self) -> Option<Phase> {
+        match self {
+            Self::Held { phase, .. } => Some(phase),
+            _ => None,
+        }
+    }
+
+    /// Whether it is held because the other node was thought dead.
+    pub const fn is_taken(self) -> bool {
+        matches!(self, Self::Held { taken: true, .. })
+    }
 
     /// Whether the group may be running at the claimant.
     pub const fn is_held(self) -> bool {

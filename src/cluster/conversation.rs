@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use super::claims::Leaving;
 use super::halves::{Dialogue, Halves};
+use super::movement::Selection;
 use super::report::Report;
 use super::{Cluster, Holdings, Instant, NodeStatus, Relation};
 use crate::config::AutoFailback;
@@ -39,10 +40,18 @@ impl Cluster {
         }
     }
 
+    /// Whether there is a conversation to be kept going: both are members and stay.
+    fn is_conversing(&self) -> bool {
+        self.peer.is_classic
+            && self.status == NodeStatus::Active
+            && self.peer.status == NodeStatus::Active
+            && !self.peer.has_left
+            && self.leaving == Leaving::No
+    }
+
     /// Keeps the conversation going.
     pub(super) fn converse(&mut self, now: Instant) {
-        let both = self.status == NodeStatus::Active && self.peer.status == NodeStatus::Active;
-        if !self.peer.is_classic || !both || self.peer.has_left || self.leaving != Leaving::No {
+        if !self.is_conversing() {
             return;
         }
         if !self.speaks_of_halves() {
@@ -163,10 +172,14 @@ impl Cluster {
 
     /// This node is about to stop; it holds what could not be stopped yet.
     pub(super) fn send_shutdown(&mut self) {
-        let alone = self.peer.has_left || self.peer.status == NodeStatus::Dead;
-        let holds = |local| self.ownership.has_any(local) && self.ownership.holds_any_of(local);
-        let holdings = Holdings::new(holds(true), holds(false) && !alone);
-        self.send_holdings(holdings, false, Some("shutdown"));
+        let local = self.ownership.holds_of(Selection::Local);
+        let foreign = self.ownership.holds_of(Selection::Foreign) && !self.is_alone();
+        self.send_holdings(Holdings::new(local, foreign), false, Some("shutdown"));
+    }
+
+    /// Whether nobody else is there who could hold anything.
+    fn is_alone(&self) -> bool {
+        self.peer.has_left || self.peer.status == NodeStatus::Dead
     }
 
     /// Whether this node has what it wants and nothing is on the move.
@@ -184,17 +197,17 @@ impl Cluster {
     /// What we hold when nothing is on the move. A half without groups is held by nobody; it is claimed where
     /// the peer would otherwise complain that nobody has it.
     pub(super) fn settled_holdings(&self) -> Holdings {
-        let alone = self.peer.has_left || self.peer.status == NodeStatus::Dead;
         let theirs = self.classic.holds.unwrap_or_default();
-        let local = if self.ownership.has_any(true) {
-            self.ownership.holds_any_of(true)
+        let waived = self.classic.waived;
+        let local = if self.ownership.has_any(Selection::Local) {
+            self.ownership.holds_of(Selection::Local)
         } else {
-            !theirs.has(true)
+            !theirs.has(Selection::Local)
         };
-        let foreign = if self.ownership.has_any(false) {
-            self.ownership.holds_any_of(false)
+        let foreign = if self.ownership.has_any(Selection::Foreign) {
+            self.ownership.holds_of(Selection::Foreign)
         } else {
-            alone || (self.classic.waived.has(false) && !theirs.has(false))
+            self.is_alone() || (waived.has(Selection::Foreign) && !theirs.has(Selection::Foreign))
         };
         Holdings::new(local, foreign)
     }
@@ -246,11 +259,6 @@ impl Cluster {
 
     /// When the conversation with a peer of heartbeat 3.0.6 has to go on.
     pub(super) fn next_word(&self) -> Option<Instant> {
-        let talks = self.peer.is_classic
-            && self.status == NodeStatus::Active
-            && self.peer.status == NodeStatus::Active
-            && !self.peer.has_left
-            && self.leaving == Leaving::No;
         let classic = &self.classic;
         let ask_at = classic.ask_at.filter(|_| classic.holds.is_none());
         let offer_at = classic.offer_at.filter(|at| *at > self.now);
@@ -263,7 +271,8 @@ impl Cluster {
             classic.offered.map(|offer| offer.until),
             self.questions.next_question(),
         ];
-        times.into_iter().flatten().min().filter(|_| talks)
+        let next = times.into_iter().flatten().min();
+        next.filter(|_| self.is_conversing())
     }
 
     /// `query-cstatus`: whether a program is connected to this node. None ever is.

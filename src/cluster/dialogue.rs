@@ -17,14 +17,14 @@ const AGREE_WITHIN: Duration = Duration::from_secs(10);
 const ANSWER_WITHIN: Duration = Duration::from_secs(8);
 /// How long an agreement may be on its way after an offer that was made later.
 const CROSS_WITHIN: Duration = Duration::from_secs(2);
-/// The longest such pause.
-const OFFER_SELDOM: Duration = Duration::from_secs(600);
 /// How long the peer may take to begin to stop what it offered; it does so at once, or has taken the offer back.
 const BEGIN_WITHIN: Duration = Duration::from_secs(15);
 /// How long each side may take to stop or start everything (as 3.0.6).
 const WORK_WITHIN: Duration = Duration::from_secs(3600);
 /// Pause before a failback that came to nothing is tried again.
 const OFFER_AGAIN: Duration = Duration::from_secs(20);
+/// The longest such pause: it doubles each time.
+const OFFER_SELDOM: Duration = Duration::from_secs(600);
 
 impl Cluster {
     /// Offers groups to the peer.
@@ -53,11 +53,13 @@ impl Cluster {
         let classic = &self.classic;
         let wants = self.settings.auto_failback == AutoFailback::On
             && self.can_offer()
-            && !classic.waived.has(false)
-            && classic.holds.is_some_and(|halves| !halves.has(false))
+            && !classic.waived.has(Selection::Foreign)
+            && classic
+                .holds
+                .is_some_and(|halves| !halves.has(Selection::Foreign))
             && classic.offer_at.is_none_or(|at| at <= now)
             && !self.ownership.is_stuck(Selection::Foreign)
-            && self.ownership.holds_any_of(false);
+            && self.ownership.holds_of(Selection::Foreign);
         if wants {
             self.offer_again_after(now);
             self.offer(Selection::Foreign, Reason::Failback, now);
@@ -70,10 +72,10 @@ impl Cluster {
             return;
         }
         let theirs = self.classic.holds.unwrap_or_default();
-        let failed = [(true, Selection::Local), (false, Selection::Foreign)]
+        let failed = [Selection::Local, Selection::Foreign]
             .into_iter()
-            .find(|(local, _)| !theirs.has(*local) && self.ownership.has_failed(*local));
-        if let Some((_, half)) = failed {
+            .find(|half| !theirs.has(*half) && self.ownership.has_failed(*half));
+        if let Some(half) = failed {
             self.offer_again_after(now);
             self.offer(half, Reason::Standby, now);
         }
@@ -199,7 +201,7 @@ impl Cluster {
             }
             // It has what was given and says so, before the word that belongs here or without it.
             Dialogue::Given { ours, since, .. }
-                if is_stable && number > *since && holds.and(*ours) == holds =>
+                if is_stable && number > *since && holds.has(*ours) =>
             {
                 let selection = *ours;
                 self.report(Report::StandbyGiven { selection });
@@ -258,8 +260,8 @@ impl Cluster {
                 self.report(Report::StandbyReleased { selection: ours });
                 self.send_standby(ours, "done");
                 let classic = &mut self.classic;
-                classic.holds = classic.holds.map(|halves| halves.and(ours));
-                classic.waived = classic.waived.without(ours);
+                classic.holds = classic.holds.map(|halves| halves.joined(ours.into()));
+                classic.waived = classic.waived.without(ours.into());
                 classic.dialogue = Dialogue::Given {
                     ours,
                     since,

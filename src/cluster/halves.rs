@@ -101,28 +101,38 @@ impl Halves {
         Some(Self { local, foreign })
     }
 
-    pub(super) const fn has(self, local: bool) -> bool {
-        if local { self.local } else { self.foreign }
+    /// Whether all of these are among them.
+    pub(super) fn has(self, selection: Selection) -> bool {
+        Self::from(selection).without(self) == Self::default()
     }
 
-    pub(super) const fn and(self, selection: Selection) -> Self {
-        Self {
-            local: self.local || selection.includes(true),
-            foreign: self.foreign || selection.includes(false),
-        }
-    }
-
-    pub(super) const fn without(self, selection: Selection) -> Self {
-        Self {
-            local: self.local && !selection.includes(true),
-            foreign: self.foreign && !selection.includes(false),
-        }
-    }
-
-    const fn joined(self, other: Self) -> Self {
+    pub(super) const fn joined(self, other: Self) -> Self {
         Self {
             local: self.local || other.local,
             foreign: self.foreign || other.foreign,
+        }
+    }
+
+    pub(super) const fn without(self, other: Self) -> Self {
+        Self {
+            local: self.local && !other.local,
+            foreign: self.foreign && !other.foreign,
+        }
+    }
+
+    const fn shared(self, other: Self) -> Self {
+        Self {
+            local: self.local && other.local,
+            foreign: self.foreign && other.foreign,
+        }
+    }
+}
+
+impl From<Selection> for Halves {
+    fn from(selection: Selection) -> Self {
+        Self {
+            local: selection.includes(true),
+            foreign: selection.includes(false),
         }
     }
 }
@@ -162,49 +172,45 @@ pub(super) struct ClassicPeer {
 impl ClassicPeer {
     /// What it counts for: of the groups that prefer this node (`true`), or of the others.
     pub(super) fn claim_of(&self, local: bool) -> Option<Claim> {
-        let held = Claim::Held {
-            phase: Phase::Running,
-            taken: false,
+        let held = Claim::held(Phase::Running);
+        let half = if local {
+            Selection::Local
+        } else {
+            Selection::Foreign
         };
-        let claims = self.holds?.joined(self.releasing).has(local);
+        let claims = self.holds?.joined(self.releasing).has(half);
         Some(match self.dialogue {
             Dialogue::Taking { ours } if ours.includes(local) => Claim::Ceded,
             Dialogue::Given { ours, .. } if ours.includes(local) => held,
             _ if claims => held,
-            _ if self.waived.has(local) => Claim::Waived,
+            _ if self.waived.has(half) => Claim::Waived,
             _ => Claim::Free,
         })
     }
 
     /// It is about to stop these; what it holds of them counts as held until it says that it is done.
     pub(super) fn expect_release(&mut self, selection: Selection) {
-        let holds = self.holds.unwrap_or_default();
-        let kept = holds.without(selection);
-        self.releasing = self.releasing.joined(Halves {
-            local: holds.local && !kept.local,
-            foreign: holds.foreign && !kept.foreign,
-        });
+        let released = self.holds.unwrap_or_default().shared(selection.into());
+        self.releasing = self.releasing.joined(released);
     }
 
     /// It said that it has taken what we gave; what it said before it did tells nothing of that.
     pub(super) fn has_taken(&mut self, selection: Selection, number: u64) {
         self.number = self.number.max(number);
-        self.holds = self.holds.map(|halves| halves.and(selection));
-        self.disowned = self.disowned.without(selection);
+        let taken = selection.into();
+        self.holds = self.holds.map(|halves| halves.joined(taken));
+        self.disowned = self.disowned.without(taken);
     }
 
     /// It said that it has stopped these, for us.
     pub(super) fn has_given(&mut self, selection: Selection, number: u64) {
         self.number = self.number.max(number);
-        self.holds = self.holds.map(|halves| halves.without(selection));
-        self.releasing = self.releasing.without(selection);
-        self.waived = self.waived.and(selection);
+        let given = selection.into();
+        self.holds = self.holds.map(|halves| halves.without(given));
+        self.releasing = self.releasing.without(given);
+        self.waived = self.waived.joined(given);
         let in_passing = std::mem::take(&mut self.claimed_in_passing);
-        let kept = in_passing.without(selection);
-        self.disowned = self.disowned.joined(Halves {
-            local: in_passing.local && !kept.local,
-            foreign: in_passing.foreign && !kept.foreign,
-        });
+        self.disowned = self.disowned.joined(in_passing.shared(given));
     }
 
     /// It takes over, for whatever reason: what it claims from here on, it runs.
@@ -221,17 +227,11 @@ impl ClassicPeer {
         is_stable: Option<bool>,
     ) {
         self.number = number;
-        let claimed = Halves {
-            local: self.disowned.local && said.local,
-            foreign: self.disowned.foreign && said.foreign,
-        };
+        let claimed = self.disowned.shared(said);
         if is_full {
             self.disowned = claimed;
         }
-        let said = Halves {
-            local: said.local && !claimed.local,
-            foreign: said.foreign && !claimed.foreign,
-        };
+        let said = said.without(claimed);
         if !is_full && matches!(self.dialogue, Dialogue::Accepted { .. }) {
             self.claimed_in_passing = self.claimed_in_passing.joined(said);
         }

@@ -14,20 +14,17 @@ use crate::message::Message;
 /// A question that stays unanswered is asked again, more and more slowly: the peer may have had no ear for it yet,
 /// or still stops.
 const ASK_AGAIN: Duration = Duration::from_secs(2);
+/// The longest pause between two such questions.
+const ASK_SELDOM: Duration = Duration::from_secs(32);
 /// A group that does not run here is asked for this much later when the peer has just come back.
 const LATE: Duration = Duration::from_secs(10);
 /// Whoever has counted further when it is first heard has not just started.
 const YOUNG: u64 = 30;
-/// The slowest.
-const ASK_SELDOM: Duration = Duration::from_secs(32);
 /// An answered question is asked once more: a takeover that the peer had begun before may have come after it.
 const MAKE_SURE: Duration = Duration::from_secs(30);
 
 /// What the peer does with a group that we don't have.
-const HELD: Claim = Claim::Held {
-    phase: Phase::Running,
-    taken: false,
-};
+const HELD: Claim = Claim::held(Phase::Running);
 
 impl Cluster {
     /// Asks for our own groups, and answers what can be answered by now.

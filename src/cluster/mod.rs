@@ -8,6 +8,7 @@ pub mod claims;
 mod conversation;
 mod dialogue;
 pub mod event;
+mod files_differ;
 mod groups;
 mod halves;
 pub mod holdings;
@@ -27,8 +28,10 @@ mod receive;
 pub mod refusals;
 pub mod report;
 mod selected;
+mod settings;
 pub mod time;
 mod transmit;
+mod view;
 
 #[cfg(test)]
 mod tests;
@@ -38,168 +41,32 @@ use std::time::Duration;
 
 pub use action::{Action, Packet, PeerMemory};
 pub use event::{Event, GroupOutcome};
-pub use movement::{MoveFailure, MoveProgress, MoveRefusal, MoveRequest, Movement, Selection};
-pub use report::{Report, Severity};
-pub use time::Instant;
-
-use claims::{Claim, Leaving, Phase, Stated};
-use halves::ClassicPeer;
 pub use holdings::Holdings;
+pub use movement::{MoveFailure, MoveProgress, MoveRefusal, MoveRequest, Movement, Selection};
+pub use node::NodeStatus;
+pub use report::{Report, Severity};
+pub use settings::{GroupId, GroupSettings, LinkId, Settings};
+pub use time::Instant;
+pub use view::{GroupState, GroupView};
+
+use claims::{Claim, Leaving, Stated};
+use halves::ClassicPeer;
 use incoming::Incoming;
 use links::Links;
-pub use node::NodeStatus;
 use node::Peer;
 use outgoing::{Identity, Outgoing};
 use ownership::Ownership;
 use policy::{Relation, Standing};
 use questions::Questions;
 use random::Jitter;
-use refusals::{RefusalKind, Refusals};
+use refusals::Refusals;
 
-use crate::config::AutoFailback;
-use crate::message::{Keys, Message};
+use crate::message::Message;
 
 /// How long a node that has released everything stays to answer requests for lost messages (as 3.0.6).
 const LINGER: Duration = Duration::from_secs(2);
 /// Pause between two requests for the node list (as 3.0.6).
 const ASK_NODES_AGAIN: Duration = Duration::from_secs(1);
-
-/// A link: one path to the peer. The index into [`Settings::links`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct LinkId(pub u8);
-
-/// A resource group. The index into [`Settings::groups`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct GroupId(pub u32);
-
-/// What the core needs to know to begin with.
-#[derive(Debug, Clone)]
-pub struct Settings {
-    /// This node's name.
-    pub local_node: String,
-    /// The other node's name.
-    pub peer_node: String,
-    /// Both names in the order of their `node` lines, for `repnodes`.
-    pub nodes: Vec<String>,
-    /// This node's uuid.
-    pub uuid: [u8; 16],
-    /// The generation of this run.
-    pub generation: u64,
-    /// The run may go on as later generations, up to this one: no later run uses them.
-    pub last_generation: u64,
-    /// What an earlier run saw of the peer.
-    pub remembered_peer: Option<PeerMemory>,
-    /// Source of all jitter; anything random.
-    pub seed: u64,
-    /// See `ha.cf`.
-    pub keepalive: Duration,
-    /// See `ha.cf`.
-    pub deadtime: Duration,
-    /// See `ha.cf`.
-    pub warntime: Duration,
-    /// See `ha.cf`.
-    pub initdead: Duration,
-    /// See `ha.cf`.
-    pub max_rexmit_delay: Duration,
-    /// See `ha.cf`.
-    pub auto_failback: AutoFailback,
-    /// The value of the `ttl` field: hopfudge plus the number of configured nodes.
-    pub ttl: u32,
-    /// `msgfmt classic`: netstrings carry the inner signature too.
-    pub inner_auth: bool,
-    /// Whether refused packets are reported.
-    pub log_badpack: bool,
-    /// Link names by [`LinkId`]; at most 64.
-    pub links: Vec<String>,
-    /// Groups by [`GroupId`].
-    pub groups: Vec<GroupSettings>,
-    /// The keys.
-    pub keys: Keys,
-}
-
-/// A resource group as far as the core is concerned.
-#[derive(Debug, Clone)]
-pub struct GroupSettings {
-    /// Unique in the cluster.
-    pub key: String,
-    /// The `haresources` line without comment, single blanks: for the log.
-    pub line: String,
-    /// Whether this node is the preferred one.
-    pub prefers_local: bool,
-}
-
-impl GroupSettings {
-    /// What the group consists of: the line without its first word, the preferred node.
-    pub(crate) fn resources(&self) -> &str {
-        self.line
-            .split_once(' ')
-            .map_or("", |(_, resources)| resources)
-    }
-}
-
-/// What is happening to a group on one node.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum GroupState {
-    /// Not held.
-    Stopped,
-    /// Being started.
-    Starting,
-    /// Running.
-    Running,
-    /// Being stopped.
-    Stopping,
-    /// Could not be started; not running.
-    Failed,
-    /// Not known yet, or could not be stopped: counts as running.
-    Unknown,
-}
-
-impl std::fmt::Display for GroupState {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(match self {
-            Self::Stopped => "stopped",
-            Self::Starting => "starting",
-            Self::Running => "running",
-            Self::Stopping => "stopping",
-            Self::Failed => "failed",
-            Self::Unknown => "unknown",
-        })
-    }
-}
-
-impl From<Claim> for GroupState {
-    fn from(claim: Claim) -> Self {
-        match claim {
-            Claim::Free | Claim::Ceded | Claim::HandedOver | Claim::Waived => Self::Stopped,
-            Claim::Failed => Self::Failed,
-            Claim::Held {
-                phase: Phase::Starting,
-                ..
-            } => Self::Starting,
-            Claim::Held {
-                phase: Phase::Running,
-                ..
-            } => Self::Running,
-            Claim::Held {
-                phase: Phase::Stopping,
-                ..
-            } => Self::Stopping,
-            Claim::Held {
-                phase: Phase::Unknown,
-                ..
-            } => Self::Unknown,
-        }
-    }
-}
-
-/// A group as both nodes see it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct GroupView {
-    /// Here.
-    pub local: GroupState,
-    /// At the peer, if it said so in the current conversation.
-    pub peer: Option<GroupState>,
-}
 
 /// This node's view of the cluster, and its decisions.
 #[derive(Debug)]
@@ -387,75 +254,6 @@ impl Cluster {
             .into_iter()
             .flatten()
             .fold(self.next_heartbeat, Instant::min)
-    }
-
-    /// This node's own status.
-    pub fn local_status(&self) -> NodeStatus {
-        self.status
-    }
-
-    /// The peer's status as this node sees it.
-    pub fn peer_status(&self) -> NodeStatus {
-        self.peer.status
-    }
-
-    /// Whether the peer is heard on `link`.
-    pub fn link_is_up(&self, link: LinkId) -> bool {
-        self.links.is_up(link)
-    }
-
-    /// Whether the nodes have agreed, or nobody is there to agree with.
-    pub fn is_communicating(&self) -> bool {
-        self.status == NodeStatus::Active
-    }
-
-    /// What happens to a group on both nodes.
-    pub fn group(&self, id: GroupId) -> GroupView {
-        let is_valid = matches!(
-            self.standing().relation,
-            Relation::Talking | Relation::Halves { .. }
-        );
-        let peer = self.ownership.theirs(id).filter(|_| is_valid);
-        GroupView {
-            local: self
-                .ownership
-                .mine(id)
-                .map_or(GroupState::Unknown, GroupState::from),
-            peer: peer.map(|stated| stated.claim.into()),
-        }
-    }
-
-    /// What this node holds, in the old words.
-    pub fn holdings(&self) -> Holdings {
-        if self.status != NodeStatus::Active || self.ownership.is_moving() {
-            return Holdings::Transition;
-        }
-        self.settled_holdings()
-    }
-
-    /// The generation that this node's messages carry now.
-    pub fn generation(&self) -> u64 {
-        self.settings.generation
-    }
-
-    /// How many packets of a kind were refused in this run.
-    pub fn refused(&self, kind: RefusalKind) -> u64 {
-        self.refusals.total(kind)
-    }
-
-    /// What is to be remembered of the peer over our own restart.
-    pub fn peer_memory(&self) -> PeerMemory {
-        let is_highest = self.peer.generation == self.peer.highest_generation;
-        let sequence = if is_highest {
-            self.peer.incoming.highest()
-        } else {
-            u64::MAX // all of that run has been heard that ever will be
-        };
-        PeerMemory {
-            uuid: self.peer.uuid,
-            generation: self.peer.highest_generation,
-            sequence,
-        }
     }
 
     fn report(&mut self, report: Report) {

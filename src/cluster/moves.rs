@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::claims::{Claim, Leaving, Phase};
 use super::halves::Dialogue;
 use super::movement::{MoveFailure, MoveProgress, MoveRefusal, MoveRequest, Movement, Selection};
-use super::policy::Reason;
+use super::policy::{Group, Reason};
 use super::report::Report;
 use super::{Cluster, Instant, NodeStatus, Relation};
 use crate::config::AutoFailback;
@@ -145,19 +145,11 @@ impl Cluster {
         match movement.request {
             MoveRequest::Standby(_) => self.judge_given(),
             MoveRequest::Takeover(_) => {
-                let runs = |claim| {
-                    matches!(
-                        claim,
-                        Claim::Held {
-                            phase: Phase::Running,
-                            ..
-                        }
-                    )
-                };
+                let runs = |claim: Claim| claim.phase() == Some(Phase::Running);
                 let has_begun = self
                     .ownership
                     .planned()
-                    .any(|group| group.theirs.is_some_and(|stated| !runs(stated.claim)));
+                    .any(|group| group.their_claim().is_some_and(|claim| !runs(claim)));
                 if movement.progress == MoveProgress::Asked && has_begun {
                     self.progress_move(MoveProgress::Releasing);
                 }
@@ -167,19 +159,17 @@ impl Cluster {
     }
 
     fn judge_given(&mut self) {
-        let planned: Vec<_> = self
+        let planned: Vec<(Option<Phase>, Option<Claim>)> = self
             .ownership
             .planned()
-            .map(|group| (group.mine, group.theirs.map(|stated| stated.claim)))
+            .map(|group| (group.phase(), group.their_claim()))
             .collect();
-        let phase = |claim: Option<Claim>| match claim {
-            Some(Claim::Held { phase, .. }) => Some(phase),
-            _ => None,
-        };
-        let is_stuck = |(mine, _): &(_, _)| phase(*mine) == Some(Phase::Unknown);
+        let is_stuck = |(mine, _): &(_, _)| *mine == Some(Phase::Unknown);
         let has_failed = |(_, theirs): &(_, _)| *theirs == Some(Claim::Failed);
-        let is_here = |(mine, _): &(_, _)| phase(*mine).is_some();
-        let is_there = |(_, theirs): &(_, _)| phase(*theirs) == Some(Phase::Running);
+        let is_here = |(mine, _): &(Option<Phase>, _)| mine.is_some();
+        let is_there = |(_, theirs): &(_, Option<Claim>)| {
+            theirs.and_then(Claim::phase) == Some(Phase::Running)
+        };
         if planned.iter().any(is_stuck) {
             self.fail_move(MoveFailure::StopFailed);
         } else if planned.iter().any(has_failed) {
@@ -196,21 +186,17 @@ impl Cluster {
 
     /// Whether what this node was to get runs here.
     pub(super) fn judge_taken(&mut self) {
-        let mine: Vec<_> = self.ownership.planned().map(|group| group.mine).collect();
-        let runs = |claim: &Option<Claim>| {
-            matches!(
-                claim,
-                Some(Claim::Held {
-                    phase: Phase::Running,
-                    ..
-                })
-            )
-        };
-        if mine.contains(&Some(Claim::Failed)) {
+        let failed = |group: &Group| group.mine == Some(Claim::Failed);
+        let runs = |group: &Group| group.phase() == Some(Phase::Running);
+        if self.ownership.planned().any(failed) {
             self.fail_move(MoveFailure::StartFailed);
-        } else if mine.iter().all(runs) {
+        } else if self.ownership.planned().all(runs) {
             self.progress_move(MoveProgress::Done);
-        } else if mine.iter().flatten().any(|claim| claim.is_held()) {
+        } else if self
+            .ownership
+            .planned()
+            .any(|group| group.phase().is_some())
+        {
             self.progress_move(MoveProgress::Acquiring);
         }
     }

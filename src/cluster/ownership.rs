@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use super::claims::{Claim, Phase, Stated};
 use super::event::GroupOutcome;
+use super::files_differ::OtherGroups;
 use super::policy::{Group, Reason, Relation, Standing, Step, prefers_me, wanted, yields};
 use super::time::Instant;
 use super::{GroupId, GroupSettings};
@@ -36,34 +37,6 @@ pub struct Ownership {
     has_news: bool,
     /// Decides where both files, or neither, prefer the node that reads them.
     wins_ties: bool,
-}
-
-/// What a peer whose groups are not ours has of them.
-#[derive(Debug, Clone, Copy, Default)]
-struct OtherGroups {
-    /// Some that it took because we were thought dead: then it took all that it has.
-    taken: bool,
-    /// Some since before it lost us.
-    kept: bool,
-    /// Some that it found running or could not stop.
-    unknown: bool,
-}
-
-impl OtherGroups {
-    fn of(states: &[Stated]) -> Self {
-        let has = |phases: &[Phase], taken| {
-            let claims = phases.iter().map(|&phase| Claim::Held { phase, taken });
-            claims
-                .into_iter()
-                .any(|claim| states.iter().any(|stated| stated.claim == claim))
-        };
-        let runs = [Phase::Starting, Phase::Running];
-        Self {
-            taken: has(&runs, true),
-            kept: has(&runs, false),
-            unknown: has(&[Phase::Unknown], false) || has(&[Phase::Unknown], true),
-        }
-    }
 }
 
 impl Ownership {
@@ -120,10 +93,7 @@ impl Ownership {
             .iter()
             .filter_map(|index| self.groups.get(*index))
             .map(|group| Stated {
-                claim: group.mine.unwrap_or(Claim::Held {
-                    phase: Phase::Unknown,
-                    taken: false,
-                }),
+                claim: group.mine.unwrap_or(Claim::held(Phase::Unknown)),
                 prefers_self: group.prefers_local,
             })
     }
@@ -211,12 +181,14 @@ impl Ownership {
     ) -> Option<(GroupId, Step, Reason)> {
         let (index, step, reason) = (0..self.groups.len()).find_map(|index| {
             let group = self.groups.get(index)?;
+            let gives_way =
+                || standing.relation == Relation::Talking && self.other_groups.displace(group);
             let (step, reason) = wanted(group, standing, prefers_me(group, self.wins_ties), now)
-                .or_else(|| self.gives_way(group, standing))?;
+                .or_else(|| gives_way().then_some((Step::Stop, Reason::Conflict)))?;
             Some((index, step, reason))
         })?;
         let group = self.groups.get_mut(index)?;
-        let taken_before = matches!(group.mine, Some(Claim::Held { taken: true, .. }));
+        let taken_before = group.is_taken();
         group.mine = Some(match step {
             Step::Start => Claim::Held {
                 phase: Phase::Starting,
@@ -231,33 +203,11 @@ impl Ownership {
         Some((GroupId(u32::try_from(index).ok()?), step, reason))
     }
 
-    /// S7 where the files differ: which of our groups the other node runs can't be told. What we took from it
-    /// because it was thought dead goes back, if it had anything all along; what was merely found running
-    /// yields to one who runs any. Where both are in the same position, each keeps what its own file gives it.
-    fn gives_way(&self, group: &Group, standing: Standing) -> Option<(Step, Reason)> {
-        let other = self.other_groups;
-        let (yields, is_tie) = match group.mine? {
-            Claim::Held {
-                phase: Phase::Starting | Phase::Running,
-                taken: true,
-            } => (other.kept, other.taken),
-            Claim::Held {
-                phase: Phase::Unknown,
-                ..
-            } if group.found => (other.kept || other.taken, other.unknown),
-            _ => (false, false),
-        };
-        let gives_way = yields || (is_tie && !group.prefers_local);
-        (gives_way && standing.relation == Relation::Talking)
-            .then_some((Step::Stop, Reason::Conflict))
-    }
-
     /// The next group that the other node holds too and has to give up, each once for each conflict.
     pub fn next_conflict(&mut self, standing: Standing) -> Option<GroupId> {
         let ties = self.wins_ties;
         for (index, group) in self.groups.iter_mut().enumerate() {
-            let both = group.mine.is_some_and(Claim::is_held)
-                && group.theirs.is_some_and(|s| s.claim.is_held());
+            let both = group.mine.is_some_and(Claim::is_held) && group.peer_holds();
             let stays = both
                 && standing.relation == Relation::Talking
                 && !yields(group, standing, prefers_me(group, ties));
@@ -278,11 +228,11 @@ impl Ownership {
         };
         let Some(mine) = group.mine else {
             group.found = outcome != GroupOutcome::FoundStopped;
-            let found = Claim::Held {
-                phase: Phase::Unknown,
-                taken: false,
-            };
-            group.mine = Some(if group.found { found } else { Claim::Free });
+            group.mine = Some(if group.found {
+                Claim::held(Phase::Unknown)
+            } else {
+                Claim::Free
+            });
             return;
         };
         match (mine, outcome) {
@@ -345,16 +295,7 @@ impl Ownership {
     /// When a failed action is due again.
     pub fn next_retry(&self, now: Instant) -> Option<Instant> {
         let waits = |group: &&Group| {
-            let failed = matches!(
-                group.mine,
-                Some(
-                    Claim::Failed
-                        | Claim::Held {
-                            phase: Phase::Unknown,
-                            ..
-                        }
-                )
-            );
+            let failed = group.mine == Some(Claim::Failed) || group.phase() == Some(Phase::Unknown);
             failed && !group.found && group.retry_at > now
         };
         self.groups
@@ -376,49 +317,25 @@ impl Ownership {
 
     /// Whether anything may be running here.
     pub fn holds_any(&self) -> bool {
-        self.groups
-            .iter()
-            .any(|group| group.mine.is_none_or(Claim::is_held))
+        self.groups.iter().any(Group::may_run)
     }
 
     /// Whether one group, the `index`-th of the file, may be running here.
     pub fn holds_one(&self, index: usize) -> bool {
-        self.groups
-            .get(index)
-            .is_some_and(|group| group.mine.is_none_or(Claim::is_held))
+        self.groups.get(index).is_some_and(Group::may_run)
     }
 
     /// Whether an action is under way.
     pub fn is_moving(&self) -> bool {
         self.groups.iter().any(|group| {
-            matches!(
-                group.mine,
-                None | Some(Claim::Held {
-                    phase: Phase::Starting | Phase::Stopping,
-                    ..
-                })
-            )
+            group.mine.is_none() || matches!(group.phase(), Some(Phase::Starting | Phase::Stopping))
         })
-    }
-
-    /// Whether any group that prefers this node (`true`), or the other, may be running here.
-    pub fn holds_any_of(&self, local: bool) -> bool {
-        let mut half = self
-            .groups
-            .iter()
-            .filter(|group| group.prefers_local == local);
-        half.any(|group| group.mine.is_none_or(Claim::is_held))
-    }
-
-    /// Whether any group prefers this node (`true`) or the other.
-    pub fn has_any(&self, local: bool) -> bool {
-        self.groups.iter().any(|group| group.prefers_local == local)
     }
 }
 
 /// What is said of a group once it is stopped: whether, and how, the other node may have it.
 fn after_stop(group: &Group, relation: Relation) -> Claim {
-    let peer_is_free = group.theirs.is_some_and(|stated| stated.claim.is_free());
+    let peer_is_free = group.peer_is_free();
     match (relation, group.ending) {
         (Relation::Talking, Some(Reason::Standby)) if peer_is_free => Claim::HandedOver,
         // To a peer of heartbeat 3.0.6 a half is handed over as a whole, once all of it is stopped.
@@ -431,379 +348,4 @@ fn after_stop(group: &Group, relation: Relation) -> Claim {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::super::movement::Selection;
-    use super::*;
-
-    const TALKING: Standing = Standing {
-        relation: Relation::Talking,
-        is_active: true,
-        is_leaving: false,
-        peer_takes: true,
-        fails_back: true,
-    };
-    const NOW: Instant = Instant::from_micros(1_000_000);
-    const G: GroupId = GroupId(0);
-
-    fn node(prefers_local: bool) -> Ownership {
-        let settings = [GroupSettings {
-            key: "10.0.0.1".into(),
-            line: String::new(),
-            prefers_local,
-        }];
-        let mut node = Ownership::new(&settings, prefers_local);
-        node.ended(G, GroupOutcome::FoundStopped, TALKING, NOW);
-        node
-    }
-
-    fn step(node: &mut Ownership, standing: Standing) -> Option<(Step, Reason)> {
-        node.next_step(standing, NOW)
-            .map(|(_, step, reason)| (step, reason))
-    }
-
-    fn tell(from: &Ownership, to: &mut Ownership) {
-        let states: Vec<Stated> = from.stated().collect();
-        assert!(to.hear(Some(from.digest()), &states, true));
-    }
-
-    #[test]
-    fn the_preferred_node_starts_a_group_only_after_the_other_said_that_it_does_not_hold_it() {
-        let (mut a, mut b) = (node(true), node(false));
-        assert_eq!(step(&mut a, TALKING), None, "nothing heard yet");
-        tell(&a, &mut b);
-        tell(&b, &mut a);
-        assert_eq!(step(&mut b, TALKING), None);
-        assert_eq!(
-            step(&mut a, TALKING),
-            Some((Step::Start, Reason::Preferred))
-        );
-        assert_eq!(step(&mut a, TALKING), None);
-    }
-
-    #[test]
-    fn a_group_passes_only_after_it_was_stopped() {
-        let (mut a, mut b) = (node(true), node(false));
-        tell(&b, &mut a);
-        step(&mut a, TALKING);
-        a.ended(G, GroupOutcome::Started, TALKING, NOW);
-        let leaving = Standing {
-            is_leaving: true,
-            ..TALKING
-        };
-        assert_eq!(step(&mut a, leaving), Some((Step::Stop, Reason::Leaving)));
-        tell(&a, &mut b);
-        assert_eq!(step(&mut b, TALKING), None);
-        a.ended(G, GroupOutcome::Stopped, leaving, NOW);
-        assert_eq!(step(&mut a, leaving), None);
-        tell(&a, &mut b);
-        assert_eq!(step(&mut b, TALKING), Some((Step::Start, Reason::Ceded)));
-        tell(&b, &mut a);
-        assert_eq!(a.mine(G), Some(Claim::Free));
-    }
-
-    #[test]
-    fn the_end_of_a_start_is_not_taken_for_the_end_of_the_stop_that_overtook_it() {
-        let (mut a, b) = (node(true), node(false));
-        tell(&b, &mut a);
-        step(&mut a, TALKING);
-        let leaving = Standing {
-            is_leaving: true,
-            ..TALKING
-        };
-        assert_eq!(step(&mut a, leaving), Some((Step::Stop, Reason::Leaving)));
-        a.ended(G, GroupOutcome::StartFailed, leaving, NOW);
-        assert!(a.holds_any(), "the stop still runs");
-        a.ended(G, GroupOutcome::StopFailed, leaving, NOW);
-        assert!(a.holds_any(), "the failed start could not be undone");
-        a.ended(G, GroupOutcome::Stopped, leaving, NOW);
-        assert!(!a.holds_any());
-    }
-
-    #[test]
-    fn a_group_that_did_not_stop_is_never_taken_for_released() {
-        let (mut a, mut b) = (node(true), node(false));
-        tell(&b, &mut a);
-        step(&mut a, TALKING);
-        a.ended(G, GroupOutcome::Started, TALKING, NOW);
-        let leaving = Standing {
-            is_leaving: true,
-            ..TALKING
-        };
-        step(&mut a, leaving);
-        a.ended(G, GroupOutcome::StopFailed, leaving, NOW);
-        tell(&a, &mut b);
-        assert_eq!(step(&mut b, TALKING), None);
-        assert!(a.holds_any());
-        assert_eq!(step(&mut a, leaving), None);
-        let later = a.next_retry(NOW).expect("a retry is due");
-        assert_eq!(
-            a.next_step(leaving, later).map(|(_, step, _)| step),
-            Some(Step::Stop)
-        );
-    }
-
-    #[test]
-    fn a_group_that_cannot_be_started_is_offered_to_the_other_node_once() {
-        let (mut a, mut b) = (node(true), node(false));
-        tell(&b, &mut a);
-        step(&mut a, TALKING);
-        a.ended(G, GroupOutcome::StartFailed, TALKING, NOW);
-        tell(&a, &mut b);
-        assert_eq!(
-            step(&mut b, TALKING),
-            Some((Step::Start, Reason::FailedThere))
-        );
-        b.ended(G, GroupOutcome::StartFailed, TALKING, NOW);
-        tell(&b, &mut a);
-        tell(&a, &mut b);
-        assert_eq!((step(&mut a, TALKING), step(&mut b, TALKING)), (None, None));
-        assert_eq!(
-            b.next_step(TALKING, NOW + START_AGAIN),
-            None,
-            "one node tries again, not both"
-        );
-        assert!(a.next_step(TALKING, NOW + START_AGAIN).is_some());
-    }
-
-    #[test]
-    fn what_was_ceded_is_taken_once_and_goes_back_when_it_cannot_be_started() {
-        let (mut a, mut b) = (node(true), node(false));
-        tell(&b, &mut a);
-        step(&mut a, TALKING);
-        a.ended(G, GroupOutcome::Started, TALKING, NOW);
-        let leaving = Standing {
-            is_leaving: true,
-            ..TALKING
-        };
-        step(&mut a, leaving);
-        a.ended(G, GroupOutcome::Stopped, TALKING, NOW);
-        tell(&a, &mut b);
-        assert_eq!(step(&mut b, TALKING), Some((Step::Start, Reason::Ceded)));
-        b.ended(G, GroupOutcome::StartFailed, TALKING, NOW);
-        assert_eq!(step(&mut b, TALKING), None, "a has not yet heard of it");
-        tell(&b, &mut a);
-        assert_eq!(
-            step(&mut a, TALKING),
-            Some((Step::Start, Reason::FailedThere))
-        );
-    }
-
-    #[test]
-    fn what_was_handed_over_goes_back_only_once_the_other_node_knows_that_it_runs_here() {
-        let pursue = |node: &mut Ownership| {
-            node.release_planned();
-            step(node, TALKING)
-        };
-        let (mut a, mut b) = (node(true), node(false));
-        tell(&b, &mut a);
-        step(&mut a, TALKING);
-        a.ended(G, GroupOutcome::Started, TALKING, NOW);
-        tell(&a, &mut b);
-        a.plan_giving(Selection::All);
-        assert_eq!(pursue(&mut a), Some((Step::Stop, Reason::Standby)));
-        a.ended(G, GroupOutcome::Stopped, TALKING, NOW);
-        a.forget_plan();
-        tell(&a, &mut b);
-        assert_eq!(step(&mut b, TALKING), Some((Step::Start, Reason::Ceded)));
-        b.ended(G, GroupOutcome::Started, TALKING, NOW);
-        b.plan_giving(Selection::All);
-        assert_eq!(pursue(&mut b), None, "a still offers it");
-        tell(&b, &mut a);
-        tell(&a, &mut b);
-        assert_eq!(pursue(&mut b), Some((Step::Stop, Reason::Standby)));
-        b.ended(G, GroupOutcome::Stopped, TALKING, NOW);
-        assert_eq!(step(&mut b, TALKING), None, "b had its turn");
-        tell(&b, &mut a);
-        assert_eq!(step(&mut a, TALKING), Some((Step::Start, Reason::Ceded)));
-    }
-
-    #[test]
-    fn after_a_partition_the_one_that_held_the_group_all_along_keeps_it() {
-        let gone = Standing {
-            relation: Relation::Gone { died: true },
-            ..TALKING
-        };
-        let (mut a, mut b) = (node(false), node(true));
-        tell(&a, &mut b);
-        step(&mut b, TALKING);
-        b.ended(G, GroupOutcome::Started, TALKING, NOW);
-        assert_eq!(step(&mut a, gone), Some((Step::Start, Reason::PeerDied)));
-        a.ended(G, GroupOutcome::Started, gone, NOW);
-        tell(&a, &mut b);
-        tell(&b, &mut a);
-        assert_eq!(step(&mut b, TALKING), None);
-        assert_eq!(step(&mut a, TALKING), Some((Step::Stop, Reason::Conflict)));
-        a.ended(G, GroupOutcome::Stopped, TALKING, NOW);
-        assert_eq!(a.mine(G), Some(Claim::Free));
-    }
-
-    #[test]
-    fn two_owners_never_both_yield_and_never_both_stay() {
-        let phases = [
-            Phase::Starting,
-            Phase::Running,
-            Phase::Stopping,
-            Phase::Unknown,
-        ];
-        let claims: Vec<Claim> = phases
-            .into_iter()
-            .flat_map(|phase| [true, false].map(|taken| Claim::Held { phase, taken }))
-            .collect();
-        for mine in &claims {
-            for theirs in &claims {
-                for (a_prefers, b_prefers) in
-                    [(true, false), (false, true), (true, true), (false, false)]
-                {
-                    let group = |mine, theirs, prefers_local, theirs_prefer| Group {
-                        mine: Some(mine),
-                        theirs: Some(Stated {
-                            claim: theirs,
-                            prefers_self: theirs_prefer,
-                        }),
-                        prefers_local,
-                        found: false,
-                        ending: None,
-                        planned: false,
-                        conflict_told: false,
-                        retry_at: NOW,
-                    };
-                    let (a, b) = (node(true), node(false));
-                    let (ga, gb) = (
-                        group(*mine, *theirs, a_prefers, b_prefers),
-                        group(*theirs, *mine, b_prefers, a_prefers),
-                    );
-                    let a_yields = yields(&ga, TALKING, prefers_me(&ga, a.wins_ties));
-                    let b_yields = yields(&gb, TALKING, prefers_me(&gb, b.wins_ties));
-                    assert!(
-                        a_yields != b_yields,
-                        "{mine:?} {theirs:?} {a_prefers} {b_prefers}"
-                    );
-                }
-            }
-        }
-    }
-
-    #[test]
-    fn a_stalled_owner_stops_before_anything_else_and_waits_to_hear_who_has_it() {
-        let mut a = node(true);
-        let gone = Standing {
-            relation: Relation::Gone { died: true },
-            ..TALKING
-        };
-        step(&mut a, gone);
-        a.ended(G, GroupOutcome::Started, gone, NOW);
-        assert_eq!(a.mark_stale(), 1);
-        let unheard = Standing {
-            relation: Relation::Unheard,
-            ..TALKING
-        };
-        assert_eq!(step(&mut a, unheard), Some((Step::Stop, Reason::Stale)));
-        a.ended(G, GroupOutcome::Stopped, unheard, NOW);
-        assert_eq!(step(&mut a, unheard), None);
-        assert_eq!(a.mine(G), Some(Claim::Free));
-    }
-
-    #[test]
-    fn where_files_differ_and_both_took_everything_each_keeps_what_prefers_it() {
-        let settings = |prefers_local| {
-            ["10.0.0.1", "10.0.0.2"].map(|key| GroupSettings {
-                key: key.into(),
-                line: String::new(),
-                prefers_local: prefers_local == (key == "10.0.0.1"),
-            })
-        };
-        let gone = Standing {
-            relation: Relation::Gone { died: true },
-            ..TALKING
-        };
-        let mut nodes = [true, false].map(|first| Ownership::new(&settings(first), first));
-        for node in &mut nodes {
-            for group in [GroupId(0), GroupId(1)] {
-                node.ended(group, GroupOutcome::FoundStopped, gone, NOW);
-                assert!(node.next_step(gone, NOW).is_some());
-                node.ended(group, GroupOutcome::Started, gone, NOW);
-            }
-        }
-        let [mut a, mut b] = nodes;
-        let (of_a, of_b): (Vec<_>, Vec<_>) = (a.stated().collect(), b.stated().collect());
-        a.hear(Some(b.digest() ^ 1), &of_b, true);
-        b.hear(Some(a.digest() ^ 1), &of_a, true);
-        let stops = |node: &mut Ownership| {
-            let step = node.next_step(TALKING, NOW);
-            assert_eq!(node.next_step(TALKING, NOW), None);
-            step
-        };
-        assert_eq!(
-            stops(&mut a),
-            Some((GroupId(1), Step::Stop, Reason::Conflict))
-        );
-        assert_eq!(
-            stops(&mut b),
-            Some((GroupId(0), Step::Stop, Reason::Conflict))
-        );
-    }
-
-    #[test]
-    fn where_files_differ_what_was_found_running_yields_to_one_who_may_run_it_too() {
-        let settings = [GroupSettings {
-            key: "10.0.0.1".into(),
-            line: String::new(),
-            prefers_local: true,
-        }];
-        let mut found = Ownership::new(&settings, true);
-        found.ended(G, GroupOutcome::FoundRunning, TALKING, NOW);
-        let held = |taken| Claim::Held {
-            phase: Phase::Running,
-            taken,
-        };
-        let stop = Some((Step::Stop, Reason::Conflict));
-        for (claim, wanted) in [(Claim::Free, None), (held(false), stop), (held(true), stop)] {
-            let mut a = found.clone();
-            let theirs = Stated {
-                claim,
-                prefers_self: false,
-            };
-            a.hear(Some(a.digest() ^ 1), &[theirs], true);
-            assert_eq!(step(&mut a, TALKING), wanted, "{claim:?}");
-        }
-    }
-
-    #[test]
-    fn different_files_move_nothing() {
-        let (mut a, b) = (node(true), node(false));
-        let states: Vec<Stated> = b.stated().collect();
-        assert!(!a.hear(Some(b.digest() ^ 1), &states, true));
-        assert_eq!(step(&mut a, TALKING), None);
-    }
-
-    #[test]
-    fn what_was_found_running_is_adopted_when_nobody_else_holds_it_and_yields_otherwise() {
-        let settings = [GroupSettings {
-            key: "10.0.0.1".into(),
-            line: String::new(),
-            prefers_local: true,
-        }];
-        let mut a = Ownership::new(&settings, true);
-        a.ended(G, GroupOutcome::FoundRunning, TALKING, NOW);
-        let mut b = node(false);
-        let mut adopting = a.clone();
-        tell(&b, &mut adopting);
-        assert_eq!(
-            step(&mut adopting, TALKING),
-            Some((Step::Start, Reason::FoundRunning))
-        );
-        let gone = Standing {
-            relation: Relation::Gone { died: true },
-            ..TALKING
-        };
-        step(&mut b, gone);
-        b.ended(G, GroupOutcome::Started, gone, NOW);
-        tell(&a, &mut b);
-        tell(&b, &mut a);
-        let (mine, theirs) = (step(&mut a, TALKING), step(&mut b, TALKING));
-        assert!(
-            mine.is_some() != theirs.is_some(),
-            "exactly one yields: {mine:?} {theirs:?}"
-        );
-    }
-}
+mod tests;

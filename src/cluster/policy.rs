@@ -103,6 +103,43 @@ pub(super) struct Group {
     pub(super) retry_at: Instant,
 }
 
+impl Group {
+    /// What this node does with it; `None` while it is not known to hold it.
+    pub(super) fn phase(&self) -> Option<Phase> {
+        self.mine.and_then(Claim::phase)
+    }
+
+    /// Whether it may be running here: what was not probed may.
+    pub(super) fn may_run(&self) -> bool {
+        self.mine.is_none_or(Claim::is_held)
+    }
+
+    /// Whether this node took it because the peer was thought dead, and the peer has not heard of that.
+    pub(super) fn is_taken(&self) -> bool {
+        self.mine.is_some_and(Claim::is_taken)
+    }
+
+    /// Whether it is being started or runs here, and is to stay.
+    pub(super) fn is_wanted_here(&self) -> bool {
+        matches!(self.phase(), Some(Phase::Starting | Phase::Running)) && self.ending.is_none()
+    }
+
+    /// What the peer says of it.
+    pub(super) fn their_claim(&self) -> Option<Claim> {
+        self.theirs.map(|stated| stated.claim)
+    }
+
+    /// Whether the peer says that it holds it.
+    pub(super) fn peer_holds(&self) -> bool {
+        self.their_claim().is_some_and(Claim::is_held)
+    }
+
+    /// Whether the peer says that it neither holds it nor leaves it to this node.
+    pub(super) fn peer_is_free(&self) -> bool {
+        self.their_claim().is_some_and(Claim::is_free)
+    }
+}
+
 /// Whether this node is the preferred one, where the files of both nodes are taken into account.
 pub(super) fn prefers_me(group: &Group, wins_ties: bool) -> bool {
     match group.theirs {
@@ -158,7 +195,7 @@ fn wanted_free(
     }
     let mine = group.mine?;
     let rests = mine == Claim::Failed && group.retry_at > now;
-    let reason = match (standing.relation, group.theirs.map(|stated| stated.claim)) {
+    let reason = match (standing.relation, group.their_claim()) {
         (Relation::Gone { .. }, _) if rests => return None,
         (Relation::Gone { .. }, _) if mine == Claim::Failed => Reason::Retry,
         (Relation::Gone { died: true }, _) => Reason::PeerDied,
@@ -199,7 +236,7 @@ fn may_adopt(group: &Group, standing: Standing) -> bool {
     match standing.relation {
         Relation::Gone { .. } => standing.is_active,
         Relation::Talking | Relation::Halves { .. } => {
-            standing.is_active && group.theirs.is_some_and(|stated| !stated.claim.is_held())
+            standing.is_active && group.theirs.is_some() && !group.peer_holds()
         }
         Relation::Unheard | Relation::Deaf { .. } => false,
     }
@@ -245,7 +282,5 @@ fn fails_back(group: &Group, standing: Standing, prefers_me: bool) -> bool {
         && standing.peer_takes
         && standing.relation == Relation::Talking
         && !prefers_me
-        && group
-            .theirs
-            .is_some_and(|stated| stated.claim == Claim::Free)
+        && group.their_claim() == Some(Claim::Free)
 }

@@ -49,7 +49,7 @@ impl Ownership {
     /// These groups, as far as they run here, are to go to the peer, each on its own.
     pub fn plan_giving(&mut self, selection: Selection) {
         for group in self.selected(selection) {
-            group.planned = is_wanted_here(group);
+            group.planned = group.is_wanted_here();
         }
     }
 
@@ -58,8 +58,7 @@ impl Ownership {
     /// for ours when we leave it back.
     pub fn release_planned(&mut self) {
         for group in self.groups.iter_mut().filter(|group| group.planned) {
-            let peer_is_free = group.theirs.is_some_and(|stated| stated.claim.is_free());
-            if peer_is_free && is_wanted_here(group) {
+            if group.peer_is_free() && group.is_wanted_here() {
                 group.ending = Some(Reason::Standby);
             }
         }
@@ -69,8 +68,8 @@ impl Ownership {
     /// come back on request after a while.
     pub fn forget_failures(&mut self, now: Instant) {
         for group in &mut self.groups {
-            let is_held_there = group.theirs.is_some_and(|stated| stated.claim.is_held());
-            if group.mine == Some(Claim::Failed) && is_held_there && group.retry_at <= now {
+            let has_failed = group.mine == Some(Claim::Failed);
+            if has_failed && group.peer_holds() && group.retry_at <= now {
                 group.mine = Some(Claim::Waived);
             }
         }
@@ -78,7 +77,7 @@ impl Ownership {
 
     /// Whether one group, the `index`-th of the file, is being started or runs here because we want it so.
     pub fn runs_one(&self, index: usize) -> bool {
-        self.groups.get(index).is_some_and(is_wanted_here)
+        self.groups.get(index).is_some_and(Group::is_wanted_here)
     }
 
     /// Whether one group, the `index`-th of the file, is given up because the peer has it too.
@@ -108,17 +107,13 @@ impl Ownership {
 
     /// What we took because the peer was thought dead goes back: it lives, and never stopped.
     pub fn give_back_taken(&mut self) {
-        for group in &mut self.groups {
-            if matches!(group.mine, Some(Claim::Held { taken: true, .. })) {
-                group.ending = Some(Reason::Conflict);
-            }
-        }
+        let taken = self.groups.iter_mut().filter(|group| group.is_taken());
+        taken.for_each(|group| group.ending = Some(Reason::Conflict));
     }
 
     /// Whether anything was taken because the peer was thought dead, and it has not heard of it.
     pub fn has_taken(&self) -> bool {
-        let taken = |group: &Group| matches!(group.mine, Some(Claim::Held { taken: true, .. }));
-        self.groups.iter().any(taken)
+        self.groups.iter().any(Group::is_taken)
     }
 
     /// The peer takes everything.
@@ -132,47 +127,35 @@ impl Ownership {
 
     /// Whether any of these groups may be running here.
     pub fn holds_of(&self, selection: Selection) -> bool {
-        self.these(selection)
-            .any(|group| group.mine.is_none_or(Claim::is_held))
+        self.these(selection).any(Group::may_run)
     }
 
     /// Whether the peer says that it holds any of these groups.
     pub fn peer_holds_of(&self, selection: Selection) -> bool {
-        self.these(selection)
-            .any(|group| group.theirs.is_some_and(|stated| stated.claim.is_held()))
+        self.these(selection).any(Group::peer_holds)
     }
 
     /// Whether one of these groups could not be stopped.
     pub fn is_stuck(&self, selection: Selection) -> bool {
-        let unknown = |claim| {
-            matches!(
-                claim,
-                Claim::Held {
-                    phase: Phase::Unknown,
-                    ..
-                }
-            )
-        };
         self.these(selection)
-            .any(|group| group.mine.is_some_and(unknown))
+            .any(|group| group.phase() == Some(Phase::Unknown))
     }
 
-    /// Whether groups that prefer this node (`true`), or the other, could not be started here and no other of
-    /// them may be running.
-    pub fn has_failed(&self, local: bool) -> bool {
-        let mut half = self
-            .groups
-            .iter()
-            .filter(|group| group.prefers_local == local);
-        !self.holds_any_of(local) && half.any(|group| group.mine == Some(Claim::Failed))
+    /// Whether some of these groups could not be started here and no other of them may be running.
+    pub fn has_failed(&self, selection: Selection) -> bool {
+        let failed = |group: &Group| group.mine == Some(Claim::Failed);
+        !self.holds_of(selection) && self.these(selection).any(failed)
+    }
+
+    /// Whether there are such groups.
+    pub fn has_any(&self, selection: Selection) -> bool {
+        self.these(selection).next().is_some()
     }
 
     /// Whether one of these groups is being started, or is about to be because the peer left it to us.
     pub fn is_taking(&self, selection: Selection) -> bool {
         self.these(selection).any(|group| {
-            let left_to_us = group
-                .theirs
-                .is_some_and(|stated| stated.claim == Claim::Ceded);
+            let left_to_us = group.their_claim() == Some(Claim::Ceded);
             match group.mine {
                 Some(Claim::Held { phase, .. }) => phase == Phase::Starting,
                 Some(mine) => mine != Claim::Failed && left_to_us,
@@ -184,13 +167,13 @@ impl Ownership {
     /// Marks these groups, as far as the peer holds them, as part of a planned move to this node.
     pub fn plan_taking(&mut self, selection: Selection) {
         for group in self.selected(selection) {
-            group.planned = group.theirs.is_some_and(|stated| stated.claim.is_held());
+            group.planned = group.peer_holds();
         }
     }
 
     /// Whether a group of the planned move still runs here and waits.
     pub fn waits_to_give(&self) -> bool {
-        self.planned().any(is_wanted_here)
+        self.planned().any(Group::is_wanted_here)
     }
 
     /// The groups of the planned move.
@@ -216,16 +199,4 @@ impl Ownership {
             .iter_mut()
             .filter(move |group| selection.includes(group.prefers_local))
     }
-}
-
-/// Whether the group is being started or runs here, and is to stay.
-fn is_wanted_here(group: &Group) -> bool {
-    let runs = matches!(
-        group.mine,
-        Some(Claim::Held {
-            phase: Phase::Starting | Phase::Running,
-            ..
-        })
-    );
-    runs && group.ending.is_none()
 }

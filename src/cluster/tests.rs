@@ -6,6 +6,7 @@ mod old_peer;
 use std::time::Duration;
 
 use super::*;
+use crate::config::AutoFailback;
 use crate::message::{self, Key, Keys, Method};
 
 const LINKS: usize = 3;

@@ -1,0 +1,80 @@
+//! What the core needs to know to begin with.
+
+use std::time::Duration;
+
+use super::action::PeerMemory;
+use crate::config::AutoFailback;
+use crate::message::Keys;
+
+/// A link: one path to the peer. The index into [`Settings::links`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct LinkId(pub u8);
+
+/// A resource group. The index into [`Settings::groups`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct GroupId(pub u32);
+
+/// Everything from the configuration, and what earlier runs left.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// This node's name.
+    pub local_node: String,
+    /// The other node's name.
+    pub peer_node: String,
+    /// Both names in the order of their `node` lines, for `repnodes`.
+    pub nodes: Vec<String>,
+    /// This node's uuid.
+    pub uuid: [u8; 16],
+    /// The generation of this run.
+    pub generation: u64,
+    /// The run may go on as later generations, up to this one: no later run uses them.
+    pub last_generation: u64,
+    /// What an earlier run saw of the peer.
+    pub remembered_peer: Option<PeerMemory>,
+    /// Source of all jitter; anything random.
+    pub seed: u64,
+    /// See `ha.cf`.
+    pub keepalive: Duration,
+    /// See `ha.cf`.
+    pub deadtime: Duration,
+    /// See `ha.cf`.
+    pub warntime: Duration,
+    /// See `ha.cf`.
+    pub initdead: Duration,
+    /// See `ha.cf`.
+    pub max_rexmit_delay: Duration,
+    /// See `ha.cf`.
+    pub auto_failback: AutoFailback,
+    /// The value of the `ttl` field: hopfudge plus the number of configured nodes.
+    pub ttl: u32,
+    /// `msgfmt classic`: netstrings carry the inner signature too.
+    pub inner_auth: bool,
+    /// Whether refused packets are reported.
+    pub log_badpack: bool,
+    /// Link names by [`LinkId`]; at most 64.
+    pub links: Vec<String>,
+    /// Groups by [`GroupId`].
+    pub groups: Vec<GroupSettings>,
+    /// The keys.
+    pub keys: Keys,
+}
+
+/// A resource group as far as the core is concerned.
+#[derive(Debug, Clone)]
+pub struct GroupSettings {
+    /// Unique in the cluster.
+    pub key: String,
+    /// The `haresources` line without comment, single blanks: for the log.
+    pub line: String,
+    /// Whether this node is the preferred one.
+    pub prefers_local: bool,
+}
+
+impl GroupSettings {
+    /// What the group consists of: the line without its first word, the preferred node.
+    pub(crate) fn resources(&self) -> &str {
+        self.line
+            .split_once(' ')
+            .map_or("", |(_, resources)| resources)
+    }
+}
