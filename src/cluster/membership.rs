@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::claims::{self, Heading, Leaving};
-use super::halves::Dialogue;
+use super::classic::Dialogue;
 use super::movement::MoveFailure;
 use super::report::Report;
 use super::{

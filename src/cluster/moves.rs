@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::claims::{Claim, Leaving, Phase};
-use super::halves::Dialogue;
+use super::classic::Dialogue;
 use super::movement::{MoveFailure, MoveProgress, MoveRefusal, MoveRequest, Movement, Selection};
 use super::policy::{Group, Reason};
 use super::report::Report;

@@ -6,14 +6,6 @@ use super::action::PeerMemory;
 use crate::config::AutoFailback;
 use crate::message::Keys;
 
-/// A link: one path to the peer. The index into [`Settings::links`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct LinkId(pub u8);
-
-/// A resource group. The index into [`Settings::groups`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct GroupId(pub u32);
-
 /// Everything from the configuration, and what earlier runs left.
 #[derive(Debug, Clone)]
 pub struct Settings {
@@ -51,9 +43,9 @@ pub struct Settings {
     pub inner_auth: bool,
     /// Whether refused packets are reported.
     pub log_badpack: bool,
-    /// Link names by [`LinkId`]; at most 64.
+    /// Link names by [`LinkId`](super::LinkId); at most 64.
     pub links: Vec<String>,
-    /// Groups by [`GroupId`].
+    /// Groups by [`GroupId`](super::GroupId).
     pub groups: Vec<GroupSettings>,
     /// The keys.
     pub keys: Keys,

@@ -58,7 +58,7 @@ fn the_whole_tree_is_read() {
         ("config::directive", "config::settings"),
         ("config::table", "config::directive"),
         ("message::fields", "message::classic"),
-        ("cluster::Cluster", "cluster::ownership"),
+        ("cluster::Cluster", "cluster::links"),
         ("daemon::resources::verdict", "daemon::resources::Errand"),
         ("src/main.rs", "daemon::command"),
     ] {

@@ -1,45 +1,45 @@
 //! What two nodes with `auto_failback legacy` have asked each other, group by group.
 
-use super::time::Instant;
+use crate::cluster::time::Instant;
 
 /// What is asked and owed, for each group. Void with every new epoch.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Questions {
+pub(in crate::cluster) struct Questions {
     /// The conversation began because the peer came back from what we took for its death: it may just be starting
     /// what it held us for dead with.
-    pub(super) is_return: bool,
+    pub(in crate::cluster) is_return: bool,
     /// Number of the newest message when it began: what was said before counts no more.
-    pub(super) since: u64,
-    pub(super) groups: Vec<Asking>,
+    pub(in crate::cluster) since: u64,
+    pub(in crate::cluster) groups: Vec<Asking>,
 }
 
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Asking {
+pub(in crate::cluster) struct Asking {
     /// When to ask for it, again.
-    pub(super) ask_at: Option<Instant>,
+    pub(in crate::cluster) ask_at: Option<Instant>,
     /// It was answered; at most one more question is open, and nothing depends on its answer.
-    pub(super) is_sure: bool,
+    pub(in crate::cluster) is_sure: bool,
     /// How often it was asked for.
-    pub(super) asked: u32,
+    pub(in crate::cluster) asked: u32,
     /// The peer asked for it and has no answer yet; `true`: it was running here.
-    pub(super) owed: Option<bool>,
+    pub(in crate::cluster) owed: Option<bool>,
 }
 
 impl Questions {
     /// Whether this conversation has begun.
-    pub(super) fn is_open(&self) -> bool {
+    pub(in crate::cluster) fn is_open(&self) -> bool {
         !self.groups.is_empty()
     }
 
     /// The first question without an answer.
-    pub(super) fn first_open(&self) -> Option<usize> {
+    pub(in crate::cluster) fn first_open(&self) -> Option<usize> {
         self.groups
             .iter()
             .position(|asking| asking.ask_at.is_some() && !asking.is_sure)
     }
 
     /// The peer answers: what it did not answer before is asked again now.
-    pub(super) fn hurry(&mut self, now: Instant) {
+    pub(in crate::cluster) fn hurry(&mut self, now: Instant) {
         for asking in &mut self.groups {
             if !asking.is_sure && asking.asked > 1 && asking.ask_at.is_some() {
                 (asking.ask_at, asking.asked) = (Some(now), 1);
@@ -48,7 +48,7 @@ impl Questions {
     }
 
     /// When a question is due.
-    pub(super) fn next_question(&self) -> Option<Instant> {
+    pub(in crate::cluster) fn next_question(&self) -> Option<Instant> {
         self.groups.iter().filter_map(|asking| asking.ask_at).min()
     }
 }

@@ -1,14 +1,14 @@
 //! What a peer of heartbeat 3.0.6 has told: it speaks of groups by halves, *local* and *foreign*, and hands them over
 //! in a dialogue.
 
-use super::claims::{Claim, Phase};
-use super::movement::Selection;
-use super::policy::Reason;
-use super::time::Instant;
+use crate::cluster::claims::{Claim, Phase};
+use crate::cluster::movement::Selection;
+use crate::cluster::policy::Reason;
+use crate::cluster::time::Instant;
 
 /// Where the dialogue is. Selections are in our own terms.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(super) enum Dialogue {
+pub(in crate::cluster) enum Dialogue {
     /// There is none.
     #[default]
     None,
@@ -60,7 +60,7 @@ pub(super) enum Dialogue {
 
 impl Dialogue {
     /// When something has to be done about it even if nothing is heard.
-    pub(super) const fn until(self) -> Option<Instant> {
+    pub(in crate::cluster) const fn until(self) -> Option<Instant> {
         match self {
             Self::Asked { until, .. }
             | Self::Given { until, .. }
@@ -72,25 +72,25 @@ impl Dialogue {
 
 /// An offer of the peer.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Offer {
+pub(in crate::cluster) struct Offer {
     /// What, in our terms.
-    pub(super) ours: Selection,
+    pub(in crate::cluster) ours: Selection,
     /// Number of the message.
-    pub(super) number: u64,
+    pub(in crate::cluster) number: u64,
     /// Until when it waits for an answer.
-    pub(super) until: Instant,
+    pub(in crate::cluster) until: Instant,
 }
 
 /// Two halves of the groups, as this node calls them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(super) struct Halves {
+pub(in crate::cluster) struct Halves {
     local: bool,
     foreign: bool,
 }
 
 impl Halves {
     /// From the word of the other node, for which local is foreign and foreign local.
-    pub(super) fn from_the_other(word: &str) -> Option<Self> {
+    pub(in crate::cluster) fn from_the_other(word: &str) -> Option<Self> {
         let (foreign, local) = match word {
             "none" => (false, false),
             "local" => (true, false),
@@ -102,18 +102,18 @@ impl Halves {
     }
 
     /// Whether all of these are among them.
-    pub(super) fn has(self, selection: Selection) -> bool {
+    pub(in crate::cluster) fn has(self, selection: Selection) -> bool {
         Self::from(selection).without(self) == Self::default()
     }
 
-    pub(super) const fn joined(self, other: Self) -> Self {
+    pub(in crate::cluster) const fn joined(self, other: Self) -> Self {
         Self {
             local: self.local || other.local,
             foreign: self.foreign || other.foreign,
         }
     }
 
-    pub(super) const fn without(self, other: Self) -> Self {
+    pub(in crate::cluster) const fn without(self, other: Self) -> Self {
         Self {
             local: self.local && !other.local,
             foreign: self.foreign && !other.foreign,
@@ -139,39 +139,39 @@ impl From<Selection> for Halves {
 
 /// What such a peer has told since the conversation began. Void with every new epoch.
 #[derive(Debug, Clone, Default)]
-pub(super) struct ClassicPeer {
+pub(in crate::cluster) struct ClassicPeer {
     /// The halves that it holds, once it said so.
-    pub(super) holds: Option<Halves>,
+    pub(in crate::cluster) holds: Option<Halves>,
     /// It wants nothing more.
-    pub(super) is_stable: bool,
+    pub(in crate::cluster) is_stable: bool,
     /// It does not claim these any more, but has not said that they are stopped.
     releasing: Halves,
     /// These came to us because somebody wanted it so, and don't go back of themselves.
-    pub(super) waived: Halves,
+    pub(in crate::cluster) waived: Halves,
     /// The end of a takeover made it claim these while it was giving them.
     claimed_in_passing: Halves,
     /// It gave us these and claims them all the same, because of such an end, and has not been heard since without
     /// claiming them: nothing runs there.
     disowned: Halves,
     /// Number of the newest message that said something of this.
-    pub(super) number: u64,
+    pub(in crate::cluster) number: u64,
     /// The standby dialogue.
-    pub(super) dialogue: Dialogue,
+    pub(in crate::cluster) dialogue: Dialogue,
     /// What it offered and we have not answered yet.
-    pub(super) offered: Option<Offer>,
+    pub(in crate::cluster) offered: Option<Offer>,
     /// When to ask for what it holds.
-    pub(super) ask_at: Option<Instant>,
+    pub(in crate::cluster) ask_at: Option<Instant>,
     /// When to say again that we are settled.
-    pub(super) confirm_at: Option<Instant>,
+    pub(in crate::cluster) confirm_at: Option<Instant>,
     /// When groups may be offered again, after the peer did not take them.
-    pub(super) offer_at: Option<Instant>,
+    pub(in crate::cluster) offer_at: Option<Instant>,
     /// How often they were offered.
-    pub(super) offers: u32,
+    pub(in crate::cluster) offers: u32,
 }
 
 impl ClassicPeer {
     /// What it counts for: of the groups that prefer this node (`true`), or of the others.
-    pub(super) fn claim_of(&self, local: bool) -> Option<Claim> {
+    pub(in crate::cluster) fn claim_of(&self, local: bool) -> Option<Claim> {
         let held = Claim::held(Phase::Running);
         let half = if local {
             Selection::Local
@@ -189,13 +189,13 @@ impl ClassicPeer {
     }
 
     /// It is about to stop these; what it holds of them counts as held until it says that it is done.
-    pub(super) fn expect_release(&mut self, selection: Selection) {
+    pub(in crate::cluster) fn expect_release(&mut self, selection: Selection) {
         let released = self.holds.unwrap_or_default().shared(selection.into());
         self.releasing = self.releasing.joined(released);
     }
 
     /// It said that it has taken what we gave; what it said before it did tells nothing of that.
-    pub(super) fn has_taken(&mut self, selection: Selection, number: u64) {
+    pub(in crate::cluster) fn has_taken(&mut self, selection: Selection, number: u64) {
         self.number = self.number.max(number);
         let taken = selection.into();
         self.holds = self.holds.map(|halves| halves.joined(taken));
@@ -203,7 +203,7 @@ impl ClassicPeer {
     }
 
     /// It said that it has stopped these, for us.
-    pub(super) fn has_given(&mut self, selection: Selection, number: u64) {
+    pub(in crate::cluster) fn has_given(&mut self, selection: Selection, number: u64) {
         self.number = self.number.max(number);
         let given = selection.into();
         self.holds = self.holds.map(|halves| halves.without(given));
@@ -214,12 +214,12 @@ impl ClassicPeer {
     }
 
     /// It takes over, for whatever reason: what it claims from here on, it runs.
-    pub(super) fn takes_over(&mut self) {
+    pub(in crate::cluster) fn takes_over(&mut self) {
         self.disowned = Halves::default();
     }
 
     /// A `resource` message: `is_full` where it replaces what was known instead of adding to it.
-    pub(super) fn told(
+    pub(in crate::cluster) fn told(
         &mut self,
         number: u64,
         said: Halves,
@@ -260,7 +260,7 @@ impl ClassicPeer {
     }
 
     /// Nothing of it will be started or stopped unless somebody asks for it.
-    pub(super) fn is_settled(&self) -> bool {
+    pub(in crate::cluster) fn is_settled(&self) -> bool {
         self.is_stable && self.dialogue == Dialogue::None
     }
 }

@@ -4,10 +4,11 @@
 use std::time::Duration;
 
 use super::halves::{Dialogue, Offer};
-use super::movement::{MoveFailure, MoveProgress, Selection};
-use super::policy::Reason;
-use super::report::Report;
-use super::{Cluster, Instant, NodeStatus, Relation};
+use crate::cluster::claims::Leaving;
+use crate::cluster::movement::{MoveFailure, MoveProgress, Selection};
+use crate::cluster::policy::Reason;
+use crate::cluster::report::Report;
+use crate::cluster::{Cluster, Instant, NodeStatus, Relation};
 use crate::config::AutoFailback;
 use crate::message::Message;
 
@@ -28,7 +29,7 @@ const OFFER_SELDOM: Duration = Duration::from_secs(600);
 
 impl Cluster {
     /// Offers groups to the peer.
-    pub(super) fn offer(&mut self, ours: Selection, reason: Reason, now: Instant) {
+    pub(in crate::cluster) fn offer(&mut self, ours: Selection, reason: Reason, now: Instant) {
         self.report(Report::StandbyWanted {
             node: self.settings.local_node.clone(),
             selection: ours,
@@ -42,14 +43,14 @@ impl Cluster {
     }
 
     /// Whether both want nothing more, and the peer was told so: else it would ignore an offer.
-    pub(super) fn can_offer(&self) -> bool {
+    pub(in crate::cluster) fn can_offer(&self) -> bool {
         self.standing().relation == Relation::Halves { settled: true }
             && self.announced == Some((self.settled_holdings(), true))
             && !self.ownership.is_moving()
     }
 
     /// What returned from a death goes back to its preferred node.
-    pub(super) fn offer_failback(&mut self, now: Instant) {
+    pub(in crate::cluster) fn offer_failback(&mut self, now: Instant) {
         let classic = &self.classic;
         let wants = self.settings.auto_failback == AutoFailback::On
             && self.can_offer()
@@ -67,7 +68,7 @@ impl Cluster {
     }
 
     /// A half of which nothing could be started here: perhaps the peer can.
-    pub(super) fn offer_what_failed(&mut self, now: Instant) {
+    pub(in crate::cluster) fn offer_what_failed(&mut self, now: Instant) {
         if !self.can_offer() || self.classic.offer_at.is_some_and(|at| at > now) {
             return;
         }
@@ -90,12 +91,17 @@ impl Cluster {
     }
 
     /// `ask_resources`. False when it does not fit.
-    pub(super) fn standby_heard(&mut self, message: &Message, number: u64, now: Instant) -> bool {
+    pub(in crate::cluster) fn standby_heard(
+        &mut self,
+        message: &Message,
+        number: u64,
+        now: Instant,
+    ) -> bool {
         let word = message.text("rsc_hold").unwrap_or("all");
         let Some(said) = Selection::from_word(word) else {
             return false;
         };
-        if !self.speaks_of_halves() || self.leaving != super::Leaving::No {
+        if !self.speaks_of_halves() || self.leaving != Leaving::No {
             return true;
         }
         match (message.text("info"), self.classic.dialogue) {
@@ -134,7 +140,7 @@ impl Cluster {
 
     /// Takes what the peer offers, once both want nothing else. An offer of ours that crossed it is void: the peer
     /// ignores it.
-    pub(super) fn accept_offer(&mut self, now: Instant) {
+    pub(in crate::cluster) fn accept_offer(&mut self, now: Instant) {
         let Some(Offer {
             ours,
             number,
@@ -186,7 +192,12 @@ impl Cluster {
     }
 
     /// The peer tells in passing where it is in the dialogue.
-    pub(super) fn hear_progress(&mut self, info: Option<&str>, is_stable: bool, number: u64) {
+    pub(in crate::cluster) fn hear_progress(
+        &mut self,
+        info: Option<&str>,
+        is_stable: bool,
+        number: u64,
+    ) {
         let now = self.now;
         let holds = self.classic.holds.unwrap_or_default();
         match &mut self.classic.dialogue {
@@ -247,7 +258,7 @@ impl Cluster {
     }
 
     /// What has come to its end, or taken too long.
-    pub(super) fn judge_dialogue(&mut self, now: Instant) {
+    pub(in crate::cluster) fn judge_dialogue(&mut self, now: Instant) {
         self.accept_offer(now);
         match self.classic.dialogue {
             Dialogue::Giving { ours, .. } if self.ownership.is_stuck(ours) => {

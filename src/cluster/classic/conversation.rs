@@ -7,11 +7,11 @@
 
 use std::time::Duration;
 
-use super::claims::Leaving;
 use super::halves::{Dialogue, Halves};
-use super::movement::Selection;
-use super::report::Report;
-use super::{Cluster, Holdings, Instant, NodeStatus, Relation};
+use crate::cluster::claims::Leaving;
+use crate::cluster::movement::Selection;
+use crate::cluster::report::Report;
+use crate::cluster::{Cluster, Holdings, Instant, NodeStatus, Relation};
 use crate::config::AutoFailback;
 use crate::message::Message;
 
@@ -25,12 +25,12 @@ const CONFIRM_AFTER: Duration = Duration::from_secs(3);
 
 impl Cluster {
     /// Whether halves are talked about with this peer.
-    pub(super) fn speaks_of_halves(&self) -> bool {
+    pub(in crate::cluster) fn speaks_of_halves(&self) -> bool {
         self.peer.is_classic && self.settings.auto_failback != AutoFailback::Legacy
     }
 
     /// The relation with a living peer of this kind.
-    pub(super) fn classic_relation(&self) -> Relation {
+    pub(in crate::cluster) fn classic_relation(&self) -> Relation {
         let is_known = self.classic.holds.is_some() || self.questions.is_open();
         if self.peer.status != NodeStatus::Active || !is_known {
             return Relation::Unheard;
@@ -50,7 +50,7 @@ impl Cluster {
     }
 
     /// Keeps the conversation going.
-    pub(super) fn converse(&mut self, now: Instant) {
+    pub(in crate::cluster) fn converse(&mut self, now: Instant) {
         if !self.is_conversing() {
             return;
         }
@@ -77,7 +77,7 @@ impl Cluster {
     }
 
     /// `starting`: the peer has become active and asks what we hold.
-    pub(super) fn starting_heard(&mut self) {
+    pub(in crate::cluster) fn starting_heard(&mut self) {
         if !self.speaks_of_halves() {
             return;
         }
@@ -93,7 +93,7 @@ impl Cluster {
     }
 
     /// `resource`: what the peer holds. False when it says nothing that can be understood.
-    pub(super) fn holdings_heard(&mut self, message: &Message, number: u64) -> bool {
+    pub(in crate::cluster) fn holdings_heard(&mut self, message: &Message, number: u64) -> bool {
         let Some(said) = message.text("rsc_hold").and_then(Halves::from_the_other) else {
             return false;
         };
@@ -143,13 +143,13 @@ impl Cluster {
     }
 
     /// What the peer told becomes its claims on the groups.
-    pub(super) fn apply_claims(&mut self) {
+    pub(in crate::cluster) fn apply_claims(&mut self) {
         let classic = &self.classic;
         self.ownership.hear_halves(|local| classic.claim_of(local));
     }
 
     /// Tells the peer what we hold, when that has changed.
-    pub(super) fn announce(&mut self) {
+    pub(in crate::cluster) fn announce(&mut self) {
         let is_of_use = self.speaks_of_halves()
             && self.status == NodeStatus::Active
             && self.leaving == Leaving::No
@@ -171,7 +171,7 @@ impl Cluster {
     }
 
     /// This node is about to stop; it holds what could not be stopped yet.
-    pub(super) fn send_shutdown(&mut self) {
+    pub(in crate::cluster) fn send_shutdown(&mut self) {
         let local = self.ownership.holds_of(Selection::Local);
         let foreign = self.ownership.holds_of(Selection::Foreign) && !self.is_alone();
         self.send_holdings(Holdings::new(local, foreign), false, Some("shutdown"));
@@ -196,7 +196,7 @@ impl Cluster {
 
     /// What we hold when nothing is on the move. A half without groups is held by nobody; it is claimed where
     /// the peer would otherwise complain that nobody has it.
-    pub(super) fn settled_holdings(&self) -> Holdings {
+    pub(in crate::cluster) fn settled_holdings(&self) -> Holdings {
         let theirs = self.classic.holds.unwrap_or_default();
         let waived = self.classic.waived;
         let local = if self.ownership.has_any(Selection::Local) {
@@ -213,7 +213,7 @@ impl Cluster {
     }
 
     /// The peer has declared us dead, although we hear it: it does not hear us, and takes everything.
-    pub(super) fn obituary_heard(&mut self, message: &Message, number: u64) {
+    pub(in crate::cluster) fn obituary_heard(&mut self, message: &Message, number: u64) {
         let is_ours = message
             .text("node")
             .is_some_and(|node| node.eq_ignore_ascii_case(&self.settings.local_node));
@@ -239,7 +239,7 @@ impl Cluster {
 
     /// Goes on as a new run in the eyes of a peer of heartbeat 3.0.6. One that has held us for dead and then
     /// hears the same run again gives up everything and restarts; a new run it takes for a restarted node.
-    pub(super) fn begin_new_run(&mut self) {
+    pub(in crate::cluster) fn begin_new_run(&mut self) {
         let next = self.settings.generation + 1;
         if next > self.settings.last_generation {
             if !std::mem::replace(&mut self.told.generations_used_up, true) {
@@ -258,7 +258,7 @@ impl Cluster {
     }
 
     /// When the conversation with a peer of heartbeat 3.0.6 has to go on.
-    pub(super) fn next_word(&self) -> Option<Instant> {
+    pub(in crate::cluster) fn next_word(&self) -> Option<Instant> {
         let classic = &self.classic;
         let ask_at = classic.ask_at.filter(|_| classic.holds.is_none());
         let offer_at = classic.offer_at.filter(|at| *at > self.now);
@@ -276,7 +276,7 @@ impl Cluster {
     }
 
     /// `query-cstatus`: whether a program is connected to this node. None ever is.
-    pub(super) fn answer_client_query(&mut self, message: &Message) {
+    pub(in crate::cluster) fn answer_client_query(&mut self, message: &Message) {
         let (Some(client), Some(asking)) = (message.text("cn"), message.text("from_id")) else {
             return;
         };

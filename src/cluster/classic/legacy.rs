@@ -4,11 +4,11 @@
 
 use std::time::Duration;
 
-use super::claims::{Claim, Phase};
-use super::policy::Reason;
 use super::questions::Asking;
-use super::report::Report;
-use super::{Cluster, Instant, NodeStatus};
+use crate::cluster::claims::{Claim, Leaving, Phase};
+use crate::cluster::policy::Reason;
+use crate::cluster::report::Report;
+use crate::cluster::{Cluster, Instant, NodeStatus};
 use crate::message::Message;
 
 /// A question that stays unanswered is asked again, more and more slowly: the peer may have had no ear for it yet,
@@ -28,7 +28,7 @@ const HELD: Claim = Claim::held(Phase::Running);
 
 impl Cluster {
     /// Asks for our own groups, and answers what can be answered by now.
-    pub(super) fn ask_for_groups(&mut self, now: Instant) {
+    pub(in crate::cluster) fn ask_for_groups(&mut self, now: Instant) {
         if !self.questions.is_open() {
             if self.peer.first_number > YOUNG && self.ownership.has_taken() {
                 // It was there all along while we took it for dead, and does not ask for what it has.
@@ -81,11 +81,15 @@ impl Cluster {
     }
 
     /// `ip-request`: the peer wants to start a group of its own.
-    pub(super) fn group_request_heard(&mut self, message: &Message, number: u64) -> bool {
+    pub(in crate::cluster) fn group_request_heard(
+        &mut self,
+        message: &Message,
+        number: u64,
+    ) -> bool {
         let Some(index) = self.group_named(message) else {
             return false;
         };
-        if self.leaving != super::Leaving::No {
+        if self.leaving != Leaving::No {
             return true; // it will hear that we have left
         }
         if self.speaks_of_halves() || self.status != NodeStatus::Active {
@@ -109,7 +113,11 @@ impl Cluster {
     }
 
     /// `ip-request-resp`: the peer does not run a group, or not any more.
-    pub(super) fn group_answer_heard(&mut self, message: &Message, number: u64) -> bool {
+    pub(in crate::cluster) fn group_answer_heard(
+        &mut self,
+        message: &Message,
+        number: u64,
+    ) -> bool {
         let Some(index) = self.group_named(message) else {
             return false;
         };
