@@ -89,8 +89,11 @@ impl Pair {
         }
     }
 
-    /// Every port that a medium uses.
-    fn ports(&self) -> Vec<u16> {
+    /// The ports given, else every one that a medium uses.
+    fn ports(&self, options: &Options) -> Vec<u16> {
+        if !options.ports.is_empty() {
+            return options.ports.clone();
+        }
         let media = self.config.iter().flat_map(|config| &config.media);
         let mut ports: Vec<u16> = media.filter_map(|medium| port(&medium.kind)).collect();
         ports.sort_unstable();
