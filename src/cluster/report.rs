@@ -26,6 +26,20 @@ pub enum Severity {
     Crit,
 }
 
+impl Severity {
+    /// The word before the text of a log line, by which people grep.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Debug => "debug",
+            Self::Info => "info",
+            Self::Notice => "notice",
+            Self::Warn => "WARN",
+            Self::Error => "ERROR",
+            Self::Crit => "CRIT",
+        }
+    }
+}
+
 /// One thing to tell. `Display` is the text of the log line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[expect(

@@ -4,7 +4,6 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::diagnostic::{Diagnostic, Diagnostics, Severity};
-use super::methods::{METHODS, method};
 use super::secrets::without_key;
 use super::source::{File, Line, Place, Source, Word, is_blank};
 use super::spelling::{first_lookalike, nearest};
@@ -136,7 +135,10 @@ impl Reading {
             return;
         };
         // `auth11 sha1 …` is what a page leaves of `auth 1` and `1 sha1 …`.
-        if let Some(method) = rest.first().filter(|word| method(&word.text).is_some()) {
+        if let Some(method) = rest
+            .first()
+            .filter(|word| Method::named(&word.text).is_some())
+        {
             let place = number.place.to(&method.place);
             let error = Diagnostic::error(&place, "two lines on one");
             let split = digits.len() / 2;
@@ -231,7 +233,7 @@ impl Reading {
                 1,
             )
         };
-        let Some(method) = method(name) else {
+        let Some(method) = Method::named(name) else {
             out.push(unknown_method(name, &place));
             return None;
         };
@@ -263,7 +265,7 @@ impl Reading {
                 .help("`auth` is written in lower case");
         }
         let error = Diagnostic::error(&first.place, "neither an `auth` line nor a key");
-        if method(&lower).is_some() {
+        if Method::named(&lower).is_some() {
             return error.label(format!(
                 "did you mean `1 {lower} ...`? The number of the key is missing"
             ));
@@ -354,7 +356,7 @@ fn check_key(
 }
 
 fn unknown_method(name: &str, place: &Place) -> Diagnostic {
-    let names = METHODS.map(|(name, _)| name);
+    let names = Method::ALL.map(Method::name);
     let label = match nearest(name, names) {
         Some(name) => format!("did you mean `{name}`?"),
         None => format!("must be {}", super::value::alternatives(&names)),

@@ -139,15 +139,17 @@ pub(super) fn mcast(
     statement: &Statement,
     out: &mut Diagnostics,
 ) {
-    let read = |text: &str| text.parse().ok().filter(Ipv4Addr::is_multicast);
-    let expected = "an address from 224.0.0.0 to 239.255.255.255 is expected";
-    let kind = |group, (port, ttl, loopback)| MediumKind::Mcast {
-        group,
-        port,
-        ttl,
-        loopback,
+    let medium = |text: &str| {
+        let group = text.parse().ok().filter(Ipv4Addr::is_multicast)?;
+        Some(move |(port, ttl, loopback)| MediumKind::Mcast {
+            group,
+            port,
+            ttl,
+            loopback,
+        })
     };
-    multicast(settings, directive, statement, out, (read, expected, kind));
+    let expected = "an address from 224.0.0.0 to 239.255.255.255 is expected";
+    multicast(settings, directive, statement, out, expected, medium);
 }
 
 /// `mcast6 INTERFACE GROUP PORT HOPS LOOP`.
@@ -161,42 +163,44 @@ pub(super) fn mcast6(
         let [_, scope, ..] = address.octets();
         address.is_multicast() && matches!(scope & 0x0f, 2 | 4 | 5 | 8)
     };
-    let read = |text: &str| text.parse().ok().filter(scoped);
-    let expected = "a multicast address of scope 2, 4, 5 or 8 is expected, such as `ff02::694`";
-    let kind = |group, (port, hops, loopback)| MediumKind::Mcast6 {
-        group,
-        port,
-        hops,
-        loopback,
+    let medium = |text: &str| {
+        let group = text.parse().ok().filter(scoped)?;
+        Some(move |(port, hops, loopback)| MediumKind::Mcast6 {
+            group,
+            port,
+            hops,
+            loopback,
+        })
     };
-    multicast(settings, directive, statement, out, (read, expected, kind));
+    let expected = "a multicast address of scope 2, 4, 5 or 8 is expected, such as `ff02::694`";
+    multicast(settings, directive, statement, out, expected, medium);
 }
 
-/// A multicast line: how its group is read, what is expected there, and the medium that comes of it.
-fn multicast<A>(
+/// A multicast line: `medium` is what comes of the text of its group, if that is what is `expected`, together with
+/// the words behind it.
+fn multicast<M>(
     settings: &mut Settings,
     directive: &'static Directive,
     statement: &Statement,
     out: &mut Diagnostics,
-    (read, expected, kind): (
-        impl Fn(&str) -> Option<A>,
-        &str,
-        impl FnOnce(A, (u16, u8, bool)) -> MediumKind,
-    ),
-) {
+    expected: &str,
+    medium: impl Fn(&str) -> Option<M>,
+) where
+    M: FnOnce((u16, u8, bool)) -> MediumKind,
+{
     let Some(words) = exactly::<5>(directive, statement, out) else {
         return;
     };
     let [interface, group, ..] = words;
     let sound = is_interface(interface, out);
-    let address = read(&group.text);
-    if address.is_none() {
+    let medium = medium(&group.text);
+    if medium.is_none() {
         let message = format!("bad group `{}` for `{}`", group.text, directive.name);
         out.push(Diagnostic::error(&group.place, message).label(expected));
     }
     let rest = port_hops_loop(directive, words, out);
-    if let (true, Some(address), Some(rest)) = (sound, address, rest) {
-        add(settings, interface, group, kind(address, rest), out);
+    if let (true, Some(medium), Some(rest)) = (sound, medium, rest) {
+        add(settings, interface, group, medium(rest), out);
     }
 }
 

@@ -15,7 +15,6 @@ mod haresources;
 mod load;
 mod look;
 mod media;
-mod methods;
 mod pair;
 mod rules;
 mod secrets;

@@ -1,7 +1,7 @@
 //! What no diagnostic may show: lines are shown with marks in place of keys and passwords.
 
-use super::methods::METHODS;
 use super::source::is_blank;
+use crate::message::Method;
 
 /// A line of `authkeys` with everything replaced that may be a key.
 pub(super) fn without_key(text: &str) -> String {
@@ -12,21 +12,20 @@ pub(super) fn without_key(text: &str) -> String {
     for piece in text.split_inclusive(is_blank) {
         let word = piece.trim_end_matches(is_blank);
         let letters = word.trim_start_matches(|c: char| c.is_ascii_digit());
+        let is_method = Method::ALL
+            .iter()
+            .any(|method| method.name().eq_ignore_ascii_case(letters));
         let is_comment = nothing_yet && word.starts_with(['#', '/']);
         let is_known = !method_seen
             && ((letters.is_empty() && (words == 0 || word.len() <= 2))
-                || METHODS
-                    .iter()
-                    .any(|(name, _)| name.eq_ignore_ascii_case(letters))
+                || is_method
                 || letters.to_ascii_lowercase().starts_with("auth"));
         if is_comment || is_known || (words == 0 && word.len() < 8) {
             shown += word;
         } else {
             shown.extend(word.chars().map(blot));
         }
-        method_seen |= METHODS
-            .iter()
-            .any(|(name, _)| name.eq_ignore_ascii_case(letters));
+        method_seen |= is_method;
         words += usize::from(!word.is_empty());
         nothing_yet &= word.trim().is_empty();
         shown += piece.get(word.len()..).unwrap_or_default();

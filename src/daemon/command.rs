@@ -5,12 +5,12 @@ use std::io::{IsTerminal, Write};
 use std::path::Path;
 use std::time::Duration;
 
-use nix::errno::Errno;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 use super::command_line::{Command, CommandLine, USAGE, parse};
 use super::disk::{Disk, load};
+use super::exit_status;
 use super::exit_status::{DONE, FAILED, NOT_RUNNING, PERMISSION, USAGE_ERROR};
 use super::look;
 use super::pid_file::{Presence, presence};
@@ -36,21 +36,13 @@ pub fn run(words: impl IntoIterator<Item = OsString>) -> u8 {
         }
     };
     // The daemon leaves the directory it was started in.
-    if let Some(directory) = &mut line.directory {
-        match std::path::absolute(&*directory) {
-            Ok(path) => *directory = path,
+    let record = line.record.as_mut().map(|record| &mut record.path);
+    for path in line.directory.iter_mut().chain(record) {
+        match std::path::absolute(&*path) {
+            Ok(absolute) => *path = absolute,
             Err(error) => {
-                say(&format!("heartbeat: {}: {error}\n", directory.display()));
-                return FAILED;
-            }
-        }
-    }
-    if let Some(record) = &mut line.record {
-        match std::path::absolute(&record.path) {
-            Ok(path) => record.path = path,
-            Err(error) => {
-                say(&format!("heartbeat: {}: {error}\n", record.path.display()));
-                return FAILED;
+                say(&format!("heartbeat: {}: {error}\n", path.display()));
+                return exit_status::of(&error);
             }
         }
     }
@@ -117,11 +109,7 @@ fn stop(places: &Places) -> u8 {
             "ERROR: Could not kill pid {pid} : {}\n",
             error.desc()
         ));
-        return if error == Errno::EPERM {
-            PERMISSION
-        } else {
-            FAILED
-        };
+        return exit_status::of(&error.into());
     }
     wait_for_end(&places.pid_file, pid);
     DONE
@@ -189,11 +177,7 @@ fn reload(line: &CommandLine, places: &Places) -> u8 {
                         "ERROR: Could not signal pid {pid} : {}\n",
                         error.desc()
                     ));
-                    if error == Errno::EPERM {
-                        PERMISSION
-                    } else {
-                        FAILED
-                    }
+                    exit_status::of(&error.into())
                 }
             }
         }
@@ -213,11 +197,7 @@ fn cannot_look(places: &Places, error: &std::io::Error) -> u8 {
         "ERROR: cannot read {}: {error}\n",
         places.pid_file.display()
     ));
-    if error.kind() == std::io::ErrorKind::PermissionDenied {
-        PERMISSION
-    } else {
-        FAILED
-    }
+    exit_status::of(error)
 }
 
 /// The child of the daemon that waits for the disk. Its exit status is the number of the error.

@@ -26,9 +26,10 @@ usage: heartbeat [-C DIR] [-f] [-d] [-l] [-M] [-v]   start; -f stays in the fore
 ";
 
 /// What to do.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub enum Command {
     /// Run the daemon.
+    #[default]
     Start,
     /// `-k`
     Stop,
@@ -66,7 +67,7 @@ pub enum Command {
 }
 
 /// The whole command line.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct CommandLine {
     /// What to do.
     pub command: Command,
@@ -94,60 +95,29 @@ pub struct CommandLine {
 /// For words that are not understood.
 pub fn parse(words: impl IntoIterator<Item = OsString>) -> Result<CommandLine, String> {
     let mut parser = lexopt::Parser::from_args(words);
-    let mut found = CommandLine {
-        command: Command::Start,
-        directory: None,
-        foreground: false,
-        debug: 0,
-        verbose: false,
-        no_realtime: false,
-        no_resources: false,
-        record: None,
-        until: None,
-    };
+    let mut found = CommandLine::default();
     let mut record = Record::default();
     while let Some(argument) = parser.next().map_err(|error| error.to_string())? {
         let command = match argument {
-            Short('f') => {
-                found.foreground = true;
-                continue;
-            }
-            Short('d') => {
-                found.debug = found.debug.saturating_add(1);
-                continue;
-            }
-            Short('v') => {
-                found.verbose = true;
-                continue;
-            }
-            Short('l') => {
-                found.no_realtime = true;
-                continue;
-            }
-            Short('M') => {
-                found.no_resources = true;
-                continue;
-            }
-            Short('C') => {
-                found.directory = Some(parser.value().map_err(|error| error.to_string())?.into());
-                continue;
-            }
-            Long("record") => {
-                record.path = Some(parser.value().map_err(|error| error.to_string())?.into());
-                continue;
-            }
-            Long("record-limit") => {
-                let text = parser.value().map_err(|error| error.to_string())?;
-                record.limit = Some(size(&text)?);
-                continue;
-            }
+            Short(flag) if found.take_flag(flag) => continue,
             Long("record-keys") => {
                 record.with_keys = true;
                 continue;
             }
+            Short('C') => {
+                found.directory = Some(value(&mut parser)?.into());
+                continue;
+            }
+            Long("record") => {
+                record.path = Some(value(&mut parser)?.into());
+                continue;
+            }
+            Long("record-limit") => {
+                record.limit = Some(size(&value(&mut parser)?)?);
+                continue;
+            }
             Long("until") => {
-                let text = parser.value().map_err(|error| error.to_string())?;
-                found.until = Some(seconds(&text)?);
+                found.until = Some(seconds(&value(&mut parser)?)?);
                 continue;
             }
             Short('W') if matches!(found.command, Command::Defaults { .. }) => {
@@ -192,6 +162,21 @@ pub fn parse(words: impl IntoIterator<Item = OsString>) -> Result<CommandLine, S
     }
     found.record = record.wanted()?;
     Ok(found)
+}
+
+impl CommandLine {
+    /// Takes a flag that is no command and has no value; false where it is none.
+    fn take_flag(&mut self, flag: char) -> bool {
+        match flag {
+            'f' => self.foreground = true,
+            'd' => self.debug = self.debug.saturating_add(1),
+            'v' => self.verbose = true,
+            'l' => self.no_realtime = true,
+            'M' => self.no_resources = true,
+            _ => return false,
+        }
+        true
+    }
 }
 
 fn awaits_file(command: &Command) -> bool {
@@ -257,11 +242,14 @@ fn seconds(text: &OsStr) -> Result<Duration, String> {
 }
 
 fn store_file(parser: &mut lexopt::Parser) -> Result<Command, String> {
-    let mut value = || parser.value().map_err(|error| error.to_string());
     Ok(Command::StoreFile {
-        path: value()?.into(),
-        text: value()?,
+        path: value(parser)?.into(),
+        text: value(parser)?,
     })
+}
+
+fn value(parser: &mut lexopt::Parser) -> Result<OsString, String> {
+    parser.value().map_err(|error| error.to_string())
 }
 
 #[cfg(test)]

@@ -1,5 +1,7 @@
 //! What the exit status says, as heartbeat(8) lists it; the numbers are those of heartbeat 3.0.6.
 
+use std::io;
+
 /// Done; or the daemon runs already.
 pub const DONE: u8 = 0;
 /// Something else went wrong.
@@ -12,3 +14,12 @@ pub const NOT_RUNNING: u8 = 3;
 pub const PERMISSION: u8 = 4;
 /// The configuration is at fault.
 pub const CONFIGURATION: u8 = 6;
+
+/// What to end with when the machine says no.
+pub fn of(error: &io::Error) -> u8 {
+    if error.kind() == io::ErrorKind::PermissionDenied {
+        PERMISSION
+    } else {
+        FAILED
+    }
+}

@@ -284,17 +284,17 @@ mod tests {
             let now = Instant::from_micros(1);
             let mut recording = Recording::begin(&wanted(&path, DEFAULT_LIMIT), now, &settings())
                 .expect("a thread");
-            for _ in 0..run * 100 {
+            for _ in 0..run * 20 {
                 recording.note(now, &RECEIVED).expect("taken");
                 recording.note(now, &Event::Tick).expect("taken");
             }
             recording.finish();
-            assert_eq!(count_events(&path).expect("readable"), run * 200);
+            assert_eq!(count_events(&path).expect("readable"), run * 40);
             let mode = std::fs::metadata(&path).expect("there").permissions();
             assert_eq!(mode.mode() & 0o777, 0o600);
         }
         let old = directory.path().join("recording.old");
-        assert_eq!(count_events(&old).expect("readable"), 400);
+        assert_eq!(count_events(&old).expect("readable"), 80);
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use super::command_line::CommandLine;
 use super::disk::Disk;
-use super::exit_status::{DONE, FAILED, PERMISSION};
+use super::exit_status::{self, DONE, FAILED};
 use super::terminal::{say, show};
 use crate::config::load_keys;
 use crate::control::Places;
@@ -18,7 +18,7 @@ pub fn run(path: &Path, line: &CommandLine, places: &Places) -> u8 {
         Ok(file) => file,
         Err(error) => {
             say(&format!("heartbeat: {}: {error}\n", path.display()));
-            return status_of(error.kind());
+            return exit_status::of(&error);
         }
     };
     // A recording that holds its keys needs no others, so what is wrong with those may not matter.
@@ -61,13 +61,5 @@ pub fn run(path: &Path, line: &CommandLine, places: &Places) -> u8 {
             say(&format!("heartbeat: {}: {error}\n", path.display()));
             FAILED
         }
-    }
-}
-
-fn status_of(kind: ErrorKind) -> u8 {
-    if kind == ErrorKind::PermissionDenied {
-        PERMISSION
-    } else {
-        FAILED
     }
 }

@@ -24,7 +24,7 @@ use super::signals::Signals;
 use super::state::{self, State, Wanted};
 use super::terminal::{say, show};
 use super::watchdog::Watchdog;
-use super::{clock, log, scheduling, settings};
+use super::{clock, exit_status, log, scheduling, settings};
 use crate::config::{Config, Diagnostics};
 use crate::control::Places;
 use crate::os::inheritance;
@@ -65,9 +65,12 @@ fn begin(line: &CommandLine, places: &Places) -> u8 {
         Ok(Fork::Foreground(mut reader)) => {
             let mut exit = [FAILED];
             if reader.read_exact(&mut exit).is_err() {
-                say("ERROR: heartbeat died while starting\n");
+                say(
+                    "ERROR: heartbeat died while starting. Its log, or heartbeat -f, tells how far it came\n",
+                );
             }
-            exit[0]
+            let [exit] = exit;
+            exit
         }
         Err(error) => {
             say(&format!("ERROR: cannot start in the background: {error}\n"));
@@ -144,11 +147,7 @@ impl Start<'_> {
             }
             Refused::Io(error) => {
                 ::log::error!("cannot write the pid file {}: {error}", path.display());
-                if error.kind() == std::io::ErrorKind::PermissionDenied {
-                    PERMISSION
-                } else {
-                    FAILED
-                }
+                exit_status::of(&error)
             }
         })
     }

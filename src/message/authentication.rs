@@ -24,6 +24,26 @@ pub enum Method {
     Sha256,
 }
 
+impl Method {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Crc, Self::Md5, Self::Sha1, Self::Sha256];
+
+    /// As `authkeys` spells it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Crc => "crc",
+            Self::Md5 => "md5",
+            Self::Sha1 => "sha1",
+            Self::Sha256 => "sha256",
+        }
+    }
+
+    /// The method of this exact name.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|method| method.name() == name)
+    }
+}
+
 /// One entry of `authkeys`.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Key {

@@ -38,6 +38,10 @@ pub struct Tapped {
 impl PacketTap {
     /// Opens the tap in the network namespace of the calling thread. Needs `CAP_NET_RAW`.
     pub fn open(interface: u32, ports: &[u16]) -> io::Result<Self> {
+        if ports.len() > MOST_PORTS {
+            let reason = format!("no more than {MOST_PORTS} ports can be listened to at once");
+            return Err(io::Error::other(reason));
+        }
         // Protocol 0: nothing comes before the filter is in place.
         let socket = Socket::new(Domain::PACKET, Type::DGRAM, None)?;
         socket.set_nonblocking(true)?;
@@ -137,7 +141,7 @@ fn filter(ports: &[u16]) -> Vec<SockFilter> {
 /// extension headers; so that a busy network costs next to nothing.
 fn program(ports: &[u16]) -> Vec<Instruction> {
     let comparisons = || {
-        let ports = ports.iter().take(MOST_PORTS);
+        let ports = ports.iter();
         ports.map(|port| (IF_EQUAL, To::Yes, To::Next, u32::from(*port)))
     };
     let plain = |code, number| (code, To::Next, To::Next, number);
@@ -268,5 +272,12 @@ mod tests {
             assert!(!lets_through(&program, &[0x45]));
         }
         assert!(!lets_through(&program(&[]), &v4(17, [0, 0], 694)));
+    }
+
+    #[test]
+    fn more_ports_than_the_filter_can_tell_apart_are_refused_and_not_left_out() {
+        let ports: Vec<u16> = (1000..1065).collect();
+        let refused = PacketTap::open(1, &ports).map_err(|error| error.to_string());
+        assert!(refused.is_err_and(|reason| reason.contains("no more than 64 ports")));
     }
 }

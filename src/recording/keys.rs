@@ -14,24 +14,12 @@ pub enum Secrecy {
     Recorded,
 }
 
-const METHODS: [(&str, Method); 4] = [
-    ("crc", Method::Crc),
-    ("md5", Method::Md5),
-    ("sha1", Method::Sha1),
-    ("sha256", Method::Sha256),
-];
-
-fn method_name(method: Method) -> &'static str {
-    let known = METHODS.iter().find(|(_, known)| *known == method);
-    known.map_or("unknown", |(name, _)| name)
-}
-
 /// Appends all keys as words: `auth=1 1=sha1:check:9f31c2aa 2=md5:key:secret 3=crc`.
 pub(super) fn write(keys: &Keys, secrecy: Secrecy, out: &mut String) {
     push(out, format_args!("auth={}", keys.signing));
     for (index, key) in (0_u8..).zip(&keys.entries) {
         let Some(key) = key else { continue };
-        push(out, format_args!(" {index}={}", method_name(key.method)));
+        push(out, format_args!(" {index}={}", key.method.name()));
         if key.method == Method::Crc && key.text.is_empty() {
             continue;
         }
@@ -67,9 +55,7 @@ pub(super) fn read(words: &str, known: Option<&Keys>) -> Result<Keys, Problem> {
 
 fn read_key(index: u8, text: &str, known: Option<&Keys>) -> Result<Key, Problem> {
     let mut words = text.splitn(3, ':');
-    let name = words.next().unwrap_or_default();
-    let method = METHODS.iter().find(|(known, _)| *known == name);
-    let &(_, method) = method.ok_or(Problem::Value)?;
+    let method = Method::named(words.next().unwrap_or_default()).ok_or(Problem::Value)?;
     let mut key = Key {
         method,
         text: Vec::new(),
@@ -84,7 +70,7 @@ fn read_key(index: u8, text: &str, known: Option<&Keys>) -> Result<Key, Problem>
             let found = fitting.find(|key| check_value(key) == check);
             return found.cloned().ok_or(Problem::Key {
                 index,
-                method: method_name(method),
+                method: method.name(),
                 check,
             });
         }

@@ -32,7 +32,10 @@ impl<R: BufRead> Reader<R> {
             number: 0,
             is_truncated: false,
         };
-        let first = lines.next().ok().flatten().unwrap_or_default();
+        let first = match lines.next() {
+            Err(error @ RecordingError::Io(_)) => return Err(error),
+            first => first.ok().flatten().unwrap_or_default(),
+        };
         let form = first
             .strip_prefix(FIRST_WORD)
             .and_then(|rest| rest.strip_prefix(' '))

@@ -10,7 +10,7 @@ use super::replay::{Replay, Step};
 use super::text::{Blanks, Seconds, escape, push};
 use crate::cluster::refusals::KINDS;
 use crate::cluster::{
-    Action, Cluster, Event, GroupId, GroupView, Holdings, Movement, NodeStatus, Packet, Severity,
+    Action, Cluster, Event, GroupId, GroupView, Holdings, Movement, NodeStatus, Packet,
 };
 use crate::message::{FieldKind, Keys, Message, open};
 
@@ -206,8 +206,8 @@ impl Story {
                 self.line(format_args!("probe {key}"));
             }
             Action::Report(report) => {
-                let level = level(report.severity());
-                self.line(format_args!("{level}: {report}"));
+                let word = report.severity().word();
+                self.line(format_args!("{word}: {report}"));
             }
             Action::RememberPeer(peer) => {
                 let (generation, sequence) = (peer.generation, peer.sequence);
@@ -254,17 +254,5 @@ impl Story {
 
     fn key(&self, group: GroupId) -> String {
         self.names.group(group).to_owned()
-    }
-}
-
-/// The word in the log.
-fn level(severity: Severity) -> &'static str {
-    match severity {
-        Severity::Debug => "debug",
-        Severity::Info => "info",
-        Severity::Notice => "notice",
-        Severity::Warn => "WARN",
-        Severity::Error => "ERROR",
-        Severity::Crit => "CRIT",
     }
 }

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use super::decode::{Authenticity, Header};
 use super::node::{MOST_LINKS, Node, Seen};
+use super::order::{Order, Way};
 use super::packet::Direction;
-use super::sequence::{Order, Way};
 use crate::cluster::claims::hex;
 use crate::message::{Message, Rejection};
 

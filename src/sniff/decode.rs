@@ -59,7 +59,7 @@ impl fmt::Display for Authenticity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match *self {
             Self::Authentic { key, method, ours } => {
-                write!(f, "authentic (key {key} {}", method_name(method))?;
+                write!(f, "authentic (key {key} {}", method.name())?;
                 if method == Method::Crc {
                     f.write_str(", no protection")?;
                 }
@@ -87,16 +87,6 @@ impl fmt::Display for Authenticity {
                 }
             }
         }
-    }
-}
-
-/// A method as `authkeys` spells it.
-pub fn method_name(method: Method) -> &'static str {
-    match method {
-        Method::Crc => "crc",
-        Method::Md5 => "md5",
-        Method::Sha1 => "sha1",
-        Method::Sha256 => "sha256",
     }
 }
 

@@ -4,11 +4,11 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::book::Book;
-use super::groups::Groups;
-use super::node::Node;
+use super::groups::{Claims, Groups};
+use super::node::{Holding, Node};
+use super::sequence::Stream;
 use super::settings::Settings;
 use super::words::{counted, seconds};
-use crate::cluster::claims::Claim;
 
 /// A node that sent so many numbered messages should have been acknowledged (each tenth is).
 const ENOUGH_FOR_ACKNOWLEDGEMENTS: u64 = 40;
@@ -76,10 +76,8 @@ fn links(book: &Book, settings: &Settings, found: &mut Vec<String>) {
     let all: BTreeSet<&str> = known.map(String::as_str).collect();
     let nodes = || book.nodes.iter().filter(|(name, _)| settings.knows(name));
     for link in &all {
-        let heard: Vec<_> = nodes()
-            .filter(|(_, node)| node.links.contains_key(*link))
-            .collect();
-        if heard.is_empty() && !book.nodes.is_empty() {
+        let is_heard = nodes().any(|(_, node)| node.links.contains_key(*link));
+        if !is_heard && !book.nodes.is_empty() {
             found.push(format!("no node was heard on {link}"));
         }
     }
@@ -111,40 +109,7 @@ fn of_node(name: &str, node: &Node, book: &Book, settings: &Settings, found: &mu
         }
     }
     silence(name, node, book, found);
-    let (counts, missing) = (node.stream.counts(), node.stream.missing().len());
-    if missing > 0 || counts.lost > 0 {
-        let missing = u64::try_from(missing).unwrap_or(u64::MAX);
-        let lost = counts.lost.saturating_add(missing);
-        found.push(format!("{} of {name} never came", counted(lost, "message")));
-    }
-    if counts.again > 0 {
-        found.push(format!(
-            "{name} sent {} again because the other node had asked: what it sends is lost on its way at times",
-            counted(counts.again, "message")
-        ));
-    }
-    if node.stream.unanswered() > 0 {
-        found.push(format!(
-            "{name} was asked again and again for {} and did not send it",
-            counted(
-                u64::try_from(node.stream.unanswered()).unwrap_or(u64::MAX),
-                "message"
-            )
-        ));
-    }
-    if counts.replays > 0 {
-        found.push(format!(
-            "{} of {name} from an older generation: attempted replay attack, or a node whose hb_generation file went \
-             back",
-            counted(counts.replays, "message")
-        ));
-    }
-    if counts.unasked > 0 {
-        found.push(format!(
-            "{} of {name} came twice on one link although nobody had asked",
-            counted(counts.unasked, "message")
-        ));
-    }
+    of_stream(name, &node.stream, found);
     if node.uuids.len() > 1 {
         found.push(format!(
             "{} uuids use the name {name}: two machines, or a new hb_uuid file",
@@ -158,6 +123,35 @@ fn of_node(name: &str, node: &Node, book: &Book, settings: &Settings, found: &mu
             node.came_in
         ));
     }
+}
+
+fn of_stream(name: &str, stream: &Stream, found: &mut Vec<String>) {
+    let mut tell = |count, sentence: &dyn Fn(String) -> String| {
+        if count > 0 {
+            found.push(sentence(counted(count, "message")));
+        }
+    };
+    let counts = stream.counts();
+    tell(stream.missing(), &|messages| {
+        format!("{messages} of {name} never came")
+    });
+    tell(counts.again, &|messages| {
+        format!(
+            "{name} sent {messages} again because the other node had asked: what it sends is lost on its way at times"
+        )
+    });
+    tell(stream.unanswered(), &|messages| {
+        format!("{name} was asked again and again for {messages} and did not send it")
+    });
+    tell(counts.replays, &|messages| {
+        format!(
+            "{messages} of {name} from an older generation: attempted replay attack, or a node whose hb_generation \
+             file went back"
+        )
+    });
+    tell(counts.unasked, &|messages| {
+        format!("{messages} of {name} came twice on one link although nobody had asked")
+    });
 }
 
 fn silence(name: &str, node: &Node, book: &Book, found: &mut Vec<String>) {
@@ -226,31 +220,48 @@ fn of_pair(
         ));
     }
     if let (Some(mine), Some(theirs)) = (&node.claims, &other.claims) {
-        let digests = (mine.heading.digest, theirs.heading.digest);
-        if let (Some(a), Some(b)) = digests
-            && a != b
-        {
-            found.push(format!(
-                "haresources differs between the nodes: {name} and {other_name} have other resource groups"
-            ));
-            return;
-        }
-        let runs = |claim: Claim| claim.is_held();
-        for (place, (a, b)) in mine.states.iter().zip(&theirs.states).enumerate() {
-            if runs(a.claim) && runs(b.claim) {
-                let group = groups.name(mine.heading.digest, place);
-                found.push(format!(
-                    "both {name} and {other_name} say that they hold {group}"
-                ));
-            }
-        }
+        claims_clash((name, mine), (other_name, theirs), groups, found);
     } else if let (Some(mine), Some(theirs)) = (&node.holding, &other.holding) {
-        let holds = |what: &str, part: &str| what == "all" || what == part;
-        let (a, b) = (mine.what.as_str(), theirs.what.as_str());
-        let overlap =
-            holds(a, "local") && holds(b, "foreign") || holds(a, "foreign") && holds(b, "local");
-        if overlap && mine.is_stable && theirs.is_stable {
-            found.push(format!("both {name} (holds {a}) and {other_name} (holds {b}) say that they hold the same groups"));
+        holdings_clash((name, mine), (other_name, theirs), found);
+    }
+}
+
+/// Two nodes of ours tell of each group.
+fn claims_clash(
+    one: (&String, &Claims),
+    other: (&String, &Claims),
+    groups: &Groups,
+    found: &mut Vec<String>,
+) {
+    let ((name, mine), (other_name, theirs)) = (one, other);
+    if let (Some(a), Some(b)) = (mine.heading.digest, theirs.heading.digest)
+        && a != b
+    {
+        found.push(format!(
+            "haresources differs between the nodes: {name} and {other_name} have other resource groups"
+        ));
+        return;
+    }
+    for (place, (a, b)) in mine.states.iter().zip(&theirs.states).enumerate() {
+        if a.claim.is_held() && b.claim.is_held() {
+            let group = groups.name(mine.heading.digest, place);
+            found.push(format!(
+                "both {name} and {other_name} say that they hold {group}"
+            ));
         }
+    }
+}
+
+/// Where one of them is of 3.0.6, there is a word for all groups together.
+fn holdings_clash(one: (&String, &Holding), other: (&String, &Holding), found: &mut Vec<String>) {
+    let ((name, mine), (other_name, theirs)) = (one, other);
+    let holds = |what: &str, part: &str| what == "all" || what == part;
+    let (a, b) = (mine.what.as_str(), theirs.what.as_str());
+    let overlap =
+        holds(a, "local") && holds(b, "foreign") || holds(a, "foreign") && holds(b, "local");
+    if overlap && mine.is_stable && theirs.is_stable {
+        found.push(format!(
+            "both {name} (holds {a}) and {other_name} (holds {b}) say that they hold the same groups"
+        ));
     }
 }

@@ -6,7 +6,8 @@
 //! | `packet`, `reassembly`, `sieve` | frames to the datagrams that concern us, IP fragments joined |
 //! | `decode` | one message: what it says, and whether to believe it |
 //! | `words`, `groups` | the same in plain words |
-//! | `sequence` | the numbered stream of one node: new, copy, gap, again, restart, replay |
+//! | `order` | where a message stands: new, copy, gap, again, restart, replay |
+//! | `sequence` | the numbered stream of one node, by which that is judged |
 //! | `node`, `book` | all that was heard, by node and by link |
 //! | `hints`, `summary` | what is told at the end |
 //! | `sniffer`, `sighting` | a message in, a line or an object of JSON out |
@@ -22,6 +23,7 @@ pub mod escape;
 mod groups;
 mod hints;
 mod node;
+mod order;
 pub mod packet;
 mod reassembly;
 mod sequence;
@@ -32,6 +34,7 @@ mod sniffer;
 mod summary;
 mod words;
 
+pub use sequence::Counts;
 pub use settings::Settings;
 pub use sieve::{Caught, Sieve};
 pub use sighting::{ShownField, Sighting};

@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use super::decode::{Authenticity, Header, text};
 use super::groups::Claims;
+use super::order::{Order, Way};
 use super::packet::Direction;
-use super::sequence::{Order, Stream, Way};
+use super::sequence::Stream;
 use crate::cluster::claims::{FIELD, hex};
 use crate::message::Message;
 

@@ -4,7 +4,10 @@
 //! the wires, for both nodes, and gives nothing up.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt;
+
+use serde::Serialize;
+
+use super::order::{Order, Way};
 
 /// A jump over more numbers than this is not followed, as in the daemon.
 const LARGEST_GAP: u64 = 250;
@@ -15,132 +18,17 @@ const MOST_MISSING: usize = 1024;
 /// A number that was asked for so often was asked for in vain. Requests and answers cross, so one or two say nothing.
 const IN_VAIN: u32 = 5;
 
-/// One way from a sender to us: an index into the table of ways, below 64.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Way(pub u8);
-
-impl Way {
-    fn bit(self) -> u64 {
-        1_u64.checked_shl(u32::from(self.0)).unwrap_or(0)
-    }
-}
-
-/// Where a message stands in its sender's stream.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Order {
-    /// The first of this node.
-    First,
-    /// The next one.
-    New,
-    /// Numbers before it have not come.
-    Gap {
-        /// The first of them.
-        first: u64,
-        /// The last of them.
-        last: u64,
-    },
-    /// So many numbers before it have not come that nobody asks for them.
-    LostMany(u64),
-    /// Fills a gap without having been asked for.
-    Late,
-    /// Came before on another way.
-    Copy(Way),
-    /// Sent again.
-    Again {
-        /// Somebody had asked for it.
-        asked: bool,
-    },
-    /// Older than anything remembered.
-    Old,
-    /// The first of a new run.
-    Restart {
-        /// The run before.
-        from: u64,
-        /// The new run.
-        to: u64,
-        /// A heartbeat, as it must be.
-        by_heartbeat: bool,
-    },
-    /// Of a run that is over.
-    Replay {
-        /// Its run.
-        generation: u64,
-        /// The run that is on.
-        current: u64,
-    },
-    /// Of the run before, directly after a restart: what it sent last may be overtaken by the first words of the next.
-    Leftover,
-    /// Carries no number.
-    Unnumbered,
-}
-
-impl Order {
-    /// Whether it is the first time that this message was seen.
-    pub fn is_first_sight(self) -> bool {
-        !matches!(
-            self,
-            Self::Copy(_)
-                | Self::Again { .. }
-                | Self::Old
-                | Self::Replay { .. }
-                | Self::Leftover
-                | Self::Unnumbered
-        )
-    }
-}
-
-impl fmt::Display for Order {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match *self {
-            Self::First => f.write_str("first heard"),
-            Self::New => f.write_str("new"),
-            Self::Gap { first, last } if first == last => write!(f, "gap (1 missing: {first})"),
-            Self::Gap { first, last } => {
-                let count = last.saturating_sub(first).saturating_add(1);
-                write!(f, "gap ({count} missing: {first}-{last})")
-            }
-            Self::LostMany(count) => write!(f, "gap (lost a lot of packets: {count})"),
-            Self::Late => f.write_str("late (fills a gap)"),
-            Self::Copy(_) => f.write_str("copy"),
-            Self::Again { asked: true } => f.write_str("again (retransmission)"),
-            Self::Again { asked: false } => f.write_str("again (nobody asked for it)"),
-            Self::Old => f.write_str("old"),
-            Self::Restart {
-                from,
-                to,
-                by_heartbeat,
-            } => {
-                write!(f, "restart (generation {from:x}->{to:x})")?;
-                f.write_str(if by_heartbeat {
-                    ""
-                } else {
-                    ", not by a heartbeat"
-                })
-            }
-            Self::Replay {
-                generation,
-                current,
-            } => {
-                write!(
-                    f,
-                    "replay of an older generation ({generation:x}, now {current:x})"
-                )
-            }
-            Self::Leftover => f.write_str("leftover of the run before"),
-            Self::Unnumbered => f.write_str("unnumbered"),
-        }
-    }
-}
-
 /// How often each thing happened in a stream.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct Counts {
     /// Numbers seen for the first time.
+    #[serde(skip)]
     pub new: u64,
-    /// Of these, those that came after higher ones.
+    /// Of these, those that came after higher ones without having been asked for.
     pub late: u64,
     /// Numbers that were given up: too many at a time, or of a run that ended.
-    pub lost: u64,
+    #[serde(skip)]
+    lost: u64,
     /// Copies on other ways.
     pub copies: u64,
     /// Sent again after somebody had asked.
@@ -188,17 +76,15 @@ impl Stream {
         self.counts
     }
 
-    /// Numbers that have not come, the lowest first.
-    pub fn missing(&self) -> impl ExactSizeIterator<Item = u64> + '_ {
-        self.missing.iter().copied()
+    /// How many numbers never came.
+    pub fn missing(&self) -> u64 {
+        self.counts.lost.saturating_add(count(self.missing.len()))
     }
 
     /// How many numbers were asked for again and again and neither sent nor refused.
-    pub fn unanswered(&self) -> usize {
-        self.asked
-            .values()
-            .filter(|&&times| times >= IN_VAIN)
-            .count()
+    pub fn unanswered(&self) -> u64 {
+        let in_vain = self.asked.values().filter(|&&times| times >= IN_VAIN);
+        count(in_vain.count())
     }
 
     /// A message with this generation and number came.
@@ -295,8 +181,7 @@ impl Stream {
     }
 
     fn begin(&mut self, generation: u64, number: u64, way: Way) {
-        let lost = u64::try_from(self.missing.len()).unwrap_or(u64::MAX);
-        self.counts.lost = self.counts.lost.saturating_add(lost);
+        self.counts.lost = self.missing();
         self.generation = Some(generation);
         self.highest = number;
         self.missing.clear();
@@ -372,6 +257,10 @@ impl Stream {
     }
 }
 
+fn count(length: usize) -> u64 {
+    u64::try_from(length).unwrap_or(u64::MAX)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -415,7 +304,7 @@ mod tests {
             stream.arrive(5, Some(3), A, true),
             Order::Again { asked: true }
         );
-        assert_eq!(stream.missing().collect::<Vec<_>>(), [5]);
+        assert_eq!(stream.missing, BTreeSet::from([5]));
         stream.ask(5, 5);
         assert_eq!(stream.unanswered(), 0);
         (0..10).for_each(|_| stream.ask(5, 5));
@@ -497,25 +386,5 @@ mod tests {
         assert!(stream.missing.len() <= MOST_MISSING);
         assert!(stream.asked.len() <= MOST_MISSING);
         assert!(stream.window.len() <= WINDOW);
-    }
-
-    #[test]
-    fn the_words_say_how_many_are_missing() {
-        assert_eq!(
-            Order::Gap {
-                first: 33,
-                last: 33
-            }
-            .to_string(),
-            "gap (1 missing: 33)"
-        );
-        assert_eq!(
-            Order::Gap {
-                first: 32,
-                last: 33
-            }
-            .to_string(),
-            "gap (2 missing: 32-33)"
-        );
     }
 }

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use serde::Serialize;
 
-use super::decode::{Authenticity, method_name};
+use super::decode::Authenticity;
 use super::packet::Direction;
 use crate::message::Form;
 
@@ -131,7 +131,7 @@ impl Sighting {
         self.authenticity = authenticity.to_string();
         self.key = authenticity.key();
         (self.authentic, self.method) = match authenticity {
-            Authenticity::Authentic { method, .. } => (Some(true), Some(method_name(method))),
+            Authenticity::Authentic { method, .. } => (Some(true), Some(method.name())),
             Authenticity::NotChecked { .. } => (None, None),
             Authenticity::NotAuthentic { .. } => (Some(false), None),
         };

@@ -8,8 +8,8 @@ use super::decode::{Authenticity, Decoded, Header, decode, header};
 use super::escape::printable;
 use super::groups::Groups;
 use super::hints::hints;
+use super::order::Order;
 use super::packet::Direction;
-use super::sequence::Order;
 use super::settings::Settings;
 use super::sighting::{ShownField, Sighting, direction_name, form_name};
 use super::summary::{Losses, Summary};
@@ -99,7 +99,7 @@ impl Sniffer {
                 None
             }
         };
-        sighting.order = order.map(order_name);
+        sighting.order = order.map(Order::name);
         sighting.order_words = order.map(|order| self.order_words(order, &arrival));
         sighting.link = link;
         self.message = message;
@@ -215,20 +215,4 @@ fn show(heard: &Heard<'_>, decoded: Decoded, header: &Header, message: &Message)
 /// The sender's clock.
 fn sent(message: &Message) -> Option<u64> {
     message.text("ts").and_then(hex)
-}
-
-fn order_name(order: Order) -> &'static str {
-    match order {
-        Order::First => "first",
-        Order::New => "new",
-        Order::Gap { .. } | Order::LostMany(_) => "gap",
-        Order::Late => "late",
-        Order::Copy(_) => "copy",
-        Order::Again { .. } => "again",
-        Order::Old => "old",
-        Order::Restart { .. } => "restart",
-        Order::Replay { .. } => "replay",
-        Order::Leftover => "leftover",
-        Order::Unnumbered => "unnumbered",
-    }
 }

@@ -7,10 +7,11 @@ use serde::Serialize;
 
 use super::book::Book;
 use super::node::{Node, Rhythm};
+use super::sequence::Counts;
 use super::words::{counted, seconds, uuid_text};
 
 /// What was not even a message, as the shell counts it.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct Losses {
     /// Datagrams of which pieces are missing.
     pub incomplete: u64,
@@ -30,10 +31,9 @@ pub struct Summary {
     pub nodes: Vec<NodeSummary>,
     /// By link.
     pub links: Vec<LinkSummary>,
-    /// Datagrams of which pieces are missing.
-    pub incomplete: u64,
-    /// Packets that the kernel had no room for.
-    pub dropped: u64,
+    /// What was not even a message.
+    #[serde(flatten)]
+    pub losses: Losses,
     /// What looks wrong, in sentences.
     pub hints: Vec<String>,
 }
@@ -58,20 +58,9 @@ pub struct NodeSummary {
     pub heartbeats: u64,
     /// Numbers that never came.
     pub missing: u64,
-    /// Numbers that came after higher ones without having been asked for.
-    pub late: u64,
-    /// Copies on other ways.
-    pub copies: u64,
-    /// Sent again because somebody had asked.
-    pub again: u64,
-    /// Seen twice on one way although nobody had asked.
-    pub unasked: u64,
-    /// Older than anything remembered.
-    pub old: u64,
-    /// Of an older generation.
-    pub replays: u64,
-    /// New generations.
-    pub restarts: u64,
+    /// What its stream is made of.
+    #[serde(flatten)]
+    pub counts: Counts,
     /// The largest gap between two heartbeats, in seconds.
     pub largest_gap: Option<f64>,
     /// By link.
@@ -120,8 +109,7 @@ impl Summary {
                 .map(|(name, node)| of_node(name, node))
                 .collect(),
             links: links.collect(),
-            incomplete: losses.incomplete,
-            dropped: losses.dropped,
+            losses,
             hints,
         }
     }
@@ -164,38 +152,23 @@ impl Summary {
 
 impl NodeSummary {
     fn write(&self, text: &mut String) {
-        let generation = self.generation.as_deref().unwrap_or("unknown");
-        let keys: Vec<_> = self.keys.iter().map(u8::to_string).collect();
-        let program = if self.says_groups {
-            ""
-        } else {
-            "; says nothing of groups, as heartbeat 3.0.6"
-        };
-        let _ = writeln!(
-            text,
-            "node {}: generation {generation}, key {}{program}",
-            self.name,
-            if keys.is_empty() {
-                "unknown".to_owned()
-            } else {
-                keys.join(", ")
-            },
-        );
+        self.write_heading(text);
         let _ = write!(
             text,
             "     {}, {}",
             counted(self.messages, "message"),
             counted(self.heartbeats, "heartbeat")
         );
+        let counts = self.counts;
         for (count, what) in [
             (self.missing, "missing"),
-            (self.late, "late"),
-            (self.copies, "copies"),
-            (self.again, "sent again"),
-            (self.unasked, "sent twice unasked"),
-            (self.old, "old"),
-            (self.replays, "of an older generation"),
-            (self.restarts, "restarts"),
+            (counts.late, "late"),
+            (counts.copies, "copies"),
+            (counts.again, "sent again"),
+            (counts.unasked, "sent twice unasked"),
+            (counts.old, "old"),
+            (counts.replays, "of an older generation"),
+            (counts.restarts, "restarts"),
         ] {
             if count > 0 {
                 let _ = write!(text, ", {count} {what}");
@@ -218,11 +191,29 @@ impl NodeSummary {
             text.push('\n');
         }
     }
+
+    fn write_heading(&self, text: &mut String) {
+        let generation = self.generation.as_deref().unwrap_or("unknown");
+        let keys: Vec<_> = self.keys.iter().map(u8::to_string).collect();
+        let keys = if keys.is_empty() {
+            "unknown".to_owned()
+        } else {
+            keys.join(", ")
+        };
+        let program = if self.says_groups {
+            ""
+        } else {
+            "; says nothing of groups, as heartbeat 3.0.6"
+        };
+        let _ = writeln!(
+            text,
+            "node {}: generation {generation}, key {keys}{program}",
+            self.name
+        );
+    }
 }
 
 fn of_node(name: &str, node: &Node) -> NodeSummary {
-    let counts = node.stream.counts();
-    let missing = u64::try_from(node.stream.missing().len()).unwrap_or(u64::MAX);
     let links = node.links.iter().map(|(link, on)| NodeLink {
         link: link.clone(),
         messages: on.messages,
@@ -239,14 +230,8 @@ fn of_node(name: &str, node: &Node) -> NodeSummary {
         keys: node.keys.iter().copied().collect(),
         messages: node.messages,
         heartbeats: node.rhythm.heartbeats,
-        missing: counts.lost.saturating_add(missing),
-        late: counts.late,
-        copies: counts.copies,
-        again: counts.again,
-        unasked: counts.unasked,
-        old: counts.old,
-        replays: counts.replays,
-        restarts: counts.restarts,
+        missing: node.stream.missing(),
+        counts: node.stream.counts(),
         largest_gap: largest(&node.rhythm),
         links: links.collect(),
     }

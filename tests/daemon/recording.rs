@@ -175,6 +175,7 @@ fn what_is_no_recording_is_refused() {
         ("strange", "this is no recording"),
         ("newer", "the form \"99\""),
         ("missing", "No such file"),
+        ("", "Is a directory"),
     ] {
         let path = machine.path(name);
         let refused = machine.heartbeat(&["replay", path.to_str().expect("text")]);

@@ -16,8 +16,9 @@ pub fn write(path: &Path, text: &str, mode: u32) {
 /// The resource script `disk`: stands for anything that two machines must never use at once.
 ///
 /// `disk::NAME` takes a lock that both machines see. Finding it taken is what all of this is about, and is
-/// written to `shared/violations`. The files `fail-start-NAME`, `fail-stop-NAME`, `slow-start-NAME` and `slow-stop-NAME` in
-/// the machine's directory make an action fail or last.
+/// written to `shared/violations`. The files `fail-start-NAME`, `fail-stop-NAME`, `slow-start-NAME`, `slow-stop-NAME`,
+/// `held-start-NAME` and `held-stop-NAME` in the machine's directory make an action fail, or last as many seconds as
+/// stand in the file, or for as long as the file is there.
 pub fn install_disk_script(machine: &str, directory: &Path) {
     let (own, shared) = (directory.display(), shared());
     let shared = shared.display();
@@ -25,11 +26,15 @@ pub fn install_disk_script(machine: &str, directory: &Path) {
         r#"#!/bin/sh
 name="$1" action="$2" me={machine} own={own} shared={shared}
 lock="$shared/lock-$name"
+last() {{
+    [ -e "$own/slow-$action-$name" ] && sleep "$(cat "$own/slow-$action-$name")"
+    while [ -e "$own/held-$action-$name" ]; do sleep 0.05; done
+}}
 note() {{ echo "$(date +%s.%N) $me $name $*" >> "$shared/journal"; }}
 case "$action" in
 start)
     [ -e "$own/fail-start-$name" ] && {{ note "start fails"; exit 1; }}
-    [ -e "$own/slow-start-$name" ] && sleep "$(cat "$own/slow-start-$name")"
+    last
     [ -e "$own/runs-$name" ] && exit 0
     if ! mkdir "$lock" 2>/dev/null; then
         note "starts while $(cat "$lock/owner") runs it" && tail -n 1 "$shared/journal" >> "$shared/violations"
@@ -40,7 +45,7 @@ start)
 stop)
     [ -e "$own/fail-stop-$name" ] && {{ note "stop fails"; exit 1; }}
     [ -e "$own/runs-$name" ] || exit 0
-    [ -e "$own/slow-stop-$name" ] && sleep "$(cat "$own/slow-stop-$name")"
+    last
     rm -f "$own/runs-$name"
     [ "$(cat "$lock/owner")" = "$me" ] && rm -r "$lock"
     note stopped ;;

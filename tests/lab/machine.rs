@@ -89,6 +89,20 @@ impl Machine {
         self.directory.join(path)
     }
 
+    /// Makes an action of a `disk` last until it is released; `stop-data` is the stop of `disk::data`.
+    pub fn hold(&self, action: &str) {
+        files::write(&self.held(action), "", 0o644);
+    }
+
+    /// Lets the action get on.
+    pub fn release(&self, action: &str) {
+        fs::remove_file(self.held(action)).expect("it was held");
+    }
+
+    fn held(&self, action: &str) -> PathBuf {
+        self.file(&format!("held-{action}"))
+    }
+
     /// The log that its ha.cf names.
     pub fn log(&self) -> Journal {
         Journal::new(&self.file("ha-log"))

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::lab::journal::Mark;
-use crate::lab::{Pair, Setup, claim, eventually, files};
+use crate::lab::{Pair, Setup, claim, eventually, files, throughout};
 
 #[test]
 fn a_start_that_outlives_its_daemon_makes_no_second_owner() {
@@ -14,7 +14,7 @@ fn a_start_that_outlives_its_daemon_makes_no_second_owner() {
             groups: vec!["alpha disk::data IPaddr::10.77.1.100/24/eth0".to_owned()],
             ..Setup::default()
         });
-        files::write(&pair.b.file("slow-start-data"), "6", 0o644);
+        pair.b.hold("start-data");
         pair.b.start();
         pair.b
             .log()
@@ -26,13 +26,18 @@ fn a_start_that_outlives_its_daemon_makes_no_second_owner() {
         pair.b
             .log()
             .expect(mark, "which the daemon before this one began, still runs");
+        let period = Duration::from_secs(2);
+        throughout(period, "the other node does not start it on hope", || {
+            !pair.a.file("runs-data").exists() && !pair.a.holds(pair.address())
+        });
+        pair.b.release("start-data");
         eventually("the old start has ended", || {
             files::journal().contains("beta data started")
         });
         // Then all goes its usual way: it is found running, adopted, and returns to its node.
         pair.watch.expect_owner(0, pair.address());
         pair.expect_settled();
-        pair.assert_stays(0, Duration::from_secs(2));
+        pair.assert_stays(0, period);
         assert!(!pair.b.file("runs-data").exists());
         assert!(pair.a.file("runs-data").exists());
         pair.assert_never_two_owners();

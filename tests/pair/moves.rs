@@ -1,7 +1,7 @@
 //! `hb_standby` and `hb_takeover` between two daemons.
 
 use std::fs::File;
-use std::io::Read;
+use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, Stdio};
 use std::time::Duration;
 
@@ -67,6 +67,26 @@ fn serve_at_home(pair: &mut Pair) {
     pair.expect_settled();
 }
 
+/// A pair whose group runs on the first node.
+fn serving(setup: Setup) -> Pair {
+    let mut pair = Pair::alone(setup);
+    pair.serve_on_a();
+    eventually("the disk runs", || pair.a.file("runs-data").exists());
+    pair.expect_settled();
+    pair
+}
+
+/// Has the first node hand over its group, and keeps it stopping: until `stop-data` is released there, or for ever.
+fn stuck_in_a_standby() -> (Pair, Child) {
+    let pair = serving(Setup::default());
+    pair.a.hold("stop-data");
+    let child = begin(&pair.a, &["hb_standby"], Stdio::piped());
+    eventually("it has begun", || {
+        pair.a.cl_status(&["rscstatus"]) == "transition"
+    });
+    (pair, child)
+}
+
 /// Every command in turn: who is asked, for what, and which nodes have `left` and `right` afterwards.
 fn every_way(auto_failback: &'static str) {
     let mut pair = Pair::alone(Setup {
@@ -125,10 +145,11 @@ fn auto_failback_does_not_undo_a_standby() {
     claim(|| {
         let mut pair = Pair::alone(Setup::default());
         pair.serve_on_a();
-        assert_eq!(run(&pair.a, &["hb_standby"]).2, 0);
-        pair.assert_stays(1, pair.long_enough());
-        assert_eq!(run(&pair.a, &["hb_takeover"]).2, 0);
-        pair.assert_stays(0, pair.long_enough());
+        for (command, owner) in [("hb_standby", 1), ("hb_takeover", 0)] {
+            assert_eq!(run(&pair.a, &[command]).2, 0);
+            pair.watch.expect_owner(owner, pair.address());
+            pair.assert_stays(owner, pair.long_enough());
+        }
         pair.assert_never_two_owners();
     });
 }
@@ -138,14 +159,24 @@ fn a_move_is_shown_line_by_line_and_ends_with_who_has_what() {
     claim(|| {
         let mut pair = Pair::alone(two_groups());
         serve_at_home(&mut pair);
-        let slow = |machine: &Machine, name: &str| {
-            files::write(&machine.file(name), "1", 0o644);
-        };
-        slow(&pair.a, "slow-stop-left");
-        slow(&pair.b, "slow-start-left");
-        slow(&pair.b, "slow-stop-left");
-        slow(&pair.a, "slow-start-left");
-        let (out, err, status) = run(&pair.a, &["hb_standby", "-v"]);
+        for (machine, action) in [
+            (&pair.a, "stop-left"),
+            (&pair.b, "start-left"),
+            (&pair.b, "stop-left"),
+            (&pair.a, "start-left"),
+        ] {
+            machine.hold(action);
+        }
+        let mut child = begin(&pair.a, &["hb_standby", "-v"], Stdio::piped());
+        let out = child.stdout.take().expect("a pipe");
+        let out = read_along(
+            out,
+            [
+                ("alpha stops them", &pair.a, "stop-left"),
+                ("beta starts them", &pair.b, "start-left"),
+            ],
+        );
+        let (_, err, status) = finish(child);
         assert_eq!((err.as_str(), status), ("", 0), "{out}");
         assert_told(
             &out,
@@ -157,11 +188,15 @@ fn a_move_is_shown_line_by_line_and_ends_with_who_has_what() {
 
         let pty = openpty(None, None).expect("a pty");
         let child = begin(&pair.a, &["hb_takeover", "local"], pty.slave);
+        let shown = read_along(
+            File::from(pty.master),
+            [
+                ("beta stops them", &pair.b, "stop-left"),
+                ("alpha starts them", &pair.a, "start-left"),
+            ],
+        );
         let (_, err, status) = finish(child);
         assert_eq!((err.as_str(), status), ("", 0));
-        let mut shown = Vec::new();
-        let _ = File::from(pty.master).read_to_end(&mut shown); // ends with an error: the other side is closed
-        let shown = String::from_utf8_lossy(&shown).replace('\r', "");
         assert_told(
             &shown,
             "Taking over [local].",
@@ -176,6 +211,22 @@ fn a_move_is_shown_line_by_line_and_ends_with_who_has_what() {
         assert_eq!(movement["progress"], "done");
         assert_eq!(movement["number"], 2);
     });
+}
+
+/// What is printed, to its end. Once a line tells of a state, what was held in it is released.
+fn read_along(output: impl Read, states: [(&str, &Machine, &str); 2]) -> String {
+    let mut states = states.into_iter().peekable();
+    let mut told = String::new();
+    // A pty ends with an error when its other side is closed.
+    for line in BufReader::new(output).lines().map_while(Result::ok) {
+        let line = line.trim_end_matches('\r');
+        if let Some((_, machine, action)) = states.next_if(|(state, ..)| line.ends_with(state)) {
+            machine.release(action);
+        }
+        told.push_str(line);
+        told.push('\n');
+    }
+    told
 }
 
 /// The first line, then at least these states in this order with times that never go back, then the last line.
@@ -206,11 +257,8 @@ fn assert_told(out: &str, first: &str, states: &[&str], last: &str) {
 #[test]
 fn no_wait_returns_at_once_and_a_second_request_has_to_wait() {
     claim(|| {
-        let mut pair = Pair::alone(Setup::default());
-        pair.serve_on_a();
-        eventually("the disk runs", || pair.a.file("runs-data").exists());
-        pair.expect_settled();
-        files::write(&pair.a.file("slow-stop-data"), "3", 0o644);
+        let pair = serving(Setup::default());
+        pair.a.hold("stop-data");
         let begun = run(&pair.a, &["hb_standby", "all", "--no-wait"]);
         assert_eq!(begun, (String::new(), String::new(), 0));
         assert!(pair.a.file("runs-data").exists(), "it has only begun");
@@ -220,6 +268,7 @@ fn no_wait_returns_at_once_and_a_second_request_has_to_wait() {
             err.starts_with("hb_standby: refused: another planned move"),
             "{err}"
         );
+        pair.a.release("stop-data");
         pair.watch.expect_owner(1, pair.address());
         pair.assert_never_two_owners();
     });
@@ -228,17 +277,15 @@ fn no_wait_returns_at_once_and_a_second_request_has_to_wait() {
 #[test]
 fn a_time_limit_ends_the_waiting_and_not_the_move() {
     claim(|| {
-        let mut pair = Pair::alone(Setup::default());
-        pair.serve_on_a();
-        eventually("the disk runs", || pair.a.file("runs-data").exists());
-        pair.expect_settled();
-        files::write(&pair.a.file("slow-stop-data"), "4", 0o644);
-        let (out, err, status) = run(&pair.a, &["hb_standby", "--timeout", "1"]);
+        let pair = serving(Setup::default());
+        pair.a.hold("stop-data");
+        let (out, err, status) = run(&pair.a, &["hb_standby", "--timeout", "3"]);
         assert_eq!((out.as_str(), status), ("", 12), "{err}");
         assert!(
             err.starts_with("hb_standby: timed out (alpha stops them)"),
             "{err}"
         );
+        pair.a.release("stop-data");
         pair.watch.expect_owner(1, pair.address());
         pair.assert_never_two_owners();
     });
@@ -316,13 +363,10 @@ fn nothing_moves_while_the_haresources_differ() {
 #[test]
 fn a_group_that_does_not_stop_fails_the_move_and_stays() {
     claim(|| {
-        let mut pair = Pair::alone(Setup {
+        let pair = serving(Setup {
             more: "env STOPRETRYMAX=1\n",
             ..Setup::default()
         });
-        pair.serve_on_a();
-        eventually("the disk runs", || pair.a.file("runs-data").exists());
-        pair.expect_settled();
         files::write(&pair.a.file("fail-stop-data"), "", 0o644);
         let (_, err, status) = run(&pair.a, &["hb_standby"]);
         assert_eq!(status, 3, "{err}");
@@ -342,10 +386,7 @@ fn a_group_that_does_not_stop_fails_the_move_and_stays() {
 #[test]
 fn a_group_that_does_not_start_there_fails_the_move_and_returns() {
     claim(|| {
-        let mut pair = Pair::alone(Setup::default());
-        pair.serve_on_a();
-        eventually("the disk runs", || pair.a.file("runs-data").exists());
-        pair.expect_settled();
+        let pair = serving(Setup::default());
         files::write(&pair.b.file("fail-start-data"), "", 0o644);
         let (_, err, status) = run(&pair.b, &["hb_takeover"]);
         assert_eq!(status, 3, "{err}");
@@ -362,16 +403,10 @@ fn a_group_that_does_not_start_there_fails_the_move_and_returns() {
 #[test]
 fn a_peer_that_dies_meanwhile_fails_the_move_and_the_service_goes_on() {
     claim(|| {
-        let mut pair = Pair::alone(Setup::default());
-        pair.serve_on_a();
-        eventually("the disk runs", || pair.a.file("runs-data").exists());
-        pair.expect_settled();
-        files::write(&pair.a.file("slow-stop-data"), "4", 0o644);
-        let child = begin(&pair.a, &["hb_standby"], Stdio::piped());
-        eventually("it has begun", || {
-            pair.a.cl_status(&["rscstatus"]) == "transition"
-        });
+        let (mut pair, child) = stuck_in_a_standby();
         pair.power_off(1);
+        pair.a.log().expect(Mark::START, "node beta: is dead");
+        pair.a.release("stop-data");
         let (_, err, status) = finish(child);
         assert_eq!(status, 3, "{err}");
         assert!(
@@ -386,15 +421,7 @@ fn a_peer_that_dies_meanwhile_fails_the_move_and_the_service_goes_on() {
 #[test]
 fn a_daemon_that_dies_meanwhile_is_told() {
     claim(|| {
-        let mut pair = Pair::alone(Setup::default());
-        pair.serve_on_a();
-        eventually("the disk runs", || pair.a.file("runs-data").exists());
-        pair.expect_settled();
-        files::write(&pair.a.file("slow-stop-data"), "5", 0o644);
-        let child = begin(&pair.a, &["hb_standby"], Stdio::piped());
-        eventually("it has begun", || {
-            pair.a.cl_status(&["rscstatus"]) == "transition"
-        });
+        let (mut pair, child) = stuck_in_a_standby();
         pair.a.kill_daemon();
         let (_, err, status) = finish(child);
         assert_eq!(status, 3, "{err}");
@@ -405,16 +432,11 @@ fn a_daemon_that_dies_meanwhile_is_told() {
 #[test]
 fn a_stop_in_the_middle_of_a_move_is_told_and_hands_everything_over() {
     claim(|| {
-        let mut pair = Pair::alone(Setup::default());
-        pair.serve_on_a();
-        eventually("the disk runs", || pair.a.file("runs-data").exists());
-        pair.expect_settled();
-        files::write(&pair.a.file("slow-stop-data"), "3", 0o644);
-        let child = begin(&pair.a, &["hb_standby"], Stdio::piped());
-        eventually("it has begun", || {
-            pair.a.cl_status(&["rscstatus"]) == "transition"
-        });
+        let (mut pair, child) = stuck_in_a_standby();
+        let mark = pair.a.log().mark();
         pair.a.request_stop();
+        pair.a.log().expect(mark, "Heartbeat shutdown in progress.");
+        pair.a.release("stop-data");
         let (_, err, status) = finish(child);
         assert_eq!(status, 3, "{err}");
         assert!(

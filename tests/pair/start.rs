@@ -5,10 +5,21 @@ use std::time::{Duration, Instant};
 use crate::lab::journal::Mark;
 use crate::lab::{Pair, Setup, claim, eventually, throughout};
 
+/// What two nodes that hear each other need has nothing to do with either of these.
+const INITDEAD: u32 = 60_000;
+const WINDOW_OF_306: Duration = Duration::from_secs(10);
+
+fn pair() -> Pair {
+    Pair::alone(Setup {
+        initdead: INITDEAD,
+        ..Setup::default()
+    })
+}
+
 #[test]
 fn both_started_together_serve_without_a_wait() {
     claim(|| {
-        let mut pair = Pair::alone(Setup::default());
+        let mut pair = pair();
         let began = Instant::now();
         let served = pair.serve_on_a();
         println!(
@@ -16,7 +27,7 @@ fn both_started_together_serve_without_a_wait() {
             served - began
         );
         assert!(
-            served - began < Duration::from_secs(6),
+            served - began < WINDOW_OF_306,
             "no fixed wait of ten seconds"
         );
         assert_eq!(pair.watch.moves(pair.address()), 1);
@@ -27,7 +38,7 @@ fn both_started_together_serve_without_a_wait() {
 #[test]
 fn the_preferred_node_started_first_serves_when_the_other_comes() {
     claim(|| {
-        let mut pair = Pair::alone(Setup::default());
+        let mut pair = pair();
         pair.a.start();
         pair.a
             .log()
@@ -43,7 +54,7 @@ fn the_preferred_node_started_first_serves_when_the_other_comes() {
             "the second started: the address is there after {:?}",
             served - began
         );
-        assert!(served - began < Duration::from_secs(6));
+        assert!(served - began < WINDOW_OF_306);
         pair.expect_settled();
         assert_eq!(pair.watch.moves(pair.address()), 1);
         pair.assert_never_two_owners();
@@ -53,14 +64,14 @@ fn the_preferred_node_started_first_serves_when_the_other_comes() {
 #[test]
 fn the_preferred_node_started_second_serves_at_once() {
     claim(|| {
-        let mut pair = Pair::alone(Setup::default());
+        let mut pair = pair();
         pair.b.start();
         pair.b
             .log()
             .expect(Mark::START, "Local status now set to: 'up'");
         let began = pair.a.start();
         let served = pair.watch.expect_owner(0, pair.address());
-        assert!(served - began < Duration::from_secs(6));
+        assert!(served - began < WINDOW_OF_306);
         pair.expect_settled();
         assert_eq!(
             pair.watch.moves(pair.address()),

@@ -39,6 +39,14 @@ fn left_behind(directory: &Directory) -> Vec<Pid> {
         .collect()
 }
 
+fn eventually(what: &str, condition: impl Fn() -> bool) {
+    let begin = now();
+    while !condition() {
+        assert!(now().since(begin) < Duration::from_secs(30), "not: {what}");
+        pause(Duration::from_millis(5));
+    }
+}
+
 #[test]
 fn nothing_is_asked_before_an_action_of_the_last_daemon_has_ended() {
     let body = r"
@@ -92,7 +100,7 @@ esac";
         .script("leftover3", body)
         .group("leftover3");
     let limits = Limits {
-        start: Duration::from_millis(700),
+        start: Duration::from_secs(2),
         ..Limits::default()
     };
     die_while_starting(&directory, limits);
@@ -114,14 +122,19 @@ esac";
 fn an_action_is_known_again_after_it_became_another_program() {
     let body = r"
 case $1 in
-    start) note begun; echo begun; exec sleep 1.5;;
+    start) mkfifo $journal.go; note begun $$; echo begun; exec cat $journal.go;;
     status) if [ -e $journal ]; then note asked; fi; echo stopped;;
 esac";
     let directory = Directory::new()
         .script("leftover4", body)
         .group("leftover4");
     die_while_starting(&directory, Limits::default());
+    let pid = left_behind(&directory)[0];
+    eventually("it is another program", || {
+        std::fs::read(format!("/proc/{pid}/comm")).is_ok_and(|name| name == b"cat\n")
+    });
     let mut bench = Bench::new(&directory);
+    std::fs::write(directory.path("journal.go"), "").expect("it reads");
     bench.probe(0);
     assert_eq!(told("leftover4").len(), 2, "{:?}", logged("leftover4"));
 }
@@ -142,14 +155,9 @@ esac";
     assert_eq!(Bench::new(&directory).start(0), GroupOutcome::Started);
     let services = left_behind(&directory);
     assert_eq!(services.len(), 2, "{}", directory.journal());
-    let begin = now();
-    while look(services[1].as_raw()).expect("it runs").group != services[1].as_raw() {
-        assert!(
-            now().since(begin) < Duration::from_secs(30),
-            "it got no group"
-        );
-        pause(Duration::from_millis(5));
-    }
+    eventually("it has a group of its own", || {
+        look(services[1].as_raw()).expect("it runs").group == services[1].as_raw()
+    });
     assert_ne!(
         look(services[0].as_raw()).expect("it runs").group,
         services[0].as_raw()

@@ -31,7 +31,7 @@ impl<'a> Line<'a> {
 
     /// The part that is the same everywhere: level and text.
     pub fn body(&self) -> String {
-        format!("{}: {}", word(self.severity), self.text)
+        format!("{}: {}", self.severity.word(), self.text)
     }
 }
 
@@ -62,18 +62,6 @@ impl Style {
             }
             Some(tag) => format!("{}: {} {body}\n", with_pid(tag), time.classic()),
         }
-    }
-}
-
-/// The words that people grep for.
-pub(super) fn word(severity: Severity) -> &'static str {
-    match severity {
-        Severity::Debug => "debug",
-        Severity::Info => "info",
-        Severity::Notice => "notice",
-        Severity::Warn => "WARN",
-        Severity::Error => "ERROR",
-        Severity::Crit => "CRIT",
     }
 }
 

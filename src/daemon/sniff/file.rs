@@ -131,12 +131,7 @@ impl Reading {
     fn new(options: &Options, pair: Pair, first: &[u8]) -> Self {
         let (source, kind) = match Capture::new(Format::of(first)) {
             Some(capture) => {
-                let ports = if options.ports.is_empty() {
-                    pair.ports()
-                } else {
-                    options.ports.clone()
-                };
-                let sieve = Sieve::new(ports, options.ports.is_empty());
+                let sieve = Sieve::new(pair.ports(options), options.ports.is_empty());
                 (Source::Capture(Box::new(capture), sieve), "net")
             }
             None => (Source::Serial(TextFrames::new()), "serial"),

@@ -24,11 +24,7 @@ const LOOPBACK: &str = "lo";
 
 /// Shows what goes over the interfaces until it is interrupted.
 pub(super) fn run(options: &Options, mut pair: Pair) -> Result<(), Failure> {
-    let ports = if options.ports.is_empty() {
-        pair.ports()
-    } else {
-        options.ports.clone()
-    };
+    let ports = pair.ports(options);
     let names = interfaces(options, &pair)?;
     let taps = open(&names, &ports)?;
     announce(&taps, &ports, &pair);
@@ -148,16 +144,15 @@ impl Listening {
         let cannot = |error| Failure::of("cannot wait for packets", &error);
         let mut poll = Poll::new().map_err(cannot)?;
         let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP]).map_err(cannot)?;
-        let token = |index| Token(index);
         for (index, tap) in self.taps.iter().enumerate() {
             let descriptor = tap.socket.as_fd().as_raw_fd();
             let mut source = SourceFd(&descriptor);
             poll.registry()
-                .register(&mut source, token(index), Interest::READABLE)
+                .register(&mut source, Token(index), Interest::READABLE)
                 .map_err(cannot)?;
         }
         poll.registry()
-            .register(&mut signals, token(self.taps.len()), Interest::READABLE)
+            .register(&mut signals, Token(self.taps.len()), Interest::READABLE)
             .map_err(cannot)?;
         let mut events = Events::with_capacity(64);
         loop {

@@ -11,7 +11,7 @@ use std::path::Path;
 pub use options::{Options, parse};
 
 use super::disk::{Disk, load};
-use super::exit_status::{DONE, FAILED, PERMISSION};
+use super::exit_status::{self, DONE, FAILED};
 use super::settings;
 use super::terminal::say;
 use crate::config::{self, Config, MediumKind};
@@ -54,14 +54,9 @@ impl Failure {
     }
 
     fn of(what: &str, error: &std::io::Error) -> Self {
-        let exit = if error.kind() == std::io::ErrorKind::PermissionDenied {
-            PERMISSION
-        } else {
-            FAILED
-        };
         Self {
             text: format!("{what}: {error}"),
-            exit,
+            exit: exit_status::of(error),
         }
     }
 }
@@ -94,8 +89,11 @@ impl Pair {
         }
     }
 
-    /// Every port that a medium uses.
-    fn ports(&self) -> Vec<u16> {
+    /// The ports given, else every one that a medium uses.
+    fn ports(&self, options: &Options) -> Vec<u16> {
+        if !options.ports.is_empty() {
+            return options.ports.clone();
+        }
         let media = self.config.iter().flat_map(|config| &config.media);
         let mut ports: Vec<u16> = media.filter_map(|medium| port(&medium.kind)).collect();
         ports.sort_unstable();
