@@ -49,8 +49,8 @@ fn silent_nodes(book: &Book, settings: &Settings, found: &mut Vec<String>) {
     }
     if book.flawed > 0 {
         found.push(format!(
-            "{} messages lack what every message has",
-            book.flawed
+            "what every message has was missing in {}",
+            counted(book.flawed, "message")
         ));
     }
     for name in settings
@@ -119,8 +119,8 @@ fn of_node(name: &str, node: &Node, book: &Book, settings: &Settings, found: &mu
     let is_local = settings.local_node.as_deref() == Some(name);
     if is_local && node.came_in > 0 {
         found.push(format!(
-            "{} messages in the name of this node, {name}, came in from outside",
-            node.came_in
+            "{} in the name of this node, {name}, came in from outside",
+            counted(node.came_in, "message")
         ));
     }
 }
