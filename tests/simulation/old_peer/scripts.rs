@@ -42,7 +42,8 @@ enum Purpose {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Step {
-    Take(GroupId, Ground),
+    /// Why, and when that was decided.
+    Take(GroupId, (Ground, Instant)),
     Give(GroupId),
     /// Asks for the group unless it runs here already.
     Request(GroupId),
@@ -158,9 +159,9 @@ impl Scripts {
         *self.grounds.get(index(group))?
     }
 
-    fn note(&mut self, group: GroupId, ground: Ground, at: Instant) {
+    fn note(&mut self, group: GroupId, decided: (Ground, Instant)) {
         if let Some(place) = self.grounds.get_mut(index(group)) {
-            *place = Some((ground, at));
+            *place = Some(decided);
         }
     }
 }
@@ -210,8 +211,7 @@ impl OldPeer {
         } else {
             (Ground::Answer, self.now)
         };
-        self.scripts.note(group, ground, at);
-        self.queue(Purpose::TakeGroup, vec![Step::Take(group, ground)]);
+        self.queue(Purpose::TakeGroup, vec![Step::Take(group, (ground, at))]);
     }
 
     /// The peer wants this set: it is named from the peer's side.
@@ -236,14 +236,10 @@ impl OldPeer {
         .collect()
     }
 
-    fn takes(&mut self, what: Hold, ground: Ground) -> Vec<Step> {
-        let keys = self.keys(what);
-        for &group in &keys {
-            self.scripts.note(group, ground, self.now);
-        }
-        keys.into_iter()
-            .map(|group| Step::Take(group, ground))
-            .collect()
+    fn takes(&self, what: Hold, ground: Ground) -> Vec<Step> {
+        let decided = (ground, self.now);
+        let keys = self.keys(what).into_iter();
+        keys.map(|group| Step::Take(group, decided)).collect()
     }
 
     fn group_of(&self, key: Option<&str>) -> Option<GroupId> {
@@ -362,12 +358,12 @@ impl OldPeer {
         let child = &mut self.scripts.running[place];
         let found = outcome == GroupOutcome::FoundRunning;
         let (doing, action) = match (child.doing, outcome) {
-            (Doing::Probing(Step::Take(..)), _) if !found && is_being_stopped => {
+            (Doing::Probing(Step::Take(_, decided)), _) if !found && is_being_stopped => {
+                self.scripts.note(group, decided);
                 (Doing::Resuming(group, self.now + LOOK_AGAIN), None)
             }
-            (Doing::Probing(Step::Take(_, ground)), _) if !found => {
-                let at = self.scripts.ground(group).map_or(self.now, |(_, at)| at);
-                self.scripts.note(group, ground, at);
+            (Doing::Probing(Step::Take(_, decided)), _) if !found => {
+                self.scripts.note(group, decided);
                 (Doing::Starting(group), Some(Action::StartGroup(group)))
             }
             (Doing::Probing(Step::Take(..) | Step::Request(_)), _) if found => {
