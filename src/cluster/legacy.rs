@@ -16,8 +16,6 @@ use crate::message::Message;
 const ASK_AGAIN: Duration = Duration::from_secs(2);
 /// A group that does not run here is asked for this much later when the peer has just come back.
 const LATE: Duration = Duration::from_secs(10);
-/// Whoever has counted further when it is first heard has not just started.
-const YOUNG: u64 = 30;
 /// The slowest.
 const ASK_SELDOM: Duration = Duration::from_secs(32);
 /// An answered question is asked once more: a takeover that the peer had begun before may have come after it.
@@ -33,7 +31,7 @@ impl Cluster {
     /// Asks for our own groups, and answers what can be answered by now.
     pub(super) fn ask_for_groups(&mut self, now: Instant) {
         if !self.questions.is_open() {
-            if self.peer.first_number > YOUNG && self.ownership.has_taken() {
+            if self.peer.came_as_member && self.ownership.has_taken() {
                 // It was there all along while we took it for dead, and does not ask for what it has.
                 self.questions.is_return = true;
                 self.ownership.give_back_taken();
@@ -48,8 +46,9 @@ impl Cluster {
                     let pause = if is_late { LATE } else { Duration::ZERO };
                     self.set_asking(index, |asking| asking.ask_at = Some(now + pause));
                 } else {
-                    // It asks before it starts what we have; what we don't have, it has.
-                    let claim = if self.ownership.runs_one(index) {
+                    // It asks before it starts what we have, unless it holds us for dead; what we don't have, it has.
+                    let asks = self.peer.takes_over_until.is_none();
+                    let claim = if asks && self.ownership.runs_one(index) {
                         Claim::Free
                     } else {
                         HELD

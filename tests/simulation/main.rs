@@ -127,7 +127,7 @@ fn try_seeds(prefix: &str, usual: u64, fresh: u64, plan_of: MakePlan) {
     let seeds: Vec<u64> = (first..first + count).chain(fresh).collect();
     let (failures, total) = run_all(&seeds, plan_of);
     println!("{} runs: {total:?}", seeds.len());
-    for (seed, violation) in failures.iter().take(40) {
+    for (seed, violation) in failures.iter().take(400) {
         println!("seed {seed}: {violation}");
     }
     if let Some((seed, violation)) = failures.first() {

@@ -430,3 +430,50 @@ fn the_late_end_of_one_dialogue_is_not_the_end_of_the_next() {
     old.standby("foreign", "done");
     assert_eq!(old.running(), [false, true]);
 }
+
+/// Ours has waited in vain and runs everything; nothing of `a` was heard so far.
+fn alone(failback: AutoFailback) -> Old {
+    let mut old = Old {
+        pair: Pair::new(failback),
+        generation: 7,
+        number: 0,
+    };
+    old.pair.start(1);
+    old.pair.run(Duration::from_secs(11));
+    assert_eq!(old.running(), BOTH);
+    old
+}
+
+#[test]
+fn a_member_that_was_there_before_we_heard_it_has_its_groups_in_legacy_mode() {
+    let mut old = alone(AutoFailback::Legacy);
+    old.beats("active"); // it stood still while we started; it asks for nothing
+    assert_eq!(old.running(), [false; 2], "{:#?}", old.pair.log);
+    // One that has just started asks for what it wants.
+    let mut old = alone(AutoFailback::Legacy);
+    old.beats("up");
+    old.beats("active");
+    assert_eq!(old.running(), BOTH);
+    old.says(&[("t", "ip-request"), ("ipaddr", "one")]);
+    assert_eq!(old.running(), [false, true]);
+}
+
+#[test]
+fn who_takes_us_for_dead_without_ever_hearing_us_gets_everything_in_legacy_mode() {
+    let mut old = alone(AutoFailback::Legacy);
+    let generation = old.node().generation();
+    let obituary = [("t", "stonith"), ("node", "b"), ("result", "n_stnth")];
+    old.beats("up");
+    old.says(&obituary); // no news: it was said of an earlier run of ours
+    assert_eq!(old.running(), BOTH);
+    old.beats("active");
+    assert_eq!(old.running(), [false, true], "it does not ask for its own");
+    let mut old = alone(AutoFailback::Legacy);
+    for _ in 0..20 {
+        old.pair.run(Duration::from_millis(500));
+        old.beats("up");
+    }
+    old.says(&obituary);
+    assert_eq!(old.running(), [false; 2], "{:#?}", old.pair.log);
+    assert_eq!(old.node().generation(), generation + 1);
+}
