@@ -208,6 +208,7 @@ impl Cluster {
         let takes_over = !matches!(result, "unneeded" | "bad" | "badhost");
         if is_ours && takes_over && self.peer.is_classic && number > self.peer.takeover_ended {
             self.peer.takes_over_until = Some(self.now + LONGEST_TAKEOVER);
+            self.groups_are_taken();
         }
         // Only news: what comes late tells of a death that was over before we talked, and nobody is held for dead
         // sooner than after deadtime.

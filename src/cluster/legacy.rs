@@ -82,6 +82,16 @@ impl Cluster {
         }
     }
 
+    /// The peer held us for dead, so it asks for none of its own groups.
+    pub(super) fn groups_are_taken(&mut self) {
+        let is_asking = self.peer.is_classic && !self.speaks_of_halves();
+        for index in 0..self.questions.groups.len() {
+            if is_asking && !self.prefers_local(index) {
+                self.ownership.hear_one(index, Some(HELD));
+            }
+        }
+    }
+
     /// `ip-request`: the peer wants to start a group of its own.
     pub(super) fn group_request_heard(&mut self, message: &Message, number: u64) -> bool {
         let Some(index) = self.group_named(message) else {

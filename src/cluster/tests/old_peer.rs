@@ -469,6 +469,14 @@ fn who_takes_us_for_dead_without_ever_hearing_us_gets_everything_in_legacy_mode(
     old.beats("active");
     assert_eq!(old.running(), [false, true], "it does not ask for its own");
     let mut old = alone(AutoFailback::Legacy);
+    old.beats("up");
+    let overtaken = old.number + 1;
+    old.number += 1;
+    old.beats("active");
+    let late = old_message(old.generation, overtaken, &obituary);
+    old.pair.turn(1, Some((LinkId(1), late)));
+    assert_eq!(old.running(), [false, true]);
+    let mut old = alone(AutoFailback::Legacy);
     for _ in 0..20 {
         old.pair.run(Duration::from_millis(500));
         old.beats("up");
