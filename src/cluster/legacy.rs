@@ -46,13 +46,18 @@ impl Cluster {
                     let pause = if is_late { LATE } else { Duration::ZERO };
                     self.set_asking(index, |asking| asking.ask_at = Some(now + pause));
                 } else {
-                    // It asks before it starts what we have, unless it holds us for dead; what we don't have, it has.
-                    let asks = self.peer.takes_over_until.is_none();
+                    // It asks before it starts what we have, unless it held us for dead; what we don't have, it has.
+                    let is_return = self.questions.is_return;
+                    let asks = !is_return && self.peer.takes_over_until.is_none();
                     let claim = if asks && self.ownership.runs_one(index) {
                         Claim::Free
                     } else {
                         HELD
                     };
+                    if is_return && self.ownership.holds_one(index) {
+                        // It may wait for an answer that it did not get; one too many does nothing.
+                        self.set_asking(index, |asking| asking.owed = Some(true));
+                    }
                     self.ownership.hear_one(index, Some(claim));
                 }
             }

@@ -117,6 +117,8 @@ pub struct Scripts {
     running: Vec<Child>,
     queue: VecDeque<(Purpose, Vec<Step>)>,
     grounds: Vec<Option<(Ground, Instant)>>,
+    /// By group: the last that was done to it was to stop it for a standby.
+    released: Vec<bool>,
     /// Why its own groups are being acquired.
     own_ground: (Ground, Instant),
 }
@@ -127,6 +129,7 @@ impl Scripts {
             running: Vec::new(),
             queue: VecDeque::new(),
             grounds: vec![None; groups],
+            released: vec![false; groups],
             own_ground: (Ground::Silence, Instant::default()),
         }
     }
@@ -152,6 +155,11 @@ impl Scripts {
             _ => None,
         });
         ready.min()
+    }
+
+    /// Whether the last that was done to the group was to stop it for a standby.
+    pub fn has_released(&self, group: GroupId) -> bool {
+        self.released.get(index(group)) == Some(&true)
     }
 
     /// Why the group was last started, and when that was decided.
@@ -355,6 +363,14 @@ impl OldPeer {
             return;
         };
         let is_being_stopped = children_stop(&self.scripts.running, group);
+        let is_release = matches!(self.scripts.running[place].purpose, Purpose::Release(_));
+        if let Some(released) = self.scripts.released.get_mut(index(group)) {
+            match outcome {
+                GroupOutcome::Stopped => *released = is_release,
+                GroupOutcome::Started | GroupOutcome::FoundRunning => *released = false,
+                _ => {}
+            }
+        }
         let child = &mut self.scripts.running[place];
         let found = outcome == GroupOutcome::FoundRunning;
         let (doing, action) = match (child.doing, outcome) {
