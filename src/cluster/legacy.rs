@@ -8,7 +8,7 @@ use super::claims::{Claim, Phase};
 use super::policy::Reason;
 use super::questions::Asking;
 use super::report::Report;
-use super::{Cluster, Instant, NodeStatus};
+use super::{Cluster, GroupId, Instant, NodeStatus};
 use crate::message::Message;
 
 /// A question that stays unanswered is asked again, more and more slowly: the peer may have had no ear for it yet,
@@ -133,9 +133,11 @@ impl Cluster {
         let is_ok = message
             .text("ok")
             .is_some_and(|ok| ok.eq_ignore_ascii_case("ok"));
-        let is_news = number > self.questions.since;
-        if is_ok && is_news && self.questions.is_open() && self.prefers_local(index) {
-            let now = self.now;
+        let now = self.now;
+        let is_news = number > self.questions.since && self.questions.is_open();
+        // It counts for now: what can't be started now is asked for again.
+        let is_of_use = self.ownership.can_run_one(index, now);
+        if is_ok && is_news && is_of_use && self.prefers_local(index) {
             self.set_asking(index, |asking| {
                 if !std::mem::replace(&mut asking.is_sure, true) {
                     asking.ask_at = Some(now + MAKE_SURE);
@@ -145,6 +147,26 @@ impl Cluster {
             self.ownership.hear_one(index, Some(Claim::Free));
         }
         true
+    }
+
+    /// One of our own groups could not be started, or stopped: what the peer said of it may not be true any more when
+    /// it is tried again.
+    pub(super) fn ask_for_one_again(&mut self, group: GroupId, now: Instant) {
+        let Ok(index) = usize::try_from(group.0) else {
+            return;
+        };
+        let is_answered = self.questions.groups.get(index).is_some_and(|a| a.is_sure);
+        if is_answered && self.prefers_local(index) && !self.ownership.runs_one(index) {
+            let at = self.ownership.tries_one_at(index, now);
+            self.set_asking(index, |asking| {
+                *asking = Asking {
+                    ask_at: Some(at),
+                    owed: asking.owed,
+                    ..Asking::default()
+                };
+            });
+            self.ownership.hear_one(index, Some(HELD));
+        }
     }
 
     fn tell_modes_differ(&mut self) {

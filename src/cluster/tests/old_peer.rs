@@ -485,3 +485,46 @@ fn who_takes_us_for_dead_without_ever_hearing_us_gets_everything_in_legacy_mode(
     assert_eq!(old.running(), [false; 2], "{:#?}", old.pair.log);
     assert_eq!(old.node().generation(), generation + 1);
 }
+
+#[test]
+fn what_could_not_be_started_is_asked_for_again_before_it_is_tried_again_in_legacy_mode() {
+    let mut old = Old {
+        pair: Pair::new(AutoFailback::Legacy),
+        generation: 7,
+        number: 0,
+    };
+    let answer = [
+        ("t", "ip-request-resp"),
+        ("dest", "b"),
+        ("ipaddr", "two"),
+        ("ok", "OK"),
+    ];
+    old.pair.start(1);
+    old.beats("up");
+    old.says(&[("t", "repnodes"), ("nodelist", "a b ")]);
+    old.beats("active");
+    old.pair.fails_to_start[1] = true;
+    old.says(&answer);
+    old.pair.fails_to_start[1] = false;
+    assert_eq!(old.pair.said(1, "could not be started"), 1);
+    old.lives(Duration::from_secs(30));
+    old.says(&answer); // what is true now need not be true when it is tried again
+    old.lives(Duration::from_secs(60));
+    assert_eq!(old.running(), [false; 2], "its own script may run it now");
+    old.says(&answer);
+    assert_eq!(old.running(), [false, true]);
+}
+
+#[test]
+fn what_runs_here_when_the_other_returns_is_given_up_and_answered_for_in_legacy_mode() {
+    let mut old = alone(AutoFailback::Legacy);
+    old.beats("up");
+    old.beats("active");
+    old.lives(Duration::from_secs(1));
+    assert_eq!(old.running(), BOTH, "it has not asked yet");
+    old.pair.run(Duration::from_secs(5));
+    let own_words = old.node().outgoing.last();
+    old.beats("active"); // it may hold us for dead, or have asked in vain
+    assert_eq!(old.running(), [false; 2], "{:#?}", old.pair.log);
+    assert!(old.node().outgoing.last() > own_words, "an answer");
+}
