@@ -56,6 +56,7 @@ impl Cluster {
         if before == after {
             return;
         }
+        self.ask_for_one_again(group, now);
         self.heartbeat_is_due = true;
         let key = self.key(group);
         match outcome {

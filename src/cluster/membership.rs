@@ -149,6 +149,9 @@ impl Cluster {
             if self.peer.status == NodeStatus::Init {
                 self.remember_peer();
             }
+            if matches!(self.peer.status, NodeStatus::Init | NodeStatus::Dead) {
+                self.peer.came_as_member = status == NodeStatus::Active;
+            }
             self.peer.status = status;
             self.report(Report::StatusUpdate { node, status });
         }

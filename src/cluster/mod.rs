@@ -147,7 +147,7 @@ impl Cluster {
             status: NodeStatus::Init,
             generation: remembered.generation,
             former_generation: 0,
-            first_number: 0,
+            came_as_member: false,
             runs_since: now,
             highest_generation: remembered.generation,
             heard_in_this_run: false,

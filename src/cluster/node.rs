@@ -57,8 +57,8 @@ pub struct Peer {
     pub generation: u64,
     /// The generation of the run before that one, as far as this run of ours heard it.
     pub former_generation: u64,
-    /// The first number that was heard of the current run: a low one is of a node that has just started.
-    pub first_number: u64,
+    /// It was a member already when it was first heard, or heard again: it did not become one through us.
+    pub came_as_member: bool,
     /// Since when the current run is heard.
     pub runs_since: Instant,
     /// The highest generation heard of it, over its death and our restart. Its current run has a lower one

@@ -17,6 +17,10 @@ const SPARE: usize = 16;
 /// A number asked for again this much sooner than the pause between requests is not sent again (3.0.6).
 const EARLY: Duration = Duration::from_millis(10);
 
+/// Pause between two answers to a request for a number that was acknowledged. The acknowledgement may have been for
+/// an earlier run of ours, so it is answered; but most likely the request is a recording.
+const SELDOM: Duration = Duration::from_secs(2);
+
 /// What every message of this node says in its header.
 #[derive(Debug, Clone)]
 pub struct Identity {
@@ -162,8 +166,8 @@ impl Outgoing {
         packet
     }
 
-    /// Answers a request for the numbers `first` to `last`, of which everything up to `acknowledged` has
-    /// arrived. Costs at most fifty answers whatever the range.
+    /// Answers a request for the numbers `first` to `last`, of which everything up to `acknowledged` is said to
+    /// have arrived. Costs at most fifty answers whatever the range.
     pub fn answer(
         &mut self,
         (first, last): (u64, u64),
@@ -173,7 +177,6 @@ impl Outgoing {
         mut give: impl FnMut(Answer),
     ) {
         let oldest = self.history.front().map_or(u64::MAX, |sent| sent.number);
-        let first = first.max(acknowledged.saturating_add(1));
         let last = last.min(self.last);
         for number in (first..=last).take(usize::try_from(LARGEST_ANSWER).unwrap_or(0)) {
             if number < oldest {
@@ -185,6 +188,11 @@ impl Outgoing {
                 .and_then(|index| self.history.get_mut(index))
             else {
                 continue;
+            };
+            let pause = if number <= acknowledged {
+                SELDOM
+            } else {
+                pause
             };
             if sent
                 .resent_at
@@ -246,8 +254,7 @@ fn as_old_news(packet: &Rc<Packet>) -> Rc<Packet> {
 mod tests {
     use super::*;
 
-    #[test]
-    fn a_request_for_everything_gets_fifty_answers() {
+    fn stream(messages: usize) -> Outgoing {
         let mut outgoing = Outgoing::new(Identity {
             name: "a".into(),
             uuid: [1; 16],
@@ -263,10 +270,16 @@ mod tests {
             keys: &keys,
             key: 1,
         };
-        for _ in 0..600 {
+        for _ in 0..messages {
             outgoing.begin("resource");
             outgoing.finish(signing, 1, false);
         }
+        outgoing
+    }
+
+    #[test]
+    fn a_request_for_everything_gets_fifty_answers() {
+        let mut outgoing = stream(600);
         for (first, kept) in [(1, false), (600 - 200, true)] {
             let mut answers = Vec::new();
             outgoing.answer(
@@ -278,5 +291,17 @@ mod tests {
             );
             assert_eq!(answers, vec![kept; 50], "from {first}");
         }
+    }
+
+    #[test]
+    fn what_was_acknowledged_and_is_asked_for_all_the_same_is_sent_again_but_seldom() {
+        let mut outgoing = stream(20);
+        let mut answers = 0;
+        for quarters in 0..40 {
+            let now = Instant::from_micros(1_000_000 + quarters * 250_000);
+            let pause = Duration::from_millis(250);
+            outgoing.answer((5, 5), 15, pause, now, |_| answers += 1);
+        }
+        assert_eq!(answers, 5, "in ten seconds");
     }
 }

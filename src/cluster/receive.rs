@@ -213,9 +213,6 @@ impl Cluster {
             self.peer.incoming = Incoming::new(0, &mut self.jitter);
             self.peer_runs_anew();
         }
-        if !self.peer.heard_in_this_run || self.peer.runs_since == now {
-            self.peer.first_number = header.number.unwrap_or(0);
-        }
         self.peer.heard_in_this_run = true;
         self.peer.uuid = message
             .binary("srcuuid")

@@ -80,6 +80,22 @@ impl Ownership {
         self.groups.get(index).is_some_and(Group::is_wanted_here)
     }
 
+    /// Whether one group, the `index`-th of the file, runs here or could be started now.
+    pub fn can_run_one(&self, index: usize, now: Instant) -> bool {
+        let group = self.groups.get(index);
+        group.is_some_and(|group| match group.mine {
+            Some(Claim::Failed) => group.retry_at <= now,
+            Some(mine) => !mine.is_held() || group.found || group.is_wanted_here(),
+            None => false,
+        })
+    }
+
+    /// When one group, the `index`-th of the file, is tried again after a failure; now where none rests.
+    pub fn tries_one_at(&self, index: usize, now: Instant) -> Instant {
+        let group = self.groups.get(index);
+        group.map_or(now, |group| group.retry_at.max(now))
+    }
+
     /// Whether one group, the `index`-th of the file, is given up because the peer has it too.
     pub fn is_given_up(&self, index: usize) -> bool {
         let group = self.groups.get(index);

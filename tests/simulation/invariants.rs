@@ -18,9 +18,12 @@ pub use mixed::Grounds;
 use heartbeat::config::AutoFailback;
 
 use super::machine::{Daemon, Machine, Real};
-use super::plan::{Plan, Quarrel, Time};
+use super::plan::{Plan, Quarrel, SECOND, Time};
 use super::trace::micros_as_seconds;
 use super::virtual_link::{Cargo, Origin};
+
+/// What 3.0.6 adds to its dead time while it starts.
+const EXTRA: Time = 2 * SECOND;
 
 /// A rule was broken.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -174,8 +177,10 @@ impl Judge {
         } else if cargo.number == 0 {
             Reading::Ignored // may be answered again, but proves nothing
         } else if let Some(first) = first_read {
-            // On a link where it was not heard before, it may be the copy that this link owes.
-            if now - first <= self.longest_deadtime {
+            // On a link where it was not heard before, it may be the copy that this link owes. Until the sender
+            // would be dead by its own word: 3.0.6 says two seconds more while it starts.
+            let more = if self.old[1 - node] { EXTRA } else { 0 };
+            if now - first <= self.longest_deadtime + more {
                 Reading::Repeated
             } else {
                 Reading::Ignored

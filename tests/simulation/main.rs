@@ -123,10 +123,11 @@ fn try_seeds(prefix: &str, usual: u64, fresh: u64, plan_of: MakePlan) {
         .map(|number| chance.hash_one(number) % 1_000_000_000_000)
         .collect();
     println!("fresh seeds: {fresh:?}");
-    let seeds: Vec<u64> = (0..count).chain(fresh).collect();
+    let first = number_from_environment(&format!("{prefix}_FIRST")).unwrap_or(0);
+    let seeds: Vec<u64> = (first..first + count).chain(fresh).collect();
     let (failures, total) = run_all(&seeds, plan_of);
     println!("{} runs: {total:?}", seeds.len());
-    for (seed, violation) in failures.iter().take(40) {
+    for (seed, violation) in failures.iter().take(400) {
         println!("seed {seed}: {violation}");
     }
     if let Some((seed, violation)) = failures.first() {

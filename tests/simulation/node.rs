@@ -38,6 +38,10 @@ pub trait Node {
     fn disowns(&self, _group: GroupId) -> bool {
         false
     }
+    /// Whether it claims a group that a script of its own has stopped meanwhile.
+    fn has_lost(&self, _group: GroupId) -> bool {
+        false
+    }
     /// Since when it is in a standby dialogue, where it says so at all.
     fn waits_since(&self) -> Option<Instant> {
         None

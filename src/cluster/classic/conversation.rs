@@ -221,11 +221,15 @@ impl Cluster {
         let takes_over = !matches!(result, "unneeded" | "bad" | "badhost");
         if is_ours && takes_over && self.peer.is_classic && number > self.peer.takeover_ended {
             self.peer.takes_over_until = Some(self.now + LONGEST_TAKEOVER);
+            self.groups_are_taken();
         }
         // Only news: what comes late tells of a death that was over before we talked, and nobody is held for dead
         // sooner than after deadtime.
+        let is_here = matches!(self.peer.status, NodeStatus::Up | NodeStatus::Active);
         let is_news = number == self.peer.incoming.highest()
-            && matches!(self.standing().relation, Relation::Halves { .. })
+            && self.peer.is_classic
+            && is_here
+            && !self.peer.has_left
             && self.now.since(self.epoch_began) >= self.settings.deadtime;
         if is_ours && is_news && self.leaving == Leaving::No {
             self.report(Report::PeerHoldsUsForDead {

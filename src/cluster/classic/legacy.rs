@@ -8,7 +8,7 @@ use super::questions::Asking;
 use crate::cluster::claims::{Claim, Leaving, Phase};
 use crate::cluster::policy::Reason;
 use crate::cluster::report::Report;
-use crate::cluster::{Cluster, Instant, NodeStatus};
+use crate::cluster::{Cluster, GroupId, Instant, NodeStatus};
 use crate::message::Message;
 
 /// A question that stays unanswered is asked again, more and more slowly: the peer may have had no ear for it yet,
@@ -18,8 +18,6 @@ const ASK_AGAIN: Duration = Duration::from_secs(2);
 const ASK_SELDOM: Duration = Duration::from_secs(32);
 /// A group that does not run here is asked for this much later when the peer has just come back.
 const LATE: Duration = Duration::from_secs(10);
-/// Whoever has counted further when it is first heard has not just started.
-const YOUNG: u64 = 30;
 /// An answered question is asked once more: a takeover that the peer had begun before may have come after it.
 const MAKE_SURE: Duration = Duration::from_secs(30);
 
@@ -30,7 +28,7 @@ impl Cluster {
     /// Asks for our own groups, and answers what can be answered by now.
     pub(in crate::cluster) fn ask_for_groups(&mut self, now: Instant) {
         if !self.questions.is_open() {
-            if self.peer.first_number > YOUNG && self.ownership.has_taken() {
+            if self.peer.came_as_member && self.ownership.has_taken() {
                 // It was there all along while we took it for dead, and does not ask for what it has.
                 self.questions.is_return = true;
                 self.ownership.give_back_taken();
@@ -45,12 +43,18 @@ impl Cluster {
                     let pause = if is_late { LATE } else { Duration::ZERO };
                     self.set_asking(index, |asking| asking.ask_at = Some(now + pause));
                 } else {
-                    // It asks before it starts what we have; what we don't have, it has.
-                    let claim = if self.ownership.runs_one(index) {
+                    // It asks before it starts what we have, unless it held us for dead; what we don't have, it has.
+                    let is_return = self.questions.is_return;
+                    let asks = !is_return && self.peer.takes_over_until.is_none();
+                    let claim = if asks && self.ownership.runs_one(index) {
                         Claim::Free
                     } else {
                         HELD
                     };
+                    if is_return && self.ownership.holds_one(index) {
+                        // It may wait for an answer that it did not get; one too many does nothing.
+                        self.set_asking(index, |asking| asking.owed = Some(true));
+                    }
                     self.ownership.hear_one(index, Some(claim));
                 }
             }
@@ -75,6 +79,16 @@ impl Cluster {
             {
                 self.set_asking(index, |asking| asking.owed = None);
                 self.send_group_answer(index, was_running);
+                self.ownership.hear_one(index, Some(HELD));
+            }
+        }
+    }
+
+    /// The peer held us for dead, so it asks for none of its own groups.
+    pub(in crate::cluster) fn groups_are_taken(&mut self) {
+        let is_asking = self.peer.is_classic && !self.speaks_of_halves();
+        for index in 0..self.questions.groups.len() {
+            if is_asking && !self.prefers_local(index) {
                 self.ownership.hear_one(index, Some(HELD));
             }
         }
@@ -124,9 +138,11 @@ impl Cluster {
         let is_ok = message
             .text("ok")
             .is_some_and(|ok| ok.eq_ignore_ascii_case("ok"));
-        let is_news = number > self.questions.since;
-        if is_ok && is_news && self.questions.is_open() && self.prefers_local(index) {
-            let now = self.now;
+        let now = self.now;
+        let is_news = number > self.questions.since && self.questions.is_open();
+        // It counts for now: what can't be started now is asked for again.
+        let is_of_use = self.ownership.can_run_one(index, now);
+        if is_ok && is_news && is_of_use && self.prefers_local(index) {
             self.set_asking(index, |asking| {
                 if !std::mem::replace(&mut asking.is_sure, true) {
                     asking.ask_at = Some(now + MAKE_SURE);
@@ -136,6 +152,26 @@ impl Cluster {
             self.ownership.hear_one(index, Some(Claim::Free));
         }
         true
+    }
+
+    /// One of our own groups could not be started, or stopped: what the peer said of it may not be true any more when
+    /// it is tried again.
+    pub(in crate::cluster) fn ask_for_one_again(&mut self, group: GroupId, now: Instant) {
+        let Ok(index) = usize::try_from(group.0) else {
+            return;
+        };
+        let is_answered = self.questions.groups.get(index).is_some_and(|a| a.is_sure);
+        if is_answered && self.prefers_local(index) && !self.ownership.runs_one(index) {
+            let at = self.ownership.tries_one_at(index, now);
+            self.set_asking(index, |asking| {
+                *asking = Asking {
+                    ask_at: Some(at),
+                    owed: asking.owed,
+                    ..Asking::default()
+                };
+            });
+            self.ownership.hear_one(index, Some(HELD));
+        }
     }
 
     fn tell_modes_differ(&mut self) {

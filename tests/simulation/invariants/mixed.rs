@@ -107,7 +107,9 @@ impl Judge {
     pub(super) fn was_led_on(&self, node: usize, group: usize, machines: &[Machine]) -> bool {
         let other = 1 - node;
         let left_by = machines[other].resources[group].run;
-        let heard = self.hearing[node].fresh.map_or(0, |(_, run)| run);
+        // In whatever order its words came.
+        let heard = machines[node].daemon.as_ref();
+        let heard = heard.map_or(0, |daemon| daemon.known_run);
         let daemon = machines[other].daemon.as_ref();
         if daemon.is_some_and(|daemon| daemon.core.disowns(group_id(group))) {
             return true;

@@ -269,6 +269,10 @@ impl Node for OldPeer {
         self.resources.has_disowned(self.prefers(group))
     }
 
+    fn has_lost(&self, group: GroupId) -> bool {
+        self.claims(group) && self.scripts.has_released(group)
+    }
+
     fn waits_since(&self) -> Option<Instant> {
         self.dialogue.since()
     }

@@ -42,7 +42,8 @@ enum Purpose {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Step {
-    Take(GroupId, Ground),
+    /// Why, and when that was decided.
+    Take(GroupId, (Ground, Instant)),
     Give(GroupId),
     /// Asks for the group unless it runs here already.
     Request(GroupId),
@@ -116,6 +117,8 @@ pub struct Scripts {
     running: Vec<Child>,
     queue: VecDeque<(Purpose, Vec<Step>)>,
     grounds: Vec<Option<(Ground, Instant)>>,
+    /// By group: the last that was done to it was to stop it for a standby.
+    released: Vec<bool>,
     /// Why its own groups are being acquired.
     own_ground: (Ground, Instant),
 }
@@ -126,6 +129,7 @@ impl Scripts {
             running: Vec::new(),
             queue: VecDeque::new(),
             grounds: vec![None; groups],
+            released: vec![false; groups],
             own_ground: (Ground::Silence, Instant::default()),
         }
     }
@@ -153,14 +157,19 @@ impl Scripts {
         ready.min()
     }
 
+    /// Whether the last that was done to the group was to stop it for a standby.
+    pub fn has_released(&self, group: GroupId) -> bool {
+        self.released.get(index(group)) == Some(&true)
+    }
+
     /// Why the group was last started, and when that was decided.
     pub fn ground(&self, group: GroupId) -> Option<(Ground, Instant)> {
         *self.grounds.get(index(group))?
     }
 
-    fn note(&mut self, group: GroupId, ground: Ground, at: Instant) {
+    fn note(&mut self, group: GroupId, decided: (Ground, Instant)) {
         if let Some(place) = self.grounds.get_mut(index(group)) {
-            *place = Some((ground, at));
+            *place = Some(decided);
         }
     }
 }
@@ -210,8 +219,7 @@ impl OldPeer {
         } else {
             (Ground::Answer, self.now)
         };
-        self.scripts.note(group, ground, at);
-        self.queue(Purpose::TakeGroup, vec![Step::Take(group, ground)]);
+        self.queue(Purpose::TakeGroup, vec![Step::Take(group, (ground, at))]);
     }
 
     /// The peer wants this set: it is named from the peer's side.
@@ -236,14 +244,10 @@ impl OldPeer {
         .collect()
     }
 
-    fn takes(&mut self, what: Hold, ground: Ground) -> Vec<Step> {
-        let keys = self.keys(what);
-        for &group in &keys {
-            self.scripts.note(group, ground, self.now);
-        }
-        keys.into_iter()
-            .map(|group| Step::Take(group, ground))
-            .collect()
+    fn takes(&self, what: Hold, ground: Ground) -> Vec<Step> {
+        let decided = (ground, self.now);
+        let keys = self.keys(what).into_iter();
+        keys.map(|group| Step::Take(group, decided)).collect()
     }
 
     fn group_of(&self, key: Option<&str>) -> Option<GroupId> {
@@ -359,15 +363,23 @@ impl OldPeer {
             return;
         };
         let is_being_stopped = children_stop(&self.scripts.running, group);
+        let is_release = matches!(self.scripts.running[place].purpose, Purpose::Release(_));
+        if let Some(released) = self.scripts.released.get_mut(index(group)) {
+            match outcome {
+                GroupOutcome::Stopped => *released = is_release,
+                GroupOutcome::Started | GroupOutcome::FoundRunning => *released = false,
+                _ => {}
+            }
+        }
         let child = &mut self.scripts.running[place];
         let found = outcome == GroupOutcome::FoundRunning;
         let (doing, action) = match (child.doing, outcome) {
-            (Doing::Probing(Step::Take(..)), _) if !found && is_being_stopped => {
+            (Doing::Probing(Step::Take(_, decided)), _) if !found && is_being_stopped => {
+                self.scripts.note(group, decided);
                 (Doing::Resuming(group, self.now + LOOK_AGAIN), None)
             }
-            (Doing::Probing(Step::Take(_, ground)), _) if !found => {
-                let at = self.scripts.ground(group).map_or(self.now, |(_, at)| at);
-                self.scripts.note(group, ground, at);
+            (Doing::Probing(Step::Take(_, decided)), _) if !found => {
+                self.scripts.note(group, decided);
                 (Doing::Starting(group), Some(Action::StartGroup(group)))
             }
             (Doing::Probing(Step::Take(..) | Step::Request(_)), _) if found => {

@@ -150,9 +150,14 @@ impl World {
         self.plan.failback == AutoFailback::Legacy && self.is_old(home) && is_later
     }
 
-    /// 3.0.6 says for ever that it holds what it could not start; in legacy mode it does so without a word.
+    /// 3.0.6 says for ever that it holds what it could not start; in legacy mode it does so without a word. The same
+    /// goes for what it claims because of one script, while another still releases it for a standby that is void.
     fn has_lost(&self, node: usize, group: usize) -> bool {
         let machine = &self.machines[node];
+        let daemon = machine.daemon.as_ref();
+        if daemon.is_some_and(|daemon| daemon.core.has_lost(group_id(group))) {
+            return true;
+        }
         let claims = machine
             .daemon
             .as_ref()
