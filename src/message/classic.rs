@@ -80,6 +80,14 @@ fn read_line(line: &[u8]) -> Result<Line<'_>, Malformed> {
     Ok(Line { kind, name, value })
 }
 
+/// The text from its last start marker on, if it has another one than that at its beginning: either a field ends
+/// like one, or what comes before is a message that was cut off inside a line.
+pub(super) fn after_cut(text: &[u8]) -> Option<&[u8]> {
+    let rest = text.strip_prefix(START)?;
+    let last = rest.windows(START.len()).rposition(|part| part == START)?;
+    rest.get(last..)
+}
+
 /// Parses a message and hands over its lines.
 pub(super) fn read(
     text: &[u8],

@@ -12,8 +12,7 @@ const END: &[u8] = b"<<<";
 ///
 /// 3.0.6 looks for start markers at the beginning of a line and not inside a message, and so loses the
 /// message after a damaged or cut-off one. Here every line that ends with a start marker can start a
-/// message. Where that cannot be told from a field, both readings are handed out; only one of them can
-/// have a good signature.
+/// message. Where that cannot be told from a field, both are handed out as one: see [`super::open`].
 #[derive(Debug, Clone, Default)]
 pub struct TextFrames {
     buffer: Vec<u8>,
@@ -25,10 +24,6 @@ pub struct TextFrames {
     searched: usize,
     /// A start marker was found and its end marker not yet.
     collecting: bool,
-    /// The latest place inside the message that may be the start of another one.
-    other_start: Option<usize>,
-    /// From `done` to here is the other reading of the last frame.
-    other_end: Option<usize>,
 }
 
 impl TextFrames {
@@ -46,12 +41,6 @@ impl TextFrames {
         self.buffer.drain(..done.min(self.buffer.len()));
         self.line = self.line.saturating_sub(done);
         self.searched = self.searched.saturating_sub(done);
-        for place in [&mut self.other_start, &mut self.other_end]
-            .into_iter()
-            .flatten()
-        {
-            *place = place.saturating_sub(done);
-        }
         self.buffer
             .extend(bytes.iter().filter(|&&byte| byte != b'\r'));
     }
@@ -73,10 +62,6 @@ impl TextFrames {
     }
 
     fn find(&mut self) -> Option<(usize, usize)> {
-        if let Some(end) = self.other_end.take() {
-            let first = std::mem::replace(&mut self.done, end);
-            return Some((first, end));
-        }
         loop {
             let rest = self.buffer.get(self.searched..)?;
             let Some(newline) = rest.iter().position(|&byte| byte == b'\n') else {
@@ -91,37 +76,22 @@ impl TextFrames {
             if line.ends_with(START) {
                 // No field is just `>>>`, so there the message before was cut off.
                 if alone || line == START {
-                    self.start(end - START.len());
-                } else {
-                    self.other_start = Some(end - START.len());
+                    self.done = end - START.len();
+                    self.collecting = true;
                 }
             } else if alone {
                 self.skip_to(end);
             } else if line.starts_with(END) {
-                return Some(self.finish(end));
+                let first = self.done;
+                self.skip_to(end);
+                return Some((first, end));
             }
         }
-    }
-
-    fn start(&mut self, place: usize) {
-        self.done = place;
-        self.collecting = true;
-        self.other_start = None;
-    }
-
-    fn finish(&mut self, end: usize) -> (usize, usize) {
-        let first = self.done;
-        self.other_end = self.other_start.map(|_| end);
-        self.done = self.other_start.unwrap_or(end);
-        self.collecting = false;
-        self.other_start = None;
-        (first, end)
     }
 
     fn skip_to(&mut self, place: usize) {
         self.done = place;
         self.collecting = false;
-        self.other_start = None;
     }
 
     /// The line is incomplete. Outside a message only what may be part of a start marker matters.
@@ -184,15 +154,13 @@ mod tests {
         assert_eq!(frames(stream, 5), [">>>\nc=3\n<<<\n"]);
     }
 
-    /// The first reading is right when a field ends with a start marker, the second after a cut.
     #[test]
-    fn a_message_cut_off_inside_a_line_is_read_both_ways() {
-        let (whole, last) = (">>>\na=1>>>\nc=3>>>\nd=4\n<<<\n", ">>>\nd=4\n<<<\n");
-        let good = ">>>\ne=5\n<<<\n";
+    fn a_message_cut_off_inside_a_line_comes_with_the_next_one() {
+        let (both, good) = (">>>\na=1>>>\nc=3>>>\nd=4\n<<<\n", ">>>\ne=5\n<<<\n");
         for piece in [1, 5, 100] {
             assert_eq!(
-                frames(format!("{whole}{good}").as_bytes(), piece),
-                [whole, last, good]
+                frames(format!("{both}{good}").as_bytes(), piece),
+                [both, good]
             );
         }
     }

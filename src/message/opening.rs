@@ -33,10 +33,15 @@ pub struct Opened {
 ///
 /// The signature of a netstring is checked over its raw bytes before any field is looked at. Classic
 /// text has its signature in a field and covers the fields as they would be written again, so it is
-/// parsed first.
+/// parsed first. Where it can be read as the rest of a message that was cut off and then a whole one, the
+/// reading with a good signature is right.
 pub fn open(bytes: &[u8], keys: &Keys, message: &mut Message) -> Result<Opened, Rejection> {
     message.clear();
-    let result = open_into(bytes, keys, message);
+    let mut result = open_into(bytes, keys, message);
+    if let (Err(first), Some(whole)) = (result, classic::after_cut(bytes)) {
+        message.clear();
+        result = open_into(whole, keys, message).map_err(|_| first);
+    }
     if result.is_err() {
         message.clear();
     }
@@ -333,6 +338,35 @@ mod tests {
         let binary = text.replace("<<<\n", "(1)auth=AAAA\n<<<\n");
         let refused = Err(Malformed::Signature.into());
         assert_eq!(open(binary.as_bytes(), &keys(2), &mut message), refused);
+    }
+
+    #[test]
+    fn a_message_behind_one_that_was_cut_off_is_read() {
+        let (_, text) = sealed(&heartbeat(), 2, true);
+        let mut message = Message::new();
+        for length in super::classic::START.len()..text.len() {
+            let cut = &text[..length];
+            let joined = [cut, &text].concat();
+            assert!(
+                open(&joined, &keys(2), &mut message).is_ok(),
+                "{}",
+                String::from_utf8_lossy(cut)
+            );
+            assert_eq!(without_auth(&message), heartbeat());
+        }
+        let damaged = [&text[..20], &text[..text.len() - 6], b"\n<<<\n"].concat();
+        assert!(open(&damaged, &keys(2), &mut message).is_err());
+        assert!(message.is_empty());
+    }
+
+    #[test]
+    fn a_field_may_end_like_the_beginning_of_a_message() {
+        let mut odd = heartbeat();
+        odd.push_text("odd", "a>>>");
+        let (_, text) = sealed(&odd, 2, true);
+        let mut message = Message::new();
+        assert!(open(&text, &keys(2), &mut message).is_ok());
+        assert_eq!(without_auth(&message), odd);
     }
 
     #[test]
