@@ -87,6 +87,11 @@ impl Sniffer {
         }
         self.remark(heard, decoded, &header, &mut sighting);
         let order = match decoded.authenticity {
+            // Whatever is wrong with it may be nothing but what the capture left out.
+            Authenticity::NotAuthentic { .. } if heard.is_cut => {
+                self.book.cut = self.book.cut.saturating_add(1);
+                None
+            }
             Authenticity::NotAuthentic { reason, .. } => {
                 self.book.refuse(&header.source, reason);
                 None
