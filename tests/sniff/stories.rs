@@ -272,6 +272,22 @@ fn a_missing_fragment_and_a_short_capture_are_named() {
 }
 
 #[test]
+fn a_message_of_countless_fields_is_shown_in_part() {
+    let fields = vec![("a", "b"); 3000];
+    let packets = at(0, 2, &message("alpha", 5, 1, 2, &fields));
+    let style = Style {
+        layer: Layer::Cooked2,
+        ..Style::PLAIN
+    };
+    for option in ["-v", "--json"] {
+        let told = Directory::new().sniff_bytes(&[option], &pcap(&packets, style));
+        assert_eq!(told.exit, 0, "{told:?}");
+        assert_says(&told.out, &["fields not shown"]);
+        assert!(told.out.len() < 20_000, "{} bytes", told.out.len());
+    }
+}
+
+#[test]
 fn a_hostile_name_reaches_no_terminal() {
     let name = "beta\x1b[2J\x1b]0;owned\x07\u{9b}31m\u{202e}";
     let packets = at(0, 2, &heartbeat(name, 5, 1, 2, "1 - - - 0 0"));
