@@ -182,8 +182,8 @@ impl Reading {
                 Ok(())
             }
             "uuid" => once(&mut self.uuid, name, uuid(value)?),
-            "generation" => once(&mut self.generation, name, parse(value)?),
-            "last_generation" => once(&mut self.last_generation, name, parse(value)?),
+            "generation" => once(&mut self.generation, name, generation(value)?),
+            "last_generation" => once(&mut self.last_generation, name, generation(value)?),
             "remembered_peer" => once(&mut self.remembered_peer, name, remembered(value)?),
             "seed" => once(&mut self.seed, name, parse(value)?),
             "keepalive" => once(&mut self.keepalive, name, seconds(value)?),
@@ -258,6 +258,14 @@ fn parse<T: std::str::FromStr>(text: &str) -> Result<T, Problem> {
     text.parse().map_err(|_| Problem::Value)
 }
 
+/// No daemon has the last number there is: the core counts on from its own.
+fn generation(text: &str) -> Result<u64, Problem> {
+    parse(text).and_then(|number| {
+        let is_possible = number < u64::MAX;
+        is_possible.then_some(number).ok_or(Problem::Value)
+    })
+}
+
 fn seconds(text: &str) -> Result<Duration, Problem> {
     parse_seconds(text).ok_or(Problem::Value)
 }
@@ -320,8 +328,8 @@ pub(super) mod tests {
             peer_node: "b\u{ea}ta ".into(),
             nodes: vec!["alpha".into(), "b\u{ea}ta ".into()],
             uuid: [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15],
-            generation: u64::MAX,
-            last_generation: u64::MAX,
+            generation: u64::MAX - 1,
+            last_generation: u64::MAX - 1,
             remembered_peer: Some(PeerMemory {
                 uuid: Some([0xff; 16]),
                 generation: 7,
@@ -382,6 +390,18 @@ pub(super) mod tests {
             // Settings have no equality of their own; their debug form shows everything but the keys.
             assert_eq!(format!("{:?}", header.settings), format!("{settings:?}"));
             assert_eq!(header.settings.keys, settings.keys);
+        }
+    }
+
+    #[test]
+    fn a_run_that_could_count_over_the_end_of_all_numbers_is_refused() {
+        let text = write("1.2.3", Instant::default(), &settings(), Secrecy::Recorded);
+        let last = u64::MAX.to_string();
+        for name in ["generation", "last_generation"] {
+            let line = format!("\n{name} {}\n", u64::MAX - 1);
+            assert!(text.contains(&line), "{text}");
+            let damaged = text.replace(&line, &format!("\n{name} {last}\n"));
+            assert!(read(&damaged).is_err(), "{name}");
         }
     }
 

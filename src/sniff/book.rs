@@ -67,6 +67,8 @@ pub struct Book {
     pub links: BTreeMap<String, Link>,
     /// Signed well, but no receiver takes it.
     pub flawed: u64,
+    /// Not to be judged: the capture has less of them than went over the wire.
+    pub cut: u64,
     /// Everything.
     pub messages: u64,
     /// When the first and the last message came.

@@ -47,6 +47,12 @@ fn silent_nodes(book: &Book, settings: &Settings, found: &mut Vec<String>) {
         };
         found.push(format!("{messages} {whose} would be refused: {reason}"));
     }
+    if book.cut > 0 {
+        let messages = counted(book.cut, "message");
+        found.push(format!(
+            "{messages} could not be checked, being cut short by the capture: record whole packets (tcpdump -s 0)"
+        ));
+    }
     if book.flawed > 0 {
         found.push(format!(
             "what every message has was missing in {}",

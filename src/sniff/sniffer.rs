@@ -13,7 +13,7 @@ use super::packet::Direction;
 use super::settings::Settings;
 use super::sighting::{ShownField, Sighting, direction_name, form_name};
 use super::summary::{Losses, Summary};
-use super::words::{counted, describe, kind_name, value};
+use super::words::{MOST_SHOWN, counted, describe, kind_name, value};
 use crate::cluster::claims::hex;
 use crate::message::{Form, Message};
 
@@ -85,8 +85,13 @@ impl Sniffer {
                 self.book.has_ours_beside(&header.source),
             );
         }
-        self.remark(heard, decoded, &header, &mut sighting);
+        self.remark(heard, decoded, &header, &message, &mut sighting);
         let order = match decoded.authenticity {
+            // Whatever is wrong with it may be nothing but what the capture left out.
+            Authenticity::NotAuthentic { .. } if heard.is_cut => {
+                self.book.cut = self.book.cut.saturating_add(1);
+                None
+            }
             Authenticity::NotAuthentic { reason, .. } => {
                 self.book.refuse(&header.source, reason);
                 None
@@ -129,6 +134,7 @@ impl Sniffer {
         heard: &Heard<'_>,
         decoded: Decoded,
         header: &Header,
+        message: &Message,
         sighting: &mut Sighting,
     ) {
         let is_serial = heard.destination.is_none();
@@ -141,6 +147,10 @@ impl Sniffer {
         }
         if heard.pieces > 1 {
             remarks.push(format!("in {} fragments", heard.pieces));
+        }
+        let more = message.fields().count().saturating_sub(MOST_SHOWN);
+        if more > 0 {
+            remarks.push(format!("{more} more fields not shown"));
         }
         if heard.is_cut {
             remarks.push("cut short by the capture".to_owned());
@@ -175,7 +185,7 @@ impl Sniffer {
 }
 
 fn show(heard: &Heard<'_>, decoded: Decoded, header: &Header, message: &Message) -> Sighting {
-    let fields = message.fields().map(|field| ShownField {
+    let fields = message.fields().take(MOST_SHOWN).map(|field| ShownField {
         name: printable(field.name, LONGEST_FIELD_NAME),
         kind: kind_name(field.kind),
         value: value(field),

@@ -15,6 +15,8 @@ const LONGEST_VALUE: usize = 60;
 const LONGEST: usize = 300;
 /// The longest value in the list of all fields.
 const LONGEST_FIELD: usize = 4096;
+/// The most fields of one message, or items of one field, that are shown: two kilobytes can inflate to half a million.
+pub const MOST_SHOWN: usize = 200;
 /// What every message carries and no line needs to repeat.
 const HEADER: [&[u8]; 12] = [
     b"t",
@@ -300,23 +302,28 @@ pub fn value(field: Field<'_>) -> String {
         }
         (FieldKind::Compressed, bytes) => hexadecimal(bytes, LONGEST_FIELD),
         (FieldKind::List, packed) => {
-            let items: Vec<_> = list_items(packed)
-                .map(|item| printable(item, LONGEST_FIELD))
-                .collect();
-            format!("[{}]", items.join(", "))
+            let items = list_items(packed).map(|item| printable(item, LONGEST_FIELD));
+            format!("[{}]", joined(items))
         }
         (FieldKind::Struct, nested) => {
             let mut message = Message::new();
             if parse_nested(nested, &mut message).is_err() {
                 return hexadecimal(nested, LONGEST_FIELD);
             }
-            let fields: Vec<_> = message
+            let fields = message
                 .fields()
-                .map(|field| format!("{}={}", printable(field.name, LONGEST_VALUE), value(field)))
-                .collect();
-            format!("{{{}}}", fields.join(", "))
+                .map(|field| format!("{}={}", printable(field.name, LONGEST_VALUE), value(field)));
+            format!("{{{}}}", joined(fields))
         }
     }
+}
+
+fn joined(mut parts: impl Iterator<Item = String>) -> String {
+    let mut shown: Vec<_> = parts.by_ref().take(MOST_SHOWN).collect();
+    if parts.next().is_some() {
+        shown.push("and more".to_owned());
+    }
+    shown.join(", ")
 }
 
 fn uuid(name: &[u8], bytes: &[u8]) -> Option<String> {
