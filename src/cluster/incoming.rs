@@ -16,8 +16,11 @@ const LARGEST_GAP: u64 = 250;
 const LARGEST_REQUEST: u64 = 50;
 /// How many of the newest numbers remember on which links they came.
 const WINDOW: u64 = 128;
-/// An unanswered request is repeated more and more slowly, up to this pause.
-const SLOWEST_REPEAT: Duration = Duration::from_secs(5);
+/// An unanswered request is repeated more and more slowly, up to a pause that has room for everything missing on a slow
+/// line, between these. A 3.0.6 node waits ten seconds for the answer to a question, and an hour for what follows it.
+const SLOWEST_REPEAT: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(5)];
+/// What one message takes on a line of 9600 bits per second.
+const ON_A_SLOW_LINE: Duration = Duration::from_millis(200);
 /// One acknowledgement for every this many numbers.
 const ACK_RHYTHM: u64 = 10;
 
@@ -152,6 +155,11 @@ impl Incoming {
             .find(|(_, missing)| missing.ask_at <= now)?
             .0;
         let mut last = first;
+        let count = u32::try_from(self.missing.len()).unwrap_or(u32::MAX);
+        let slowest = ON_A_SLOW_LINE
+            .saturating_mul(count)
+            .clamp(SLOWEST_REPEAT[0], SLOWEST_REPEAT[1])
+            .max(delay);
         for (&number, missing) in self
             .missing
             .range_mut(first..first.saturating_add(LARGEST_REQUEST))
@@ -161,7 +169,7 @@ impl Incoming {
             }
             last = number;
             missing.ask_at = now + missing.pause;
-            missing.pause = (missing.pause * 2).clamp(delay, SLOWEST_REPEAT.max(delay));
+            missing.pause = (missing.pause * 2).clamp(delay, slowest);
         }
         Some((first, last))
     }
@@ -293,6 +301,23 @@ mod tests {
         assert_eq!(incoming.next_request(DELAY, at(2000)), Some((3, 3)));
         assert_eq!(incoming.next_request(DELAY, at(2000)), Some((5, 5)));
         assert!(incoming.give_up(3) && incoming.give_up(5) && !incoming.give_up(5));
+    }
+
+    #[test]
+    fn a_message_that_stays_away_is_asked_for_every_second_and_many_every_five() {
+        for (last, least, most) in [(3, 11, 13), (240, 5 * 5, 5 * 6)] {
+            let (mut incoming, mut jitter) = stream();
+            for number in [1, last] {
+                incoming.arrive(number, LinkId(0), FRESH, DELAY, &mut jitter, at(0));
+            }
+            let mut requests = 0;
+            for now in 0..10_000 {
+                while incoming.next_request(DELAY, at(now)).is_some() {
+                    requests += 1;
+                }
+            }
+            assert!((least..=most).contains(&requests), "{requests}");
+        }
     }
 
     #[test]

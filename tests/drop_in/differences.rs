@@ -14,6 +14,8 @@ pub struct Difference {
     pub expectation: &'static str,
     /// Why.
     pub reason: &'static str,
+    /// Whether this happens only now and then.
+    pub sometimes: bool,
 }
 
 /// All of them.
@@ -27,19 +29,25 @@ pub const DIFFERENCES: &[Difference] = &[
         pairings: &[OLD_AND_OLD],
         expectation: "no address is ever on both nodes",
         reason: "3.0.6 does not notice that it was stopped; two seconds after it goes on the healthy node gives up instead",
+        sometimes: false,
     },
     Difference {
         case: "restart_all",
         pairings: &[OLD_AND_OLD],
         expectation: "each node serves its own group after a reset",
         reason: "what a node of 3.0.6 held for the other when it was reset is started by nobody any more",
+        sometimes: false,
     },
     Difference {
         case: "takeover",
         pairings: &[OLD_AND_OLD],
         expectation: "hb_takeover failback gets what prefers this node",
         reason: "3.0.6 takes this word for `all`",
+        sometimes: false,
     },
+    out_of_order("groups can be moved"),
+    out_of_order("afterwards one node holds everything and says so"),
+    out_of_order("and it stays so"),
 ];
 
 /// Whether this does not come true, as is known.
@@ -58,6 +66,17 @@ const fn restarts(case: &'static str, expectation: &'static str) -> Difference {
         pairings: &[OLD_AND_OLD],
         expectation,
         reason: "after a partition both nodes of 3.0.6 stop everything, two seconds after the heal, and start anew",
+        sometimes: false,
+    }
+}
+
+const fn out_of_order(expectation: &'static str) -> Difference {
+    Difference {
+        case: "loss",
+        pairings: &[OLD_AND_OLD],
+        expectation,
+        reason: "3.0.6 believes messages in the order in which they come: one of before, lost and sent again, is its last word",
+        sometimes: true,
     }
 }
 
@@ -90,7 +109,7 @@ fn faults(
             .find(|known| known.expectation == *expectation);
         match (failure, known) {
             (Some(failure), None) => wrong.push(format!("expected that {expectation}: {failure}")),
-            (None, Some(known)) => wrong.push(format!(
+            (None, Some(known)) if !known.sometimes => wrong.push(format!(
                 "the difference has disappeared, remove it: {expectation} ({})",
                 known.reason
             )),
@@ -100,11 +119,11 @@ fn faults(
                     known.reason
                 );
             }
-            (None, None) => {}
+            (None, _) => {}
         }
     }
     for known in listed {
-        if complete && !verdicts.contains_key(known.expectation) {
+        if complete && !known.sometimes && !verdicts.contains_key(known.expectation) {
             wrong.push(format!(
                 "nothing is expected in these words: {}",
                 known.expectation
@@ -123,6 +142,7 @@ mod tests {
         pairings: &[],
         expectation: "it works",
         reason: "a test",
+        sometimes: false,
     };
 
     fn verdicts(failure: Option<&str>) -> BTreeMap<&'static str, Option<String>> {

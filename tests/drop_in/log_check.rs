@@ -138,6 +138,7 @@ fn is_uneasy(line: &str) -> bool {
 fn is_listed(line: &str, stage: &Stage, program: Program) -> bool {
     let applies = |remark: &&Remark| {
         (remark.cases.is_empty() || remark.cases.contains(&stage.case))
+            && (!remark.on_one_link || stage.media.links().len() == 1)
             && matches(remark.says, line)
     };
     let between_old = BETWEEN_OLD.iter().find(applies);

@@ -8,6 +8,8 @@ pub struct Remark {
     pub says: &'static str,
     /// The cases in which it may; none: all.
     pub cases: &'static [&'static str],
+    /// Whether only where the nodes have just one link.
+    pub on_one_link: bool,
     /// Why it is all right.
     #[expect(dead_code, reason = "for whoever reads this list")]
     pub reason: &'static str,
@@ -98,6 +100,26 @@ pub const BETWEEN_OLD: &[Remark] = &[
         &["loss"],
         "ERROR: No one owns ",
         "the same the other way round",
+    ),
+    only(
+        &["loss"],
+        "ERROR: Ignored standby message '*' from * in state ",
+        "it was lost and comes when the move is over",
+    ),
+    only(
+        &["loss"],
+        "WARN: standby message [*] from * ignored.  Other side is in flux.",
+        "the same",
+    ),
+    on_one_link(
+        &["loss"],
+        "WARN: No reply to standby request.  Standby request cancelled.",
+        "it was lost, and so were the requests for it, for ten seconds",
+    ),
+    on_one_link(
+        &["loss"],
+        "WARN: Late heartbeat: Node *",
+        "six in a row were lost",
     ),
     only(
         COMPRESSED,
@@ -243,14 +265,6 @@ pub const WITH_OURS: &[(Program, Remark)] = &[
         Program::Old306,
         only(
             &["pause"],
-            "ERROR: should_drop_message: attempted replay attack [*]?",
-            "what lay in buffers while one was stopped is from before our new run",
-        ),
-    ),
-    (
-        Program::Old306,
-        only(
-            &["pause"],
             "WARN: standby message [*] from beta ignored.  Other side is in flux.",
             "it asked for that before it heard of our new run",
         ),
@@ -277,6 +291,22 @@ pub const WITH_OURS: &[(Program, Remark)] = &[
             &["link", "many", "partition_on", "partition_off"],
             "WARN: Link *:* dead.",
             "3.0.6 finds that worth an info only",
+        ),
+    ),
+    (
+        Program::Ours,
+        only(
+            &["loss"],
+            "ERROR: * packet(s) refused: they make no sense in the present state",
+            "what 3.0.6 says of standby messages in other words",
+        ),
+    ),
+    (
+        Program::Ours,
+        on_one_link(
+            &["loss"],
+            "ERROR: Standby [*] failed: the other node did not answer in time",
+            "the same of its own request",
         ),
     ),
     (
@@ -313,6 +343,18 @@ const fn only(cases: &'static [&'static str], says: &'static str, reason: &'stat
     Remark {
         says,
         cases,
+        on_one_link: false,
         reason,
+    }
+}
+
+const fn on_one_link(
+    cases: &'static [&'static str],
+    says: &'static str,
+    reason: &'static str,
+) -> Remark {
+    Remark {
+        on_one_link: true,
+        ..only(cases, says, reason)
     }
 }

@@ -108,14 +108,15 @@ impl Cable {
         }
     }
 
-    /// Loses this share of what the machine sends, each packet by itself; nothing any more with 0.
+    /// Loses this share of what the machine sends, each packet by itself; nothing any more with 0. The questions and
+    /// answers of ARP are let through: where some of those in a row are lost, Linux sends nothing at all for seconds.
     pub fn lose(&self, percent: u8) {
         let port = &self.port;
         let chain = format!(
             "table netdev {port} {{\n\
                  chain sent {{\n\
                      type filter hook ingress device \"{port}\" priority 0; policy accept;\n\
-                     numgen random mod 100 < {percent} drop\n\
+                     meta protocol ip numgen random mod 100 < {percent} drop\n\
                  }}\n\
              }}\n"
         );

@@ -202,6 +202,9 @@ impl Pair {
         }
         let floating = setup.floating();
         let watch = Watch::new(&[&a.namespace, &b.namespace], &floating);
+        for (node, machine) in [&a, &b].into_iter().enumerate() {
+            watch.set_blinks(node, machine.program == Program::Old306);
+        }
         let address = floating.first().copied().unwrap_or(Ipv4Addr::UNSPECIFIED);
         let pair = Self {
             a,

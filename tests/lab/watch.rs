@@ -26,9 +26,15 @@ pub struct Watch {
     addresses: Vec<Ipv4Addr>,
     /// By machine: it has no power, and what its namespace still says does not count.
     off: Vec<Arc<AtomicBool>>,
+    /// By machine: it runs 3.0.6, whose addresses go away for a moment when they come.
+    blinks: Vec<Arc<AtomicBool>>,
     /// By machine, then by address.
     holds: Vec<Arc<Mutex<Vec<Vec<Hold>>>>>,
 }
+
+/// `ifconfig`, with which 3.0.6 adds addresses, first sets one and then its mask, for which Linux takes it away and adds
+/// it again. Longer than that lasts even if it is interrupted, and shorter than any stop and start by scripts.
+const BLINK: Duration = Duration::from_millis(30);
 
 /// Whether this address belongs to the calling thread's machine: only then a socket can be bound to it.
 pub fn is_local(address: Ipv4Addr) -> bool {
@@ -39,15 +45,22 @@ impl Watch {
     /// Watches from now on.
     pub fn new(machines: &[&Namespace], addresses: &[Ipv4Addr]) -> Self {
         let off: Vec<Arc<AtomicBool>> = machines.iter().map(|_| Arc::default()).collect();
-        let holds = machines.iter().zip(&off).map(|(machine, off)| {
+        let blinks: Vec<Arc<AtomicBool>> = machines.iter().map(|_| Arc::default()).collect();
+        let each = machines.iter().zip(off.iter().zip(&blinks));
+        let holds = each.map(|(machine, (off, blinks))| {
             let holds = Arc::new(Mutex::new(vec![Vec::new(); addresses.len()]));
             let (machine, addresses, seen) =
                 (machine.share(), addresses.to_vec(), Arc::clone(&holds));
-            let off = Arc::clone(off);
+            let (off, blinks) = (Arc::clone(off), Arc::clone(blinks));
             thread::spawn(move || {
                 machine.enter();
                 loop {
-                    look(&addresses, &seen, &off);
+                    let blink = if blinks.load(Ordering::SeqCst) {
+                        BLINK
+                    } else {
+                        Duration::ZERO
+                    };
+                    look(&addresses, &seen, &off, blink);
                     thread::sleep(Duration::from_millis(1));
                 }
             });
@@ -58,8 +71,14 @@ impl Watch {
         Self {
             addresses,
             off,
+            blinks,
             holds,
         }
+    }
+
+    /// Whether a machine runs 3.0.6, whose addresses go away for a moment when they come.
+    pub fn set_blinks(&self, machine: usize, blinks: bool) {
+        self.blinks[machine].store(blinks, Ordering::SeqCst);
     }
 
     /// Takes the power of a machine away or gives it back.
@@ -156,7 +175,7 @@ impl Watch {
     }
 }
 
-fn look(addresses: &[Ipv4Addr], seen: &Mutex<Vec<Vec<Hold>>>, off: &AtomicBool) {
+fn look(addresses: &[Ipv4Addr], seen: &Mutex<Vec<Vec<Hold>>>, off: &AtomicBool, blink: Duration) {
     let state = |&address: &Ipv4Addr| {
         let before = Instant::now();
         let present = is_local(address) && !off.load(Ordering::SeqCst);
@@ -167,6 +186,9 @@ fn look(addresses: &[Ipv4Addr], seen: &Mutex<Vec<Vec<Hold>>>, off: &AtomicBool) 
     for (holds, (before, present, after)) in seen.iter_mut().zip(states) {
         match (holds.last_mut(), present) {
             (Some(hold), true) if hold.lasts => hold.until = before,
+            (Some(hold), true) if before.saturating_duration_since(hold.until) < blink => {
+                (hold.until, hold.lasts) = (before, true);
+            }
             (Some(hold), false) => hold.lasts = false,
             (_, true) => holds.push(Hold {
                 from: after,

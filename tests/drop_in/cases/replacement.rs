@@ -4,7 +4,6 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::lab::machine::Machine;
 use crate::lab::stranger::Stranger;
 use crate::lab::web::{Client, serve_on};
 use crate::lab::{Networks, Pair, Program, Setup, claim_with, eventually};
@@ -70,7 +69,7 @@ impl Scene {
         self.expect_served(0);
         let began = Instant::now();
 
-        change(&mut self.pair.b, new);
+        self.change(1, new);
         self.expect_served(0);
         assert_eq!(
             self.losses(began),
@@ -80,7 +79,7 @@ impl Scene {
         let first = self.move_from(0);
 
         let between = Instant::now();
-        change(&mut self.pair.a, new);
+        self.change(0, new);
         self.expect_served(1);
         assert_eq!(
             self.losses(between),
@@ -151,6 +150,19 @@ impl Scene {
         after - before
     }
 
+    /// Stops the heartbeat of a machine and starts another one on the same files.
+    fn change(&mut self, node: usize, new: Program) {
+        let machine = if node == 0 {
+            &mut self.pair.a
+        } else {
+            &mut self.pair.b
+        };
+        machine.stop();
+        self.pair.watch.set_blinks(node, new == Program::Old306);
+        machine.program = new;
+        machine.start();
+    }
+
     fn losses(&self, since: Instant) -> usize {
         self.client.losses_since(since)
     }
@@ -160,10 +172,3 @@ impl Scene {
 /// its own may hold that half as well, or nobody.
 const HOLDER_A: &[[&str; 2]] = &[["all", "none"], ["local", "none"], ["local", "local"]];
 const HOLDER_B: &[[&str; 2]] = &[["none", "all"], ["none", "foreign"]];
-
-/// Stops the heartbeat of a machine and starts another one on the same files.
-fn change(machine: &mut Machine, new: Program) {
-    machine.stop();
-    machine.program = new;
-    machine.start();
-}
