@@ -153,6 +153,8 @@ pub(super) struct ClassicPeer {
     pub(super) ask_at: Option<Instant>,
     /// When to say again that we are settled.
     pub(super) confirm_at: Option<Instant>,
+    /// When that was said because old words were sent again.
+    pub(super) said_again_at: Option<Instant>,
     /// When groups may be offered again, after the peer did not take them.
     pub(super) offer_at: Option<Instant>,
     /// How often they were offered.

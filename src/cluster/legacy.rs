@@ -47,14 +47,14 @@ impl Cluster {
                     self.set_asking(index, |asking| asking.ask_at = Some(now + pause));
                 } else {
                     // It asks before it starts what we have, unless it held us for dead; what we don't have, it has.
-                    let is_return = self.questions.is_return;
-                    let asks = !is_return && self.peer.takes_over_until.is_none();
+                    let has_its_own = self.questions.is_return || self.peer.came_as_member;
+                    let asks = !has_its_own && self.peer.takes_over_until.is_none();
                     let claim = if asks && self.ownership.runs_one(index) {
                         Claim::Free
                     } else {
                         HELD
                     };
-                    if is_return && self.ownership.holds_one(index) {
+                    if has_its_own && self.ownership.holds_one(index) {
                         // It may wait for an answer that it did not get; one too many does nothing.
                         self.set_asking(index, |asking| asking.owed = Some(true));
                     }
