@@ -142,6 +142,9 @@ impl Cluster {
         }
         if self.peer.status != status {
             let node = self.peer_name();
+            if self.peer.status == NodeStatus::Dead {
+                self.classic.number = number; // what is missing from before, it said to nobody
+            }
             if self.peer.status == NodeStatus::Dead && self.peer.is_classic {
                 self.ownership.give_back_taken();
                 self.questions.is_return = true;

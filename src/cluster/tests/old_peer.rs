@@ -452,3 +452,25 @@ fn what_is_taken_from_a_peer_that_may_still_hear_us_is_told_to_it() {
     let all = (Some("resource".into()), Some("all".into()), None);
     assert_eq!(told, [all.clone(), all], "neither stable nor in transition");
 }
+
+#[test]
+fn what_it_said_while_we_held_it_for_dead_counts_no_more_when_it_comes_late() {
+    let mut old = Old::settled(AutoFailback::On);
+    old.pair.run(Duration::from_secs(3));
+    assert_eq!(old.running(), BOTH, "{:#?}", old.pair.log);
+    let lost = old.number + 1;
+    old.number += 2;
+    old.beats("active");
+    assert_eq!(old.running(), [false, true]);
+    let claim = [
+        ("t", "resource"),
+        ("rsc_hold", "none"),
+        ("rtype", "full"),
+        ("isstable", "1"),
+    ];
+    for number in [lost, lost + 1] {
+        let late = old_message(old.generation, number, &claim);
+        old.pair.turn(1, Some((LinkId(1), late)));
+        assert_eq!(old.running(), [false, true], "{:#?}", old.pair.log);
+    }
+}
