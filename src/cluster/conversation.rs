@@ -10,7 +10,7 @@ use std::time::Duration;
 use super::claims::Leaving;
 use super::halves::{Dialogue, Halves};
 use super::report::Report;
-use super::{Cluster, Holdings, Instant, NodeStatus, Relation};
+use super::{ClassicPeer, Cluster, Holdings, Instant, NodeStatus, Relation};
 use crate::config::AutoFailback;
 use crate::message::Message;
 
@@ -66,6 +66,16 @@ impl Cluster {
             if said.1 && self.announced == Some(said) {
                 self.send_holdings(said.0, true, None);
             }
+        }
+    }
+
+    /// What a peer of heartbeat 3.0.6 said while we stood still, it may have said before it took over. Its words don't
+    /// tell what they answer, so only what it says from now on counts.
+    pub(super) fn forget_what_waited(&mut self) {
+        if self.peer.is_classic {
+            self.classic = ClassicPeer::default();
+            self.classic.number = self.peer.incoming.highest();
+            self.ownership.forget_claims();
         }
     }
 

@@ -474,3 +474,34 @@ fn what_it_said_while_we_held_it_for_dead_counts_no_more_when_it_comes_late() {
         assert_eq!(old.running(), [false, true], "{:#?}", old.pair.log);
     }
 }
+
+#[test]
+fn what_waited_while_we_stood_still_was_said_before_it_took_over() {
+    let mut old = Old::settled(AutoFailback::On);
+    old.pair.now = old.pair.now + Duration::from_secs(3);
+    let now = old.pair.now;
+    let words = [
+        ("t", "resource"),
+        ("rsc_hold", "local"),
+        ("rtype", "full"),
+        ("isstable", "1"),
+    ];
+    old.number += 1;
+    let bytes = old_message(old.generation, old.number, &words);
+    let cluster = old.pair.nodes[1].as_mut().expect("it runs");
+    let link = LinkId(1);
+    cluster.handle(
+        now,
+        Event::Received {
+            link,
+            bytes: &bytes,
+        },
+    );
+    old.pair.turn(1, None);
+    assert_eq!(old.running(), [false; 2], "{:#?}", old.pair.log);
+    old.holds("all", "1", None);
+    old.lives(Duration::from_secs(2));
+    assert_eq!(old.running(), [false; 2], "it has taken over");
+    old.holds("local", "1", None);
+    assert_eq!(old.running(), [false, true]);
+}
