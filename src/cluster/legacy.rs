@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::claims::{Claim, Phase};
 use super::policy::Reason;
-use super::questions::Asking;
+use super::questions::{Asking, Questions};
 use super::report::Report;
 use super::{Cluster, GroupId, Instant, NodeStatus};
 use crate::message::Message;
@@ -54,7 +54,8 @@ impl Cluster {
                     } else {
                         HELD
                     };
-                    if has_its_own && self.ownership.holds_one(index) {
+                    let is_on_its_way = !self.ownership.runs_one(index);
+                    if (has_its_own || is_on_its_way) && self.ownership.holds_one(index) {
                         // It may wait for an answer that it did not get; one too many does nothing.
                         self.set_asking(index, |asking| asking.owed = Some(true));
                     }
@@ -87,14 +88,9 @@ impl Cluster {
         }
     }
 
-    /// The peer held us for dead, so it asks for none of its own groups.
+    /// The peer held us for dead: it asks for none of its own groups, and has ours. The questions begin anew.
     pub(super) fn groups_are_taken(&mut self) {
-        let is_asking = self.peer.is_classic && !self.speaks_of_halves();
-        for index in 0..self.questions.groups.len() {
-            if is_asking && !self.prefers_local(index) {
-                self.ownership.hear_one(index, Some(HELD));
-            }
-        }
+        self.questions = Questions::default();
     }
 
     /// `ip-request`: the peer wants to start a group of its own.

@@ -56,8 +56,13 @@ fn who_takes_us_for_dead_without_ever_hearing_us_gets_everything_in_legacy_mode(
     old.number += 1;
     old.beats("active");
     let late = old_message(old.generation, overtaken, &obituary);
+    let own_words = old.node().outgoing.last();
     old.pair.turn(1, Some((LinkId(1), late)));
     assert_eq!(old.running(), [false, true]);
+    assert!(
+        old.node().outgoing.last() > own_words,
+        "it has ours as well, and is asked for it"
+    );
     let mut old = alone(AutoFailback::Legacy);
     for _ in 0..20 {
         old.pair.run(Duration::from_millis(500));
