@@ -22,6 +22,9 @@ impl Cluster {
             self.send_heartbeat(now); // the first message of a run is a heartbeat that says `init`
             self.set_status(NodeStatus::Up);
         }
+        if std::mem::take(&mut self.is_catching_up) {
+            self.forget_what_waited();
+        }
         self.judge_links(now);
         self.judge_peer(now);
         self.join(now);
@@ -76,6 +79,7 @@ impl Cluster {
             self.begin_new_run(); // it may hold us for dead, and must not give up what it took
         }
         self.next_epoch();
+        self.is_catching_up = true;
         if matches!(self.peer.status, NodeStatus::Up | NodeStatus::Active) && !self.peer.has_left {
             self.peer.last_heard = now; // its silence may be ours
             self.peer.last_heartbeat = None;
@@ -142,6 +146,9 @@ impl Cluster {
         }
         if self.peer.status != status {
             let node = self.peer_name();
+            if self.peer.status == NodeStatus::Dead {
+                self.classic.number = number; // what is missing from before, it said to nobody
+            }
             if self.peer.status == NodeStatus::Dead && self.peer.is_classic {
                 self.ownership.give_back_taken();
                 self.questions.is_return = true;

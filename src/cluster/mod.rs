@@ -110,6 +110,8 @@ pub struct Cluster {
     /// Generation and number of that.
     namesake_said: (u64, u64),
     exit_at: Option<Instant>,
+    /// We stood still, and have not read everything that came meanwhile.
+    is_catching_up: bool,
     /// What a peer of heartbeat 3.0.6 has told.
     classic: ClassicPeer,
     /// The same with `auto_failback legacy`.
@@ -201,6 +203,7 @@ impl Cluster {
             namesake_heard: None,
             namesake_said: (0, 0),
             exit_at: None,
+            is_catching_up: false,
             classic: ClassicPeer::default(),
             questions: Questions::default(),
             has_settled: false,

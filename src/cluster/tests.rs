@@ -2,6 +2,7 @@
 
 mod mistakes;
 mod old_peer;
+mod old_peer_legacy;
 
 use std::time::Duration;
 

@@ -73,13 +73,15 @@ impl Cluster {
     pub(super) fn send_holdings(
         &mut self,
         holdings: Holdings,
-        is_stable: bool,
+        is_stable: impl Into<Option<bool>>,
         info: Option<&str>,
     ) {
         let message = self.outgoing.begin("resource");
         message.push_fmt("rsc_hold", format_args!("{holdings}"));
         message.push_text("rtype", "full");
-        message.push_text("isstable", if is_stable { "1" } else { "0" });
+        if let Some(is_stable) = is_stable.into() {
+            message.push_text("isstable", if is_stable { "1" } else { "0" });
+        }
         if let Some(info) = info {
             message.push_text("info", info);
         }
@@ -149,7 +151,7 @@ impl Cluster {
             },
         );
         if says_again {
-            self.announced = None; // 3.0.6 believes what comes last, also where it is what was said first
+            self.say_again(now);
         }
         let Some(newest) = too_old else { return };
         for number in range.0.max(newest.saturating_sub(49))..=newest {

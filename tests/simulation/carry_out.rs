@@ -3,7 +3,7 @@
 
 use std::rc::Rc;
 
-use heartbeat::cluster::{Action, GroupId, GroupOutcome, Packet};
+use heartbeat::cluster::{Action, GroupId, GroupOutcome, Packet, Report};
 
 use super::invariants::{Grounds, Violation};
 use super::machine::{Inbound, Real};
@@ -36,6 +36,11 @@ impl World {
                 Ok(())
             }
             Action::Report(report) => {
+                if let (Report::NewRun { .. }, Some(daemon)) =
+                    (&report, &mut self.machines[node].daemon)
+                {
+                    daemon.bereaved = self.now; // what it had begun with the other is void, too
+                }
                 let text = report.to_string();
                 self.trace
                     .step(self.now, &[4, node as u64, hash(text.as_bytes())], || {

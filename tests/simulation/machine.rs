@@ -91,7 +91,7 @@ pub struct Daemon {
     pub must_yield: Option<Vec<usize>>,
     /// When it last went on.
     pub went_on: Time,
-    /// When it last took its peer for dead.
+    /// When it last took its peer for dead, or began a new run because its peer took it for dead.
     pub bereaved: Time,
     /// What it thought of its peer after its last turn.
     pub peer_was_dead: bool,

@@ -11,7 +11,7 @@ use super::halves::{Dialogue, Halves};
 use crate::cluster::claims::Leaving;
 use crate::cluster::movement::Selection;
 use crate::cluster::report::Report;
-use crate::cluster::{Cluster, Holdings, Instant, NodeStatus, Relation};
+use crate::cluster::{ClassicPeer, Cluster, Holdings, Instant, NodeStatus, Relation};
 use crate::config::AutoFailback;
 use crate::message::Message;
 
@@ -22,6 +22,8 @@ const LONGEST_TAKEOVER: Duration = Duration::from_secs(120);
 /// What was said before and comes later, over a slow link or sent again, 3.0.6 believes too: so the last word is
 /// repeated once.
 const CONFIRM_AFTER: Duration = Duration::from_secs(3);
+/// No more often than this it is repeated because old words were sent again.
+const SAY_AGAIN: Duration = Duration::from_secs(1);
 
 impl Cluster {
     /// Whether halves are talked about with this peer.
@@ -73,6 +75,16 @@ impl Cluster {
             if said.1 && self.announced == Some(said) {
                 self.send_holdings(said.0, true, None);
             }
+        }
+    }
+
+    /// What a peer of heartbeat 3.0.6 said while we stood still, it may have said before it took over. Its words don't
+    /// tell what they answer, so only what it says from now on counts.
+    pub(in crate::cluster) fn forget_what_waited(&mut self) {
+        if self.peer.is_classic {
+            self.classic = ClassicPeer::default();
+            self.classic.number = self.peer.incoming.highest();
+            self.ownership.forget_claims();
         }
     }
 
@@ -159,6 +171,25 @@ impl Cluster {
         if is_of_use {
             self.announce_now();
         }
+        self.tell_what_was_taken();
+    }
+
+    /// A node of 3.0.6 that we don't hear may hear us, and takes its groups after ten seconds unless it knows that we
+    /// have them. What 3.0.6 itself says when it takes over calls nothing stable or unstable.
+    fn tell_what_was_taken(&mut self) {
+        let is_alone = self.standing().relation == (Relation::Gone { died: true });
+        let is_member = self.status == NodeStatus::Active && self.leaving == Leaving::No;
+        if !is_alone || !is_member || !self.speaks_of_halves() {
+            return;
+        }
+        let said = (self.settled_holdings(), false);
+        // Once more later: it drops what comes before the first heartbeat of a run that it reads.
+        let is_repeated = self.classic.confirm_at.is_some_and(|at| at <= self.now);
+        if self.announced != Some(said) || is_repeated {
+            self.announced = Some(said);
+            self.classic.confirm_at = (!is_repeated).then_some(self.now + CONFIRM_AFTER);
+            self.send_holdings(said.0, None, None);
+        }
     }
 
     fn announce_now(&mut self) {
@@ -167,6 +198,24 @@ impl Cluster {
             self.announced = Some(now);
             self.send_holdings(now.0, now.1, None);
             self.classic.confirm_at = now.1.then_some(self.now + CONFIRM_AFTER);
+        }
+    }
+
+    /// Old words were sent again. 3.0.6 believes what comes last, also where it is what was said first, so what is true
+    /// now follows; but not after each of them, for that may get lost and be asked for as well.
+    pub(in crate::cluster) fn say_again(&mut self, now: Instant) {
+        if !self.speaks_of_halves() {
+            return;
+        }
+        let classic = &mut self.classic;
+        match classic.said_again_at.map(|at| at + SAY_AGAIN) {
+            Some(at) if at > now => {
+                classic.confirm_at = Some(classic.confirm_at.map_or(at, |other| other.min(at)));
+            }
+            _ => {
+                classic.said_again_at = Some(now);
+                self.announced = None;
+            }
         }
     }
 

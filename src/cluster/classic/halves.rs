@@ -163,6 +163,8 @@ pub(in crate::cluster) struct ClassicPeer {
     pub(in crate::cluster) ask_at: Option<Instant>,
     /// When to say again that we are settled.
     pub(in crate::cluster) confirm_at: Option<Instant>,
+    /// When that was said because old words were sent again.
+    pub(in crate::cluster) said_again_at: Option<Instant>,
     /// When groups may be offered again, after the peer did not take them.
     pub(in crate::cluster) offer_at: Option<Instant>,
     /// How often they were offered.

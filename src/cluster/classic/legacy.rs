@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use super::questions::Asking;
+use super::questions::{Asking, Questions};
 use crate::cluster::claims::{Claim, Leaving, Phase};
 use crate::cluster::policy::Reason;
 use crate::cluster::report::Report;
@@ -44,14 +44,15 @@ impl Cluster {
                     self.set_asking(index, |asking| asking.ask_at = Some(now + pause));
                 } else {
                     // It asks before it starts what we have, unless it held us for dead; what we don't have, it has.
-                    let is_return = self.questions.is_return;
-                    let asks = !is_return && self.peer.takes_over_until.is_none();
+                    let has_its_own = self.questions.is_return || self.peer.came_as_member;
+                    let asks = !has_its_own && self.peer.takes_over_until.is_none();
                     let claim = if asks && self.ownership.runs_one(index) {
                         Claim::Free
                     } else {
                         HELD
                     };
-                    if is_return && self.ownership.holds_one(index) {
+                    let is_on_its_way = !self.ownership.runs_one(index);
+                    if (has_its_own || is_on_its_way) && self.ownership.holds_one(index) {
                         // It may wait for an answer that it did not get; one too many does nothing.
                         self.set_asking(index, |asking| asking.owed = Some(true));
                     }
@@ -84,14 +85,9 @@ impl Cluster {
         }
     }
 
-    /// The peer held us for dead, so it asks for none of its own groups.
+    /// The peer held us for dead: it asks for none of its own groups, and has ours. The questions begin anew.
     pub(in crate::cluster) fn groups_are_taken(&mut self) {
-        let is_asking = self.peer.is_classic && !self.speaks_of_halves();
-        for index in 0..self.questions.groups.len() {
-            if is_asking && !self.prefers_local(index) {
-                self.ownership.hear_one(index, Some(HELD));
-            }
-        }
+        self.questions = Questions::default();
     }
 
     /// `ip-request`: the peer wants to start a group of its own.

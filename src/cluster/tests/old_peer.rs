@@ -16,7 +16,7 @@ pub(super) fn old_heartbeat(generation: u64, number: u64, status: &str) -> Vec<u
 }
 
 /// Any message of it.
-fn old_message(generation: u64, number: u64, fields: &[(&str, &str)]) -> Vec<u8> {
+pub(super) fn old_message(generation: u64, number: u64, fields: &[(&str, &str)]) -> Vec<u8> {
     let mut message = message::Message::new();
     let (generation, number) = (format!("{generation:x}"), format!("{number:x}"));
     let header = [
@@ -104,18 +104,18 @@ fn an_acknowledgement_that_overtakes_the_first_heartbeat_of_a_run_is_no_replay()
     assert_eq!(pair.said(0, "refused"), 0, "{:#?}", pair.log);
 }
 
-const BOTH: [bool; 2] = [true; 2];
+pub(super) const BOTH: [bool; 2] = [true; 2];
 
 /// Ours is `b`, which prefers group two; `a` is nothing but its words.
-struct Old {
-    pair: Pair,
-    generation: u64,
-    number: u64,
+pub(super) struct Old {
+    pub(super) pair: Pair,
+    pub(super) generation: u64,
+    pub(super) number: u64,
 }
 
 impl Old {
     /// Both active; `a` holds what is its own and wants nothing more.
-    fn settled(failback: AutoFailback) -> Self {
+    pub(super) fn settled(failback: AutoFailback) -> Self {
         let mut old = Self {
             pair: Pair::new(failback),
             generation: 7,
@@ -132,13 +132,13 @@ impl Old {
         old
     }
 
-    fn says(&mut self, fields: &[(&str, &str)]) {
+    pub(super) fn says(&mut self, fields: &[(&str, &str)]) {
         self.number += 1;
         let bytes = old_message(self.generation, self.number, fields);
         self.pair.turn(1, Some((LinkId(1), bytes)));
     }
 
-    fn beats(&mut self, status: &str) {
+    pub(super) fn beats(&mut self, status: &str) {
         self.says(&[
             ("t", "status"),
             ("st", status),
@@ -163,7 +163,7 @@ impl Old {
     }
 
     /// Time passes, and it goes on beating.
-    fn lives(&mut self, duration: Duration) {
+    pub(super) fn lives(&mut self, duration: Duration) {
         let end = self.pair.now + duration;
         while self.pair.now < end {
             self.pair.run(Duration::from_millis(100));
@@ -179,7 +179,7 @@ impl Old {
         self.pair.turn(1, None);
     }
 
-    fn node(&self) -> &Cluster {
+    pub(super) fn node(&self) -> &Cluster {
         self.pair.nodes[1].as_ref().expect("it runs")
     }
 
@@ -187,7 +187,7 @@ impl Old {
         self.node().movement().map(|movement| movement.progress)
     }
 
-    fn running(&self) -> [bool; 2] {
+    pub(super) fn running(&self) -> [bool; 2] {
         [0, 1].map(|group| self.pair.running[1][group])
     }
 }
@@ -431,100 +431,77 @@ fn the_late_end_of_one_dialogue_is_not_the_end_of_the_next() {
     assert_eq!(old.running(), [false, true]);
 }
 
-/// Ours has waited in vain and runs everything; nothing of `a` was heard so far.
-fn alone(failback: AutoFailback) -> Old {
-    let mut old = Old {
-        pair: Pair::new(failback),
-        generation: 7,
-        number: 0,
-    };
-    old.pair.start(1);
-    old.pair.run(Duration::from_secs(11));
-    assert_eq!(old.running(), BOTH);
-    old
-}
-
 #[test]
-fn a_member_that_was_there_before_we_heard_it_has_its_groups_in_legacy_mode() {
-    let mut old = alone(AutoFailback::Legacy);
-    old.beats("active"); // it stood still while we started; it asks for nothing
-    assert_eq!(old.running(), [false; 2], "{:#?}", old.pair.log);
-    // One that has just started asks for what it wants.
-    let mut old = alone(AutoFailback::Legacy);
-    old.beats("up");
-    old.beats("active");
-    assert_eq!(old.running(), BOTH);
-    old.says(&[("t", "ip-request"), ("ipaddr", "one")]);
-    assert_eq!(old.running(), [false, true]);
-}
-
-#[test]
-fn who_takes_us_for_dead_without_ever_hearing_us_gets_everything_in_legacy_mode() {
-    let mut old = alone(AutoFailback::Legacy);
-    let generation = old.node().generation();
-    let obituary = [("t", "stonith"), ("node", "b"), ("result", "n_stnth")];
-    old.beats("up");
-    old.says(&obituary); // no news: it was said of an earlier run of ours
-    assert_eq!(old.running(), BOTH);
-    old.beats("active");
-    assert_eq!(old.running(), [false, true], "it does not ask for its own");
-    let mut old = alone(AutoFailback::Legacy);
-    old.beats("up");
-    let overtaken = old.number + 1;
-    old.number += 1;
-    old.beats("active");
-    let late = old_message(old.generation, overtaken, &obituary);
-    old.pair.turn(1, Some((LinkId(1), late)));
-    assert_eq!(old.running(), [false, true]);
-    let mut old = alone(AutoFailback::Legacy);
-    for _ in 0..20 {
-        old.pair.run(Duration::from_millis(500));
-        old.beats("up");
+fn what_is_taken_from_a_peer_that_may_still_hear_us_is_told_to_it() {
+    let mut old = Old::settled(AutoFailback::On);
+    let cluster = old.pair.nodes[1].as_mut().expect("it runs");
+    for step in 1..100 {
+        let now = old.pair.now + Duration::from_millis(100) * step;
+        cluster.handle(now, Event::Tick);
     }
-    old.says(&obituary);
-    assert_eq!(old.running(), [false; 2], "{:#?}", old.pair.log);
-    assert_eq!(old.node().generation(), generation + 1);
+    let mut told = Vec::new();
+    while let Some(action) = cluster.next_action() {
+        if let Action::Send(packet) = action {
+            let mut message = message::Message::new();
+            message::open(&packet.datagram, &keys(), &mut message).expect("our own");
+            let word = |name| message.text(name).map(str::to_owned);
+            told.push((word("t"), word("rsc_hold"), word("isstable")));
+        }
+    }
+    told.retain(|(kind, ..)| kind.as_deref() == Some("resource"));
+    let all = (Some("resource".into()), Some("all".into()), None);
+    assert_eq!(told, [all.clone(), all], "neither stable nor in transition");
 }
 
 #[test]
-fn what_could_not_be_started_is_asked_for_again_before_it_is_tried_again_in_legacy_mode() {
-    let mut old = Old {
-        pair: Pair::new(AutoFailback::Legacy),
-        generation: 7,
-        number: 0,
-    };
-    let answer = [
-        ("t", "ip-request-resp"),
-        ("dest", "b"),
-        ("ipaddr", "two"),
-        ("ok", "OK"),
-    ];
-    old.pair.start(1);
-    old.beats("up");
-    old.says(&[("t", "repnodes"), ("nodelist", "a b ")]);
+fn what_it_said_while_we_held_it_for_dead_counts_no_more_when_it_comes_late() {
+    let mut old = Old::settled(AutoFailback::On);
+    old.pair.run(Duration::from_secs(3));
+    assert_eq!(old.running(), BOTH, "{:#?}", old.pair.log);
+    let lost = old.number + 1;
+    old.number += 2;
     old.beats("active");
-    old.pair.fails_to_start[1] = true;
-    old.says(&answer);
-    old.pair.fails_to_start[1] = false;
-    assert_eq!(old.pair.said(1, "could not be started"), 1);
-    old.lives(Duration::from_secs(30));
-    old.says(&answer); // what is true now need not be true when it is tried again
-    old.lives(Duration::from_secs(60));
-    assert_eq!(old.running(), [false; 2], "its own script may run it now");
-    old.says(&answer);
     assert_eq!(old.running(), [false, true]);
+    let claim = [
+        ("t", "resource"),
+        ("rsc_hold", "none"),
+        ("rtype", "full"),
+        ("isstable", "1"),
+    ];
+    for number in [lost, lost + 1] {
+        let late = old_message(old.generation, number, &claim);
+        old.pair.turn(1, Some((LinkId(1), late)));
+        assert_eq!(old.running(), [false, true], "{:#?}", old.pair.log);
+    }
 }
 
 #[test]
-fn what_runs_here_when_the_other_returns_is_given_up_and_answered_for_in_legacy_mode() {
-    let mut old = alone(AutoFailback::Legacy);
-    old.beats("up");
-    old.beats("active");
-    old.lives(Duration::from_secs(1));
-    assert_eq!(old.running(), BOTH, "it has not asked yet");
-    old.pair.run(Duration::from_secs(5));
-    let own_words = old.node().outgoing.last();
-    old.beats("active"); // it may hold us for dead, or have asked in vain
+fn what_waited_while_we_stood_still_was_said_before_it_took_over() {
+    let mut old = Old::settled(AutoFailback::On);
+    old.pair.now = old.pair.now + Duration::from_secs(3);
+    let now = old.pair.now;
+    let words = [
+        ("t", "resource"),
+        ("rsc_hold", "local"),
+        ("rtype", "full"),
+        ("isstable", "1"),
+    ];
+    old.number += 1;
+    let bytes = old_message(old.generation, old.number, &words);
+    let cluster = old.pair.nodes[1].as_mut().expect("it runs");
+    let link = LinkId(1);
+    cluster.handle(
+        now,
+        Event::Received {
+            link,
+            bytes: &bytes,
+        },
+    );
+    old.pair.turn(1, None);
     assert_eq!(old.running(), [false; 2], "{:#?}", old.pair.log);
-    assert!(old.node().outgoing.last() > own_words, "an answer");
+    old.holds("all", "1", None);
+    old.lives(Duration::from_secs(2));
+    assert_eq!(old.running(), [false; 2], "it has taken over");
+    old.holds("local", "1", None);
+    assert_eq!(old.running(), [false, true]);
 }

@@ -117,7 +117,7 @@ pub struct Scripts {
     running: Vec<Child>,
     queue: VecDeque<(Purpose, Vec<Step>)>,
     grounds: Vec<Option<(Ground, Instant)>>,
-    /// By group: the last that was done to it was to stop it for a standby.
+    /// By group: the last that was done to it was to stop it, for a standby or by a script of an earlier run.
     released: Vec<bool>,
     /// Why its own groups are being acquired.
     own_ground: (Ground, Instant),
@@ -157,7 +157,7 @@ impl Scripts {
         ready.min()
     }
 
-    /// Whether the last that was done to the group was to stop it for a standby.
+    /// Whether the last that was done to the group was to stop it, for a standby or by a script of an earlier run.
     pub fn has_released(&self, group: GroupId) -> bool {
         self.released.get(index(group)) == Some(&true)
     }
@@ -360,6 +360,12 @@ impl OldPeer {
         let is_for =
             |child: &Child| child.doing.group() == Some(group) && child.doing.awaits(outcome);
         let Some(place) = children.position(is_for) else {
+            // A script of a run that was killed has stopped what this one found running.
+            if let (GroupOutcome::Stopped, Some(released)) =
+                (outcome, self.scripts.released.get_mut(index(group)))
+            {
+                *released = true;
+            }
             return;
         };
         let is_being_stopped = children_stop(&self.scripts.running, group);
