@@ -57,7 +57,7 @@ impl Cluster {
             return;
         }
         self.ask_for_one_again(group, now);
-        self.heartbeat_is_due = true;
+        self.heartbeat_is_due |= self.ownership.is_known();
         let key = self.key(group);
         match outcome {
             GroupOutcome::Started => self.report(Report::GroupStarted { key }),
@@ -86,19 +86,16 @@ impl Cluster {
     }
 
     fn tell_settled(&mut self, relation: Relation) {
-        if relation == Relation::Talking && self.status == NodeStatus::Active && !self.told.settled
-        {
-            self.told.settled = true;
-            self.report(Report::PeerSettled);
-            let theirs_all = (0..self.settings.groups.len()).all(|index| {
-                let id = GroupId(u32::try_from(index).unwrap_or(u32::MAX));
-                self.ownership
-                    .theirs(id)
-                    .is_some_and(|stated| stated.claim.is_held())
-            });
-            if theirs_all {
-                self.tell_initial(false);
-            }
+        let is_known = matches!(relation, Relation::Talking | Relation::Halves { .. });
+        if !is_known || self.status != NodeStatus::Active || self.told.settled {
+            return;
+        }
+        self.told.settled = true;
+        if relation == Relation::Talking {
+            self.report(Report::PeerSettled); // one of 3.0.6 says itself when it is
+        }
+        if self.ownership.peer_holds_all() {
+            self.tell_initial(false);
         }
     }
 

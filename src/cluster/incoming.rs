@@ -11,7 +11,7 @@ use super::random::Jitter;
 use super::time::Instant;
 
 /// A gap of more than this is not followed: the stream continues behind it (250 in 3.0.6).
-const LARGEST_GAP: u64 = 250;
+pub(super) const LARGEST_GAP: u64 = 250;
 /// The most numbers that one request for retransmission asks for.
 const LARGEST_REQUEST: u64 = 50;
 /// How many of the newest numbers remember on which links they came.
@@ -123,6 +123,11 @@ impl Incoming {
         Arrival::New
     }
 
+    /// Whether `number` lies so far ahead that what is between will not be asked for.
+    pub fn is_jump(&self, number: u64) -> bool {
+        self.begun && number > self.highest.saturating_add(LARGEST_GAP + 1)
+    }
+
     /// Says that numbers from `first` to before `number` need not be asked for: what they said is said
     /// again by a later message.
     pub fn supersede(&mut self, first: u64, number: u64) {
@@ -196,11 +201,11 @@ impl Incoming {
     }
 
     fn note_gap(&mut self, number: u64, delay: Duration, jitter: &mut Jitter, now: Instant) {
-        let skipped = number - self.highest - 1;
-        if !std::mem::replace(&mut self.begun, true) || skipped == 0 {
+        let is_jump = self.is_jump(number);
+        if !std::mem::replace(&mut self.begun, true) {
             return; // the first message heard may have any number
         }
-        if skipped > LARGEST_GAP {
+        if is_jump {
             self.missing.clear();
             self.lost_many = true;
             return;

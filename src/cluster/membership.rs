@@ -75,9 +75,8 @@ impl Cluster {
         self.report(Report::Stalled { gap, groups });
         self.has_settled = false;
         self.fail_move(MoveFailure::PeerLost);
-        if self.peer.is_classic {
-            self.begin_new_run(); // it may hold us for dead, and must not give up what it took
-        }
+        // It may hold us for dead, and must not give up what it took.
+        let is_new_run = self.peer.is_classic && self.renew_generation();
         self.next_epoch();
         self.is_catching_up = true;
         if matches!(self.peer.status, NodeStatus::Up | NodeStatus::Active) && !self.peer.has_left {
@@ -91,6 +90,9 @@ impl Cluster {
             self.started = now;
         }
         self.move_groups(now);
+        if is_new_run {
+            self.send_heartbeat(now);
+        }
     }
 
     /// How we stand with the peer now.
@@ -300,7 +302,6 @@ impl Cluster {
         self.report(Report::NodeDead { node: node.clone() });
         self.next_epoch();
         self.answering = None;
-        self.remember_peer();
         if self.peer.has_left {
             self.report(Report::DeadNodeHeldNothing { node });
         } else {
@@ -460,6 +461,7 @@ impl Cluster {
 
     fn no_claims_heard(&mut self) {
         self.is_agreed = false;
+        self.unanswered_since = None; // it never answers
         self.peer.is_classic = true;
         if !std::mem::replace(&mut self.told.classic, true) {
             self.report(Report::PeerIsClassic {

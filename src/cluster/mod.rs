@@ -8,6 +8,7 @@ pub mod claims;
 mod classic;
 pub mod event;
 mod files_differ;
+mod former_run;
 mod groups;
 pub mod holdings;
 mod ids;
@@ -20,6 +21,7 @@ pub mod node;
 pub mod outgoing;
 pub mod ownership;
 pub mod policy;
+mod quiet;
 pub mod random;
 mod receive;
 pub mod refusals;
@@ -55,6 +57,7 @@ use node::Peer;
 use outgoing::{Identity, Outgoing};
 use ownership::Ownership;
 use policy::{Relation, Standing};
+use quiet::Quiet;
 use random::Jitter;
 use refusals::Refusals;
 
@@ -136,6 +139,8 @@ struct Told {
     initial: bool,
     missing: bool,
     lost_at: Option<Instant>,
+    lost_many: Quiet,
+    irretrievable: Quiet,
 }
 
 impl Cluster {
@@ -148,9 +153,8 @@ impl Cluster {
             uuid: remembered.uuid,
             status: NodeStatus::Init,
             generation: remembered.generation,
-            former_generation: 0,
+            former: None,
             came_as_member: false,
-            runs_since: now,
             highest_generation: remembered.generation,
             heard_in_this_run: false,
             incoming: Incoming::new(remembered.sequence, &mut jitter),

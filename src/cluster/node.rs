@@ -3,6 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
+use super::former_run::FormerRun;
 use super::incoming::Incoming;
 use super::time::Instant;
 
@@ -55,12 +56,10 @@ pub struct Peer {
     pub status: NodeStatus,
     /// The generation of its current run.
     pub generation: u64,
-    /// The generation of the run before that one, as far as this run of ours heard it.
-    pub former_generation: u64,
+    /// The run before that one, as far as this run of ours heard it, or what came before a jump in its numbers.
+    pub former: Option<FormerRun>,
     /// It was a member already when it was first heard, or heard again: it did not become one through us.
     pub came_as_member: bool,
-    /// Since when the current run is heard.
-    pub runs_since: Instant,
     /// The highest generation heard of it, over its death and our restart. Its current run has a lower one
     /// when its `hb_generation` file went back (a restored backup) and it has shown that it is no recording.
     pub highest_generation: u64,

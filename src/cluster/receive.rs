@@ -60,12 +60,17 @@ impl Cluster {
         if !header.source.eq_ignore_ascii_case(&self.settings.peer_node) {
             return Err(RefusalKind::UnknownNode);
         }
-        self.peer.key = Some(key);
         let Some(number) = header.number else {
             return self.unnumbered(message, &header, now);
         };
         if !self.is_of_current_run(message, &header, now)? {
             return Ok(());
+        }
+        let run = self.peer.generation;
+        if self.peer.incoming.is_jump(number) {
+            self.leave_track(run, number, now);
+        } else if number <= self.peer.incoming.highest() {
+            self.returns_to_former(run, number, header.kind == "status", now);
         }
         let (fresh, delay) = (self.peer.deadtime, self.settings.max_rexmit_delay);
         let missing_before = self.peer.incoming.missing();
@@ -81,7 +86,16 @@ impl Cluster {
             });
         }
         match arrival {
-            Arrival::New => self.note_life(now),
+            Arrival::New => {
+                self.note_life(now);
+                self.track_goes_on(now);
+                self.peer.key = Some(key); // a recording does not say which key is used today
+                self.peer.heard_in_this_run = true;
+                self.peer.uuid = message
+                    .binary("srcuuid")
+                    .and_then(|uuid| uuid.try_into().ok())
+                    .or(self.peer.uuid);
+            }
             Arrival::Late => {}
             Arrival::Copy | Arrival::Old => return Ok(()),
         }
@@ -172,10 +186,12 @@ impl Cluster {
             "NS_nak_rexmit" => {
                 if let Some(number) = message.text("firstseq").and_then(hex)
                     && self.peer.incoming.give_up(number)
+                    && let Some(count) = self.told.irretrievable.count(now)
                 {
                     self.report(Report::IrretrievablyLost {
                         node: self.peer_name(),
                         number,
+                        count,
                     });
                 }
             }
@@ -196,8 +212,11 @@ impl Cluster {
             let is_heartbeat = header.kind == "status";
             let is_higher = generation > self.peer.highest_generation;
             let is_new = is_higher || (is_heartbeat && self.answers_us_now(message));
+            let number = header.number.unwrap_or(0);
             if !is_new {
-                return if self.is_leftover(generation, now) {
+                return if self.returns_to_former(generation, number, is_heartbeat, now) {
+                    Ok(true)
+                } else if self.is_leftover(generation, now) {
                     Ok(false)
                 } else {
                     Err(RefusalKind::Replay)
@@ -206,25 +225,13 @@ impl Cluster {
             if !is_heartbeat {
                 return Ok(false);
             }
-            self.peer.former_generation = self.peer.generation;
-            self.peer.runs_since = now;
+            self.leave_track(generation, number, now);
             self.peer.generation = generation;
             self.peer.highest_generation = generation.max(self.peer.highest_generation);
             self.peer.incoming = Incoming::new(0, &mut self.jitter);
             self.peer_runs_anew();
         }
-        self.peer.heard_in_this_run = true;
-        self.peer.uuid = message
-            .binary("srcuuid")
-            .and_then(|uuid| uuid.try_into().ok())
-            .or(self.peer.uuid);
         Ok(true)
-    }
-
-    /// What a run sent last may come after the first words of the next.
-    fn is_leftover(&self, generation: u64, now: Instant) -> bool {
-        generation == self.peer.former_generation
-            && now.since(self.peer.runs_since) < self.peer.deadtime
     }
 
     /// Whether a heartbeat answers our current epoch. No recording of an earlier run of the peer can: each new
@@ -269,9 +276,11 @@ impl Cluster {
 
     fn tell_about_gaps(&mut self, before: usize) {
         if self.peer.incoming.take_lost_many() {
-            self.report(Report::LostMany {
-                node: self.peer_name(),
-            });
+            if self.told.lost_many.count(self.now).is_some() {
+                self.report(Report::LostMany {
+                    node: self.peer_name(),
+                });
+            }
         } else if before > 0
             && self.peer.incoming.missing() == 0
             && std::mem::take(&mut self.told.missing)

@@ -1,11 +1,7 @@
 //! Packets that were refused: counted always, told once in a while.
 
-use std::time::Duration;
-
+use super::quiet::Quiet;
 use super::time::Instant;
-
-/// The shortest time between two lines about refused packets of one kind.
-const QUIET: Duration = Duration::from_secs(60);
 
 /// Why a packet was refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -37,37 +33,23 @@ pub const KINDS: [RefusalKind; 7] = [
     RefusalKind::OutOfPlace,
 ];
 
-#[derive(Debug, Clone, Copy, Default)]
-struct Counter {
-    total: u64,
-    untold: u64,
-    told_at: Option<Instant>,
-}
-
 /// Counters of refused packets by kind.
 #[derive(Debug, Clone, Default)]
 pub struct Refusals {
-    counters: [Counter; KINDS.len()],
+    totals: [u64; KINDS.len()],
+    told: [Quiet; KINDS.len()],
 }
 
 impl Refusals {
     /// Counts one. `Some(n)` when it is time to tell: `n` were refused since the last line, this one included.
     pub fn count(&mut self, kind: RefusalKind, now: Instant) -> Option<u64> {
-        let counter = self.counters.get_mut(kind as usize)?;
-        counter.total += 1;
-        counter.untold += 1;
-        if counter.told_at.is_some_and(|told| now.since(told) < QUIET) {
-            return None;
-        }
-        counter.told_at = Some(now);
-        Some(std::mem::take(&mut counter.untold))
+        *self.totals.get_mut(kind as usize)? += 1;
+        self.told.get_mut(kind as usize)?.count(now)
     }
 
     /// How many of a kind were refused in this run.
     pub fn total(&self, kind: RefusalKind) -> u64 {
-        self.counters
-            .get(kind as usize)
-            .map_or(0, |counter| counter.total)
+        self.totals.get(kind as usize).copied().unwrap_or(0)
     }
 }
 

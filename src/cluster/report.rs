@@ -157,7 +157,18 @@ pub enum Report {
     /// So many are missing that nobody asks for them.
     LostMany { node: String },
     /// The peer has not kept what was asked for.
-    IrretrievablyLost { node: String, number: u64 },
+    IrretrievablyLost {
+        node: String,
+        number: u64,
+        /// How many since the last such line.
+        count: u64,
+    },
+    /// A message began a new run of the peer, or was far ahead, and stands alone.
+    Stray {
+        node: String,
+        generation: u64,
+        number: u64,
+    },
     /// Packets were refused.
     Refused {
         kind: RefusalKind,
@@ -184,6 +195,7 @@ impl Report {
             | Self::StandbyUnanswered
             | Self::GenerationsUsedUp
             | Self::MoveRefused { .. }
+            | Self::Stray { .. }
             | Self::LostMany { .. } => Severity::Warn,
             Self::FilesDiffer { .. }
             | Self::ModesDiffer { .. }
@@ -384,8 +396,27 @@ impl fmt::Display for Report {
             Self::LostMany { node } => {
                 write!(f, "lost a lot of packets from {node}; going on from here")
             }
-            Self::IrretrievablyLost { node, number } => {
-                write!(f, "Irretrievably lost packet from {node}: {number}")
+            Self::IrretrievablyLost {
+                node,
+                number,
+                count,
+            } => {
+                write!(f, "Irretrievably lost packet from {node}: {number}")?;
+                if *count > 1 {
+                    write!(f, " ({count} since the last such line)")?;
+                }
+                Ok(())
+            }
+            Self::Stray {
+                node,
+                generation,
+                number,
+            } => {
+                write!(
+                    f,
+                    "A message of {node} (generation {generation}, number {number}) is followed by none, while those \
+                     before it go on: it is ignored. Does another machine use this node's name and key?"
+                )
             }
             Self::Refused {
                 kind,

@@ -151,6 +151,11 @@ impl Ownership {
         self.these(selection).any(Group::peer_holds)
     }
 
+    /// Whether the peer says that it holds every group.
+    pub fn peer_holds_all(&self) -> bool {
+        self.groups.iter().all(Group::peer_holds)
+    }
+
     /// Whether one of these groups could not be stopped.
     pub fn is_stuck(&self, selection: Selection) -> bool {
         self.these(selection)

@@ -3,6 +3,7 @@
 mod mistakes;
 mod old_peer;
 mod old_peer_legacy;
+mod strays;
 
 use std::time::Duration;
 

@@ -148,7 +148,8 @@ impl Cluster {
         self.peer.takeover_ended = number;
         let was_told = self.peer.takes_over_until.take().is_some();
         let is_member = self.status == NodeStatus::Active && self.leaving == Leaving::No;
-        if was_told && is_member && self.speaks_of_halves() {
+        let is_idle = self.classic.dialogue == Dialogue::None; // in a dialogue it would count as a word of that
+        if was_told && is_member && is_idle && self.speaks_of_halves() {
             self.send_holdings(self.settled_holdings(), false, None);
             self.announced = None;
         }
@@ -293,12 +294,19 @@ impl Cluster {
     /// Goes on as a new run in the eyes of a peer of heartbeat 3.0.6. One that has held us for dead and then
     /// hears the same run again gives up everything and restarts; a new run it takes for a restarted node.
     pub(in crate::cluster) fn begin_new_run(&mut self) {
-        let next = self.settings.generation + 1;
+        if self.renew_generation() {
+            self.send_heartbeat(self.now); // only a heartbeat may begin a run
+        }
+    }
+
+    /// The first part of that; what is sent next must be a heartbeat. False when no generation is left.
+    pub(in crate::cluster) fn renew_generation(&mut self) -> bool {
+        let next = self.settings.generation.saturating_add(1);
         if next > self.settings.last_generation {
             if !std::mem::replace(&mut self.told.generations_used_up, true) {
                 self.report(Report::GenerationsUsedUp);
             }
-            return;
+            return false;
         }
         self.settings.generation = next;
         self.outgoing.renew(next);
@@ -307,7 +315,7 @@ impl Cluster {
             node: self.peer_name(),
             generation: next,
         });
-        self.send_heartbeat(self.now); // only a heartbeat may begin a run
+        true
     }
 
     /// When the conversation with a peer of heartbeat 3.0.6 has to go on.
