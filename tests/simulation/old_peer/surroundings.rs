@@ -111,7 +111,11 @@ impl World {
             real,
             [Real::Running, Real::Stopped] | [Real::Stopped, Real::Running]
         );
-        let is_lost = real == [Real::Stopped; 2] && (0..2).any(|node| self.has_lost(node, group));
+        // What 3.0.6 could neither start nor stop again counts as running for it, for ever.
+        let is_down = |node: usize| {
+            real[node] == Real::Stopped || (real[node] == Real::Broken && self.is_old(node))
+        };
+        let is_lost = (0..2).all(is_down) && (0..2).any(|node| self.has_lost(node, group));
         let is_lost = is_lost || (real == [Real::Stopped; 2] && self.was_asked_in_vain(group));
         let text = || format!("group {group} is {:?} and {:?}", real[0], real[1]);
         (!runs_once && !is_lost).then(text)
