@@ -286,21 +286,26 @@ fn all_links_are_cut_and_healed() {
     }
 }
 
+/// One node hears nothing of the other for a while, on any link.
+fn is_deaf_until(plan: Plan, deaf: usize, until: Time) {
+    let mut story = serving(plan);
+    for link in 0..3 {
+        story.strike(Fault::Wire {
+            link,
+            from: 1 - deaf,
+            weather: Weather::CUT,
+        });
+    }
+    story.until(until);
+    story.strike(Fault::HealLinks);
+    settles(&mut story);
+}
+
 #[test]
 fn one_direction_is_cut_and_healed() {
     for deaf in 0..2 {
         each(ALL_MODES, |plan, _| {
-            let mut story = serving(plan);
-            for link in 0..3 {
-                story.strike(Fault::Wire {
-                    link,
-                    from: 1 - deaf,
-                    weather: Weather::CUT,
-                });
-            }
-            story.until(READY + 10 * SECOND);
-            story.strike(Fault::HealLinks);
-            settles(&mut story);
+            is_deaf_until(plan, deaf, READY + 10 * SECOND);
         });
     }
 }
@@ -339,17 +344,7 @@ fn a_heartbeat_that_is_late_for_the_old_one_costs_no_second_owner_for_long() {
     // It announces to be dead two seconds later in its first five; ours beats every half second. What it hears
     // after more than deadtime makes it take everything, and nobody tells ours but its own claims.
     each(NICE_MODES, |plan, old| {
-        let mut story = serving(plan);
-        for link in 0..3 {
-            story.strike(Fault::Wire {
-                link,
-                from: 1 - old,
-                weather: Weather::CUT,
-            });
-        }
-        story.until(READY + 2900 * MS);
-        story.strike(Fault::HealLinks);
-        settles(&mut story);
+        is_deaf_until(plan, old, READY + 2900 * MS);
     });
 }
 

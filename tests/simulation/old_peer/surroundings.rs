@@ -111,14 +111,19 @@ impl World {
             real,
             [Real::Running, Real::Stopped] | [Real::Stopped, Real::Running]
         );
-        let is_lost = real == [Real::Stopped; 2] && (0..2).any(|node| self.has_lost(node, group));
+        // What 3.0.6 could neither start nor stop again counts as running for it, for ever.
+        let is_down = |node: usize| {
+            real[node] == Real::Stopped || (real[node] == Real::Broken && self.is_old(node))
+        };
+        let is_lost = (0..2).all(is_down) && (0..2).any(|node| self.has_lost(node, group));
         let is_lost = is_lost || (real == [Real::Stopped; 2] && self.was_asked_in_vain(group));
         let text = || format!("group {group} is {:?} and {:?}", real[0], real[1]);
         (!runs_once && !is_lost).then(text)
     }
 
     /// 3.0.6 waits an hour for the next word of a standby dialogue. It waits in vain when the other node began anew
-    /// meanwhile and knows nothing of it, or when it stood still itself and took up a dialogue that was over.
+    /// meanwhile and knows nothing of it, when it stood still itself and took up a dialogue that was over, or when the
+    /// half can't be given whole, because something of it did not stop.
     pub fn waits_in_vain(&self, node: usize) -> bool {
         let machine = &self.machines[node];
         let Some(daemon) = machine.daemon.as_ref().filter(|_| self.is_old(node)) else {
@@ -133,10 +138,14 @@ impl World {
             .now
             .saturating_sub(age)
             .saturating_sub(self.plan.deadtime * 4);
-        let other = self.machines[1 - node].daemon.as_ref();
-        let is_new =
-            other.is_some_and(|other| other.started.max(other.went_on).max(other.bereaved) > began);
-        is_new || daemon.went_on > began
+        let other = &self.machines[1 - node];
+        let is_new = other
+            .daemon
+            .as_ref()
+            .is_some_and(|other| other.started.max(other.went_on).max(other.bereaved) > began);
+        let mut resources = other.resources.iter();
+        let is_stuck = self.plan.stop_failures > 0 && resources.any(|group| group.failures > 0);
+        is_new || is_stuck || daemon.went_on > began
     }
 
     /// A node of 3.0.6 asks for its groups once; when ours dies before it has answered, nobody starts them.
