@@ -2,6 +2,7 @@
 //! What fails a step changes nothing but a counter (S4).
 
 use super::claims::{self, hex};
+use super::former_run::FormerRun;
 use super::incoming::{Arrival, Incoming};
 use super::refusals::RefusalKind;
 use super::report::Report;
@@ -69,8 +70,8 @@ impl Cluster {
         let run = self.peer.generation;
         if self.peer.incoming.is_jump(number) {
             self.leave_track(run, number, now);
-        } else if number <= self.peer.incoming.highest() {
-            self.returns_to_former(run, number, header.kind == "status", now);
+        } else if number <= self.peer.incoming.highest() && header.kind == "status" {
+            self.returns_to_former(run, number, now);
         }
         let (fresh, delay) = (self.peer.deadtime, self.settings.max_rexmit_delay);
         let missing_before = self.peer.incoming.missing();
@@ -88,7 +89,10 @@ impl Cluster {
         match arrival {
             Arrival::New => {
                 self.note_life(now);
-                self.track_goes_on(now);
+                self.forget_former_run(now);
+                if let Some(run) = &mut self.peer.former {
+                    run.doubt();
+                }
                 self.peer.key = Some(key); // a recording does not say which key is used today
                 self.peer.heard_in_this_run = true;
                 self.peer.uuid = message
@@ -214,7 +218,7 @@ impl Cluster {
             let is_new = is_higher || (is_heartbeat && self.answers_us_now(message));
             let number = header.number.unwrap_or(0);
             if !is_new {
-                return if self.returns_to_former(generation, number, is_heartbeat, now) {
+                return if is_heartbeat && self.returns_to_former(generation, number, now) {
                     Ok(true)
                 } else if self.is_leftover(generation, now) {
                     Ok(false)
@@ -232,6 +236,63 @@ impl Cluster {
             self.peer_runs_anew();
         }
         Ok(true)
+    }
+
+    /// This message leaves the track of the peer's stream; what it leaves stays in sight. A track that is itself in
+    /// doubt is not worth that.
+    fn leave_track(&mut self, generation: u64, number: u64, now: Instant) {
+        self.forget_former_run(now);
+        if !self
+            .peer
+            .former
+            .as_ref()
+            .is_some_and(FormerRun::has_gone_on)
+        {
+            let left_by = (generation, number);
+            let incoming = self.peer.incoming.clone();
+            let former = FormerRun::new(self.peer.generation, incoming, left_by, now);
+            self.peer.former = Some(former);
+        }
+    }
+
+    /// What has ended is not taken up again.
+    fn forget_former_run(&mut self, now: Instant) {
+        let deadtime = self.peer.deadtime;
+        let former = self.peer.former.take();
+        self.peer.former = former.filter(|run| now.since(run.heard_at()) < deadtime);
+    }
+
+    /// Where nothing is heard of the present track, and this message goes on with the former, that becomes the present
+    /// one again; then the answer is true.
+    fn returns_to_former(&mut self, generation: u64, number: u64, now: Instant) -> bool {
+        self.forget_former_run(now);
+        let is_silent = now.since(self.peer.last_heard) >= self.peer.deadtime / 2;
+        let former = self.peer.former.as_mut();
+        if !former.is_some_and(|run| run.hear(generation, number, now)) || !is_silent {
+            return false;
+        }
+        if let Some(run) = self.peer.former.take() {
+            self.refusals.count(RefusalKind::OutOfPlace, now);
+            self.report(Report::Stray {
+                node: self.peer_name(),
+                generation: run.left_by.0,
+                number: run.left_by.1,
+            });
+            self.peer.generation = run.generation;
+            self.peer.highest_generation = run.generation;
+            self.peer.incoming = run.incoming;
+            self.peer_runs_anew();
+        }
+        true
+    }
+
+    /// Whether a message of this generation is what the run before sent last: it may come after the first words of the
+    /// next.
+    fn is_leftover(&self, generation: u64, now: Instant) -> bool {
+        let former = self.peer.former.as_ref();
+        former.is_some_and(|run| {
+            run.generation == generation && now.since(run.heard_at()) < self.peer.deadtime
+        })
     }
 
     /// Whether a heartbeat answers our current epoch. No recording of an earlier run of the peer can: each new
