@@ -57,7 +57,7 @@ impl Cluster {
             return;
         }
         self.ask_for_one_again(group, now);
-        self.heartbeat_is_due |= self.ownership.is_known();
+        self.heartbeat_is_due = true;
         let key = self.key(group);
         match outcome {
             GroupOutcome::Started => self.report(Report::GroupStarted { key }),

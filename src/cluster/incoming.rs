@@ -87,6 +87,11 @@ impl Incoming {
         self.highest
     }
 
+    /// Whether anything of it was heard in this run.
+    pub fn has_begun(&self) -> bool {
+        self.begun
+    }
+
     /// How many numbers are missing.
     pub fn missing(&self) -> usize {
         self.missing.len()
@@ -202,7 +207,8 @@ impl Incoming {
 
     fn note_gap(&mut self, number: u64, delay: Duration, jitter: &mut Jitter, now: Instant) {
         let is_jump = self.is_jump(number);
-        if !std::mem::replace(&mut self.begun, true) {
+        let is_next = number == self.highest + 1;
+        if !std::mem::replace(&mut self.begun, true) || is_next {
             return; // the first message heard may have any number
         }
         if is_jump {

@@ -239,7 +239,7 @@ impl Cluster {
     }
 
     /// This message leaves the track of the peer's stream; what it leaves stays in sight. A track that is itself in
-    /// doubt is not worth that.
+    /// doubt is not worth that, nor one that only an earlier run of ours heard: of that, much may have been recorded.
     fn leave_track(&mut self, generation: u64, number: u64, now: Instant) {
         self.forget_former_run(now);
         if !self
