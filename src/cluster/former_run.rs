@@ -17,6 +17,8 @@ pub struct FormerRun {
     pub incoming: Incoming,
     /// Generation and number of the message by which it was left.
     pub left_by: (u64, u64),
+    /// Whether it may be taken up again.
+    may_return: bool,
     /// The highest number heard of it, and when. A recording of it would have to begin at once and to go on without a
     /// pause.
     heard: u64,
@@ -27,12 +29,19 @@ pub struct FormerRun {
 
 impl FormerRun {
     /// What was heard until `now`, when the message `left_by` left it.
-    pub fn new(generation: u64, incoming: Incoming, left_by: (u64, u64), now: Instant) -> Self {
+    pub fn new(
+        generation: u64,
+        incoming: Incoming,
+        left_by: (u64, u64),
+        may_return: bool,
+        now: Instant,
+    ) -> Self {
         Self {
             generation,
             heard: incoming.highest(),
             incoming,
             left_by,
+            may_return,
             heard_at: now,
             heartbeats: 0,
         }
@@ -56,7 +65,7 @@ impl FormerRun {
     /// A heartbeat that the other track takes for an old one. Whether this one goes on with it, for long enough.
     pub fn hear(&mut self, generation: u64, number: u64, now: Instant) -> bool {
         let goes_on = self.heard < number && number <= self.heard.saturating_add(LARGEST_GAP);
-        if self.generation != generation || !goes_on {
+        if !self.may_return || self.generation != generation || !goes_on {
             return false;
         }
         (self.heard, self.heard_at) = (number, now);

@@ -239,18 +239,18 @@ impl Cluster {
     }
 
     /// This message leaves the track of the peer's stream; what it leaves stays in sight. A track that is itself in
-    /// doubt is not worth that, nor one that only an earlier run of ours heard: of that, much may have been recorded.
+    /// doubt is not worth that. Back to one with which we did not become a member leads no way: that may have been a
+    /// recording itself.
     fn leave_track(&mut self, generation: u64, number: u64, now: Instant) {
         self.forget_former_run(now);
-        if !self
-            .peer
-            .former
-            .as_ref()
-            .is_some_and(FormerRun::has_gone_on)
-        {
+        let is_member = self.status == NodeStatus::Active && self.peer.status == NodeStatus::Active;
+        let former = self.peer.former.as_ref();
+        let is_in_doubt = former.is_some_and(FormerRun::has_gone_on);
+        if !is_in_doubt {
+            let may_return = is_member && self.peer.incoming.has_begun();
             let left_by = (generation, number);
             let incoming = self.peer.incoming.clone();
-            let former = FormerRun::new(self.peer.generation, incoming, left_by, now);
+            let former = FormerRun::new(self.peer.generation, incoming, left_by, may_return, now);
             self.peer.former = Some(former);
         }
     }
