@@ -25,6 +25,7 @@ pub mod pause;
 pub mod planned;
 mod replacement;
 pub mod restart;
+pub mod soak;
 pub mod start;
 pub mod stop;
 
