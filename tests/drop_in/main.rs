@@ -69,5 +69,7 @@ cases! {
     partition_off crate::cases::links::ALL_OFF, on_serial on_bcast on_ucast together;
     loss crate::cases::loss::LOSS, on_serial on_bcast on_ucast together;
     many crate::cases::many::MANY, together;
+    fresh crate::cases::identity::FRESH, on_serial together;
+    large_letters crate::cases::identity::LARGE, together;
     soak crate::cases::soak::SOAK, together;
 }

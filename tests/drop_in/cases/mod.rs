@@ -17,6 +17,7 @@ mod big;
 pub mod comeback;
 pub mod crash;
 mod fields;
+pub mod identity;
 pub mod late;
 pub mod links;
 pub mod loss;
