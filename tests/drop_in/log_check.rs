@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::lab::Program;
 use crate::lab::journal::Mark;
-use crate::remarks::{BETWEEN_OLD, Remark, WITH_OURS};
+use crate::remarks::{BETWEEN_OLD, Links, Remark, WITH_OURS};
 use crate::stage::Stage;
 
 /// The words with which 3.0.6 speaks, at whatever level, of a message that it can't make sense of.
@@ -138,7 +138,11 @@ fn is_uneasy(line: &str) -> bool {
 fn is_listed(line: &str, stage: &Stage, program: Program) -> bool {
     let applies = |remark: &&Remark| {
         (remark.cases.is_empty() || remark.cases.contains(&stage.case))
-            && (!remark.on_one_link || stage.media.links().len() == 1)
+            && match remark.on {
+                Links::Any => true,
+                Links::One => stage.media.links().len() == 1,
+                Links::Several => stage.media.links().len() > 1,
+            }
             && matches(remark.says, line)
     };
     let between_old = BETWEEN_OLD.iter().find(applies);

@@ -6,6 +6,8 @@
 //! A case states what is expected on the outside. Whatever does not come true is in `differences.rs` with its reason,
 //! or the test fails; whatever is there and comes true fails it too. What the daemons may complain about is in
 //! `remarks.rs`.
+//!
+//! `HB_DROP_IN_LONG=1` plays `loss` for two minutes instead of 20 seconds, `HB_DROP_IN_SOAK=SECONDS` plays `soak` for so long.
 #![allow(
     clippy::disallowed_methods,
     reason = "the tests stand outside of the daemon: they measure real time and wait for it"
@@ -67,4 +69,7 @@ cases! {
     partition_off crate::cases::links::ALL_OFF, on_serial on_bcast on_ucast together;
     loss crate::cases::loss::LOSS, on_serial on_bcast on_ucast together;
     many crate::cases::many::MANY, together;
+    fresh crate::cases::identity::FRESH, on_serial together;
+    large_letters crate::cases::identity::LARGE, together;
+    soak crate::cases::soak::SOAK, together;
 }

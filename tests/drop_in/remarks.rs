@@ -8,16 +8,29 @@ pub struct Remark {
     pub says: &'static str,
     /// The cases in which it may; none: all.
     pub cases: &'static [&'static str],
-    /// Whether only where the nodes have just one link.
-    pub on_one_link: bool,
+    /// Between how many links.
+    pub on: Links,
     /// Why it is all right.
     #[expect(dead_code, reason = "for whoever reads this list")]
     pub reason: &'static str,
 }
 
+/// How many links a pair has.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Links {
+    /// One or several.
+    Any,
+    /// One.
+    One,
+    /// Several.
+    Several,
+}
+
 /// The cases in which a node dies for the other, or is stopped and silent.
 const DEATHS: &[&str] = &[
     "crash",
+    "fresh",
+    "large_letters",
     "late",
     "pause",
     "return_legacy",
@@ -111,12 +124,14 @@ pub const BETWEEN_OLD: &[Remark] = &[
         "WARN: standby message [*] from * ignored.  Other side is in flux.",
         "the same",
     ),
-    on_one_link(
+    on(
+        Links::One,
         &["loss"],
         "WARN: No reply to standby request.  Standby request cancelled.",
         "it was lost, and so were the requests for it, for ten seconds",
     ),
-    on_one_link(
+    on(
+        Links::One,
         &["loss"],
         "WARN: Late heartbeat: Node *",
         "six in a row were lost",
@@ -270,6 +285,24 @@ pub const WITH_OURS: &[(Program, Remark)] = &[
         ),
     ),
     (
+        Program::Old306,
+        on(
+            Links::Several,
+            &["pause"],
+            "alpha heartbeat: *ERROR: should_drop_message: attempted replay attack [beta]?",
+            "while it was stopped ours held it for dead and went on as a new run: of that it reads on one link before it reads the rest of the old run on another",
+        ),
+    ),
+    (
+        Program::Ours,
+        on(
+            Links::Several,
+            &["pause"],
+            "WARN: Only one link to alpha is left",
+            "3.0.6 starts anew and is heard on one link first",
+        ),
+    ),
+    (
         Program::Ours,
         only(
             &["return_legacy"],
@@ -303,7 +336,8 @@ pub const WITH_OURS: &[(Program, Remark)] = &[
     ),
     (
         Program::Ours,
-        on_one_link(
+        on(
+            Links::One,
             &["loss"],
             "ERROR: Standby [*] failed: the other node did not answer in time",
             "the same of its own request",
@@ -340,21 +374,19 @@ const fn always(says: &'static str, reason: &'static str) -> Remark {
 }
 
 const fn only(cases: &'static [&'static str], says: &'static str, reason: &'static str) -> Remark {
-    Remark {
-        says,
-        cases,
-        on_one_link: false,
-        reason,
-    }
+    on(Links::Any, cases, says, reason)
 }
 
-const fn on_one_link(
+const fn on(
+    on: Links,
     cases: &'static [&'static str],
     says: &'static str,
     reason: &'static str,
 ) -> Remark {
     Remark {
-        on_one_link: true,
-        ..only(cases, says, reason)
+        says,
+        cases,
+        on,
+        reason,
     }
 }

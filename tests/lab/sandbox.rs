@@ -4,7 +4,7 @@
 use std::env;
 use std::ffi::OsString;
 use std::fs;
-use std::io::{self, Read, Write};
+use std::io::{self, BufRead, BufReader, Read, Write};
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
@@ -24,6 +24,17 @@ const LONG_TEST_LIMIT: Duration = Duration::from_secs(900);
 
 /// Asks for that.
 pub const LONG: &str = "HB_DROP_IN_LONG";
+
+/// Asks for tests of endurance that take so many seconds.
+const SOAK: &str = "HB_DROP_IN_SOAK";
+
+/// How long tests of endurance are to take, if anybody says so.
+pub fn soak_time() -> Option<Duration> {
+    let seconds = env::var(SOAK).ok()?.parse();
+    Some(Duration::from_secs(
+        seconds.unwrap_or_else(|_| panic!("{SOAK} is a number of seconds")),
+    ))
+}
 
 /// Whether this process is the one in the sandbox.
 pub fn is_inside() -> bool {
@@ -119,12 +130,12 @@ pub fn run_test_inside(closure: &str, at_once: usize) {
         .stderr
         .take()
         .map(|stream| thread::spawn(move || read_all(stream)));
-    let output = child.stdout.take().map(read_all).unwrap_or_default();
+    let output = child.stdout.take().map(pass_on).unwrap_or_default();
     let errors = errors
         .and_then(|reader| reader.join().ok())
         .unwrap_or_default();
     let status = child.wait().expect("our own child");
-    print!("{output}{errors}");
+    print!("{errors}");
     assert!(
         output.contains("running 1 test"),
         "no test is named {name:?}"
@@ -133,6 +144,17 @@ pub fn run_test_inside(closure: &str, at_once: usize) {
         status.success(),
         "{name} failed inside its sandbox ({status}); see above"
     );
+}
+
+/// Prints what comes as it comes; all of it.
+fn pass_on(stream: impl Read) -> String {
+    let mut all = String::new();
+    for line in BufReader::new(stream).split(b'\n').map_while(Result::ok) {
+        let line = String::from_utf8_lossy(&line);
+        println!("{line}");
+        all.extend([&*line, "\n"]);
+    }
+    all
 }
 
 fn read_all(mut stream: impl Read) -> String {
@@ -158,6 +180,7 @@ pub fn guard_test() {
             Some(_) => LONG_TEST_LIMIT,
             None => TEST_LIMIT,
         };
+        let limit = limit + soak_time().unwrap_or_default();
         thread::sleep(limit);
         eprintln!("the test took longer than {limit:?}");
         show_evidence();

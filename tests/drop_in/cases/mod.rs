@@ -17,6 +17,7 @@ mod big;
 pub mod comeback;
 pub mod crash;
 mod fields;
+pub mod identity;
 pub mod late;
 pub mod links;
 pub mod loss;
@@ -25,6 +26,7 @@ pub mod pause;
 pub mod planned;
 mod replacement;
 pub mod restart;
+pub mod soak;
 pub mod start;
 pub mod stop;
 

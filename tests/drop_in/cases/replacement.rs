@@ -18,12 +18,22 @@ const ASKING: Duration = Duration::from_millis(100);
 
 #[test]
 fn the_original_is_replaced_by_ours() {
-    claim_with(&DEMANDS, || replace(Program::Old306, Program::Ours));
+    claim_with(&DEMANDS, || replace(Program::Old306, Program::Ours, "off"));
 }
 
 #[test]
 fn ours_is_replaced_by_the_original() {
-    claim_with(&DEMANDS, || replace(Program::Ours, Program::Old306));
+    claim_with(&DEMANDS, || replace(Program::Ours, Program::Old306, "off"));
+}
+
+#[test]
+fn the_original_is_replaced_by_ours_where_groups_return_by_themselves() {
+    claim_with(&DEMANDS, || replace(Program::Old306, Program::Ours, "on"));
+}
+
+#[test]
+fn ours_is_replaced_by_the_original_where_groups_return_by_themselves() {
+    claim_with(&DEMANDS, || replace(Program::Ours, Program::Old306, "on"));
 }
 
 /// The pair and who uses it.
@@ -35,14 +45,14 @@ struct Scene {
     _host: Stranger,
 }
 
-fn replace(old: Program, new: Program) {
+fn replace(old: Program, new: Program, auto_failback: &'static str) {
     let networks = Networks::new();
     let pair = Pair::new(
         &networks,
         Setup {
             deadtime: 2500,
             initdead: 8000,
-            auto_failback: Some("off"),
+            auto_failback: Some(auto_failback),
             groups: vec!["alpha IPaddr::10.77.1.100/24/eth0 disk::data".to_owned()],
             programs: Some([old, old]),
             ..Setup::default()
@@ -78,15 +88,21 @@ impl Scene {
         );
         let first = self.move_from(0);
 
-        let between = Instant::now();
-        self.change(0, new);
-        self.expect_served(1);
-        assert_eq!(
-            self.losses(between),
-            0,
-            "replacing an idle node costs nothing"
-        );
-        let second = self.move_from(1);
+        let second = if self.pair.setup.auto_failback == Some("on") {
+            let asked = Instant::now();
+            self.change(0, new);
+            self.moved_from(1, asked)
+        } else {
+            let between = Instant::now();
+            self.change(0, new);
+            self.expect_served(1);
+            assert_eq!(
+                self.losses(between),
+                0,
+                "replacing an idle node costs nothing"
+            );
+            self.move_from(1)
+        };
 
         self.pair.assert_never_two_owners();
         let gaps = self.pair.watch.gaps(self.address);
@@ -131,6 +147,11 @@ impl Scene {
         };
         let (_, status) = giver.command("hb_standby", &["all"]);
         assert_eq!(status, Some(0), "hb_standby is accepted");
+        self.moved_from(node, asked)
+    }
+
+    /// Waits until the address has gone to the other node since a moment; how long the client got no answer.
+    fn moved_from(&self, node: usize, asked: Instant) -> Duration {
         self.expect_served(1 - node);
         thread::sleep(ASKING * 2);
         let answers = self.client.answers();
