@@ -7,7 +7,7 @@
 //! or the test fails; whatever is there and comes true fails it too. What the daemons may complain about is in
 //! `remarks.rs`.
 //!
-//! `HB_DROP_IN_LONG=1` plays `loss` for two minutes instead of 20 seconds, `HB_DROP_IN_SOAK=SECONDS` plays `soak` for so long.
+//! `HB_DROP_IN_LONG=1` plays `loss` for two minutes instead of twelve seconds, `HB_DROP_IN_SOAK=SECONDS` plays `soak` for so long.
 #![allow(
     clippy::disallowed_methods,
     reason = "the tests stand outside of the daemon: they measure real time and wait for it"

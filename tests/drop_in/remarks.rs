@@ -31,7 +31,6 @@ const DEATHS: &[&str] = &[
     "crash",
     "fresh",
     "large_letters",
-    "late",
     "pause",
     "return_legacy",
     "return_off",
@@ -94,6 +93,16 @@ pub const BETWEEN_OLD: &[Remark] = &[
     only(DEATHS, "WARN: node alpha: is dead", "it is"),
     only(&["late"], "WARN: node beta: is dead", "it has not started"),
     only(
+        &["late", "many"],
+        "WARN: No STONITH device configured.",
+        "there is none",
+    ),
+    only(
+        &["late", "many"],
+        "WARN: Shared disks are not protected.",
+        "they are not",
+    ),
+    only(
         DEATHS,
         "WARN: No STONITH device configured.",
         "there is none",
@@ -127,12 +136,6 @@ pub const BETWEEN_OLD: &[Remark] = &[
     on(
         Links::One,
         &["loss"],
-        "WARN: No reply to standby request.  Standby request cancelled.",
-        "it was lost, and so were the requests for it, for ten seconds",
-    ),
-    on(
-        Links::One,
-        &["loss"],
         "WARN: Late heartbeat: Node *",
         "six in a row were lost",
     ),
@@ -142,16 +145,6 @@ pub const BETWEEN_OLD: &[Remark] = &[
         "it is",
     ),
     only(&["many"], "WARN: node alpha: is dead", "it is"),
-    only(
-        &["many"],
-        "WARN: No STONITH device configured.",
-        "there is none",
-    ),
-    only(
-        &["many"],
-        "WARN: Shared disks are not protected.",
-        "they are not",
-    ),
     only(PARTITIONS, "WARN: node * is dead", "it can't be heard"),
     only(
         PARTITIONS,
@@ -256,7 +249,7 @@ pub const WITH_OURS: &[(Program, Remark)] = &[
         Program::Ours,
         only(
             &["pause"],
-            "CRIT: This node did not run for",
+            "alpha heartbeat: *CRIT: This node did not run for",
             "3.0.6 does not know, and takes more instead of giving up",
         ),
     ),
@@ -264,7 +257,7 @@ pub const WITH_OURS: &[(Program, Remark)] = &[
         Program::Ours,
         only(
             &["pause"],
-            "CRIT: Both machines own resource group * this node gives it up.",
+            "beta heartbeat: *CRIT: Both machines own resource group * this node gives it up.",
             "3.0.6 claims it and would never give it up",
         ),
     ),
@@ -272,16 +265,8 @@ pub const WITH_OURS: &[(Program, Remark)] = &[
         Program::Old306,
         only(
             &["pause"],
-            "WARN: T_STARTING received during takeover.",
+            "alpha heartbeat: *WARN: T_STARTING received during takeover.",
             "ours is there before the takeover has ended, and asks",
-        ),
-    ),
-    (
-        Program::Old306,
-        only(
-            &["pause"],
-            "WARN: standby message [*] from beta ignored.  Other side is in flux.",
-            "it asked for that before it heard of our new run",
         ),
     ),
     (
@@ -332,15 +317,6 @@ pub const WITH_OURS: &[(Program, Remark)] = &[
             &["loss"],
             "ERROR: * packet(s) refused: they make no sense in the present state",
             "what 3.0.6 says of standby messages in other words",
-        ),
-    ),
-    (
-        Program::Ours,
-        on(
-            Links::One,
-            &["loss"],
-            "ERROR: Standby [*] failed: the other node did not answer in time",
-            "the same of its own request",
         ),
     ),
     (

@@ -194,11 +194,6 @@ impl Stage {
         self.pairing.0 == [Program::Old306; 2]
     }
 
-    /// Whether both nodes run ours.
-    pub fn is_ours_alone(&self) -> bool {
-        self.pairing.0 == [Program::Ours; 2]
-    }
-
     /// The longest time that nobody held this address after it was held first.
     pub fn longest_gap(&self, address: Ipv4Addr) -> Duration {
         let gaps = self.pair.watch.gaps(address);

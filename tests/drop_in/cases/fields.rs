@@ -41,6 +41,13 @@ fn fields(stage: &mut Stage) -> Outcome {
         beats.len() >= least && beats.iter().all(|seen| seen.message.text(FIELD).is_some()),
         format!("{} heartbeats", beats.len()),
     );
+    let announced = beats.iter().map(|seen| seen.hex("dt"));
+    let deadtime = u64::from(stage.pair.setup.deadtime);
+    stage.check(
+        "it announces its dead time from the first one on",
+        announced.clone().all(|announced| announced == deadtime),
+        format!("{:?}", announced.collect::<Vec<_>>()),
+    );
     let last = beats.iter().map(|seen| seen.hex("seq")).max().unwrap_or(0);
     let link = stage.media.links()[0].name();
     let acknowledged: Vec<u64> = talk

@@ -5,6 +5,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::{AT_HOME, both_serve, settled};
+use crate::lab::journal::Mark;
 use crate::lab::network::Failure;
 use crate::lab::{Link, PATIENCE, Pair};
 use crate::stage::{Case, DEADTIME, Outcome, SCRIPTS, Stage};
@@ -75,6 +76,9 @@ fn addresses() -> Vec<String> {
 /// How long there may be two owners after the heal.
 const YIELD: Duration = Duration::from_millis(1500);
 
+/// What ours says when it goes on as another run.
+const RESTARTED: &str = "which may hold this node for dead, it will look restarted";
+
 fn all(stage: &mut Stage) -> Outcome {
     both_serve(stage)?;
     let addresses = [0, 1].map(|node| stage.address_of(node));
@@ -134,6 +138,16 @@ fn all(stage: &mut Stage) -> Outcome {
         !served_on.is_empty(),
         "every address was taken away once",
     );
+    for node in 0..2 {
+        if !stage.is_old(node) && stage.is_old(1 - node) {
+            let is_told = stage.machine(node).log().has(Mark::START, RESTARTED);
+            stage.check(
+                "ours says that it will look restarted to the original",
+                is_told,
+                "it does not",
+            );
+        }
+    }
     let words = [0, 1].map(|node| stage.says(node, &["rscstatus"]));
     let owners = addresses.map(|address| stage.pair.watch.owners(address));
     let are_back = words == ["local", "local"];

@@ -29,7 +29,7 @@ fn loss(stage: &mut Stage) -> Outcome {
     }
     let period = match std::env::var_os(sandbox::LONG) {
         Some(_) => Duration::from_secs(120),
-        None => Duration::from_secs(20),
+        None => Duration::from_secs(12),
     };
     let addresses = [0, 1].map(|node| stage.address_of(node));
     let end = Instant::now() + period;

@@ -28,7 +28,7 @@ pub const SOAK: Case = Case {
 const KEEPALIVE: u32 = 100;
 
 /// How long it takes unless somebody says otherwise.
-const SHORT: Duration = Duration::from_secs(36);
+const SHORT: Duration = Duration::from_secs(24);
 
 /// The time from one move to the next where there is enough of it.
 const ROUND: Duration = Duration::from_secs(60);
