@@ -228,9 +228,6 @@ pub fn base() -> PathBuf {
 
 /// Prints what the machines logged; called once, when a test fails.
 fn show_evidence() {
-    if let Some(d) = env::var_os("TMPKEEP") {
-        let _ = Command::new("sh").args(["-c", "d=$0/$(date +%s%N); mkdir -p $d; for m in $1/*/; do n=$(basename $m); [ $n = here ] && continue; mkdir -p $d/$n; cp $m/ha-log $m/ha-debug $m/stderr $m/journal $m/recording* $d/$n/; done; echo kept $d >&2"]).arg(d).arg(base()).status();
-    }
     let Ok(entries) = fs::read_dir(base()) else {
         return;
     };
