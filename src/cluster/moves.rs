@@ -92,12 +92,17 @@ impl Cluster {
                 self.ownership.plan_taking(ours);
                 self.move_until = Some(now + BEGIN_WITHIN);
                 self.report(Report::TakeoverWanted { selection: ours });
-                self.outgoing
-                    .begin("hb_takeover")
-                    .push_text("rsc_hold", ours.word());
-                self.finish(false);
+                self.ask_for_half(ours);
             }
         }
+    }
+
+    /// Asks the other node to give groups.
+    pub(super) fn ask_for_half(&mut self, ours: Selection) {
+        self.outgoing
+            .begin("hb_takeover")
+            .push_text("rsc_hold", ours.word());
+        self.finish(false);
     }
 
     /// `hb_takeover`: the peer's operator wants groups there.

@@ -12,6 +12,13 @@ use crate::message::{self, Keys, Message};
 const HISTORY: usize = 500;
 /// How many answers one request gets (50 in 3.0.6).
 const LARGEST_ANSWER: u64 = 50;
+/// A peer of heartbeat 3.0.6 asks for up to 250 lost numbers, each by itself, and again four times a second. So no more
+/// than these are sent within [`ANSWERS_PERIOD`]; for the others it asks again.
+const MOST_ANSWERS: u32 = 30;
+/// Of those, as many may be old heartbeats or refusals, on which nothing depends.
+const MOST_IDLE_ANSWERS: u32 = 25;
+/// The period of both.
+const ANSWERS_PERIOD: Duration = Duration::from_millis(250);
 /// How many unnumbered packets are kept for their buffers.
 const SPARE: usize = 16;
 /// A number asked for again this much sooner than the pause between requests is not sent again (3.0.6).
@@ -72,6 +79,31 @@ pub struct Outgoing {
     heartbeats_in_a_row: u64,
     history: VecDeque<Sent>,
     unnumbered: VecDeque<Rc<Packet>>,
+    answers: Answers,
+}
+
+/// How much was answered lately.
+#[derive(Debug, Default)]
+struct Answers {
+    since: Instant,
+    count: u32,
+}
+
+impl Answers {
+    /// Whether one more may be sent now.
+    fn allow(&mut self, is_idle: bool, now: Instant) -> bool {
+        if now.since(self.since) >= ANSWERS_PERIOD {
+            (self.since, self.count) = (now, 0);
+        }
+        let most = if is_idle {
+            MOST_IDLE_ANSWERS
+        } else {
+            MOST_ANSWERS
+        };
+        let is_allowed = self.count < most;
+        self.count += u32::from(is_allowed);
+        is_allowed
+    }
 }
 
 impl Outgoing {
@@ -84,6 +116,7 @@ impl Outgoing {
             heartbeats_in_a_row: 0,
             history: VecDeque::with_capacity(HISTORY),
             unnumbered: VecDeque::with_capacity(SPARE),
+            answers: Answers::default(),
         }
     }
 
@@ -167,7 +200,7 @@ impl Outgoing {
     }
 
     /// Answers a request for the numbers `first` to `last`, of which everything up to `acknowledged` is said to
-    /// have arrived. Costs at most fifty answers whatever the range.
+    /// have arrived. Costs at most fifty answers whatever the range, and few each second whatever is asked for.
     pub fn answer(
         &mut self,
         (first, last): (u64, u64),
@@ -180,7 +213,9 @@ impl Outgoing {
         let last = last.min(self.last);
         for number in (first..=last).take(usize::try_from(LARGEST_ANSWER).unwrap_or(0)) {
             if number < oldest {
-                give(Answer::TooOld(number));
+                if self.answers.allow(true, now) {
+                    give(Answer::TooOld(number));
+                }
                 continue;
             }
             let Some(sent) = usize::try_from(number - oldest)
@@ -198,6 +233,9 @@ impl Outgoing {
                 .resent_at
                 .is_some_and(|at| now.since(at) + EARLY < pause)
             {
+                continue;
+            }
+            if !self.answers.allow(sent.packet.is_heartbeat, now) {
                 continue;
             }
             sent.resent_at = Some(now);
@@ -254,6 +292,8 @@ fn as_old_news(packet: &Rc<Packet>) -> Rc<Packet> {
 mod tests {
     use super::*;
 
+    const SECOND: Duration = Duration::from_secs(1);
+
     fn stream(messages: usize) -> Outgoing {
         let mut outgoing = Outgoing::new(Identity {
             name: "a".into(),
@@ -278,9 +318,10 @@ mod tests {
     }
 
     #[test]
-    fn a_request_for_everything_gets_fifty_answers() {
+    fn a_request_for_everything_gets_few_answers() {
         let mut outgoing = stream(600);
-        for (first, kept) in [(1, false), (600 - 200, true)] {
+        for (first, kept, most) in [(1, false, 25), (600 - 200, true, 30)] {
+            outgoing.answers = Answers::default();
             let mut answers = Vec::new();
             outgoing.answer(
                 (first, u64::MAX),
@@ -289,7 +330,31 @@ mod tests {
                 Instant::from_micros(1_000_000),
                 |answer| answers.push(matches!(answer, Answer::Message(_))),
             );
-            assert_eq!(answers, vec![kept; 50], "from {first}");
+            assert_eq!(answers, vec![kept; most], "from {first}");
+        }
+    }
+
+    #[test]
+    fn what_is_asked_for_one_by_one_all_arrives_and_is_no_storm() {
+        let mut outgoing = stream(500);
+        let mut missing: Vec<u64> = (251..=500).collect();
+        let mut sent_at = Vec::new();
+        let begin = Instant::from_micros(1_000_000);
+        let mut now = begin;
+        while !missing.is_empty() {
+            let mut answered = Vec::new();
+            for number in missing.iter().copied() {
+                let pause = Duration::from_millis(250);
+                outgoing.answer((number, number), 0, pause, now, |_| answered.push(number));
+            }
+            sent_at.extend(answered.iter().map(|_| now));
+            missing.retain(|number| !answered.contains(number));
+            now = now + Duration::from_millis(10);
+        }
+        assert!(now.since(begin) < Duration::from_secs(3));
+        for at in &sent_at {
+            let within = |other: &&Instant| **other >= *at && other.since(*at) < SECOND;
+            assert!(sent_at.iter().filter(within).count() <= 150);
         }
     }
 

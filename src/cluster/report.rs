@@ -111,6 +111,8 @@ pub enum Report {
     StandbyUnanswered,
     /// The dialogue ended before its end.
     StandbyCancelled,
+    /// A node of heartbeat 3.0.6 has given groups, named as it names them, and claims them all the same.
+    ClaimsWhatItGave { node: String, selection: Selection },
     /// This node wants groups of the other.
     TakeoverWanted { selection: Selection },
     /// A planned move can't be done now.
@@ -193,6 +195,7 @@ impl Report {
             | Self::GroupFoundRunning { .. }
             | Self::StandbyIgnored { .. }
             | Self::StandbyUnanswered
+            | Self::ClaimsWhatItGave { .. }
             | Self::GenerationsUsedUp
             | Self::MoveRefused { .. }
             | Self::Stray { .. }
@@ -323,6 +326,10 @@ impl fmt::Display for Report {
                 f.write_str("No reply to standby request.  Standby request cancelled.")
             }
             Self::StandbyCancelled => f.write_str("Cancelling pending standby operation"),
+            Self::ClaimsWhatItGave { node, selection } => write!(
+                f,
+                "{node} has given its {selection} resources and claims them all the same: it is asked to give them again."
+            ),
             Self::TakeoverWanted { selection } => {
                 write!(f, "The other node is asked for [{selection}] resources.")
             }

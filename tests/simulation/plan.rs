@@ -303,8 +303,7 @@ impl Plan {
     /// is asked for and sent again.
     pub fn burst_limit(&self) -> usize {
         let heartbeats = usize::try_from(SECOND / self.keepalive).unwrap_or(0) + 1;
-        // 3.0.6 asks for up to 250 lost messages, each by itself and all at once.
-        heartbeats + if self.has_old() { 300 } else { 150 }
+        heartbeats + 150
     }
 
     /// After the last fault ended and every daemon runs: until then everything has found its place.

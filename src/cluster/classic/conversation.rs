@@ -68,6 +68,7 @@ impl Cluster {
             self.announced = None; // to be asked unsettles the peer until it hears of us again
         }
         self.judge_dialogue(now);
+        self.settle_dispute(now);
         if self.classic.confirm_at.is_some_and(|at| at <= now) {
             self.classic.confirm_at = None;
             // In a dialogue it would count as a word of that.
@@ -323,11 +324,14 @@ impl Cluster {
         let classic = &self.classic;
         let ask_at = classic.ask_at.filter(|_| classic.holds.is_none());
         let offer_at = classic.offer_at.filter(|at| *at > self.now);
+        let dispute_ends = classic.dispute.map(|dispute| dispute.until);
+        let dispute_ends = dispute_ends.filter(|at| *at > self.now);
         let times = [
             ask_at,
             offer_at,
             classic.dialogue.until(),
             classic.confirm_at,
+            dispute_ends,
             self.peer.takes_over_until.filter(|at| *at > self.now),
             classic.offered.map(|offer| offer.until),
             self.questions.next_question(),

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use super::halves::{Dialogue, Offer};
+use super::halves::{Dialogue, Dispute, Offer};
 use crate::cluster::claims::Leaving;
 use crate::cluster::movement::{MoveFailure, MoveProgress, Selection};
 use crate::cluster::policy::Reason;
@@ -22,6 +22,8 @@ const CROSS_WITHIN: Duration = Duration::from_secs(2);
 const BEGIN_WITHIN: Duration = Duration::from_secs(15);
 /// How long each side may take to stop or start everything (as 3.0.6).
 const WORK_WITHIN: Duration = Duration::from_secs(3600);
+/// How long a peer may take to give once more what it gave and claims all the same.
+const GIVE_AGAIN_WITHIN: Duration = Duration::from_secs(10);
 /// Pause before a failback that came to nothing is tried again.
 const OFFER_AGAIN: Duration = Duration::from_secs(20);
 /// The longest such pause: it doubles each time.
@@ -79,6 +81,36 @@ impl Cluster {
         if let Some(half) = failed {
             self.offer_again_after(now);
             self.offer(half, Reason::Standby, now);
+        }
+    }
+
+    /// The peer gave a half and claims it all the same. A takeover of its own that ended meanwhile makes it do so,
+    /// whether that takeover still started something or not, and only a stop there makes both sides sure: it is asked to
+    /// give it once more. If it does not, it has it.
+    pub(in crate::cluster) fn settle_dispute(&mut self, now: Instant) {
+        let Some(ours) = self.classic.claims_what_it_gave() else {
+            if self.classic.dialogue == Dialogue::None {
+                self.classic.dispute = None;
+            }
+            return;
+        };
+        let dispute = *self.classic.dispute.get_or_insert(Dispute {
+            until: now + GIVE_AGAIN_WITHIN,
+            is_asked: false,
+        });
+        if dispute.until <= now {
+            self.classic.believe_disowned();
+            self.apply_claims();
+        } else if !dispute.is_asked && self.can_offer() {
+            self.classic.dispute = Some(Dispute {
+                is_asked: true,
+                ..dispute
+            });
+            self.report(Report::ClaimsWhatItGave {
+                node: self.peer_name(),
+                selection: ours.seen_by_the_other(),
+            });
+            self.ask_for_half(ours);
         }
     }
 

@@ -81,6 +81,15 @@ pub(in crate::cluster) struct Offer {
     pub(in crate::cluster) until: Instant,
 }
 
+/// A claim that contradicts what the peer has said.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::cluster) struct Dispute {
+    /// From then on it is believed.
+    pub(in crate::cluster) until: Instant,
+    /// The peer was asked to give once more what it claims.
+    pub(in crate::cluster) is_asked: bool,
+}
+
 /// Two halves of the groups, as this node calls them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(in crate::cluster) struct Halves {
@@ -120,6 +129,15 @@ impl Halves {
         }
     }
 
+    const fn selection(self) -> Option<Selection> {
+        match (self.local, self.foreign) {
+            (true, true) => Some(Selection::All),
+            (true, false) => Some(Selection::Local),
+            (false, true) => Some(Selection::Foreign),
+            (false, false) => None,
+        }
+    }
+
     const fn shared(self, other: Self) -> Self {
         Self {
             local: self.local && other.local,
@@ -151,8 +169,10 @@ pub(in crate::cluster) struct ClassicPeer {
     /// The end of a takeover made it claim these while it was giving them.
     claimed_in_passing: Halves,
     /// It gave us these and claims them all the same, because of such an end, and has not been heard since without
-    /// claiming them: nothing runs there.
+    /// claiming them: either nothing runs there, or the takeover started it while it was being given.
     disowned: Halves,
+    /// It has settled and goes on to claim those.
+    pub(in crate::cluster) dispute: Option<Dispute>,
     /// Number of the newest message that said something of this.
     pub(in crate::cluster) number: u64,
     /// The standby dialogue.
@@ -218,6 +238,19 @@ impl ClassicPeer {
     /// It takes over, for whatever reason: what it claims from here on, it runs.
     pub(in crate::cluster) fn takes_over(&mut self) {
         self.disowned = Halves::default();
+    }
+
+    /// What it gave and goes on to claim now that it has settled.
+    pub(in crate::cluster) fn claims_what_it_gave(&self) -> Option<Selection> {
+        let is_repeated = self.is_settled();
+        self.disowned.selection().filter(|_| is_repeated)
+    }
+
+    /// It did not give them again: its claims count.
+    pub(in crate::cluster) fn believe_disowned(&mut self) {
+        let disowned = std::mem::take(&mut self.disowned);
+        self.holds = self.holds.map(|halves| halves.joined(disowned));
+        self.dispute = None;
     }
 
     /// A `resource` message: `is_full` where it replaces what was known instead of adding to it.

@@ -249,6 +249,47 @@ fn what_the_peer_gives_is_taken_only_after_it_said_that_it_began_and_that_it_is_
     assert_eq!(old.running(), [false, true]);
 }
 
+/// The peer gives its own half, and a takeover of its own that ends meanwhile makes it claim the half for good.
+fn gives_and_claims() -> Old {
+    let mut old = Old::settled(AutoFailback::On);
+    old.standby("local", "me");
+    old.holds("none", "0", Some("standby"));
+    old.says(&[
+        ("t", "resource"),
+        ("rsc_hold", "local"),
+        ("info", "mach_down"),
+    ]);
+    old.standby("local", "done");
+    assert_eq!(old.running(), BOTH);
+    assert_eq!(old.pair.said(1, "claims them all the same"), 0);
+    old.holds("local", "1", None);
+    old.lives(Duration::from_secs(2));
+    assert_eq!(old.pair.said(1, "claims them all the same"), 1);
+    assert_eq!(old.running(), BOTH, "perhaps nothing runs there");
+    old
+}
+
+#[test]
+fn what_the_peer_gave_and_claims_it_is_asked_to_give_again() {
+    let mut old = gives_and_claims();
+    old.standby("local", "me");
+    old.holds("none", "0", Some("standby"));
+    old.lives(Duration::from_secs(30)); // it takes its time to stop what may run there
+    assert_eq!(old.running(), BOTH);
+    old.standby("local", "done");
+    old.holds("none", "1", None);
+    old.lives(Duration::from_secs(30));
+    assert_eq!(old.running(), BOTH);
+    assert_eq!(old.pair.said(1, "claims them all the same"), 1);
+}
+
+#[test]
+fn what_the_peer_gave_and_claims_and_does_not_give_again_it_has() {
+    let mut old = gives_and_claims();
+    old.lives(Duration::from_secs(12));
+    assert_eq!(old.running(), [false, true]);
+}
+
 #[test]
 fn the_end_of_another_dialogue_is_not_taken_for_a_gift() {
     let mut old = Old::settled(AutoFailback::On);

@@ -13,9 +13,10 @@
 //!    heard a heartbeat more than deadtime after the one before it (its own pause, its own slowness), is its
 //!    own doing: excused. Every other ground is a word of ours: that we have stopped, that we are stable and
 //!    hold nothing of it, that we have released it, that ten seconds passed and we claimed nothing. Then ours
-//!    has let it start what we run: a breach by ours. Two excuses: ours was itself cut off when it took the
+//!    has let it start what we run: a breach by ours. Three excuses: ours was itself cut off when it took the
 //!    group, less than [`Judge::race_time`] ago; or ours took it after 3.0.6 had decided, and was allowed to by rule
-//!    1. Its scripts come to a group long after the decision, also when it has given the group away meanwhile.
+//!    1 (its scripts come to a group long after the decision, also when it has given the group away meanwhile); or
+//!    a killed daemon of ours left it running, and the next one had not begun when 3.0.6 decided.
 //! 3. **It must end.** Once both hear each other, one owner is left within [`Judge::heal_time`], whoever
 //!    began it; for a pair with 3.0.6 that includes its two seconds before it restarts itself, its half seconds
 //!    before it looks, and its groups one after the other. The time begins when it claims the group. What it runs
@@ -143,7 +144,11 @@ impl Judge {
         let daemon = machines[node].daemon.as_ref();
         let stood = daemon.is_some_and(|daemon| daemon.stalled_lately(now, self.race_time() * 4));
         let is_their_own = self.old == [true; 2];
-        let is_excused = is_their_own || is_blind || is_news || is_late || goes_on || stood;
+        // What a killed run of ours left: when 3.0.6 decided, no later run was there to speak for it.
+        let next_run = other.daemon.as_ref().map(|daemon| daemon.started);
+        let is_left = next_run.is_some_and(|began| since < began && decided < began);
+        let is_excused =
+            is_their_own || is_blind || is_news || is_late || is_left || goes_on || stood;
         if real == Real::Stopped || is_excused {
             return Ok(());
         }
