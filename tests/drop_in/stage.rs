@@ -31,8 +31,8 @@ pub struct Over;
 /// The time without a heartbeat after which a node is dead.
 pub const DEADTIME: Duration = Duration::from_millis(2500);
 
-/// What the machines of a pair take for starting an address each, in scripts, while the computer is busy.
-pub const SCRIPTS: Duration = Duration::from_millis(2500);
+/// What the machines of a pair may take for starting an address each, in scripts, while the computer is busy.
+pub const SCRIPTS: Duration = Duration::from_secs(8);
 
 /// How long something is waited for that is not expected to come.
 const HOPELESS: Duration = Duration::from_secs(8);

@@ -33,9 +33,9 @@ pub const ALL: Case = Case {
     },
 };
 
-/// A dead time with room for the start of a daemon.
+/// A dead time with room for the start of a daemon on a busy computer.
 fn setup(setup: &mut Setup) {
-    setup.deadtime = 6000;
+    (setup.deadtime, setup.initdead) = (30_000, 60_000);
 }
 
 fn stop_and_start(stage: &mut Stage) -> Outcome {

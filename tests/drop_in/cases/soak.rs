@@ -92,6 +92,7 @@ fn soak(stage: &mut Stage) -> Outcome {
 }
 
 /// What a node has sent.
+#[derive(Clone, Copy)]
 struct Traffic {
     /// Packets on each network.
     packets: [u64; 2],
