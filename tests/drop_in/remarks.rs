@@ -271,6 +271,14 @@ pub const WITH_OURS: &[(Program, Remark)] = &[
     ),
     (
         Program::Old306,
+        only(
+            &["pause"],
+            "alpha heartbeat: *WARN: standby message [other] from beta ignored.  Other side is in flux.",
+            "it asked for that before it heard of our new run",
+        ),
+    ),
+    (
+        Program::Old306,
         on(
             Links::Several,
             &["pause"],
