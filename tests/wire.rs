@@ -35,35 +35,29 @@ fn every_echo_payload_decodes_verifies_and_encodes_back() {
 fn every_serial_stream_gives_its_messages() {
     for vector in vectors("serial/") {
         let stream = read(&vector);
+        let is_cut = vector.get("lost_messages").is_some();
         for piece in [1, 13, 512, stream.len()] {
             let expected = vector["messages"].as_array().unwrap();
             let keys = keys(&vector, key_id(&vector));
             let mut frames = TextFrames::new();
             let mut message = Message::new();
-            let (mut found, mut refused) = (Vec::new(), 0);
+            let mut found = Vec::new();
             for bytes in stream.chunks(piece) {
                 frames.push(bytes);
                 while let Some(frame) = frames.next_frame() {
-                    let Ok(opened) = open(frame, &keys, &mut message) else {
-                        refused += 1;
-                        continue;
-                    };
+                    let opened = open(frame, &keys, &mut message).unwrap();
                     assert_eq!((opened.form, opened.key), (Form::Classic, key_id(&vector)));
-                    assert_eq!(
-                        sealed(&message, &keys, opened.key, true).1,
-                        frame,
-                        "{}",
-                        file(&vector)
-                    );
+                    // A message that was cut off may stand before it.
+                    let again = sealed(&message, &keys, opened.key, true).1;
+                    let is_cut = is_cut && frame.ends_with(&again);
+                    assert!(is_cut || frame == again, "{}", file(&vector));
                     found.push(as_json(&message));
                 }
             }
-            if vector.get("lost_messages").is_some() {
+            if is_cut {
                 // Two messages are lost to 3.0.6 here. Ours loses only the one that was cut off.
-                assert_eq!((found.len(), refused), (expected.len() + 1, 1));
+                assert_eq!(found.len(), expected.len() + 1);
                 found.retain(|message| expected.contains(message));
-            } else {
-                assert_eq!(refused, 0);
             }
             assert_eq!(&found, expected, "{} by {piece}", file(&vector));
         }
