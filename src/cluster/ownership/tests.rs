@@ -10,6 +10,14 @@ const TALKING: Standing = Standing {
     peer_takes: true,
     fails_back: true,
 };
+const LEAVING: Standing = Standing {
+    is_leaving: true,
+    ..TALKING
+};
+const GONE: Standing = Standing {
+    relation: Relation::Gone { died: true },
+    ..TALKING
+};
 const NOW: Instant = Instant::from_micros(1_000_000);
 const G: GroupId = GroupId(0);
 
@@ -34,6 +42,15 @@ fn tell(from: &Ownership, to: &mut Ownership) {
     assert!(to.hear(Some(from.digest()), &states, true));
 }
 
+/// The group runs on `a`, which prefers it.
+fn running_on_a() -> (Ownership, Ownership) {
+    let (mut a, b) = (node(true), node(false));
+    tell(&b, &mut a);
+    step(&mut a, TALKING);
+    a.ended(G, GroupOutcome::Started, TALKING, NOW);
+    (a, b)
+}
+
 #[test]
 fn the_preferred_node_starts_a_group_only_after_the_other_said_that_it_does_not_hold_it() {
     let (mut a, mut b) = (node(true), node(false));
@@ -50,19 +67,12 @@ fn the_preferred_node_starts_a_group_only_after_the_other_said_that_it_does_not_
 
 #[test]
 fn a_group_passes_only_after_it_was_stopped() {
-    let (mut a, mut b) = (node(true), node(false));
-    tell(&b, &mut a);
-    step(&mut a, TALKING);
-    a.ended(G, GroupOutcome::Started, TALKING, NOW);
-    let leaving = Standing {
-        is_leaving: true,
-        ..TALKING
-    };
-    assert_eq!(step(&mut a, leaving), Some((Step::Stop, Reason::Leaving)));
+    let (mut a, mut b) = running_on_a();
+    assert_eq!(step(&mut a, LEAVING), Some((Step::Stop, Reason::Leaving)));
     tell(&a, &mut b);
     assert_eq!(step(&mut b, TALKING), None);
-    a.ended(G, GroupOutcome::Stopped, leaving, NOW);
-    assert_eq!(step(&mut a, leaving), None);
+    a.ended(G, GroupOutcome::Stopped, LEAVING, NOW);
+    assert_eq!(step(&mut a, LEAVING), None);
     tell(&a, &mut b);
     assert_eq!(step(&mut b, TALKING), Some((Step::Start, Reason::Ceded)));
     tell(&b, &mut a);
@@ -74,38 +84,27 @@ fn the_end_of_a_start_is_not_taken_for_the_end_of_the_stop_that_overtook_it() {
     let (mut a, b) = (node(true), node(false));
     tell(&b, &mut a);
     step(&mut a, TALKING);
-    let leaving = Standing {
-        is_leaving: true,
-        ..TALKING
-    };
-    assert_eq!(step(&mut a, leaving), Some((Step::Stop, Reason::Leaving)));
-    a.ended(G, GroupOutcome::StartFailed, leaving, NOW);
+    assert_eq!(step(&mut a, LEAVING), Some((Step::Stop, Reason::Leaving)));
+    a.ended(G, GroupOutcome::StartFailed, LEAVING, NOW);
     assert!(a.holds_any(), "the stop still runs");
-    a.ended(G, GroupOutcome::StopFailed, leaving, NOW);
+    a.ended(G, GroupOutcome::StopFailed, LEAVING, NOW);
     assert!(a.holds_any(), "the failed start could not be undone");
-    a.ended(G, GroupOutcome::Stopped, leaving, NOW);
+    a.ended(G, GroupOutcome::Stopped, LEAVING, NOW);
     assert!(!a.holds_any());
 }
 
 #[test]
 fn a_group_that_did_not_stop_is_never_taken_for_released() {
-    let (mut a, mut b) = (node(true), node(false));
-    tell(&b, &mut a);
-    step(&mut a, TALKING);
-    a.ended(G, GroupOutcome::Started, TALKING, NOW);
-    let leaving = Standing {
-        is_leaving: true,
-        ..TALKING
-    };
-    step(&mut a, leaving);
-    a.ended(G, GroupOutcome::StopFailed, leaving, NOW);
+    let (mut a, mut b) = running_on_a();
+    step(&mut a, LEAVING);
+    a.ended(G, GroupOutcome::StopFailed, LEAVING, NOW);
     tell(&a, &mut b);
     assert_eq!(step(&mut b, TALKING), None);
     assert!(a.holds_any());
-    assert_eq!(step(&mut a, leaving), None);
+    assert_eq!(step(&mut a, LEAVING), None);
     let later = a.next_retry(NOW).expect("a retry is due");
     assert_eq!(
-        a.next_step(leaving, later).map(|(_, step, _)| step),
+        a.next_step(LEAVING, later).map(|(_, step, _)| step),
         Some(Step::Stop)
     );
 }
@@ -135,15 +134,8 @@ fn a_group_that_cannot_be_started_is_offered_to_the_other_node_once() {
 
 #[test]
 fn what_was_ceded_is_taken_once_and_goes_back_when_it_cannot_be_started() {
-    let (mut a, mut b) = (node(true), node(false));
-    tell(&b, &mut a);
-    step(&mut a, TALKING);
-    a.ended(G, GroupOutcome::Started, TALKING, NOW);
-    let leaving = Standing {
-        is_leaving: true,
-        ..TALKING
-    };
-    step(&mut a, leaving);
+    let (mut a, mut b) = running_on_a();
+    step(&mut a, LEAVING);
     a.ended(G, GroupOutcome::Stopped, TALKING, NOW);
     tell(&a, &mut b);
     assert_eq!(step(&mut b, TALKING), Some((Step::Start, Reason::Ceded)));
@@ -162,10 +154,7 @@ fn what_was_handed_over_goes_back_only_once_the_other_node_knows_that_it_runs_he
         node.release_planned();
         step(node, TALKING)
     };
-    let (mut a, mut b) = (node(true), node(false));
-    tell(&b, &mut a);
-    step(&mut a, TALKING);
-    a.ended(G, GroupOutcome::Started, TALKING, NOW);
+    let (mut a, mut b) = running_on_a();
     tell(&a, &mut b);
     a.plan_giving(Selection::All);
     assert_eq!(pursue(&mut a), Some((Step::Stop, Reason::Standby)));
@@ -187,16 +176,12 @@ fn what_was_handed_over_goes_back_only_once_the_other_node_knows_that_it_runs_he
 
 #[test]
 fn after_a_partition_the_one_that_held_the_group_all_along_keeps_it() {
-    let gone = Standing {
-        relation: Relation::Gone { died: true },
-        ..TALKING
-    };
     let (mut a, mut b) = (node(false), node(true));
     tell(&a, &mut b);
     step(&mut b, TALKING);
     b.ended(G, GroupOutcome::Started, TALKING, NOW);
-    assert_eq!(step(&mut a, gone), Some((Step::Start, Reason::PeerDied)));
-    a.ended(G, GroupOutcome::Started, gone, NOW);
+    assert_eq!(step(&mut a, GONE), Some((Step::Start, Reason::PeerDied)));
+    a.ended(G, GroupOutcome::Started, GONE, NOW);
     tell(&a, &mut b);
     tell(&b, &mut a);
     assert_eq!(step(&mut b, TALKING), None);
@@ -254,12 +239,8 @@ fn two_owners_never_both_yield_and_never_both_stay() {
 #[test]
 fn a_stalled_owner_stops_before_anything_else_and_waits_to_hear_who_has_it() {
     let mut a = node(true);
-    let gone = Standing {
-        relation: Relation::Gone { died: true },
-        ..TALKING
-    };
-    step(&mut a, gone);
-    a.ended(G, GroupOutcome::Started, gone, NOW);
+    step(&mut a, GONE);
+    a.ended(G, GroupOutcome::Started, GONE, NOW);
     assert_eq!(a.mark_stale(), 1);
     let unheard = Standing {
         relation: Relation::Unheard,
@@ -280,16 +261,12 @@ fn where_files_differ_and_both_took_everything_each_keeps_what_prefers_it() {
             prefers_local: prefers_local == (key == "10.0.0.1"),
         })
     };
-    let gone = Standing {
-        relation: Relation::Gone { died: true },
-        ..TALKING
-    };
     let mut nodes = [true, false].map(|first| Ownership::new(&settings(first), first));
     for node in &mut nodes {
         for group in [GroupId(0), GroupId(1)] {
-            node.ended(group, GroupOutcome::FoundStopped, gone, NOW);
-            assert!(node.next_step(gone, NOW).is_some());
-            node.ended(group, GroupOutcome::Started, gone, NOW);
+            node.ended(group, GroupOutcome::FoundStopped, GONE, NOW);
+            assert!(node.next_step(GONE, NOW).is_some());
+            node.ended(group, GroupOutcome::Started, GONE, NOW);
         }
     }
     let [mut a, mut b] = nodes;
@@ -360,12 +337,8 @@ fn what_was_found_running_is_adopted_when_nobody_else_holds_it_and_yields_otherw
         step(&mut adopting, TALKING),
         Some((Step::Start, Reason::FoundRunning))
     );
-    let gone = Standing {
-        relation: Relation::Gone { died: true },
-        ..TALKING
-    };
-    step(&mut b, gone);
-    b.ended(G, GroupOutcome::Started, gone, NOW);
+    step(&mut b, GONE);
+    b.ended(G, GroupOutcome::Started, GONE, NOW);
     tell(&a, &mut b);
     tell(&b, &mut a);
     let (mine, theirs) = (step(&mut a, TALKING), step(&mut b, TALKING));
