@@ -22,8 +22,9 @@ use host_cache::HostCache;
 pub use recorder::Recorder;
 
 /// How many generations a run may use: a node that its peer holds for dead has to come back as another run,
-/// and there must be no waiting for a disk before it does.
-const GENERATIONS_OF_A_RUN: u64 = 1000;
+/// and there must be no waiting for a disk before it does. Not more than that: where the state directory is lost,
+/// the time in seconds has to be above all that earlier runs used.
+const GENERATIONS_OF_A_RUN: u64 = 100;
 
 /// Fifteen digits is what the file has room for.
 const MAX_GENERATION: u64 = 999_999_999_999_999;
@@ -260,9 +261,9 @@ mod tests {
         let first = open_at(directory.path(), 1000).expect("opens");
         assert_eq!(first.generation, 1001);
         let second = open_at(directory.path(), 5).expect("opens");
-        assert_eq!((second.generation, second.uuid), (2001, first.uuid));
+        assert_eq!((second.generation, second.uuid), (1101, first.uuid));
         let stored = std::fs::read(directory.path().join("hb_generation")).expect("readable");
-        assert_eq!(stored, b"           3000\n");
+        assert_eq!(stored, b"           1200\n");
     }
 
     #[test]
@@ -286,6 +287,18 @@ mod tests {
             let after = open_at(directory.path(), 0).expect("opens").generation;
             assert!(after > before, "{damage:?}: {after} after {before}");
         }
+    }
+
+    #[test]
+    fn a_lost_directory_is_made_good_by_the_time() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let mut before = open_at(directory.path(), 1000).expect("opens");
+        for _ in 0..3 {
+            before = open_at(directory.path(), 1000).expect("opens");
+        }
+        std::fs::remove_dir_all(directory.path()).expect("removed");
+        let after = open_at(directory.path(), 1000 + 4 * GENERATIONS_OF_A_RUN).expect("opens");
+        assert!(after.generation > before.last_generation);
     }
 
     #[test]
