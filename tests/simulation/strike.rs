@@ -13,7 +13,7 @@ use super::virtual_link::{Cargo, Origin};
 use super::world::{Happening, STRANGER, World};
 
 /// How many generations each run may use.
-const GENERATIONS_OF_A_RUN: u64 = 100;
+pub const GENERATIONS_OF_A_RUN: u64 = 100;
 
 impl World {
     /// Something goes wrong, or right again.
