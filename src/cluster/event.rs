@@ -54,4 +54,7 @@ pub enum GroupOutcome {
     FoundStopped,
     /// Probe: at least one resource of the group runs here.
     FoundRunning,
+    /// A group that runs does not work: a monitor says so, and starting its resource again here is of no use. Nothing
+    /// of the group was stopped. Told again now and then for as long as it is so.
+    Broken,
 }

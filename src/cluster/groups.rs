@@ -50,6 +50,13 @@ impl Cluster {
     /// An action or probe has ended.
     pub(super) fn group_ended(&mut self, group: GroupId, outcome: GroupOutcome, now: Instant) {
         let standing = self.standing();
+        if outcome == GroupOutcome::Broken {
+            if let Some(is_left) = self.ownership.broke(group, standing) {
+                let key = self.key(group);
+                self.report(Report::GroupBroken { key, is_left });
+            }
+            return;
+        }
         let before = self.ownership.mine(group);
         self.ownership.ended(group, outcome, standing, now);
         let after = self.ownership.mine(group);
@@ -70,7 +77,7 @@ impl Cluster {
             }
             GroupOutcome::StopFailed => self.report(Report::GroupStopFailed { key }),
             GroupOutcome::FoundRunning => self.report(Report::GroupFoundRunning { key }),
-            GroupOutcome::FoundStopped => {}
+            GroupOutcome::FoundStopped | GroupOutcome::Broken => {}
         }
     }
 

@@ -14,7 +14,9 @@ use std::time::Duration;
 use super::claims::{Claim, Phase, Stated};
 use super::event::GroupOutcome;
 use super::files_differ::OtherGroups;
-use super::policy::{Group, Reason, Relation, Standing, Step, prefers_me, wanted, yields};
+use super::policy::{
+    Breakdowns, Group, Reason, Relation, Standing, Step, prefers_me, wanted, yields,
+};
 use super::time::Instant;
 use super::{GroupId, GroupSettings};
 use crate::message::checksum;
@@ -64,6 +66,8 @@ impl Ownership {
                 ending: None,
                 planned: false,
                 conflict_told: false,
+                broken_told: false,
+                breakdowns: Breakdowns::default(),
                 retry_at: Instant::default(),
             })
             .collect();
@@ -200,6 +204,7 @@ impl Ownership {
             },
         });
         group.found = false;
+        group.broken_told = false;
         Some((GroupId(u32::try_from(index).ok()?), step, reason))
     }
 
@@ -248,9 +253,10 @@ impl Ownership {
                     taken,
                 });
             }
+            // One that ran has a resource that was to be started again.
             (
                 Claim::Held {
-                    phase: Phase::Starting,
+                    phase: Phase::Starting | Phase::Running,
                     ..
                 },
                 GroupOutcome::StartFailed,
@@ -269,12 +275,16 @@ impl Ownership {
                 GroupOutcome::Stopped,
             ) => {
                 group.mine = Some(after_stop(group, standing.relation));
+                if group.ending == Some(Reason::Broken) {
+                    group.breakdowns.add(now);
+                    group.retry_at = now; // it can be started: on request, or when the other node dies
+                }
                 group.ending = None;
                 group.found = false;
             }
             (
                 Claim::Held {
-                    phase: Phase::Starting | Phase::Stopping,
+                    phase: Phase::Starting | Phase::Running | Phase::Stopping,
                     taken,
                 },
                 GroupOutcome::StopFailed,
@@ -290,6 +300,21 @@ impl Ownership {
             }
             _ => {} // the answer to an action that another one has overtaken: that one answers too
         }
+    }
+
+    /// A group that runs here does not work: it is left to the other node where that can have it. Whether it is;
+    /// `None` when there is nothing to tell.
+    pub fn broke(&mut self, id: GroupId, standing: Standing) -> Option<bool> {
+        let index = usize::try_from(id.0).ok()?;
+        let group = self.groups.get_mut(index)?;
+        if group.phase() != Some(Phase::Running) || group.ending.is_some() || standing.is_leaving {
+            return None;
+        }
+        if group.may_be_left(standing) {
+            group.ending = Some(Reason::Broken);
+            return Some(true);
+        }
+        (!std::mem::replace(&mut group.broken_told, true)).then_some(false)
     }
 
     /// When a failed action is due again.
@@ -342,6 +367,7 @@ fn after_stop(group: &Group, relation: Relation) -> Claim {
         (Relation::Halves { .. }, Some(Reason::Standby | Reason::Failback | Reason::AskedFor)) => {
             Claim::Ceded
         }
+        (Relation::Talking, Some(Reason::Broken)) => Claim::Failed,
         (Relation::Talking, None) if peer_is_free => Claim::Ceded,
         _ => Claim::Free,
     }

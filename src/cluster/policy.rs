@@ -1,5 +1,7 @@
 //! What one group wants done: the rules by which groups change hands, without any state of their own.
 
+use std::time::Duration;
+
 use super::claims::{Claim, Phase, Stated};
 use super::time::Instant;
 
@@ -83,6 +85,8 @@ pub enum Reason {
     Stale,
     /// An earlier attempt failed.
     Retry,
+    /// It runs here and does not work.
+    Broken,
 }
 
 /// A group as both nodes are known to see it, with what the policy must remember of it.
@@ -100,7 +104,41 @@ pub(super) struct Group {
     pub(super) planned: bool,
     /// The other node holds it too and has to yield; this was told.
     pub(super) conflict_told: bool,
+    /// It does not work here and stays all the same; this was told.
+    pub(super) broken_told: bool,
+    /// When it was found not to work here.
+    pub(super) breakdowns: Breakdowns,
     pub(super) retry_at: Instant,
+}
+
+/// How often a group was left to the other node because it did not work here. What works on neither node would go to
+/// and fro for ever; so the node that it failed on counts as unfit for it, and longer each time.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Breakdowns {
+    lately: u32,
+    unfit_until: Instant,
+}
+
+/// How long a node counts as unfit after the first time; twice that after the second, and so on.
+const UNFIT: Duration = Duration::from_secs(600);
+/// But not longer. A node that was fit for so long has forgotten what was before.
+const UNFIT_AT_MOST: Duration = Duration::from_secs(24 * 60 * 60);
+
+impl Breakdowns {
+    /// Once more.
+    pub(super) fn add(&mut self, now: Instant) {
+        if now.since(self.unfit_until) >= UNFIT_AT_MOST {
+            self.lately = 0;
+        }
+        let factor = 1_u32.checked_shl(self.lately).unwrap_or(u32::MAX);
+        self.unfit_until = now + UNFIT.saturating_mul(factor).min(UNFIT_AT_MOST);
+        self.lately = self.lately.saturating_add(1);
+    }
+
+    /// Whether the node counts as fit for the group.
+    pub(super) fn are_over(&self, now: Instant) -> bool {
+        self.unfit_until <= now
+    }
 }
 
 impl Group {
@@ -132,6 +170,12 @@ impl Group {
     /// Whether the peer says that it holds it.
     pub(super) fn peer_holds(&self) -> bool {
         self.their_claim().is_some_and(Claim::is_held)
+    }
+
+    /// Whether the peer can be left a group that does not work here. It can't after it has failed with it itself, so
+    /// no group goes to and fro; nor one of 3.0.6, which takes only all groups of a node together.
+    pub(super) fn may_be_left(&self, standing: Standing) -> bool {
+        standing.relation == Relation::Talking && standing.peer_takes && self.peer_is_free()
     }
 
     /// Whether the peer says that it neither holds it nor leaves it to this node.

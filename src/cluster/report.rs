@@ -132,6 +132,8 @@ pub enum Report {
     GroupStarted { key: String },
     /// A group could not be started here.
     GroupStartFailed { key: String, is_left: bool },
+    /// A group runs here and does not work.
+    GroupBroken { key: String, is_left: bool },
     /// A group is about to be stopped here.
     GroupStopping { key: String, reason: Reason },
     /// A group is stopped here.
@@ -204,6 +206,7 @@ impl Report {
             | Self::ModesDiffer { .. }
             | Self::PreferencesDiffer { .. }
             | Self::GroupStartFailed { .. }
+            | Self::GroupBroken { is_left: true, .. }
             | Self::IrretrievablyLost { .. }
             | Self::Refused { .. }
             | Self::MoveEnded(Movement {
@@ -213,6 +216,7 @@ impl Report {
             Self::ReturnedAfterPartition { .. }
             | Self::PeerHoldsUsForDead { .. }
             | Self::GroupStopFailed { .. }
+            | Self::GroupBroken { .. }
             | Self::TwoOwners { .. }
             | Self::Stalled { .. } => Severity::Crit,
             _ => Severity::Info,
@@ -364,6 +368,14 @@ impl fmt::Display for Report {
                 };
                 write!(f, "Resource group {key}: could not be started here; {next}.")
             }
+            Self::GroupBroken { key, is_left } => {
+                let next = if *is_left {
+                    "it is left to the other node"
+                } else {
+                    "it stays: the other node can't take it now, or has failed with it too"
+                };
+                write!(f, "Resource group {key}: does not work here; {next}.")
+            }
             Self::GroupStopping { key, reason } => {
                 write!(f, "Resource group {key}: stopping here: {reason}.")
             }
@@ -457,6 +469,7 @@ impl fmt::Display for Reason {
             Self::Conflict => "the other node holds it too",
             Self::Stale => "this node did not run for too long",
             Self::Retry => "an earlier attempt failed",
+            Self::Broken => "it does not work here",
         })
     }
 }

@@ -69,7 +69,8 @@ impl Ownership {
     pub fn forget_failures(&mut self, now: Instant) {
         for group in &mut self.groups {
             let has_failed = group.mine == Some(Claim::Failed);
-            if has_failed && group.peer_holds() && group.retry_at <= now {
+            let is_fit = group.retry_at <= now && group.breakdowns.are_over(now);
+            if has_failed && group.peer_holds() && is_fit {
                 group.mine = Some(Claim::Waived);
             }
         }

@@ -12,7 +12,7 @@ use super::look::{self, Look, Subject};
 use super::settings::Settings;
 use super::source::{File, Reader, Source};
 use super::{AutoFailback, CompressionMethod, Config, Group, MessageFormat};
-use super::{authkeys, ha_cf, haresources, rules};
+use super::{authkeys, ha_cf, haresources, monitor, rules};
 use crate::message::Keys;
 
 /// Reads `nodeinfo`, `ha.cf`, `authkeys` and `haresources` below `directory`.
@@ -59,7 +59,9 @@ pub(super) fn load_looking(
         .read("haresources", HARESOURCES_HELP)
         .map(|(path, source)| {
             let settings = settings.as_ref().unwrap_or(&without_nodes);
-            haresources::parse(&path, &source, settings, look, &mut files.out)
+            let groups = haresources::parse(&path, &source, settings, look, &mut files.out);
+            monitor::check(settings, &groups, &mut files.out);
+            groups
         });
 
     let mut out = files.out;
@@ -263,6 +265,11 @@ fn build(
         traditional_compression: settings.traditional_compression,
         env: settings.env,
         respawn: settings.respawn,
+        monitors: settings
+            .monitors
+            .into_iter()
+            .map(|(monitor, _)| monitor)
+            .collect(),
         apiauth,
         cluster: settings.cluster,
         keys,

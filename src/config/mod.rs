@@ -15,6 +15,7 @@ mod haresources;
 mod load;
 mod look;
 mod media;
+mod monitor;
 mod pair;
 mod rules;
 mod secrets;
@@ -119,6 +120,8 @@ pub struct Config {
     pub keys: Keys,
     /// `haresources`: one resource group a line, in file order.
     pub groups: Vec<Group>,
+    /// `monitor` lines in order.
+    pub monitors: Vec<Monitor>,
     /// The configuration directory, `/etc/ha.d` unless told otherwise.
     pub directory: PathBuf,
 }
@@ -276,6 +279,65 @@ pub struct ResourceWord {
     pub name: String,
     /// What stands between the `::`.
     pub arguments: Vec<String>,
+}
+
+/// A `monitor` line: a resource that is asked how it does for as long as its group runs here.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Monitor {
+    /// A word of `haresources` as written, or the name in it.
+    pub resource: String,
+    /// From the beginning of one probe to that of the next.
+    pub every: Duration,
+    /// A probe that takes longer has failed.
+    pub timeout: Duration,
+    /// So many failures in a row mean that the resource does not work. At least 1.
+    pub fall: u32,
+    /// How often the resource is started again here before its group is left to the other node.
+    pub restarts: u32,
+    /// How it is asked.
+    pub probe: Probe,
+}
+
+impl Monitor {
+    /// Whether this is one of its resources.
+    pub fn is_about(&self, word: &ResourceWord) -> bool {
+        word.text == self.resource || word.name == self.resource
+    }
+}
+
+/// How a resource is asked whether it works.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Probe {
+    /// By its own `status`.
+    Status,
+    /// By a connection.
+    Tcp {
+        /// Name or address.
+        host: String,
+        /// Port.
+        port: u16,
+    },
+    /// By a page.
+    Http(HttpProbe),
+    /// By a command for the shell, which ends with 0 while all is well.
+    Exec(String),
+    /// By the name of a process that runs.
+    Process(String),
+}
+
+/// A page that is asked for, and what is expected.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HttpProbe {
+    /// Name or address.
+    pub host: String,
+    /// Port.
+    pub port: u16,
+    /// Path and query, with its `/`.
+    pub path: String,
+    /// The status of the answer, 100–599.
+    pub expect: u16,
+    /// What the answer has to contain.
+    pub body: Option<String>,
 }
 
 /// An address in the forms that `haresources` allows after `IPaddr::`, `IPaddr2::`, `IPv6addr::` or bare.

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::source::{Place, Word};
-use super::{ApiAuth, AutoFailback, Medium, PingNode, Respawn};
+use super::{ApiAuth, AutoFailback, Medium, Monitor, PingNode, Respawn};
 
 /// The values of all directives. Those with a default have it before the first line is read.
 #[derive(Debug, Default)]
@@ -32,6 +32,8 @@ pub(super) struct Settings {
     pub(super) syslogmsgfmt: bool,
     pub(super) log_badpack: bool,
     pub(super) respawn: Vec<Respawn>,
+    /// With the word that names the resource.
+    pub(super) monitors: Vec<(Monitor, Word)>,
     /// By client.
     pub(super) apiauth: BTreeMap<String, (ApiAuth, Place)>,
     pub(super) env: Vec<(String, String)>,

@@ -6,6 +6,7 @@ use super::directive::Argument::{
 };
 use super::directive::Directive;
 use super::media::{bcast, mcast, mcast6, ping, ping_group, serial, ucast, ucast6};
+use super::monitor::monitor;
 use super::pair::{auto_failback, autojoin, node, pacemaker};
 
 const FACILITIES: &[&str] = &[
@@ -67,6 +68,14 @@ pub static ALL: &[Directive] = &[
     )
     .unrecorded()
     .example("nice_failback on"),
+    Directive::new(
+        "monitor",
+        "RESOURCE [every=TIME] [timeout=TIME] [fall=N] [restarts=N] [PROBE]",
+        Line(monitor),
+    )
+    .doc("A resource that is asked how it does while it runs; it is started again, then its group moves")
+    .adds()
+    .example("monitor nginx every=5s fall=2 http=http://127.0.0.1/"),
     // Links
     Directive::new("serial", "DEVICE ...", Each(serial))
         .doc("Serial ports that lead to the peer through a null-modem cable")

@@ -121,6 +121,24 @@ pub struct Group {
     pub local: String,
     /// The same on the peer, when it said so.
     pub peer: Option<String>,
+    /// Its monitors on the node that answers, in the order of `ha.cf`.
+    pub monitors: Vec<Monitor>,
+}
+
+/// A resource that is asked how it does.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Monitor {
+    /// The resource as the monitor names it.
+    pub resource: String,
+    /// How it is asked: `status`, `tcp=…`, `http=…`, `exec=…`, `process=…`.
+    pub probe: String,
+    /// Whether it works; none while its group does not run on this node.
+    pub works: Option<bool>,
+    /// How often in a row it failed.
+    pub failures: u32,
+    /// How often it was started again lately.
+    pub restarts: u32,
 }
 
 /// A directive that programs may ask for.

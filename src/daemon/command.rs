@@ -14,6 +14,7 @@ use super::exit_status;
 use super::exit_status::{DONE, FAILED, NOT_RUNNING, PERMISSION, USAGE_ERROR};
 use super::look;
 use super::pid_file::{Presence, presence};
+use super::probe;
 use super::replay;
 use super::sniff;
 use super::start;
@@ -70,6 +71,13 @@ pub fn run(words: impl IntoIterator<Item = OsString>) -> u8 {
         Command::Replay { file } => replay::run(file, &line, &places),
         Command::Sniff(options) => sniff::run(options, &places),
         Command::StoreFile { path, text } => store_file(path, text),
+        Command::Probe(question) => match probe::ask(question) {
+            Ok(()) => DONE,
+            Err(reason) => {
+                say(&format!("{reason}\n"));
+                FAILED
+            }
+        },
     }
 }
 

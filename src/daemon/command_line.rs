@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use lexopt::prelude::*;
 
+use super::probe::Question;
 use super::recording::{DEFAULT_LIMIT, Wanted};
 use super::sniff;
 use crate::recording::parse_seconds;
@@ -64,6 +65,8 @@ pub enum Command {
         /// The new content.
         text: OsString,
     },
+    /// `probe KIND …`: the daemon's own child, which may wait for a service.
+    Probe(Question),
 }
 
 /// The whole command line.
@@ -145,6 +148,7 @@ pub fn parse(words: impl IntoIterator<Item = OsString>) -> Result<CommandLine, S
                 continue;
             }
             Value(word) if word == "store-file" => store_file(&mut parser)?,
+            Value(word) if word == "probe" => Command::Probe(question(&mut parser)?),
             // With -R the original's -C is followed by what is held.
             Value(_) if found.command == Command::Continue => continue,
             other => return Err(other.unexpected().to_string()),
@@ -246,6 +250,38 @@ fn store_file(parser: &mut lexopt::Parser) -> Result<Command, String> {
         path: value(parser)?.into(),
         text: value(parser)?,
     })
+}
+
+/// In the order in which the daemon writes them; an empty last word of a page stands for none.
+fn question(parser: &mut lexopt::Parser) -> Result<Question, String> {
+    let kind = text(parser)?;
+    match kind.as_str() {
+        "process" => Ok(Question::Process(text(parser)?)),
+        "tcp" => Ok(Question::Tcp {
+            host: text(parser)?,
+            port: number(parser)?,
+        }),
+        "http" => Ok(Question::Http {
+            host: text(parser)?,
+            port: number(parser)?,
+            path: text(parser)?,
+            expect: number(parser)?,
+            body: Some(text(parser)?).filter(|body| !body.is_empty()),
+        }),
+        _ => Err(format!("probe: {kind} is no kind of probe")),
+    }
+}
+
+fn text(parser: &mut lexopt::Parser) -> Result<String, String> {
+    let word = value(parser)?;
+    word.into_string()
+        .map_err(|word| format!("{}: not UTF-8", word.display()))
+}
+
+fn number(parser: &mut lexopt::Parser) -> Result<u16, String> {
+    let word = text(parser)?;
+    word.parse()
+        .map_err(|_| format!("{word}: not a number below 65536"))
 }
 
 fn value(parser: &mut lexopt::Parser) -> Result<OsString, String> {

@@ -301,10 +301,16 @@ impl Daemon {
             since,
             ..
         } = identity;
+        let Devices {
+            control,
+            poll,
+            resources,
+            ..
+        } = devices;
         let answer = |request| match request {
-            Request::Status => {
-                Answer::Status(Box::new(status::status(config, cluster, state, *since)))
-            }
+            Request::Status => Answer::Status(Box::new(status::status(
+                config, cluster, resources, state, *since,
+            ))),
             Request::Standby { selection } => {
                 moves::begin(cluster, Direction::Standby, selection, state.generation)
             }
@@ -312,7 +318,7 @@ impl Daemon {
                 moves::begin(cluster, Direction::Takeover, selection, state.generation)
             }
         };
-        devices.control.turn(now, devices.poll.registry(), answer);
+        control.turn(now, poll.registry(), answer);
     }
 
     /// For the service manager.

@@ -4,7 +4,9 @@
 mod environment;
 mod floating;
 mod group;
+mod monitors;
 mod verdict;
+mod vigil;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt;
@@ -21,6 +23,8 @@ use crate::resource::group::{Aim, Answer, Outcome, Sequence, Step};
 use crate::resource::{Action, Invocation};
 use floating::FloatingAddresses;
 use group::Group;
+pub use monitors::MonitorView;
+use monitors::{Monitors, Remedy};
 use verdict::{failed, missing, read_answer};
 
 /// Child processes at the same time.
@@ -62,12 +66,15 @@ impl Default for Limits {
 pub enum ResourceError {
     /// The kernel's routing socket could not be opened.
     Netlink(io::Error),
+    /// The event loop has no room for the probes of monitors.
+    Registry(io::Error),
 }
 
 impl fmt::Display for ResourceError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Netlink(error) => write!(f, "cannot open a routing netlink socket: {error}"),
+            Self::Registry(error) => write!(f, "cannot watch the output of monitors: {error}"),
         }
     }
 }
@@ -95,6 +102,7 @@ pub struct Resources {
     /// Can go on.
     ready: VecDeque<usize>,
     floating: FloatingAddresses,
+    monitors: Monitors,
     outcomes: VecDeque<(GroupId, GroupOutcome)>,
 }
 
@@ -115,7 +123,7 @@ impl Resources {
     pub fn new(
         now: Instant,
         config: &Config,
-        owner: Owner,
+        owner: &Owner,
         registry: Registry,
         token: Token,
         limits: Limits,
@@ -124,9 +132,12 @@ impl Resources {
         let leftovers = if config.groups.is_empty() {
             Leftovers::default()
         } else {
-            Leftovers::find(&owner, now)
+            Leftovers::find(owner, now)
         };
-        let children = Children::new(registry, token, environment::surroundings(config, owner));
+        let surroundings = || environment::surroundings(config, owner.clone());
+        let for_probes = registry.try_clone().map_err(ResourceError::Registry)?;
+        let monitors = Monitors::new(config, Children::new(for_probes, token, surroundings()));
+        let children = Children::new(registry, token, surroundings());
         let groups = config.groups.iter().zip(0..).map(|(group, id)| {
             let words: Vec<&str> = group
                 .resources
@@ -163,6 +174,7 @@ impl Resources {
             pausing: BTreeSet::new(),
             ready: VecDeque::new(),
             floating: FloatingAddresses::open().map_err(ResourceError::Netlink)?,
+            monitors,
             outcomes: VecDeque::new(),
         })
     }
@@ -215,6 +227,9 @@ impl Resources {
         }
         self.floating.restore(now);
         self.floating.announce(now);
+        for remedy in self.monitors.turn(now, &self.groups) {
+            self.remedy(remedy);
+        }
     }
 
     /// Takes an answer to an earlier request.
@@ -237,6 +252,7 @@ impl Resources {
             pause,
             self.children.next_deadline(),
             self.floating.next_deadline(),
+            self.monitors.next_deadline(),
         ]
         .into_iter()
         .flatten()
@@ -249,10 +265,9 @@ impl Resources {
             return;
         };
         if aim == Aim::Stop {
-            for (_, found) in &group.resources {
-                if let Ok(Resource::Address { spec, .. }) = found {
-                    self.floating.let_go(spec.address);
-                }
+            self.monitors.end(index);
+            for address in group.addresses(0) {
+                self.floating.let_go(address);
             }
         }
         let Some(sequence) = &mut group.sequence else {
@@ -276,6 +291,34 @@ impl Resources {
         } else if sequence.aim() != aim || group.queued.is_some() {
             group.queued = Some(aim);
         }
+    }
+
+    /// Something is done about a resource that does not work, unless its group is busy with something else.
+    fn remedy(&mut self, remedy: Remedy) {
+        let (Remedy::Restart { group: index, .. } | Remedy::Leave { group: index }) = remedy;
+        let Some(group) = self
+            .groups
+            .get_mut(index)
+            .filter(|group| group.sequence.is_none())
+        else {
+            return;
+        };
+        let Remedy::Restart { resource, .. } = remedy else {
+            self.outcomes.push_back((group.id, GroupOutcome::Broken));
+            return;
+        };
+        self.monitors.rest(index);
+        for address in group.addresses(resource) {
+            self.floating.let_go(address);
+        }
+        let length = group.resources.len();
+        group.sequence = Some(Sequence::restart(resource, length, self.stop_retries));
+        self.ready.push_back(index);
+    }
+
+    /// What the monitors of a group have seen.
+    pub fn monitors_of(&self, group: GroupId) -> Vec<MonitorView> {
+        self.monitors.views(group)
     }
 
     /// False when the turn's share of built-in actions is used up.
@@ -304,6 +347,11 @@ impl Resources {
                 Step::Finished(outcome) => {
                     group.sequence = None;
                     self.outcomes.push_back((group.id, told(outcome)));
+                    if outcome == Outcome::Started {
+                        self.monitors.begin(now, index);
+                    } else {
+                        self.monitors.end(index);
+                    }
                     if let Some(aim) = group.queued.take() {
                         group.begin(aim, &self.places, self.stop_retries);
                     }

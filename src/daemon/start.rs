@@ -251,7 +251,7 @@ impl Start<'_> {
         let resources = Resources::new(
             clock::now(),
             config,
-            owner,
+            &owner,
             registry,
             Token(tokens::RESOURCES),
             Limits::default(),

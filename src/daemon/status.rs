@@ -2,14 +2,21 @@
 
 use super::clock;
 use super::moves::movement;
+use super::resources::{MonitorView, Resources};
 use super::settings::{kinds_of_link, links};
 use super::state::State;
 use crate::cluster::{Cluster, GroupId, LinkId};
 use crate::config::Config;
-use crate::control::{Group, Link, Node, Parameter, Status};
+use crate::control::{Group, Link, Monitor, Node, Parameter, Status};
 
 /// Everything, as it is now. `since` is the wall clock at the start.
-pub fn status(config: &Config, cluster: &Cluster, state: &State, since: u64) -> Status {
+pub fn status(
+    config: &Config,
+    cluster: &Cluster,
+    resources: &Resources,
+    state: &State,
+    since: u64,
+) -> Status {
     Status {
         version: crate::VERSION.into(),
         heartbeat_as_of: clock::wall_seconds(),
@@ -20,7 +27,7 @@ pub fn status(config: &Config, cluster: &Cluster, state: &State, since: u64) -> 
         communicating: cluster.is_communicating(),
         holdings: cluster.holdings().to_string(),
         nodes: nodes(config, cluster),
-        groups: groups(config, cluster),
+        groups: groups(config, cluster, resources),
         movement: movement(cluster, state.generation),
         parameters: parameters(config),
     }
@@ -68,7 +75,7 @@ fn links_to_peer(config: &Config, cluster: &Cluster) -> Vec<Link> {
         .collect()
 }
 
-fn groups(config: &Config, cluster: &Cluster) -> Vec<Group> {
+fn groups(config: &Config, cluster: &Cluster, resources: &Resources) -> Vec<Group> {
     let group = |(group, id): (&crate::config::Group, u32)| {
         let view = cluster.group(GroupId(id));
         Group {
@@ -81,9 +88,31 @@ fn groups(config: &Config, cluster: &Cluster) -> Vec<Group> {
                 .collect(),
             local: view.local.to_string(),
             peer: view.peer.map(|state| state.to_string()),
+            monitors: resources
+                .monitors_of(GroupId(id))
+                .into_iter()
+                .map(monitor)
+                .collect(),
         }
     };
     config.groups.iter().zip(0..).map(group).collect()
+}
+
+fn monitor(view: MonitorView) -> Monitor {
+    let MonitorView {
+        resource,
+        probe,
+        works,
+        failures,
+        restarts,
+    } = view;
+    Monitor {
+        resource,
+        probe,
+        works,
+        failures,
+        restarts,
+    }
 }
 
 fn parameters(config: &Config) -> Vec<Parameter> {

@@ -6,13 +6,14 @@ use super::text::{Blanks, escape, push, unescape, unescape_text};
 use crate::cluster::{Event, GroupId, GroupOutcome, LinkId, MoveRequest, Selection, Settings};
 use crate::message::Keys;
 
-const OUTCOMES: [(&str, GroupOutcome); 6] = [
+const OUTCOMES: [(&str, GroupOutcome); 7] = [
     ("started", GroupOutcome::Started),
     ("start-failed", GroupOutcome::StartFailed),
     ("stopped", GroupOutcome::Stopped),
     ("stop-failed", GroupOutcome::StopFailed),
     ("found-stopped", GroupOutcome::FoundStopped),
     ("found-running", GroupOutcome::FoundRunning),
+    ("broken", GroupOutcome::Broken),
 ];
 
 /// How links and groups are called: a number for the program and a name for people.

@@ -65,6 +65,8 @@ pub enum Note {
     Releasing,
     /// This resource did not start, so the whole group is given up.
     GivingUp(usize),
+    /// This resource, which does not work, is about to be started again, with those after it.
+    Restarting(usize),
     /// This resource is to be stopped once more.
     RetryingStop(usize),
     /// This resource's stop failed to the end, yet its status says that it is stopped.
@@ -101,6 +103,8 @@ pub struct Sequence {
     length: usize,
     /// `None`: without end.
     stop_retries: Option<u32>,
+    /// What is left of this one stays as it is, and what was stopped is started again.
+    restart_from: Option<usize>,
     position: Position,
     /// What it means when all is stopped in the end.
     when_stopped: Outcome,
@@ -117,6 +121,7 @@ impl Sequence {
         let mut sequence = Self {
             length,
             stop_retries,
+            restart_from: None,
             position: Position::Probing(0),
             when_stopped: Outcome::Stopped,
             overtaken: false,
@@ -131,6 +136,14 @@ impl Sequence {
             }
             Aim::Stop => sequence.stop_all(Outcome::Stopped),
         }
+        sequence
+    }
+
+    /// A resource of a running group is started again; those after it rely on it, and so are they.
+    pub fn restart(resource: usize, length: usize, stop_retries: Option<u32>) -> Self {
+        let mut sequence = Self::new(Aim::Stop, length, stop_retries);
+        sequence.restart_from = Some(resource);
+        sequence.notes = VecDeque::from([Note::Restarting(resource)]);
         sequence
     }
 
@@ -209,6 +222,7 @@ impl Sequence {
         match self.position {
             Position::Stopping { .. } | Position::Pausing { .. } | Position::Judging(_) => {
                 self.when_stopped = Outcome::Stopped;
+                self.restart_from = None;
             }
             Position::Finished(Outcome::Stopped | Outcome::StopFailed) => {}
             Position::Finished(_) => self.stop_all(Outcome::Stopped),
@@ -226,7 +240,9 @@ impl Sequence {
             Position::Checking(_)
             | Position::Starting(_)
             | Position::Finished(Outcome::Started) => Aim::Start,
-            _ if self.when_stopped == Outcome::StartFailed => Aim::Start,
+            _ if self.when_stopped == Outcome::StartFailed || self.restart_from.is_some() => {
+                Aim::Start
+            }
             _ => Aim::Stop,
         }
     }
@@ -249,6 +265,7 @@ impl Sequence {
 
     fn stop_all(&mut self, when_stopped: Outcome) {
         self.when_stopped = when_stopped;
+        self.restart_from = None;
         self.awaiting = false;
         self.notes.push_back(Note::Releasing);
         self.stop_below(self.length);
@@ -256,13 +273,17 @@ impl Sequence {
 
     /// Goes on with the resource left of `resource`.
     fn stop_below(&mut self, resource: usize) {
-        self.position = match resource.checked_sub(1) {
-            Some(resource) => Position::Stopping {
-                resource,
-                retries: 0,
-            },
-            None => Position::Finished(self.when_stopped),
-        };
+        let lowest = self.restart_from.unwrap_or(0);
+        match resource.checked_sub(1).filter(|next| *next >= lowest) {
+            Some(resource) => {
+                self.position = Position::Stopping {
+                    resource,
+                    retries: 0,
+                };
+            }
+            None if self.restart_from.take().is_some() => self.check(lowest),
+            None => self.position = Position::Finished(self.when_stopped),
+        }
     }
 
     fn retry_stop(&mut self, resource: usize, retries: u32) {
@@ -286,7 +307,10 @@ mod tests {
         answers: &[Answer],
         stop_before: Option<usize>,
     ) -> String {
-        let mut sequence = Sequence::new(aim, 2, retries);
+        play(Sequence::new(aim, 2, retries), answers, stop_before)
+    }
+
+    fn play(mut sequence: Sequence, answers: &[Answer], stop_before: Option<usize>) -> String {
         let mut answers = answers.iter().enumerate();
         let mut done = Vec::new();
         while let Some(step) = sequence.next_step() {
@@ -297,6 +321,7 @@ mod tests {
                         Note::Acquiring => "acquiring".to_owned(),
                         Note::Releasing => "releasing".to_owned(),
                         Note::GivingUp(resource) => format!("giving-up({})", name(resource)),
+                        Note::Restarting(resource) => format!("restarting({})", name(resource)),
                         Note::RetryingStop(resource) => format!("retrying({})", name(resource)),
                         Note::NotCompliant(resource) => {
                             format!("not-compliant({})", name(resource))
@@ -463,6 +488,53 @@ mod tests {
             ),
         ] {
             assert_eq!(run(aim, Some(10), answers, Some(stop_before)), expected);
+        }
+    }
+
+    #[test]
+    fn what_is_started_again_takes_those_after_it_along() {
+        const DONE: Answer = Succeeded;
+        for (resource, answers, stop_before, expected) in [
+            (
+                1,
+                &[DONE, STOPPED, DONE][..],
+                None,
+                "restarting(b) b.stop b.status b.start Started",
+            ),
+            (
+                0,
+                &[DONE, DONE, STOPPED, DONE, STOPPED, DONE],
+                None,
+                "restarting(a) b.stop a.stop a.status a.start b.status b.start Started",
+            ),
+            (
+                1,
+                &[DONE, STOPPED, Failed, DONE, DONE],
+                None,
+                "restarting(b) b.stop b.status b.start giving-up(b) releasing b.stop a.stop StartFailed",
+            ),
+            (
+                1,
+                &[Failed, RUNS],
+                None,
+                "restarting(b) b.stop b.status did-not-stop(b) StopFailed",
+            ),
+            (
+                1,
+                &[DONE, DONE],
+                Some(0),
+                "restarting(b) b.stop a.stop Stopped",
+            ),
+            (
+                1,
+                &[DONE, STOPPED, DONE, DONE],
+                Some(1),
+                "restarting(b) b.stop b.status releasing b.stop a.stop Stopped",
+            ),
+        ] {
+            let sequence = Sequence::restart(resource, 2, Some(0));
+            assert_eq!(sequence.aim(), Aim::Start);
+            assert_eq!(play(sequence, answers, stop_before), expected);
         }
     }
 

@@ -13,6 +13,7 @@ mod leftovers;
 mod links;
 mod log_lines;
 mod media;
+mod monitors;
 mod moves;
 mod recording;
 mod replay;

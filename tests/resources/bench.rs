@@ -123,7 +123,7 @@ impl Bench {
             .expect("registered");
         let registry = poll.registry().try_clone().expect("a registry");
         let owner = Owner::of(directory.root.path()).expect("a directory");
-        let resources = Resources::new(now(), &config, owner, registry, CHILD_OUTPUT, limits)
+        let resources = Resources::new(now(), &config, &owner, registry, CHILD_OUTPUT, limits)
             .expect("an executor");
         Self {
             poll,

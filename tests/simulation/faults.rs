@@ -35,6 +35,8 @@ pub enum Fault {
     Rekey(usize),
     /// Random bytes arrive at a machine.
     Garbage { to: usize, count: u32 },
+    /// Nothing that runs on the machine works any more, as its monitors find.
+    Break(usize),
     /// The operator moves groups, where the node runs 3.0.6.
     Command(usize, Command),
     /// Datagrams recorded earlier arrive again, from all of the run so far.
@@ -218,7 +220,8 @@ fn disaster(plan: &Plan, rng: &mut Rng, at: Time, long: Time, faults: &mut Vec<(
             let seconds = rng.pick(&[-86_400, -3600, -1, 1, 3600, 86_400 * 365]);
             (Fault::WallJump(node, seconds), None)
         }
-        87..=91 => {
+        87..=88 => (Fault::Break(node), None),
+        89..=91 => {
             let count = u32::try_from(rng.pick(&[1, 10, 100])).unwrap_or(1);
             (Fault::Garbage { to: node, count }, None)
         }

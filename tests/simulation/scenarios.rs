@@ -56,6 +56,31 @@ fn a_second_node_that_comes_late_gets_its_groups_back_or_not_as_configured() {
 }
 
 #[test]
+fn what_works_on_neither_node_moves_once_and_stays() {
+    for failback in [AutoFailback::On, AutoFailback::Off] {
+        let mut story = Story::settled(Plan {
+            failback,
+            faults_end: 300 * SECOND,
+            ..Plan::quiet(1)
+        });
+        let before = story.moves();
+        story.strike(Fault::Break(0));
+        story.wait_for(&[Some(1), Some(1)], SECOND);
+        for _ in 0..60 {
+            story.strike(Fault::Break(0));
+            story.strike(Fault::Break(1));
+            story.until(story.world.now + 2 * SECOND);
+        }
+        // The second group fails on its own node too, and has not been on the other.
+        story.owners(&[Some(1), Some(0)]);
+        assert_eq!(story.moves() - before, 4);
+        // What is left when the other node dies is tried at once.
+        story.strike(Fault::MachineCrash(1));
+        story.wait_for(&[Some(0), Some(0)], 2 * SECOND);
+    }
+}
+
+#[test]
 fn one_working_link_of_three_moves_nothing() {
     for left in 0..3 {
         let mut story = Story::settled(Plan::quiet(left as u64));

@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use heartbeat::cluster::{GroupSettings, Packet, Settings};
+use heartbeat::cluster::{GroupOutcome, GroupSettings, Packet, Settings};
 
+use super::carry_out::group_id;
 use super::faults::{Fault, Weather};
 use super::invariants::Violation;
 use super::machine::{Daemon, Inbound, Real};
@@ -68,6 +69,7 @@ impl World {
                 let keys = keys.clone();
                 return self.arrive(node, Inbound::Keys(Box::new(keys)));
             }
+            Fault::Break(node) => return self.break_groups(node),
             Fault::Command(node, command) => return self.arrive(node, Inbound::Command(command)),
             Fault::Garbage { to, count } => self.garbage(to, count),
             Fault::Replay { to, count } => self.replay(to, count),
@@ -195,6 +197,23 @@ impl World {
             let at = daemon.busy_until;
             self.wake_at(node, at);
         }
+    }
+
+    /// 3.0.6 has no monitors.
+    fn break_groups(&mut self, node: usize) -> Result<(), Violation> {
+        if self.is_old(node) {
+            return Ok(());
+        }
+        self.judge.disturb();
+        for group in self.machines[node].held() {
+            let resource = &mut self.machines[node].resources[group];
+            if resource.real == Real::Running {
+                resource.failures += 1;
+                let broken = Inbound::Outcome(group_id(group), GroupOutcome::Broken);
+                self.arrive(node, broken)?;
+            }
+        }
+        Ok(())
     }
 
     fn garbage(&mut self, to: usize, count: u32) {

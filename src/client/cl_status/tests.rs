@@ -42,6 +42,7 @@ fn example() -> Status {
             resources: vec!["10.0.0.1".into(), "web".into()],
             local: "running".into(),
             peer: Some("stopped".into()),
+            monitors: Vec::new(),
         }],
         movement: Some(Movement {
             generation: 12,

@@ -59,6 +59,7 @@ fn status(movement: Movement, groups: &[(&str, &str, Option<&str>)]) -> Status {
         resources: Vec::new(),
         local: local.into(),
         peer: peer.map(str::to_owned),
+        monitors: Vec::new(),
     };
     Status {
         version: String::new(),

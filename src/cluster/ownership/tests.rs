@@ -133,6 +133,98 @@ fn a_group_that_cannot_be_started_is_offered_to_the_other_node_once() {
 }
 
 #[test]
+fn a_group_that_does_not_work_goes_to_the_other_node_and_stays_where_it_fails_too() {
+    let (mut a, mut b) = running_on_a();
+    tell(&a, &mut b);
+    assert_eq!(a.broke(G, TALKING), Some(true));
+    assert_eq!(a.broke(G, TALKING), None, "it is on its way");
+    assert_eq!(step(&mut a, TALKING), Some((Step::Stop, Reason::Broken)));
+    tell(&a, &mut b);
+    assert_eq!(
+        step(&mut b, TALKING),
+        None,
+        "not before it is stopped there"
+    );
+    a.ended(G, GroupOutcome::Stopped, TALKING, NOW);
+    tell(&a, &mut b);
+    assert_eq!(
+        step(&mut b, TALKING),
+        Some((Step::Start, Reason::FailedThere))
+    );
+    b.ended(G, GroupOutcome::Started, TALKING, NOW);
+    tell(&b, &mut a);
+    tell(&a, &mut b);
+    assert_eq!(step(&mut a, TALKING), None, "no failback to where it broke");
+    assert_eq!(b.broke(G, TALKING), Some(false), "it stays");
+    assert_eq!(b.broke(G, TALKING), None, "told once");
+    assert_eq!((step(&mut a, TALKING), step(&mut b, TALKING)), (None, None));
+    for minutes in [1, 9] {
+        a.forget_failures(NOW + Duration::from_secs(60 * minutes));
+        assert_eq!(a.mine(G), Some(Claim::Failed), "after {minutes} minutes");
+    }
+    // The one that is left does what it can, at once.
+    assert_eq!(step(&mut a, GONE), Some((Step::Start, Reason::Retry)));
+}
+
+#[test]
+fn a_node_is_unfit_for_a_group_longer_each_time_that_it_does_not_work() {
+    let hours = |hours: u64| Duration::from_secs(3600 * hours);
+    let mut now = NOW;
+    let mut breakdowns = Breakdowns::default();
+    assert!(breakdowns.are_over(now));
+    for minutes in [10, 20, 40, 80, 160, 320, 640, 1280, 1440, 1440] {
+        breakdowns.add(now);
+        let until = now + Duration::from_secs(60 * minutes);
+        assert!(!breakdowns.are_over(until - Duration::from_secs(1)));
+        assert!(breakdowns.are_over(until), "{minutes}");
+        now = until;
+    }
+    now = now + hours(24);
+    breakdowns.add(now);
+    assert!(breakdowns.are_over(now + Duration::from_secs(600)));
+}
+
+#[test]
+fn a_group_that_does_not_work_stays_where_nobody_can_take_it() {
+    let standings = [
+        GONE,
+        LEAVING,
+        Standing {
+            peer_takes: false,
+            ..TALKING
+        },
+        Standing {
+            relation: Relation::Halves { settled: true },
+            ..TALKING
+        },
+        Standing {
+            relation: Relation::Deaf {
+                for_deadtime: false,
+            },
+            ..TALKING
+        },
+    ];
+    for standing in standings {
+        let (mut a, _) = running_on_a();
+        assert_ne!(a.broke(G, standing), Some(true), "{standing:?}");
+        assert_eq!(a.mine(G), Some(Claim::held(Phase::Running)));
+    }
+}
+
+#[test]
+fn a_resource_that_cannot_be_started_again_is_a_failed_start() {
+    for (outcome, expected) in [
+        (GroupOutcome::Started, Claim::held(Phase::Running)),
+        (GroupOutcome::StartFailed, Claim::Failed),
+        (GroupOutcome::StopFailed, Claim::held(Phase::Unknown)),
+    ] {
+        let (mut a, _) = running_on_a();
+        a.ended(G, outcome, TALKING, NOW);
+        assert_eq!(a.mine(G), Some(expected), "{outcome:?}");
+    }
+}
+
+#[test]
 fn what_was_ceded_is_taken_once_and_goes_back_when_it_cannot_be_started() {
     let (mut a, mut b) = running_on_a();
     step(&mut a, LEAVING);
@@ -218,6 +310,8 @@ fn two_owners_never_both_yield_and_never_both_stay() {
                     ending: None,
                     planned: false,
                     conflict_told: false,
+                    broken_told: false,
+                    breakdowns: Breakdowns::default(),
                     retry_at: NOW,
                 };
                 let (a, b) = (node(true), node(false));

@@ -1,5 +1,7 @@
 //! One resource group, what is being done to it, and the lines about it that people know.
 
+use std::net::IpAddr;
+
 use super::{TAG, TAG_CRIT};
 use crate::cluster::GroupId;
 use crate::config::ResourceWord;
@@ -35,6 +37,15 @@ impl Group {
         self.sequence = Some(Sequence::new(aim, self.resources.len(), stop_retries));
     }
 
+    /// The built-in addresses among its resources, from this one on.
+    pub fn addresses(&self, from: usize) -> impl Iterator<Item = IpAddr> {
+        let found = self.resources.iter().skip(from);
+        found.filter_map(|(_, found)| match found {
+            Ok(Resource::Address { spec, .. }) => Some(spec.address),
+            _ => None,
+        })
+    }
+
     /// Tells the people.
     pub fn tell(&self, note: Note) {
         let text = |resource: usize| {
@@ -47,6 +58,9 @@ impl Group {
             Note::Releasing => log::info!(target: TAG, "Releasing resource group: {}", self.line),
             Note::GivingUp(resource) => {
                 log::error!(target: TAG_CRIT, "Giving up resources due to failure of {}", text(resource));
+            }
+            Note::Restarting(resource) => {
+                log::info!(target: TAG, "Restarting {} of resource group: {}", text(resource), self.line);
             }
             Note::RetryingStop(resource) => {
                 log::info!(target: TAG, "Retrying failed stop operation [{}]", text(resource));

@@ -31,6 +31,14 @@ pub(super) fn failed(action: Action) -> Answer {
     }
 }
 
+/// What a resource's own status says.
+pub(super) fn standing(resource: &Resource, ended: &Ended, code: i32) -> Standing {
+    match resource {
+        Resource::Unit(_) => systemd::standing(&ended.stdout),
+        _ => classic::standing(&ended.stdout, code),
+    }
+}
+
 /// What the end of a child means for its resource.
 pub(super) fn read_answer(
     errand: &Errand,
@@ -45,10 +53,7 @@ pub(super) fn read_answer(
         ..
     } = *errand;
     if let (Action::Status, End::Exited(code)) = (action, ended.end) {
-        return Answer::Found(match resource {
-            Resource::Unit(_) => systemd::standing(&ended.stdout),
-            _ => classic::standing(&ended.stdout, code),
-        });
+        return Answer::Found(standing(resource, ended, code));
     }
     let program = invocation.program.display();
     let answer = match ended.end {

@@ -100,6 +100,7 @@ impl Doing {
             GroupOutcome::Started | GroupOutcome::StartFailed => matches!(self, Self::Starting(_)),
             GroupOutcome::Stopped => matches!(self, Self::Stopping(..)),
             GroupOutcome::StopFailed => matches!(self, Self::Starting(_) | Self::Stopping(..)),
+            GroupOutcome::Broken => false, // 3.0.6 has no monitors
         }
     }
 }
