@@ -17,6 +17,8 @@ pub enum Action {
     StopGroup(GroupId),
     /// See whether anything of a group runs here. Answered by `FoundStopped` or `FoundRunning`.
     ProbeGroup(GroupId),
+    /// Tell the neighbours once more where the addresses of a group are: the other node had them too, and gave them up.
+    AnnounceGroup(GroupId),
     /// Tell the people.
     Report(Report),
     /// Keep what was seen of the peer over our own restart.

@@ -1,6 +1,7 @@
 //! Carries out what [`ownership`](super::ownership) decides, and tells of it.
 
 use super::event::GroupOutcome;
+use super::ownership::Conflict;
 use super::policy::{Reason, Step};
 use super::report::Report;
 use super::{Action, Claim, Cluster, GroupId, Instant, NodeStatus, Relation};
@@ -13,7 +14,11 @@ impl Cluster {
         }
         let standing = self.standing();
         self.tell_settled(standing.relation);
-        while let Some(group) = self.ownership.next_conflict(standing) {
+        while let Some((group, conflict)) = self.ownership.next_conflict(standing) {
+            if conflict == Conflict::Ends {
+                self.actions.push_back(Action::AnnounceGroup(group));
+                continue;
+            }
             let (key, node) = (self.key(group), self.peer_name());
             self.report(Report::TwoOwners {
                 key,

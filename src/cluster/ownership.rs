@@ -26,6 +26,15 @@ const START_AGAIN: Duration = Duration::from_secs(60);
 /// Pause before a failed stop is tried again.
 const STOP_AGAIN: Duration = Duration::from_secs(30);
 
+/// What becomes of a group that both nodes hold and that the other has to give up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Conflict {
+    /// It was found out.
+    Begins,
+    /// The other node has given it up.
+    Ends,
+}
+
 /// All groups.
 #[derive(Debug, Clone)]
 pub struct Ownership {
@@ -208,17 +217,22 @@ impl Ownership {
         Some((GroupId(u32::try_from(index).ok()?), step, reason))
     }
 
-    /// The next group that the other node holds too and has to give up, each once for each conflict.
-    pub fn next_conflict(&mut self, standing: Standing) -> Option<GroupId> {
+    /// The next group that the other node holds too and has to give up, or has just given up, each once for each
+    /// conflict.
+    pub fn next_conflict(&mut self, standing: Standing) -> Option<(GroupId, Conflict)> {
         let ties = self.wins_ties;
         for (index, group) in self.groups.iter_mut().enumerate() {
             let both = group.mine.is_some_and(Claim::is_held) && group.peer_holds();
             let stays = both
                 && standing.relation == Relation::Talking
                 && !yields(group, standing, prefers_me(group, ties));
-            if !std::mem::replace(&mut group.conflict_told, stays) && stays {
-                return u32::try_from(index).ok().map(GroupId);
-            }
+            let before = std::mem::replace(&mut group.conflict_told, stays);
+            let conflict = match (before, stays) {
+                (false, true) => Conflict::Begins,
+                (true, false) if group.is_wanted_here() && !both => Conflict::Ends,
+                _ => continue,
+            };
+            return u32::try_from(index).ok().map(|id| (GroupId(id), conflict));
         }
         None
     }

@@ -137,7 +137,7 @@ impl Pair {
                     Action::StopGroup(id) => done.push((id, self.stop_group(node, id))),
                     Action::ProbeGroup(id) => done.push((id, GroupOutcome::FoundStopped)),
                     Action::Report(report) => self.log.push((node, report.to_string())),
-                    Action::RememberPeer(_) => {}
+                    Action::RememberPeer(_) | Action::AnnounceGroup(_) => {}
                     Action::Exit => self.exited[node] = true,
                 }
             }

@@ -265,6 +265,7 @@ fn build(
         traditional_compression: settings.traditional_compression,
         env: settings.env,
         respawn: settings.respawn,
+        announce_every: settings.announce_every,
         monitors: settings
             .monitors
             .into_iter()

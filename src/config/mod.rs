@@ -120,6 +120,8 @@ pub struct Config {
     pub keys: Keys,
     /// `haresources`: one resource group a line, in file order.
     pub groups: Vec<Group>,
+    /// `announce_every`: from one announcement of a floating address to the next; zero for none after the first minute.
+    pub announce_every: Duration,
     /// `monitor` lines in order.
     pub monitors: Vec<Monitor>,
     /// The configuration directory, `/etc/ha.d` unless told otherwise.

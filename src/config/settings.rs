@@ -32,6 +32,7 @@ pub(super) struct Settings {
     pub(super) syslogmsgfmt: bool,
     pub(super) log_badpack: bool,
     pub(super) respawn: Vec<Respawn>,
+    pub(super) announce_every: Duration,
     /// With the word that names the resource.
     pub(super) monitors: Vec<(Monitor, Word)>,
     /// By client.

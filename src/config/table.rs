@@ -68,6 +68,11 @@ pub static ALL: &[Directive] = &[
     )
     .unrecorded()
     .example("nice_failback on"),
+    Directive::new("announce_every", "TIME", TimeOrZero(|s| &mut s.announce_every))
+        .doc("Interval of announcements of the floating addresses that are here; 0 for none after the first minute")
+        .default("60")
+        .unrecorded()
+        .example("announce_every 30"),
     Directive::new(
         "monitor",
         "RESOURCE [every=TIME] [timeout=TIME] [fall=N] [restarts=N] [PROBE]",

@@ -32,7 +32,7 @@ pub mod tokens {
     pub const CONTROL: Range<usize> = 1..1 + control::TOKENS;
     /// The media.
     pub const MEDIA: Range<usize> = 1000..2000;
-    /// The output of children.
+    /// The output of children, and changes of addresses.
     pub const RESOURCES: usize = 2000;
 }
 
@@ -188,6 +188,8 @@ impl Daemon {
                 self.devices.control.ready(event);
             } else if tokens::MEDIA.contains(&token) {
                 self.devices.media.ready(event, now);
+            } else if token == tokens::RESOURCES {
+                self.devices.resources.stir();
             }
             // Output of children needs no note: resources look after them in every turn.
         }
@@ -267,6 +269,7 @@ impl Daemon {
                 Action::StartGroup(group) => self.devices.resources.start(group),
                 Action::StopGroup(group) => self.devices.resources.stop(group),
                 Action::ProbeGroup(group) => self.devices.resources.probe(group),
+                Action::AnnounceGroup(group) => self.devices.resources.announce(now, group),
                 Action::RememberPeer(peer) => self.recorder.remember(peer),
                 Action::Exit => self.leave_at = Some(now + FAREWELL),
                 Action::Report(report) => {

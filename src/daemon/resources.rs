@@ -1,9 +1,11 @@
 //! Carries out what the core asks of resource groups: scripts and units as child processes, addresses
 //! directly. Groups are independent of each other; within one group one action runs at a time.
 
+mod care;
 mod environment;
 mod floating;
 mod group;
+mod losses;
 mod monitors;
 mod verdict;
 mod vigil;
@@ -24,7 +26,7 @@ use crate::resource::{Action, Invocation};
 use floating::FloatingAddresses;
 use group::Group;
 pub use monitors::MonitorView;
-use monitors::{Monitors, Remedy};
+use monitors::Monitors;
 use verdict::{failed, missing, read_answer};
 
 /// Child processes at the same time.
@@ -137,6 +139,9 @@ impl Resources {
         let surroundings = || environment::surroundings(config, owner.clone());
         let for_probes = registry.try_clone().map_err(ResourceError::Registry)?;
         let monitors = Monitors::new(config, Children::new(for_probes, token, surroundings()));
+        let refresh = Some(config.announce_every).filter(|every| !every.is_zero());
+        let floating =
+            FloatingAddresses::open(&registry, token, refresh).map_err(ResourceError::Netlink)?;
         let children = Children::new(registry, token, surroundings());
         let groups = config.groups.iter().zip(0..).map(|(group, id)| {
             let words: Vec<&str> = group
@@ -173,7 +178,7 @@ impl Resources {
             waiting: VecDeque::new(),
             pausing: BTreeSet::new(),
             ready: VecDeque::new(),
-            floating: FloatingAddresses::open().map_err(ResourceError::Netlink)?,
+            floating,
             monitors,
             outcomes: VecDeque::new(),
         })
@@ -225,11 +230,7 @@ impl Resources {
                 break;
             }
         }
-        self.floating.restore(now);
-        self.floating.announce(now);
-        for remedy in self.monitors.turn(now, &self.groups) {
-            self.remedy(remedy);
-        }
+        self.look_after_running(now);
     }
 
     /// Takes an answer to an earlier request.
@@ -291,34 +292,6 @@ impl Resources {
         } else if sequence.aim() != aim || group.queued.is_some() {
             group.queued = Some(aim);
         }
-    }
-
-    /// Something is done about a resource that does not work, unless its group is busy with something else.
-    fn remedy(&mut self, remedy: Remedy) {
-        let (Remedy::Restart { group: index, .. } | Remedy::Leave { group: index }) = remedy;
-        let Some(group) = self
-            .groups
-            .get_mut(index)
-            .filter(|group| group.sequence.is_none())
-        else {
-            return;
-        };
-        let Remedy::Restart { resource, .. } = remedy else {
-            self.outcomes.push_back((group.id, GroupOutcome::Broken));
-            return;
-        };
-        self.monitors.rest(index);
-        for address in group.addresses(resource) {
-            self.floating.let_go(address);
-        }
-        let length = group.resources.len();
-        group.sequence = Some(Sequence::restart(resource, length, self.stop_retries));
-        self.ready.push_back(index);
-    }
-
-    /// What the monitors of a group have seen.
-    pub fn monitors_of(&self, group: GroupId) -> Vec<MonitorView> {
-        self.monitors.views(group)
     }
 
     /// False when the turn's share of built-in actions is used up.

@@ -6,6 +6,7 @@ pub mod inheritance;
 pub mod interface;
 pub mod local_time;
 pub mod netlink;
+pub mod netlink_news;
 pub mod packet;
 pub mod packet_tap;
 pub mod proc;

@@ -56,6 +56,8 @@ pub struct Interface {
     pub name: String,
     /// Whether it is switched on.
     pub up: bool,
+    /// Whether it has a carrier: a cable with somebody at its other end.
+    pub running: bool,
     /// Whether it is the loopback interface.
     pub loopback: bool,
     /// Its Ethernet address, if it is of that kind and uses ARP.
@@ -77,6 +79,8 @@ pub struct Address {
     pub broadcast: Option<Ipv4Addr>,
     /// IPv4 only: another address of the same network on this interface came before this one.
     pub secondary: bool,
+    /// IPv6 only: the kernel found it in use elsewhere and does not let anybody use it.
+    pub is_refused: bool,
 }
 
 /// A network that is reached without a gateway.
@@ -342,6 +346,7 @@ fn interface(payload: &[u8]) -> Option<Interface> {
         index: header.index,
         name,
         up: header.flags.contains(LinkFlags::Up),
+        running: header.flags.contains(LinkFlags::LowerUp),
         loopback: header.flags.contains(LinkFlags::Loopback),
         ethernet: attribute(attributes, IFLA_ADDRESS)
             .filter(|_| with_arp)
@@ -364,6 +369,7 @@ fn address(payload: &[u8]) -> Option<Address> {
             .and_then(|bytes| <[u8; 4]>::try_from(bytes).ok())
             .map(Ipv4Addr::from),
         secondary: address.is_ipv4() && header.flags.contains(AddressHeaderFlags::Secondary),
+        is_refused: address.is_ipv6() && header.flags.contains(AddressHeaderFlags::Dadfailed),
     })
 }
 

@@ -205,6 +205,10 @@ impl Story {
                 let key = self.key(*group);
                 self.line(format_args!("probe {key}"));
             }
+            Action::AnnounceGroup(group) => {
+                let key = self.key(*group);
+                self.line(format_args!("announce {key}"));
+            }
             Action::Report(report) => {
                 let word = report.severity().word();
                 self.line(format_args!("{word}: {report}"));

@@ -42,6 +42,17 @@ struct Table {
     addresses: BTreeMap<IpAddr, Vec<Address>>,
 }
 
+/// How an address stands that was started.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Presence {
+    /// As it should, on this interface.
+    Right(Interface),
+    /// It is there, but with another prefix length, label or broadcast address, or the kernel lets nobody use it.
+    Changed,
+    /// It is not there.
+    Missing,
+}
+
 /// What became of a removal.
 #[derive(Debug, Default)]
 pub struct Removed {
@@ -75,6 +86,36 @@ impl Addresses {
         Ok(holders
             .filter_map(|entry| table.interface(entry.interface).cloned())
             .collect())
+    }
+
+    /// The address as it is here now, with everything that was not said about it; as it is given where it is not here.
+    pub fn exactly(&mut self, spec: &AddressSpec) -> Result<AddressSpec, AddressError> {
+        let table = table(&mut self.table, &mut self.netlink)?;
+        let found = table.matching(spec).into_iter().find_map(|entry| {
+            let interface = table.interface(entry.interface)?;
+            Some(AddressSpec {
+                address: entry.address,
+                prefix: Some(entry.prefix),
+                interface: Some(interface.name.clone()),
+                label: entry.label,
+                broadcast: entry.broadcast,
+            })
+        });
+        Ok(found.unwrap_or_else(|| spec.clone()))
+    }
+
+    /// Whether the address is here as [`exactly`](Self::exactly) told it.
+    pub fn presence(&mut self, exact: &AddressSpec) -> Result<Presence, AddressError> {
+        let table = table(&mut self.table, &mut self.netlink)?;
+        let entries = table.matching(exact);
+        let right = entries.iter().find(|entry| is_exactly(entry, exact));
+        Ok(
+            match right.and_then(|entry| table.interface(entry.interface)) {
+                Some(interface) => Presence::Right(interface.clone()),
+                None if entries.is_empty() => Presence::Missing,
+                None => Presence::Changed,
+            },
+        )
     }
 
     /// Where the address belongs.
@@ -152,6 +193,14 @@ impl Addresses {
         }
         Ok(removed)
     }
+}
+
+/// What was never said of it may be anything.
+fn is_exactly(entry: &Address, exact: &AddressSpec) -> bool {
+    let same_label = exact.label.is_none() || entry.label == exact.label;
+    let same_broadcast = exact.broadcast.is_none() || entry.broadcast == exact.broadcast;
+    let same_prefix = exact.prefix.is_none_or(|prefix| prefix == entry.prefix);
+    same_prefix && same_label && same_broadcast && !entry.is_refused
 }
 
 fn table<'a>(
@@ -311,6 +360,44 @@ mod tests {
         assert_eq!(matches("172.16.1.203", None), 1);
         assert_eq!(matches("172.16.1.203", Some("eth0")), 1);
         assert_eq!(matches("172.16.1.203", Some("eth1")), 0);
+    }
+
+    #[test]
+    fn an_address_is_right_only_with_its_prefix_label_and_broadcast() {
+        let exact = AddressSpec {
+            prefix: Some(24),
+            interface: Some("eth0".into()),
+            label: Some("eth0:0".into()),
+            broadcast: Some([172, 16, 1, 255].into()),
+            ..AddressSpec::bare([172, 16, 1, 200].into())
+        };
+        let right = Address {
+            label: exact.label.clone(),
+            broadcast: exact.broadcast,
+            ..entry(2, "172.16.1.200", 24)
+        };
+        assert!(is_exactly(&right, &exact));
+        for wrong in [
+            Address {
+                prefix: 32,
+                ..right.clone()
+            },
+            Address {
+                label: Some("eth0".into()),
+                ..right.clone()
+            },
+            Address {
+                broadcast: None,
+                ..right.clone()
+            },
+            Address {
+                is_refused: true,
+                ..right.clone()
+            },
+        ] {
+            assert!(!is_exactly(&wrong, &exact), "{wrong:?}");
+        }
+        assert!(is_exactly(&right, &AddressSpec::bare(right.address)));
     }
 
     #[test]

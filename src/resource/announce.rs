@@ -43,6 +43,8 @@ pub struct Due {
 /// Addresses that are being announced. Points in time are durations since an arbitrary beginning.
 #[derive(Debug, Default)]
 pub struct Announcements {
+    /// From each announcement to the next, once those of the beginning are over.
+    refresh: Option<Duration>,
     running: BTreeMap<IpAddr, Announcement>,
     queue: BTreeSet<(Duration, IpAddr)>,
 }
@@ -56,6 +58,14 @@ struct Announcement {
 }
 
 impl Announcements {
+    /// With a time between announcements once those of the beginning are over; none: then there are no more.
+    pub fn new(refresh: Option<Duration>) -> Self {
+        Self {
+            refresh,
+            ..Self::default()
+        }
+    }
+
     /// Begins to announce an address, or begins anew.
     pub fn begin(&mut self, now: Duration, address: IpAddr, interface: u32, ethernet: [u8; 6]) {
         self.cancel(address);
@@ -89,7 +99,8 @@ impl Announcements {
             sent,
             ..
         } = announcement;
-        if let Some(&gap) = GAPS.get(sent) {
+        let refresh = || Some(spread(address, self.refresh?));
+        if let Some(gap) = GAPS.get(sent).copied().or_else(refresh) {
             announcement.sent = sent.saturating_add(1);
             // From now and not from when it was due: after a delay they must not go out all at once.
             announcement.due = now.saturating_add(gap);
@@ -108,6 +119,17 @@ impl Announcements {
     pub fn next_deadline(&self) -> Option<Duration> {
         self.queue.first().map(|&(due, _)| due)
     }
+}
+
+/// Between three quarters of a time and all of it: a thousand addresses that came together are not announced together
+/// for ever.
+fn spread(address: IpAddr, time: Duration) -> Duration {
+    let last = match address {
+        IpAddr::V4(v4) => v4.octets().last().copied(),
+        IpAddr::V6(v6) => v6.octets().last().copied(),
+    };
+    let share = u32::from(last.unwrap_or(0) % 64);
+    (time / 256).saturating_mul(192 + share)
 }
 
 /// The frames of one announcement. Some systems listen to one form of gratuitous ARP, some to the other.
@@ -248,6 +270,33 @@ mod tests {
             assert_eq!(announcements.next_due(now), None);
         }
         assert_eq!(times, [0, 200, 400, 600, 800, 10_800, 30_800, 60_800]);
+    }
+
+    #[test]
+    fn after_the_first_minute_an_address_is_refreshed_for_ever_and_not_all_at_once() {
+        let minute = Duration::from_secs(60);
+        let mut announcements = Announcements::new(Some(minute));
+        for last in 0..100 {
+            announcements.begin(Duration::ZERO, IpAddr::from([10, 0, 0, last]), 2, MAC);
+        }
+        let mut times: BTreeMap<IpAddr, Vec<Duration>> = BTreeMap::new();
+        let hour = minute * 60;
+        while let Some(now) = announcements.next_deadline().filter(|now| *now < hour) {
+            let due = announcements.next_due(now).expect("its deadline has come");
+            times.entry(due.address).or_default().push(now);
+        }
+        let mut at_once: BTreeMap<Duration, u32> = BTreeMap::new();
+        for refreshes in times.values().map(|times| &times[8..]) {
+            assert!(refreshes.len() >= 58, "{}", refreshes.len());
+            for pair in refreshes.windows(2) {
+                assert!((minute * 3 / 4..=minute).contains(&pair[1].saturating_sub(pair[0])));
+            }
+            for at in refreshes {
+                *at_once.entry(*at).or_default() += 1;
+            }
+        }
+        let most = at_once.values().max();
+        assert!(most < Some(&10), "{most:?} of a hundred");
     }
 
     #[test]

@@ -6,12 +6,14 @@
 //! | [`group`] | the order of actions on one group, as a value |
 //! | [`classic`], [`systemd`] | how to call a script or a unit and how to read its answer |
 //! | [`placement`], [`address`] | floating addresses: where they belong; adding and removing them |
+//! | [`culprit`] | which other program looks after an interface |
 //! | [`announce`] | telling the neighbours where an address is now |
 
 pub mod address;
 pub mod announce;
 pub mod catalogue;
 pub mod classic;
+pub mod culprit;
 pub mod group;
 pub mod placement;
 pub mod systemd;

@@ -85,6 +85,7 @@ impl Machine<'_> {
             label: spec.address.is_ipv4().then(label),
             broadcast: spec.broadcast.or_else(|| broadcast(spec.address, prefix)),
             secondary: false,
+            is_refused: false,
         };
         Ok(Placement {
             interface: interface.clone(),
@@ -237,6 +238,7 @@ pub(super) mod tests {
             index,
             name: name.to_owned(),
             up: true,
+            running: true,
             loopback: name == "lo",
             ethernet: None,
         }
@@ -250,6 +252,7 @@ pub(super) mod tests {
             label: None,
             broadcast: None,
             secondary: false,
+            is_refused: false,
         }
     }
 

@@ -430,6 +430,7 @@ fn config(media: Vec<Medium>) -> Config {
         uuid_from_node_name: false,
         env: Vec::new(),
         respawn: Vec::new(),
+        announce_every: second,
         monitors: Vec::new(),
         apiauth: Vec::new(),
         cluster: String::new(),

@@ -141,6 +141,15 @@ fn both_own_until_healed(fail: impl Fn(&Pair)) {
     throughout(pair.long_enough(), "there is one owner", || {
         pair.watch.owners(pair.address()).len() == 1
     });
+    for (machine, mark) in [&pair.a, &pair.b].into_iter().zip(marks) {
+        let announces = machine.log().has(mark, "send_arp");
+        let serves = machine.holds(pair.address());
+        assert_eq!(
+            announces, serves,
+            "{} says where the address is",
+            machine.name
+        );
+    }
     let runs = [&pair.a, &pair.b].map(|machine| machine.file("runs-data").exists());
     assert_eq!(
         runs,

@@ -483,6 +483,121 @@ fn an_address_that_somebody_else_removed_comes_back_and_one_that_was_stopped_doe
 }
 
 #[test]
+fn an_address_that_is_gone_is_back_at_once() {
+    in_namespace("addresses::an_address_that_is_gone_is_back_at_once", || {
+        ip("link add vm3 type veth peer name vm4");
+        ip("link set vm3 up");
+        ip("link set vm4 up");
+        let mut bench = Bench::new(&Directory::new().group("10.0.0.1/24/vm3"));
+        assert_eq!(bench.start(0), GroupOutcome::Started);
+        let mut took = Vec::new();
+        for _ in 0..3 {
+            // Far from the time when it would be looked at anyway.
+            let quiet = now() + Duration::from_millis(300);
+            bench.until("a quiet moment", |_| (now() >= quiet).then_some(()));
+            ip("addr flush dev vm3 scope global");
+            let since = now();
+            bench.until("its return", |_| {
+                (!addresses("vm3").is_empty()).then_some(())
+            });
+            took.push(now().since(since));
+        }
+        took.sort_unstable();
+        assert!(took[0] < Duration::from_secs(1), "{took:?}");
+    });
+}
+
+#[test]
+fn an_address_that_somebody_else_changed_is_as_it_was() {
+    in_namespace(
+        "addresses::an_address_that_somebody_else_changed_is_as_it_was",
+        || {
+            ip("link add vm3 type veth peer name vm4");
+            ip("addr add 10.0.0.9/24 brd + dev vm3");
+            ip("link set vm3 up");
+            ip("link set vm4 up");
+            let mut bench = Bench::new(&Directory::new().group("IPaddr::10.0.0.1/24/vm3:0"));
+            assert_eq!(bench.start(0), GroupOutcome::Started);
+            let right = addresses("vm3");
+            assert_eq!(
+                right[1],
+                "10.0.0.1/24 brd 10.0.0.255 scope global secondary vm3:0"
+            );
+            for wrong in [
+                "10.0.0.1/32 dev vm3 label vm3:0",
+                "10.0.0.1/24 brd + dev vm3",
+                "10.0.0.1/24 brd 10.0.0.127 dev vm3 label vm3:0",
+            ] {
+                ip("addr del 10.0.0.1/24 dev vm3");
+                ip(&format!("addr add {wrong}"));
+                bench.until("its return", |_| (addresses("vm3") == right).then_some(()));
+            }
+            assert!(!logged("Somebody changed 10.0.0.1; it is added again").is_empty());
+            assert_eq!(bench.stop(0), GroupOutcome::Stopped);
+            assert_eq!(addresses("vm3"), right[..1]);
+        },
+    );
+}
+
+#[test]
+fn an_address_that_does_not_stay_is_put_back_without_end_and_told_of_as_useless() {
+    in_namespace(
+        "addresses::an_address_that_does_not_stay_is_put_back_without_end_and_told_of_as_useless",
+        || {
+            ip("link add vm3 type veth peer name vm4");
+            ip("link set vm3 up");
+            ip("link set vm4 up");
+            let mut bench = Bench::new(&Directory::new().group("10.0.0.1/24/vm3"));
+            assert_eq!(bench.start(0), GroupOutcome::Started);
+            let mut removals = 0;
+            bench.until("word that it is of no use here", |resources| {
+                if !addresses("vm3").is_empty() && removals < 8 {
+                    ip("addr del 10.0.0.1/24 dev vm3");
+                    removals += 1;
+                }
+                resources.next_outcome().filter(|&(group, outcome)| {
+                    assert_eq!((group, outcome), (GroupId(0), GroupOutcome::Broken));
+                    removals == 8 || outcome == GroupOutcome::Broken
+                })
+            });
+            bench.until("its return", |_| {
+                (!addresses("vm3").is_empty()).then_some(())
+            });
+            assert!(logged("Somebody removed 10.0.0.1; it is added again").len() < 5);
+            assert_eq!(logged("10.0.0.1 is removed again and again").len(), 1);
+        },
+    );
+}
+
+#[test]
+fn an_address_is_announced_again_when_its_cable_is_back() {
+    in_namespace(
+        "addresses::an_address_is_announced_again_when_its_cable_is_back",
+        || {
+            ip("link add vm3 type veth peer name vm4");
+            ip("link set vm3 up");
+            ip("link set vm4 up");
+            let mut bench = Bench::new(&Directory::new().group("10.0.0.1/24/vm3"));
+            assert_eq!(bench.start(0), GroupOutcome::Started);
+            let is_ours = |heard: &Announcement| matches!(heard, Announcement::Arp { sender, .. } if *sender == Ipv4Addr::new(10, 0, 0, 1));
+            let ear = Ear::new("vm4");
+            bench.watch(ear.socket.as_raw_fd());
+            hear(&mut bench, &ear, 8, is_ours); // those of the beginning
+            ip("link set vm4 down");
+            let without = now() + Duration::from_millis(500);
+            bench.until("a look at it", |_| (now() >= without).then_some(()));
+            ip("link set vm4 up");
+            bench.until("word of it", |_| {
+                (!logged("vm3 has a carrier again").is_empty()).then_some(())
+            });
+            let ear = Ear::new("vm4");
+            bench.watch(ear.socket.as_raw_fd());
+            hear(&mut bench, &ear, 6, is_ours);
+        },
+    );
+}
+
+#[test]
 fn after_a_pause_nothing_is_done_before_the_core_was_asked() {
     let directory = Directory::new().group("192.0.2.1/32/none0");
     let mut resources = Bench::new(&directory).resources;

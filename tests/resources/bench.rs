@@ -145,6 +145,7 @@ impl Bench {
     pub fn until<T>(&mut self, what: &str, mut look: impl FnMut(&mut Resources) -> Option<T>) -> T {
         let end = now() + PATIENCE;
         loop {
+            self.resources.stir();
             self.resources.turn(now());
             if let Some(found) = look(&mut self.resources) {
                 return found;

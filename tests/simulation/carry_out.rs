@@ -52,7 +52,7 @@ impl World {
                 self.machines[node].remembered = Some(memory);
                 Ok(())
             }
-            Action::Exit => Ok(()),
+            Action::Exit | Action::AnnounceGroup(_) => Ok(()),
         }
     }
 

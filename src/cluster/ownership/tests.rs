@@ -276,10 +276,17 @@ fn after_a_partition_the_one_that_held_the_group_all_along_keeps_it() {
     a.ended(G, GroupOutcome::Started, GONE, NOW);
     tell(&a, &mut b);
     tell(&b, &mut a);
+    assert_eq!(b.next_conflict(TALKING), Some((G, Conflict::Begins)));
     assert_eq!(step(&mut b, TALKING), None);
     assert_eq!(step(&mut a, TALKING), Some((Step::Stop, Reason::Conflict)));
+    tell(&a, &mut b);
+    assert_eq!(b.next_conflict(TALKING), None, "it has not stopped yet");
     a.ended(G, GroupOutcome::Stopped, TALKING, NOW);
     assert_eq!(a.mine(G), Some(Claim::Free));
+    tell(&a, &mut b);
+    assert_eq!(b.next_conflict(TALKING), Some((G, Conflict::Ends)));
+    assert_eq!(b.next_conflict(TALKING), None);
+    assert_eq!(a.next_conflict(TALKING), None);
 }
 
 #[test]

@@ -1,27 +1,40 @@
 //! Built-in addresses: added, removed and announced without a child process.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::net::IpAddr;
+use std::os::fd::AsRawFd;
+use std::path::Path;
 use std::time::Duration;
 
+use mio::unix::SourceFd;
+use mio::{Interest, Registry, Token};
+
+use super::losses::{Losses, Note};
 use crate::cluster::Instant;
 use crate::config::AddressSpec;
 use crate::os::netlink::Interface;
+use crate::os::netlink_news::NetlinkNews;
 use crate::os::packet::PacketSocket;
-use crate::resource::address::{AddressError, Addresses};
+use crate::resource::address::{AddressError, Addresses, Presence};
 use crate::resource::announce::Announcements;
+use crate::resource::culprit::manager_of;
 use crate::resource::group::Answer;
 use crate::resource::placement::Placement;
 use crate::resource::{Action, Standing};
 
-/// How often it is looked whether what was started is still there.
+/// How often it is looked whether what was started is still there, where the kernel says nothing.
 const LOOK: Duration = Duration::from_secs(2);
+/// After the kernel has said something, so that many changes together are looked at once.
+const LOOK_AFTER_NEWS: Duration = Duration::from_millis(50);
 
 /// The addresses of this machine, and those that are being announced.
 #[derive(Debug)]
 pub(super) struct FloatingAddresses {
     addresses: Addresses,
+    news: NetlinkNews,
+    /// There may be news.
+    stirred: bool,
     /// Those that were started and that nobody asked to stop since.
     held: BTreeMap<IpAddr, Held>,
     look_at: Instant,
@@ -34,22 +47,35 @@ pub(super) struct FloatingAddresses {
 #[derive(Debug)]
 struct Held {
     spec: AddressSpec,
+    /// As it was added or found.
+    exact: AddressSpec,
     tag: String,
-    /// It is gone and cannot be put back; this was told.
-    is_lost: bool,
+    losses: Losses,
+    /// Whether its interface had a carrier when it was looked at last.
+    carrier: bool,
 }
 
 impl FloatingAddresses {
-    pub fn open() -> io::Result<Self> {
+    /// News of the kernel are signalled under `token`. Addresses are announced anew after each `refresh`, if any.
+    pub fn open(registry: &Registry, token: Token, refresh: Option<Duration>) -> io::Result<Self> {
         let addresses = Addresses::open()?;
+        let news = NetlinkNews::open()?;
+        registry.register(&mut SourceFd(&news.as_raw_fd()), token, Interest::READABLE)?;
         Ok(Self {
             addresses,
+            news,
+            stirred: true,
             held: BTreeMap::new(),
             look_at: Instant::default(),
-            announcements: Announcements::default(),
+            announcements: Announcements::new(refresh),
             socket: None,
             share: 0,
         })
+    }
+
+    /// The descriptor has become readable.
+    pub fn stir(&mut self) {
+        self.stirred = true;
     }
 
     /// From now on the kernel is asked anew, and at most `share` times for something to be done.
@@ -94,43 +120,100 @@ impl FloatingAddresses {
         self.held.remove(&address);
     }
 
-    /// Puts back what somebody else removed: a person, or a program that sets up an interface anew.
-    pub fn restore(&mut self, now: Instant) {
+    /// Puts back what somebody else removed or changed: a person, or a program that sets up an interface anew. Gives
+    /// those that are of no use here because they don't stay, once in a while.
+    pub fn restore(&mut self, now: Instant) -> Vec<IpAddr> {
+        let mut useless = Vec::new();
+        self.take_news(now);
         if self.held.is_empty() || self.look_at > now {
-            return;
+            return useless;
         }
         self.look_at = now + LOOK;
         let mut held = std::mem::take(&mut self.held);
         for (address, held) in &mut held {
-            let tag = &held.tag;
-            let put_back = match self.addresses.holders(&held.spec) {
-                Ok(holders) if holders.is_empty() => self.put_back(now, held),
-                Ok(_) => {
-                    held.is_lost = false;
-                    continue;
+            match self.addresses.presence(&held.exact) {
+                Ok(Presence::Right(interface)) => self.is_right(now, *address, held, &interface),
+                Ok(presence) if held.losses.may_put_back(now) => {
+                    self.repair(now, *address, held, &presence);
                 }
+                Ok(_) => {}
                 Err(error) => {
-                    log::debug!(target: tag, "{error}");
+                    log::debug!(target: &held.tag, "{error}");
                     break;
                 }
-            };
-            match put_back {
-                Ok(place) => {
-                    log::warn!(target: tag, "Somebody removed {address}; it is added again: {place}");
-                    held.is_lost = false;
-                }
-                Err(error) if !held.is_lost => {
-                    log::error!(
-                        target: tag,
-                        "Somebody removed {address}. It cannot be added again: {error}. It is tried every {} s",
-                        LOOK.as_secs(),
-                    );
-                    held.is_lost = true;
-                }
-                Err(_) => {}
+            }
+            if held.losses.is_useless(now) {
+                useless.push(*address);
             }
         }
         self.held = held;
+        useless
+    }
+
+    /// Some of them are announced anew: another machine may have spoken last.
+    pub fn announce_again(&mut self, now: Instant, addresses: &BTreeSet<IpAddr>) {
+        let mut held = std::mem::take(&mut self.held);
+        for (address, held) in held
+            .iter_mut()
+            .filter(|(address, _)| addresses.contains(address))
+        {
+            if let Ok(Presence::Right(interface)) = self.addresses.presence(&held.exact) {
+                self.begin_announcing(now, *address, &interface, &held.tag);
+            }
+        }
+        self.held = held;
+    }
+
+    fn take_news(&mut self, now: Instant) {
+        if std::mem::take(&mut self.stirred) && self.news.take() {
+            self.stirred = true; // there may be more than was taken
+            self.look_at = self.look_at.min(now + LOOK_AFTER_NEWS);
+        }
+    }
+
+    /// A switch forgets who is behind a port that was without a carrier.
+    fn is_right(&mut self, now: Instant, address: IpAddr, held: &mut Held, interface: &Interface) {
+        held.losses.is_there();
+        if interface.running && !std::mem::replace(&mut held.carrier, interface.running) {
+            log::info!(target: &held.tag, "{} has a carrier again", interface.name);
+            self.begin_announcing(now, address, interface, &held.tag);
+        }
+        held.carrier = interface.running;
+    }
+
+    fn repair(&mut self, now: Instant, address: IpAddr, held: &mut Held, presence: &Presence) {
+        let tag = &held.tag;
+        let happened = match presence {
+            Presence::Changed => "changed",
+            _ => "removed",
+        };
+        let place = match self.put_back(now, held, presence) {
+            Ok(place) => place,
+            Err(error) => {
+                if held.losses.stays_away(now) {
+                    log::error!(
+                        target: tag,
+                        "Somebody {happened} {address}. It cannot be added again: {error}. It is tried every {} s",
+                        LOOK.as_secs(),
+                    );
+                }
+                return;
+            }
+        };
+        let manager = manager_of(Path::new("/"), place.interface.index);
+        let culprit = manager.map_or_else(String::new, |name| {
+            format!(". {name} looks after {}", place.interface.name)
+        });
+        match held.losses.put_back(now) {
+            Note::Nothing => {}
+            Note::Loss => {
+                log::warn!(target: tag, "Somebody {happened} {address}; it is added again: {place}{culprit}");
+            }
+            Note::Contested => log::error!(
+                target: tag,
+                "{address} is {happened} again and again. It is put back without a word from now on{culprit}",
+            ),
+        }
     }
 
     /// Sends what is due.
@@ -172,7 +255,7 @@ impl FloatingAddresses {
                 self.begin_announcing(now, spec.address, interface, tag);
             }
             if !holders.is_empty() {
-                self.hold(spec, tag);
+                self.hold(spec, tag)?;
             }
         }
         Ok(Answer::Found(if holders.is_empty() {
@@ -193,25 +276,40 @@ impl FloatingAddresses {
             );
         }
         self.begin_announcing(now, spec.address, &placement.interface, tag);
-        self.hold(spec, tag);
+        self.hold(spec, tag)?;
         log::info!(target: tag, "Success");
         Ok(())
     }
 
-    fn put_back(&mut self, now: Instant, held: &Held) -> Result<Placement, AddressError> {
-        let placement = self.addresses.place(&held.spec)?;
+    /// As it was, and where its interface is gone but was not asked for, as it would be started now.
+    fn put_back(
+        &mut self,
+        now: Instant,
+        held: &Held,
+        presence: &Presence,
+    ) -> Result<Placement, AddressError> {
+        if *presence == Presence::Changed {
+            self.addresses.remove(&held.exact)?;
+        }
+        let placement = match self.addresses.place(&held.exact) {
+            Err(_) if held.spec.interface.is_none() => self.addresses.place(&held.spec)?,
+            place => place?,
+        };
         self.addresses.add(&placement)?;
         self.begin_announcing(now, held.spec.address, &placement.interface, &held.tag);
         Ok(placement)
     }
 
-    fn hold(&mut self, spec: &AddressSpec, tag: &str) {
+    fn hold(&mut self, spec: &AddressSpec, tag: &str) -> Result<(), AddressError> {
         let held = Held {
             spec: spec.clone(),
+            exact: self.addresses.exactly(spec)?,
             tag: tag.to_owned(),
-            is_lost: false,
+            losses: Losses::default(),
+            carrier: true,
         };
         self.held.insert(spec.address, held);
+        Ok(())
     }
 
     fn stop(&mut self, spec: &AddressSpec, tag: &str) -> Result<(), AddressError> {

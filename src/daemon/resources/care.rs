@@ -1,0 +1,79 @@
+//! What runs is looked after: addresses that somebody takes away, services that do not work.
+
+use std::net::IpAddr;
+
+use super::Resources;
+use super::monitors::{MonitorView, Remedy};
+use crate::cluster::{GroupId, GroupOutcome, Instant};
+use crate::resource::group::Sequence;
+
+impl Resources {
+    /// Something may have happened that was signalled under our token. Call it before the next [`turn`](Self::turn).
+    pub fn stir(&mut self) {
+        self.floating.stir();
+    }
+
+    /// Tells the neighbours once more where the addresses of a group are.
+    pub fn announce(&mut self, now: Instant, id: GroupId) {
+        let group = usize::try_from(id.0)
+            .ok()
+            .and_then(|index| self.groups.get(index));
+        if let Some(group) = group {
+            self.floating
+                .announce_again(now, &group.addresses(0).collect());
+        }
+    }
+
+    /// Puts back, announces and asks what is due.
+    pub(super) fn look_after_running(&mut self, now: Instant) {
+        let useless = self.floating.restore(now);
+        self.tell_useless(&useless);
+        self.floating.announce(now);
+        for remedy in self.monitors.turn(now, &self.groups) {
+            self.remedy(remedy);
+        }
+    }
+
+    /// Something is done about a resource that does not work, unless its group is busy with something else.
+    fn remedy(&mut self, remedy: Remedy) {
+        let (Remedy::Restart { group: index, .. } | Remedy::Leave { group: index }) = remedy;
+        let Some(group) = self
+            .groups
+            .get_mut(index)
+            .filter(|group| group.sequence.is_none())
+        else {
+            return;
+        };
+        let Remedy::Restart { resource, .. } = remedy else {
+            self.outcomes.push_back((group.id, GroupOutcome::Broken));
+            return;
+        };
+        self.monitors.rest(index);
+        for address in group.addresses(resource) {
+            self.floating.let_go(address);
+        }
+        let length = group.resources.len();
+        group.sequence = Some(Sequence::restart(resource, length, self.stop_retries));
+        self.ready.push_back(index);
+    }
+
+    /// Addresses that don't stay here make their groups useless.
+    fn tell_useless(&mut self, addresses: &[IpAddr]) {
+        if addresses.is_empty() {
+            return;
+        }
+        for group in self.groups.iter().filter(|group| group.sequence.is_none()) {
+            if group
+                .addresses(0)
+                .any(|address| addresses.contains(&address))
+            {
+                self.outcomes.push_back((group.id, GroupOutcome::Broken));
+            }
+        }
+    }
+
+    /// What the monitors of a group have seen.
+    pub fn monitors_of(&self, group: GroupId) -> Vec<MonitorView> {
+        self.monitors.views(group)
+    }
+}
