@@ -290,6 +290,8 @@ pub struct Monitor {
     pub resource: String,
     /// From the beginning of one probe to that of the next.
     pub every: Duration,
+    /// From a start to the first probe, where the service needs time to get ready; [`every`](Self::every) without it.
+    pub after: Option<Duration>,
     /// A probe that takes longer has failed.
     pub timeout: Duration,
     /// So many failures in a row mean that the resource does not work. At least 1.

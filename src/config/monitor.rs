@@ -22,11 +22,12 @@ const RESTARTS: u32 = 1;
 const SHORTEST: Duration = Duration::from_millis(100);
 
 /// Every word that may stand before `=`, probes last.
-const OPTIONS: [&str; 10] = [
-    "every", "timeout", "fall", "restarts", "expect", "body", "tcp", "http", "process", "exec",
+const OPTIONS: [&str; 11] = [
+    "every", "after", "timeout", "fall", "restarts", "expect", "body", "tcp", "http", "process",
+    "exec",
 ];
 
-/// `monitor RESOURCE [every=TIME] [timeout=TIME] [fall=N] [restarts=N] [PROBE]`.
+/// `monitor RESOURCE [every=TIME] [after=TIME] [timeout=TIME] [fall=N] [restarts=N] [PROBE]`.
 pub(super) fn monitor(
     settings: &mut Settings,
     directive: &'static Directive,
@@ -62,13 +63,19 @@ pub(super) fn monitor(
         };
         match draft.take(name, value) {
             Ok(remark) => {
-                if let Some((severity, fault)) = remark {
+                // That 3.0.6 knows less is no news where it knows nothing.
+                if let Some((severity, fault)) = remark.filter(|(how, _)| *how != Severity::Info) {
                     let message = format!("odd value `{value}` for `{name}`");
                     out.push(Diagnostic::at(severity, &word.place, message).label(fault.reason));
                 }
             }
             Err(reason) => {
-                let error = Diagnostic::error(&word.place, format!("bad value for `{name}`"));
+                let what = if OPTIONS.contains(&name) {
+                    "bad value for"
+                } else {
+                    "there is no"
+                };
+                let error = Diagnostic::error(&word.place, format!("{what} `{name}`"));
                 out.push(error.label(reason));
                 sound = false;
             }
@@ -102,6 +109,7 @@ impl Draft {
         let monitor = Monitor {
             resource: resource.to_owned(),
             every: EVERY,
+            after: None,
             timeout: TIMEOUT,
             fall: FALL,
             restarts: RESTARTS,
@@ -122,17 +130,16 @@ impl Draft {
             return Err("a value is missing after `=`".into());
         }
         match name {
-            "every" | "timeout" => {
+            "every" | "after" | "timeout" => {
                 let Reading { value, remark } = value::time(value, false).map_err(reason)?;
                 if value < SHORTEST {
                     return Err("must be at least 100 ms".into());
                 }
-                let slot = if name == "every" {
-                    &mut self.monitor.every
-                } else {
-                    &mut self.monitor.timeout
-                };
-                *slot = value;
+                match name {
+                    "every" => self.monitor.every = value,
+                    "after" => self.monitor.after = Some(value),
+                    _ => self.monitor.timeout = value,
+                }
                 return Ok(remark);
             }
             "fall" | "restarts" => {

@@ -75,7 +75,7 @@ pub static ALL: &[Directive] = &[
         .example("announce_every 30"),
     Directive::new(
         "monitor",
-        "RESOURCE [every=TIME] [timeout=TIME] [fall=N] [restarts=N] [PROBE]",
+        "RESOURCE [every=TIME] [after=TIME] [timeout=TIME] [fall=N] [restarts=N] [PROBE]",
         Line(monitor),
     )
     .doc("A resource that is asked how it does while it runs; it is started again, then its group moves")

@@ -46,7 +46,7 @@ impl Vigil {
     /// The resource was started, for the first time or again.
     pub fn begin(&mut self, now: Instant, monitor: &Monitor) {
         self.failures = 0;
-        self.next = Some(now + monitor.every);
+        self.next = Some(now + monitor.after.unwrap_or(monitor.every));
     }
 
     /// The resource is being started again: it is not asked meanwhile.
@@ -125,6 +125,7 @@ mod tests {
         Monitor {
             resource: "nginx".into(),
             every: Duration::from_secs(5),
+            after: None,
             timeout: Duration::from_secs(10),
             fall,
             restarts,
@@ -186,6 +187,10 @@ mod tests {
 
     #[test]
     fn the_next_probe_is_counted_from_the_beginning_of_the_last() {
+        let slow = Monitor {
+            after: Some(Duration::from_secs(60)),
+            ..monitor(1, 0)
+        };
         let monitor = monitor(1, 0);
         let at = |seconds: u64| Instant::from_micros(seconds * 1_000_000);
         let mut vigil = Vigil::default();
@@ -197,5 +202,7 @@ mod tests {
         assert_eq!(vigil.next(), Some(at(110)));
         vigil.answer(true, at(110), at(118), &monitor);
         assert_eq!(vigil.next(), Some(at(118)), "never two at a time");
+        vigil.begin(at(200), &slow);
+        assert_eq!(vigil.next(), Some(at(260)), "it gets ready first");
     }
 }
