@@ -1,7 +1,6 @@
 //! Carries out what the core asks of resource groups: scripts and units as child processes, addresses
 //! directly. Groups are independent of each other; within one group one action runs at a time.
 
-mod environment;
 mod floating;
 mod group;
 mod verdict;
@@ -13,12 +12,12 @@ use std::time::Duration;
 
 use mio::{Registry, Token};
 
-use super::children::{ChildId, Children, Ended, Leftovers, Order, Owner};
+use super::children::{ChildId, Children, Ended, Kind, Leftovers, Order, Owner, Surroundings};
 use crate::cluster::{GroupId, GroupOutcome, Instant};
 use crate::config::{Config, ResourceWord};
 use crate::resource::catalogue::{CatalogueError, Places, Resource};
 use crate::resource::group::{Aim, Answer, Outcome, Sequence, Step};
-use crate::resource::{Action, Invocation};
+use crate::resource::{Action, Invocation, environment};
 use floating::FloatingAddresses;
 use group::Group;
 use verdict::{failed, missing, read_answer};
@@ -124,9 +123,13 @@ impl Resources {
         let leftovers = if config.groups.is_empty() {
             Leftovers::default()
         } else {
-            Leftovers::find(&owner, now)
+            Leftovers::find(Kind::Action, &owner, now)
         };
-        let children = Children::new(registry, token, environment::surroundings(config, owner));
+        let children = Children::new(
+            registry,
+            token,
+            Surroundings::new(config, owner, Kind::Action),
+        );
         let groups = config.groups.iter().zip(0..).map(|(group, id)| {
             let words: Vec<&str> = group
                 .resources
@@ -374,6 +377,7 @@ impl Resources {
                 invocation,
                 tag,
                 limit,
+                environment: Vec::new(),
             },
         ) {
             Ok(child) => drop(self.errands.insert(child, errand)),

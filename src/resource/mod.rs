@@ -5,6 +5,7 @@
 //! | [`catalogue`] | a word of `haresources` → what kind of resource it is |
 //! | [`group`] | the order of actions on one group, as a value |
 //! | [`classic`], [`systemd`] | how to call a script or a unit and how to read its answer |
+//! | [`environment`] | what scripts find around them |
 //! | [`placement`], [`address`] | floating addresses: where they belong; adding and removing them |
 //! | [`announce`] | telling the neighbours where an address is now |
 
@@ -12,6 +13,7 @@ pub mod address;
 pub mod announce;
 pub mod catalogue;
 pub mod classic;
+pub mod environment;
 pub mod group;
 pub mod placement;
 pub mod systemd;
