@@ -31,7 +31,8 @@ pub(super) struct Settings {
     pub(super) debug: u32,
     pub(super) syslogmsgfmt: bool,
     pub(super) log_badpack: bool,
-    pub(super) respawn: Vec<Respawn>,
+    /// With the places of user and program.
+    pub(super) respawn: Vec<(Respawn, [Place; 2])>,
     /// By client.
     pub(super) apiauth: BTreeMap<String, (ApiAuth, Place)>,
     pub(super) env: Vec<(String, String)>,

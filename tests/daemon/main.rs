@@ -9,6 +9,7 @@ mod logging;
 mod machine;
 mod moves;
 mod pid_file;
+mod programs;
 mod recording;
 mod reload;
 mod service_manager;
