@@ -7,6 +7,7 @@ use mio::{Events, Poll};
 
 use super::control::ControlServer;
 use super::core::Core;
+use super::hooks::Hooks;
 use super::media::Media;
 use super::pid_file::PidFile;
 use super::programs::{Failure, Programs};
@@ -35,6 +36,8 @@ pub mod tokens {
     pub const MEDIA: Range<usize> = 1000..2000;
     /// The output of resource scripts.
     pub const RESOURCES: usize = 2000;
+    /// The output of the scripts in `rc.d`.
+    pub const HOOKS: usize = 2001;
 }
 
 /// Packets taken in one turn; what remains is read in the next, after deadlines were looked at.
@@ -60,6 +63,8 @@ pub struct Devices {
     pub resources: Resources,
     /// The programs of `respawn` and `failfast`.
     pub programs: Programs,
+    /// The scripts in `rc.d`.
+    pub hooks: Hooks,
     /// The service manager.
     pub service_manager: ServiceManager,
     /// Resets this machine when the loop stands still.
@@ -181,6 +186,7 @@ impl Daemon {
             devices.control.next_deadline(),
             devices.service_manager.next_deadline(),
             devices.programs.next_deadline(),
+            devices.hooks.next_deadline(),
             watchdog.map(Watchdog::next_deadline),
             Some(self.upkeep_at),
             // From then on the programs are waited for.
@@ -232,6 +238,7 @@ impl Daemon {
                     self.cluster
                         .handle(clock::now(), Event::KeysChanged(Box::new(keys)));
                 }
+                self.devices.hooks.look_again();
             }
             Signal::MoreDebug => change_debug(log::debug_level().saturating_add(1)),
             Signal::LessDebug => change_debug(log::debug_level().saturating_sub(1)),
@@ -258,6 +265,7 @@ impl Daemon {
             log::tell(report.severity(), &report);
         }
         resources.turn(now);
+        self.devices.hooks.turn(now);
         let failure = self.devices.programs.turn(now);
         if let Some(failure) = failure {
             self.give_up(&failure);
@@ -314,8 +322,11 @@ impl Daemon {
         }
     }
 
-    /// What programs have to do with what the core tells.
+    /// What programs and scripts have to do with what the core tells.
     fn heed(&mut self, report: &Report) {
+        let local_status = self.cluster.local_status();
+        let hooks = &mut self.devices.hooks;
+        hooks.heed(report, local_status, clock::wall_seconds());
         match report {
             Report::LocalStatus(NodeStatus::Active) => self.devices.programs.start(),
             Report::AllGivenUp => self.devices.programs.stop(),

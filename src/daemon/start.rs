@@ -15,6 +15,7 @@ use super::core::Core;
 use super::disk::{Disk, load_here};
 use super::event_loop::{Daemon, Devices, Identity, tokens};
 use super::exit_status::{CONFIGURATION, DONE, FAILED, PERMISSION};
+use super::hooks::Hooks;
 use super::media::Media;
 use super::pid_file::{PidFile, Refused};
 use super::programs::Programs;
@@ -251,6 +252,8 @@ impl Start<'_> {
         let owner = Owner::of(&self.places.state).map_err(|error| self.refuse_state(&error))?;
         let programs = Programs::new(clock::now(), config, owner.clone())
             .map_err(|error| Refusal::new(&error, false))?;
+        let token = Token(tokens::HOOKS);
+        let hooks = Hooks::new(clock::now(), config, owner.clone(), registry()?, token);
         let resources = Resources::new(
             clock::now(),
             config,
@@ -268,6 +271,7 @@ impl Start<'_> {
             media,
             resources,
             programs,
+            hooks,
             service_manager,
             watchdog: None,
         })
