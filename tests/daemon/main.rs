@@ -13,6 +13,7 @@ mod pid_file;
 mod programs;
 mod recording;
 mod reload;
+mod resource_manager;
 mod service_manager;
 mod state;
 mod upkeep;

@@ -17,6 +17,7 @@ mod media;
 mod moves;
 mod recording;
 mod replay;
+mod resource_manager;
 mod resources;
 mod start;
 mod status;
