@@ -15,6 +15,7 @@ mod links;
 mod log_lines;
 mod media;
 mod moves;
+mod programs;
 mod recording;
 mod replay;
 mod resource_manager;
