@@ -160,3 +160,63 @@ impl Hooks {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::os::unix::fs::PermissionsExt;
+    use std::path::Path;
+
+    use mio::Poll;
+
+    use super::*;
+    use crate::config::{self, Source};
+    use crate::daemon::clock;
+    use crate::os::process::pause;
+
+    fn config(directory: &Path) -> Config {
+        let read = |path: &Path| {
+            let name = path.file_name().and_then(|name| name.to_str());
+            let text = match name {
+                Some("ha.cf") => "node here there\nbcast eth0\n",
+                Some("authkeys") => "auth 1\n1 sha1 key\n",
+                Some("haresources") => "",
+                _ => return Err(std::io::ErrorKind::NotFound.into()),
+            };
+            let (text, mode) = (text.into(), 0o600);
+            Ok(Source { text, mode })
+        };
+        config::load(directory, "here", &read).expect("valid").0
+    }
+
+    #[test]
+    fn of_a_thousand_changes_the_last_ones_are_told_in_order_and_one_at_a_time() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let (scripts, seen) = (directory.path().join("rc.d"), directory.path().join("seen"));
+        fs::create_dir(&scripts).expect("made");
+        let script = format!(
+            "#!/bin/sh\necho begin $HA_ifname >> {seen}\necho end >> {seen}\n",
+            seen = seen.display()
+        );
+        fs::write(scripts.join("ifstat"), script).expect("written");
+        let mode = fs::Permissions::from_mode(0o755);
+        fs::set_permissions(scripts.join("ifstat"), mode).expect("set");
+        let poll = Poll::new().expect("a poll");
+        let registry = poll.registry().try_clone().expect("a registry");
+        let owner = Owner::of(directory.path()).expect("ours");
+        let config = config(directory.path());
+        let mut hooks = Hooks::new(clock::now(), &config, owner, registry, Token(0));
+        for number in 0..1000 {
+            let (node, link) = ("there".to_owned(), number.to_string());
+            let report = Report::LinkUp { node, link };
+            hooks.heed(&report, NodeStatus::Active, 0);
+        }
+        while hooks.next_deadline().is_some() {
+            hooks.turn(clock::now());
+            pause(Duration::from_millis(1));
+        }
+        let told = fs::read_to_string(seen).expect("written");
+        let expected = (900..1000).map(|number| format!("begin {number}\nend\n"));
+        assert_eq!(told, expected.collect::<String>());
+    }
+}
