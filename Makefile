@@ -113,6 +113,8 @@ install: build
 	@if [ -z "$(DESTDIR)" ]; then echo "next: systemd-sysusers && systemd-tmpfiles --create && systemctl daemon-reload"; fi
 
 uninstall:
+	if cmp -s $(DESTDIR)$(SHAREDIR)/shellfuncs.etc $(DESTDIR)$(SYSCONFDIR)/ha.d/shellfuncs; then \
+	    rm -f $(DESTDIR)$(SYSCONFDIR)/ha.d/shellfuncs; fi
 	for command in $(COMMANDS); do rm -f $(DESTDIR)$(BINDIR)/$$command; done
 	for page in $(PAGES); do rm -f $(DESTDIR)$(MANDIR)/man$${page##*.}/$${page##*/}; done
 	rm -f $(addprefix $(DESTDIR),$(SBINDIR)/heartbeat $(LIBEXECDIR)/heartbeat $(UNITDIR)/heartbeat.service \

@@ -11,11 +11,26 @@ use super::occasion::KINDS;
 /// What the scripts that 3.0.6 put there call to move resources. There the daemon left that to scripts; here a script
 /// that does it acts behind the daemon's back.
 const MOVERS: [&str; 3] = ["mach_down", "ResourceManager", "hb_standby"];
+/// What 3.0.6 put there besides, or would call, and what nobody misses: here the daemon does it.
+const REPLACED: [&str; 5] = [
+    "ask_resources",
+    "hb_takeover",
+    "ip-request",
+    "ip-request-resp",
+    "local_giveip",
+];
 /// Enough of a script to see that.
 const HEAD: u64 = 64 * 1024;
 
 /// The names of those that may be run. Says why others are not. Reads the disk.
 pub(super) fn find(directory: &Path) -> BTreeSet<&'static str> {
+    for name in never_called(directory) {
+        log::info!(
+            "{} is never run: changes of the other node and of links are told to {} alone",
+            directory.join(name).display(),
+            KINDS.join(" and ")
+        );
+    }
     let is_fine = |kind: &&str| {
         let path = directory.join(kind);
         match judge(&path) {
@@ -40,6 +55,17 @@ pub(super) fn find(directory: &Path) -> BTreeSet<&'static str> {
         }
     };
     KINDS.into_iter().filter(is_fine).collect()
+}
+
+/// Those that somebody wrote for a message of his own. A name with a full stop or a tilde is a copy of another one.
+fn never_called(directory: &Path) -> BTreeSet<String> {
+    let names = fs::read_dir(directory).into_iter().flatten().flatten();
+    let names = names.filter_map(|entry| entry.file_name().into_string().ok());
+    let is_own = |name: &String| {
+        let known = KINDS.iter().chain(&REPLACED);
+        !name.contains(['.', '~']) && !known.into_iter().any(|one| one == name)
+    };
+    names.filter(is_own).collect()
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -78,6 +104,27 @@ fn calls(script: &[u8], word: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_name_that_nothing_is_told_to_is_noticed() {
+        let directory = tempfile::tempdir().expect("a directory");
+        for name in [
+            "status",
+            "ip-request",
+            "status.dpkg-old",
+            "mine",
+            "mine~",
+            ".hidden",
+        ] {
+            fs::write(directory.path().join(name), "").expect("written");
+        }
+        let found = never_called(directory.path());
+        assert_eq!(found, BTreeSet::from(["mine".to_owned()]));
+        assert_eq!(
+            never_called(&directory.path().join("none")),
+            BTreeSet::new()
+        );
+    }
 
     #[test]
     fn what_3_0_6_put_there_is_told_from_what_others_wrote() {

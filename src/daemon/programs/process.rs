@@ -11,6 +11,7 @@ use nix::unistd::Pid;
 
 use crate::cluster::Instant;
 use crate::daemon::children::End;
+use crate::os::proc;
 
 /// Time to end by itself after SIGTERM.
 const TIME_TO_END: Duration = Duration::from_secs(10);
@@ -18,6 +19,8 @@ const TIME_TO_END: Duration = Duration::from_secs(10);
 const TIME_TO_DIE: Duration = Duration::from_secs(5);
 /// How often it is looked whether a process group has members still; of their ends nobody tells us.
 const PACE: Duration = Duration::from_millis(50);
+/// How often all processes are looked at for that.
+const PACE_OF_ALL: Duration = Duration::from_millis(500);
 
 /// The leader and whatever is in its process group.
 #[derive(Debug)]
@@ -28,6 +31,7 @@ pub(super) struct Process {
     end: Option<End>,
     stage: Stage,
     look_at: Instant,
+    look_at_all_at: Instant,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,6 +63,7 @@ impl Process {
             end: None,
             stage: Stage::Left,
             look_at: since,
+            look_at_all_at: since,
         })
     }
 
@@ -97,7 +102,7 @@ impl Process {
     /// Goes on with what [`terminate`](Self::terminate) began.
     pub fn remains(&mut self, now: Instant) -> Remains {
         let has_ended = self.end().is_some();
-        if has_ended && !self.has_members() {
+        if has_ended && self.is_empty(now) {
             return Remains::Nothing;
         }
         let until = match self.stage {
@@ -121,14 +126,21 @@ impl Process {
     }
 
     /// Once the leader is reaped its number belongs to the group, for as long as that has members: the kernel gives
-    /// it to nobody else. So this is asked directly before every signal.
-    fn has_members(&self) -> bool {
-        killpg(Pid::from_raw(self.pid), None) != Err(Errno::ESRCH)
+    /// it to nobody else.
+    fn is_empty(&mut self, now: Instant) -> bool {
+        if killpg(Pid::from_raw(self.pid), None) == Err(Errno::ESRCH) {
+            return true;
+        }
+        // Whoever has ended and is not reaped by his new parent counts as a member there.
+        if now < self.look_at_all_at {
+            return false;
+        }
+        self.look_at_all_at = now + PACE_OF_ALL;
+        let is_member = |pid| proc::look(pid).is_some_and(|found| found.group == self.pid);
+        proc::all().is_ok_and(|pids| !pids.into_iter().any(is_member))
     }
 
     fn signal(&self, signal: Signal) {
-        if self.has_members() {
-            let _ = killpg(Pid::from_raw(self.pid), signal); // fails only when nobody is left
-        }
+        let _ = killpg(Pid::from_raw(self.pid), signal); // fails only when nobody is left
     }
 }
