@@ -287,6 +287,23 @@ fn one_that_outlives_its_daemon_is_ended_before_the_next_one_is_started() {
     kill(Pid::from_raw(new), Signal::SIGKILL).expect("ours");
 }
 
+#[test]
+fn what_a_program_leaves_behind_that_ends_with_its_daemon_is_ended_before_the_next_one_is_started()
+{
+    let mut machine = machine("respawn", "sleep 300 &\necho $! >> children\nwait");
+    machine.start();
+    let old = wait_for("the program", || numbers(&machine, "children").pop());
+    machine.crash();
+    machine.start();
+    machine.wait_for_log("which the daemon before this one began, still runs. It is ended first");
+    let children = wait_for("the next one", || {
+        Some(numbers(&machine, "children")).filter(|children| children.len() == 2)
+    });
+    assert!(!runs(old) && runs(children[1]));
+    assert_eq!(machine.heartbeat(&["-k"]).exit, 0);
+    assert!(!runs(children[1]));
+}
+
 /// Adds a resource whose stop ends with this exit code.
 fn add_resource(machine: &Machine, stop: &str) {
     machine.write("haresources", "here thing\n");

@@ -10,7 +10,7 @@
 //! service. Only where we killed the group ourselves all of it has to be gone.
 //!
 //! A script of `rc.d` is waited for alike, by the next such script alone. A program of `respawn` has no end of its
-//! own: it is ended at once, because a second one is about to be started.
+//! own: it is ended at once with its whole group, because a second one is about to be started.
 
 use std::fmt;
 use std::time::Duration;
@@ -44,7 +44,8 @@ struct Leftover {
     kind: Kind,
     words: String,
     limit: Duration,
-    process: Process,
+    /// It may have ended before the rest of its group.
+    leader: Process,
     stage: Stage,
     /// When the stage ends.
     deadline: Instant,
@@ -59,18 +60,31 @@ impl Leftovers {
             Vec::new()
         });
         let leftover = |pid| {
-            let process = proc::look(pid).filter(|process| process.group == pid)?;
+            // Threads of the kernel are in no group.
+            let process = proc::look(pid).filter(|process| process.group != 0)?;
+            if kind != Kind::Program && process.group != pid {
+                return None;
+            }
             let mark = Mark::read(kind, &environment(pid))?;
-            mark.is_of(&process, owner).then(|| Leftover {
+            let is_left = match kind {
+                Kind::Program => mark.is_of_group(&process, owner),
+                Kind::Action | Kind::Hook => mark.is_of(&process, owner),
+            };
+            is_left.then(|| Leftover {
                 kind,
                 words: mark.words,
                 limit: mark.limit,
-                process,
+                leader: proc::look(process.group).unwrap_or(Process {
+                    pid: process.group,
+                    ..process
+                }),
                 stage: Stage::InTime,
                 deadline: now + mark.limit,
             })
         };
-        let left: Vec<_> = pids.into_iter().filter_map(leftover).collect();
+        let mut left: Vec<_> = pids.into_iter().filter_map(leftover).collect();
+        left.sort_by_key(|one| one.leader.pid);
+        left.dedup_by_key(|one| one.leader.pid);
         for one in &left {
             log::warn!("{one} still runs. {}", one.consequence());
         }
@@ -132,8 +146,8 @@ impl Leftover {
     }
 
     fn is_over(&mut self, now: Instant) -> bool {
-        let runs = if self.stage == Stage::InTime {
-            self.leader().is_some_and(|is_same| is_same)
+        let runs = if self.stage == Stage::InTime && self.kind != Kind::Program {
+            self.leader_runs().is_some_and(|is_same| is_same)
         } else {
             self.group_runs()
         };
@@ -179,25 +193,25 @@ impl Leftover {
     }
 
     fn signal(&self, signal: Signal) {
-        let _ = killpg(Pid::from_raw(self.process.pid), signal); // fails only when nobody is left
+        let _ = killpg(Pid::from_raw(self.leader.pid), signal); // fails only when nobody is left
     }
 
     /// Who has the number of the action now: the action itself, or another process.
-    fn leader(&self) -> Option<bool> {
-        proc::look(self.process.pid).map(|found| found.started == self.process.started)
+    fn leader_runs(&self) -> Option<bool> {
+        proc::look(self.leader.pid).map(|found| found.started == self.leader.started)
     }
 
     /// As long as the group has a member, the kernel gives its number to nobody.
     fn group_runs(&self) -> bool {
-        let is_member = |pid| proc::look(pid).is_some_and(|found| found.group == self.process.pid);
-        self.leader()
+        let is_member = |pid| proc::look(pid).is_some_and(|found| found.group == self.leader.pid);
+        self.leader_runs()
             .unwrap_or_else(|| proc::all().is_ok_and(|pids| pids.into_iter().any(is_member)))
     }
 }
 
 impl fmt::Display for Leftover {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (words, pid) = (&self.words, self.process.pid);
+        let (words, pid) = (&self.words, self.leader.pid);
         write!(
             f,
             "{words} [pid {pid}], which the daemon before this one began,"

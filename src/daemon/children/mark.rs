@@ -102,6 +102,12 @@ impl Mark {
             && process.group == process.pid
             && process.started.abs_diff(written) <= LONGEST_FORK
     }
+
+    /// Whether this process is the child or something in the process group that it leads or led: as long as a group
+    /// has members, its number is given to nobody else.
+    pub fn is_of_group(&self, process: &Process, owner: &Owner) -> bool {
+        self.owner == *owner && self.pid == process.group
+    }
 }
 
 #[cfg(test)]
@@ -187,6 +193,9 @@ mod tests {
             (process(4711, 4700, 500), false, "not the leader of a group"),
         ] {
             assert_eq!(mark.is_of(&process, &owner("25:131")), is_action, "{why}");
+            let is_in_group = process.group == 4711;
+            assert_eq!(mark.is_of_group(&process, &owner("25:131")), is_in_group);
+            assert!(!mark.is_of_group(&process, &owner("25:132")));
             assert!(
                 !mark.is_of(&process, &owner("25:132")),
                 "{why}, of another node"
