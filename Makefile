@@ -15,8 +15,9 @@ SHAREDSTATEDIR ?= /var/lib
 SBINDIR   ?= $(PREFIX)/sbin
 BINDIR    ?= $(PREFIX)/bin
 LIBEXECDIR ?= $(PREFIX)/libexec/heartbeat
+SHAREDIR  ?= $(PREFIX)/share/heartbeat
 # where scripts written for 3.0.6 look for commands
-OLDDIRS   ?= $(PREFIX)/share/heartbeat $(PREFIX)/lib/heartbeat
+OLDDIRS   ?= $(SHAREDIR) $(PREFIX)/lib/heartbeat
 MANDIR    ?= $(PREFIX)/share/man
 DOCDIR    ?= $(PREFIX)/share/doc/heartbeat-rs
 UNITDIR   ?= $(PREFIX)/lib/systemd/system
@@ -28,7 +29,8 @@ FIREWALLDDIR ?= $(PREFIX)/lib/firewalld/services
 INITDIR   ?= $(SYSCONFDIR)/init.d
 
 BUILT     := $(or $(CARGO_TARGET_DIR),target)/release
-COMMANDS  := $(patsubst src/bin/%.rs,%,$(wildcard src/bin/*.rs))
+# ResourceManager stands where scripts look for it, and in nobody's PATH
+COMMANDS  := $(filter-out ResourceManager,$(patsubst src/bin/%.rs,%,$(wildcard src/bin/*.rs)))
 MOVED     := hb_standby hb_takeover
 PAGES     := $(wildcard man/*.[1-8])
 EXAMPLES  := ha.cf authkeys haresources
@@ -70,15 +72,25 @@ bench:
 
 install: build
 	@packaging/may-install "$(DESTDIR)" $(addprefix $(BINDIR)/,$(COMMANDS)) $(SBINDIR)/heartbeat $(LIBEXECDIR)/heartbeat \
-	    $(foreach dir,$(OLDDIRS),$(addprefix $(dir)/,$(MOVED)))
+	    $(foreach dir,$(OLDDIRS),$(addprefix $(dir)/,$(MOVED) ResourceManager)) $(SHAREDIR)/shellfuncs
 	$(INSTALL) -d $(addprefix $(DESTDIR),$(SBINDIR) $(BINDIR) $(LIBEXECDIR) $(OLDDIRS) $(UNITDIR) $(SYSUSERSDIR) $(TMPFILESDIR) \
-	    $(UDEVDIR) $(FIREWALLDDIR) $(SYSCONFDIR)/logrotate.d $(SYSCONFDIR)/ha.d/resource.d $(SHAREDSTATEDIR)/heartbeat \
+	    $(UDEVDIR) $(FIREWALLDDIR) $(SYSCONFDIR)/logrotate.d $(SYSCONFDIR)/ha.d/resource.d $(SYSCONFDIR)/ha.d/rc.d $(SHAREDSTATEDIR)/heartbeat \
 	    $(DOCDIR))
 	$(INSTALL) -m 755 $(BUILT)/heartbeat $(DESTDIR)$(SBINDIR)/heartbeat
 	ln -sfr $(DESTDIR)$(SBINDIR)/heartbeat $(DESTDIR)$(LIBEXECDIR)/heartbeat
 	for command in $(COMMANDS); do $(INSTALL) -m 755 $(BUILT)/$$command $(DESTDIR)$(BINDIR)/$$command || exit 1; done
 	for command in $(MOVED); do for dir in $(OLDDIRS); do \
 	    ln -sfr $(DESTDIR)$(BINDIR)/$$command $(DESTDIR)$$dir/$$command || exit 1; done; done
+	$(INSTALL) -m 755 $(BUILT)/ResourceManager $(DESTDIR)$(SHAREDIR)/ResourceManager
+	for dir in $(filter-out $(SHAREDIR),$(OLDDIRS)); do \
+	    ln -sfr $(DESTDIR)$(SHAREDIR)/ResourceManager $(DESTDIR)$$dir/ResourceManager || exit 1; done
+	sed 's,/usr/libexec/heartbeat,$(LIBEXECDIR),; s,/usr/share/heartbeat,$(SHAREDIR),; s,:=/usr/sbin,:=$(SBINDIR),; s,/usr/share/doc/heartbeat-rs,$(DOCDIR),' \
+	    packaging/shellfuncs/shellfuncs >$(DESTDIR)$(SHAREDIR)/shellfuncs
+	sed 's,/usr/share/heartbeat,$(SHAREDIR),' packaging/shellfuncs/etc >$(DESTDIR)$(SHAREDIR)/shellfuncs.etc
+	chmod 644 $(DESTDIR)$(SHAREDIR)/shellfuncs $(DESTDIR)$(SHAREDIR)/shellfuncs.etc
+	# not into a package: resource-agents has a file of this name
+	[ -n "$(DESTDIR)" ] || [ -e $(SYSCONFDIR)/ha.d/shellfuncs ] || \
+	    $(INSTALL) -m 644 $(SHAREDIR)/shellfuncs.etc $(SYSCONFDIR)/ha.d/shellfuncs
 	for page in $(PAGES); do \
 	    $(INSTALL) -D -m 644 $$page $(DESTDIR)$(MANDIR)/man$${page##*.}/$${page##*/} || exit 1; done
 	sed 's,/usr/sbin/heartbeat,$(SBINDIR)/heartbeat,' packaging/systemd/heartbeat.service >$(DESTDIR)$(UNITDIR)/heartbeat.service
@@ -101,13 +113,16 @@ install: build
 	@if [ -z "$(DESTDIR)" ]; then echo "next: systemd-sysusers && systemd-tmpfiles --create && systemctl daemon-reload"; fi
 
 uninstall:
+	if cmp -s $(DESTDIR)$(SHAREDIR)/shellfuncs.etc $(DESTDIR)$(SYSCONFDIR)/ha.d/shellfuncs; then \
+	    rm -f $(DESTDIR)$(SYSCONFDIR)/ha.d/shellfuncs; fi
 	for command in $(COMMANDS); do rm -f $(DESTDIR)$(BINDIR)/$$command; done
 	for page in $(PAGES); do rm -f $(DESTDIR)$(MANDIR)/man$${page##*.}/$${page##*/}; done
 	rm -f $(addprefix $(DESTDIR),$(SBINDIR)/heartbeat $(LIBEXECDIR)/heartbeat $(UNITDIR)/heartbeat.service \
 	    $(SYSUSERSDIR)/heartbeat.conf $(TMPFILESDIR)/heartbeat.conf $(UDEVDIR)/70-heartbeat.rules \
 	    $(FIREWALLDDIR)/heartbeat.xml)
 	if [ -n "$(INITDIR)" ]; then rm -f $(DESTDIR)$(INITDIR)/heartbeat; fi
-	rm -f $(foreach dir,$(OLDDIRS),$(addprefix $(DESTDIR)$(dir)/,$(MOVED)))
+	rm -f $(foreach dir,$(OLDDIRS),$(addprefix $(DESTDIR)$(dir)/,$(MOVED) ResourceManager)) \
+	    $(addprefix $(DESTDIR)$(SHAREDIR)/,shellfuncs shellfuncs.etc)
 	rm -rf $(DESTDIR)$(DOCDIR)
 	-rmdir $(addprefix $(DESTDIR),$(LIBEXECDIR) $(OLDDIRS))
 	@echo "left alone: $(SYSCONFDIR)/ha.d, $(SYSCONFDIR)/logrotate.d/heartbeat, $(SHAREDSTATEDIR)/heartbeat"

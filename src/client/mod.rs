@@ -2,6 +2,7 @@
 
 pub mod cl_status;
 pub mod moves;
+pub mod resource_manager;
 
 use std::fmt;
 use std::io::{self, Read, Write};

@@ -60,12 +60,14 @@ pub(super) fn client(
         let arguments = after
             .strip_prefix(command.text.as_str())
             .unwrap_or_default();
-        settings.respawn.push(Respawn {
+        let client = Respawn {
             user: user.text.clone(),
             program: PathBuf::from(&command.text),
             arguments: arguments.trim().to_owned(),
             failfast: directive.name == "failfast",
-        });
+        };
+        let places = [user.place.clone(), command.place.clone()];
+        settings.respawn.push((client, places));
     }
 }
 

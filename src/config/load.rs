@@ -27,8 +27,8 @@ pub fn load(
     load_looking(directory, host_name, reader, &|_| None)
 }
 
-/// The same, with warnings about what `look` misses.
-pub(super) fn load_looking(
+/// The same, with a diagnostic for everything that `look` misses.
+pub fn load_looking(
     directory: &Path,
     host_name: &str,
     reader: &dyn Reader,
@@ -77,13 +77,20 @@ pub(super) fn load_looking(
     }
 }
 
-/// Warns of ports, interfaces and a watchdog that are missing.
+/// Tells of ports, interfaces, a watchdog, users and programs that are missing.
 fn look_for_devices(settings: &Settings, look: Look<'_>, out: &mut Diagnostics) {
     for (medium, place) in &settings.media {
         out.extend(look::warning(look, Subject::Medium(medium), place));
     }
     if let (Some(path), Some(place)) = (&settings.watchdog, settings.place("watchdog")) {
         out.extend(look::warning(look, Subject::Watchdog(path), place));
+    }
+    for (client, [user, program]) in &settings.respawn {
+        if !client.is_ipfail() {
+            out.extend(look::error(look, Subject::User(&client.user), user));
+            let subject = Subject::Program(&client.program);
+            out.extend(look::error(look, subject, program));
+        }
     }
 }
 
@@ -264,7 +271,11 @@ fn build(
         compression_threshold: settings.compression_threshold,
         traditional_compression: settings.traditional_compression,
         env: settings.env,
-        respawn: settings.respawn,
+        respawn: settings
+            .respawn
+            .into_iter()
+            .map(|(client, _)| client)
+            .collect(),
         announce_every: settings.announce_every,
         monitors: settings
             .monitors

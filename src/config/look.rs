@@ -17,6 +17,10 @@ pub enum Subject<'a> {
     Watchdog(&'a Path),
     /// A resource: its program, or the interface of its address.
     Resource(&'a ResourceWord),
+    /// Whoever a program of `respawn` or `failfast` is to run as.
+    User(&'a str),
+    /// That program.
+    Program(&'a Path),
 }
 
 /// What is missing, in the words of a [`Diagnostic`].
@@ -35,11 +39,24 @@ pub type Look<'a> = &'a dyn Fn(Subject<'_>) -> Option<Absence>;
 
 /// The warning about something that is missing. The other machine, or this one tomorrow, may have it: no error.
 pub(super) fn warning(look: Look<'_>, subject: Subject<'_>, place: &Place) -> Option<Diagnostic> {
+    missing(look, subject, |message| Diagnostic::warning(place, message))
+}
+
+/// The error about something that is missing and without which the daemon does not start.
+pub(super) fn error(look: Look<'_>, subject: Subject<'_>, place: &Place) -> Option<Diagnostic> {
+    missing(look, subject, |message| Diagnostic::error(place, message))
+}
+
+fn missing(
+    look: Look<'_>,
+    subject: Subject<'_>,
+    diagnostic: impl FnOnce(String) -> Diagnostic,
+) -> Option<Diagnostic> {
     let absence = look(subject)?;
-    let warning = Diagnostic::warning(place, absence.message).label(absence.label);
+    let diagnostic = diagnostic(absence.message).label(absence.label);
     Some(if absence.help.is_empty() {
-        warning
+        diagnostic
     } else {
-        warning.help(absence.help)
+        diagnostic.help(absence.help)
     })
 }

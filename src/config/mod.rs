@@ -29,7 +29,7 @@ mod value;
 pub use address::{AddressError, parse_address};
 pub use check::{Checked, check};
 pub use diagnostic::{Diagnostic, Diagnostics, Severity};
-pub use load::{load, load_keys};
+pub use load::{load, load_keys, load_looking};
 pub use look::{Absence, Look, Subject};
 pub use source::{Place, Reader, Source};
 pub use table::ALL as DIRECTIVES;
@@ -241,6 +241,15 @@ pub struct Respawn {
     pub arguments: String,
     /// Written as `failfast`.
     pub failfast: bool,
+}
+
+impl Respawn {
+    /// Whether the line asks for ipfail, which is built in.
+    pub fn is_ipfail(&self) -> bool {
+        self.program
+            .file_name()
+            .is_some_and(|name| name == "ipfail")
+    }
 }
 
 /// An `apiauth` line.

@@ -31,7 +31,8 @@ pub(super) struct Settings {
     pub(super) debug: u32,
     pub(super) syslogmsgfmt: bool,
     pub(super) log_badpack: bool,
-    pub(super) respawn: Vec<Respawn>,
+    /// With the places of user and program.
+    pub(super) respawn: Vec<(Respawn, [Place; 2])>,
     pub(super) announce_every: Duration,
     /// With the word that names the resource.
     pub(super) monitors: Vec<(Monitor, Word)>,

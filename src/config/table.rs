@@ -181,12 +181,10 @@ pub static ALL: &[Directive] = &[
     Directive::new("respawn", "USER COMMAND [ARGUMENTS]", Line(client))
         .doc("A program to start with heartbeat and to start again when it ends")
         .adds()
-        .not_yet()
         .example("respawn hacluster /usr/libexec/heartbeat/ipfail"),
     Directive::new("failfast", "USER COMMAND [ARGUMENTS]", Line(client))
-        .doc("Like respawn, but the node is reset when the program fails")
+        .doc("Like respawn, but this node gives up its resources when the program fails")
         .adds()
-        .not_yet()
         .example("failfast root /usr/local/sbin/guard"),
     Directive::new("apiauth", "CLIENT [uid=LIST] [gid=LIST]", Line(apiauth))
         .doc("Who may connect as this client")

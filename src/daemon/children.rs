@@ -22,12 +22,13 @@ use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
 
 use crate::cluster::Instant;
+use crate::config::Config;
 use crate::os::spawn::spawn_numbered;
-use crate::resource::Invocation;
+use crate::resource::{Invocation, environment};
 use output::Output;
 
 pub use leftovers::Leftovers;
-pub use mark::Owner;
+pub use mark::{Kind, Owner, rest};
 
 /// Time between SIGTERM and SIGKILL, and between SIGKILL and giving up on a process that even that does not
 /// end (it hangs in the kernel, on a dead disk or server).
@@ -49,6 +50,8 @@ pub struct Order<'a> {
     pub tag: String,
     /// After this time it is ended.
     pub limit: Duration,
+    /// Variables for it alone, beside those that every child gets.
+    pub environment: Vec<(OsString, OsString)>,
 }
 
 /// How a child ended.
@@ -84,6 +87,8 @@ pub struct Surroundings {
     pub directory: PathBuf,
     /// Whose it is, for the daemon that comes after this one.
     pub owner: Owner,
+    /// What it is to that daemon.
+    pub kind: Kind,
 }
 
 /// All child processes of one kind.
@@ -117,6 +122,18 @@ enum Stage {
     Killed,
 }
 
+impl Surroundings {
+    /// Those of a child that runs as root.
+    pub fn new(config: &Config, owner: Owner, kind: Kind) -> Self {
+        Self {
+            environment: environment::variables(config),
+            directory: environment::directory(config, "root"),
+            owner,
+            kind,
+        }
+    }
+}
+
 impl Children {
     /// Output is signalled under `token`; whenever it, or SIGCHLD, or a deadline comes, call [`turn`](Self::turn).
     pub fn new(registry: Registry, token: Token, surroundings: Surroundings) -> Self {
@@ -140,19 +157,21 @@ impl Children {
             environment,
             directory,
             owner,
+            kind,
         } = &self.surroundings;
         let mut command = Command::new(&order.invocation.program);
         command
             .args(&order.invocation.arguments)
             .env_clear()
             .envs(environment.iter().map(|(name, value)| (name, value)))
+            .envs(order.environment)
             .current_dir(directory)
             .process_group(0)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
         let rest = mark::rest(now, owner, order.limit, order.invocation);
-        let mut child = spawn_numbered(command, mark::VARIABLE, OsStr::new(&rest))?;
+        let mut child = spawn_numbered(command, kind.variable(), OsStr::new(&rest))?;
         let pipes = [
             child.stdout.take().map(Receiver::from),
             child.stderr.take().map(Receiver::from),

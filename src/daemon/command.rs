@@ -9,7 +9,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 use super::command_line::{Command, CommandLine, USAGE, parse};
-use super::disk::{Disk, load};
+use super::disk::{Disk, load, load_here};
 use super::exit_status;
 use super::exit_status::{DONE, FAILED, NOT_RUNNING, PERMISSION, USAGE_ERROR};
 use super::look;
@@ -161,7 +161,7 @@ fn reload(line: &CommandLine, places: &Places) -> u8 {
         Ok(Presence::Dead | Presence::Absent) => return start::run(line, places),
         Err(error) => return cannot_look(places, &error),
     };
-    match load(places, &Disk::new(line.no_resources)) {
+    match load_here(places, &Disk::new(line.no_resources)) {
         Err(diagnostics) => {
             show(&diagnostics);
             say(&format!(

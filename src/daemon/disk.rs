@@ -6,6 +6,7 @@ use std::io::{self, Read};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 
+use super::look::look_for_programs;
 use crate::config::{self, Diagnostics, Reader, Source};
 use crate::control::Places;
 use crate::os::process::host_name;
@@ -81,6 +82,19 @@ fn read(path: &Path) -> io::Result<Source> {
         text,
         mode: metadata.permissions().mode(),
     })
+}
+
+/// Reads and checks the three files, and looks for the programs that they name. Not for the event loop.
+pub fn load_here(
+    places: &Places,
+    disk: &Disk,
+) -> Result<(config::Config, Diagnostics), Diagnostics> {
+    config::load_looking(
+        &places.configuration,
+        &host_name(),
+        disk,
+        &look_for_programs,
+    )
 }
 
 /// Reads and checks the three files.

@@ -7,8 +7,10 @@ use mio::{Events, Poll};
 
 use super::control::ControlServer;
 use super::core::Core;
+use super::hooks::Hooks;
 use super::media::Media;
 use super::pid_file::PidFile;
+use super::programs::{Failure, Programs};
 use super::reload::Loaded;
 use super::resources::Resources;
 use super::service_manager::ServiceManager;
@@ -16,7 +18,7 @@ use super::signals::{Signal, Signals};
 use super::state::{Recorder, State};
 use super::watchdog::Watchdog;
 use super::{clock, exit_status, log, moves, status};
-use crate::cluster::{Action, Event, GroupId, GroupOutcome, Instant};
+use crate::cluster::{Action, Event, GroupId, GroupOutcome, Instant, NodeStatus, Report};
 use crate::config::Config;
 use crate::control::{Answer, Direction, Places, Request};
 
@@ -32,8 +34,10 @@ pub mod tokens {
     pub const CONTROL: Range<usize> = 1..1 + control::TOKENS;
     /// The media.
     pub const MEDIA: Range<usize> = 1000..2000;
-    /// The output of children, and changes of addresses.
+    /// The output of resource scripts, and changes of addresses.
     pub const RESOURCES: usize = 2000;
+    /// The output of the scripts in `rc.d`.
+    pub const HOOKS: usize = 2001;
 }
 
 /// Packets taken in one turn; what remains is read in the next, after deadlines were looked at.
@@ -57,6 +61,10 @@ pub struct Devices {
     pub media: Media,
     /// The resources.
     pub resources: Resources,
+    /// The programs of `respawn` and `failfast`.
+    pub programs: Programs,
+    /// The scripts in `rc.d`.
+    pub hooks: Hooks,
     /// The service manager.
     pub service_manager: ServiceManager,
     /// Resets this machine when the loop stands still.
@@ -95,6 +103,10 @@ pub struct Daemon {
     upkeep_at: Instant,
     /// Set once the core is done: when to leave.
     leave_at: Option<Instant>,
+    /// Whether a program has failed without which this node must not serve.
+    failed_fast: bool,
+    /// Whether the watchdog is to reset this machine.
+    is_starving: bool,
 }
 
 impl Daemon {
@@ -109,6 +121,8 @@ impl Daemon {
             wall_seconds: 0,
             upkeep_at: clock::now() + UPKEEP,
             leave_at: None,
+            failed_fast: false,
+            is_starving: false,
         }
     }
 
@@ -141,17 +155,22 @@ impl Daemon {
                 pid_file.restore();
             }
             // Only a turn that came this far shows that this node is alive.
-            if let Some(watchdog) = &mut self.devices.watchdog {
+            if let (Some(watchdog), false) = (&mut self.devices.watchdog, self.is_starving) {
                 watchdog.feed(now);
             }
             self.devices.service_manager.turn(now);
-            if self
-                .leave_at
-                .is_some_and(|at| at <= now || !self.devices.media.has_unsent(now))
-            {
+            if self.may_leave(now) {
                 return self.leave();
             }
         }
+    }
+
+    fn may_leave(&self, now: Instant) -> bool {
+        let Devices {
+            media, programs, ..
+        } = &self.devices;
+        let all_is_said = |at| at <= now || !media.has_unsent(now);
+        self.leave_at.is_some_and(all_is_said) && programs.are_over()
     }
 
     fn time_to_wait(&self) -> Duration {
@@ -160,14 +179,18 @@ impl Daemon {
             return Duration::ZERO;
         }
         let now = clock::now();
+        let watchdog = devices.watchdog.as_ref().filter(|_| !self.is_starving);
         let others = [
             devices.media.next_deadline(),
             devices.resources.next_deadline(),
             devices.control.next_deadline(),
             devices.service_manager.next_deadline(),
-            devices.watchdog.as_ref().map(Watchdog::next_deadline),
+            devices.programs.next_deadline(),
+            devices.hooks.next_deadline(),
+            watchdog.map(Watchdog::next_deadline),
             Some(self.upkeep_at),
-            self.leave_at,
+            // From then on the programs are waited for.
+            self.leave_at.filter(|at| *at > now),
         ];
         others
             .into_iter()
@@ -191,7 +214,7 @@ impl Daemon {
             } else if token == tokens::RESOURCES {
                 self.devices.resources.stir();
             }
-            // Output of children needs no note: resources look after them in every turn.
+            // Output of children needs no note: who has any looks after them in every turn.
         }
         if signalled {
             let signals: Vec<_> = self.devices.signals.pending().collect();
@@ -217,6 +240,7 @@ impl Daemon {
                     self.cluster
                         .handle(clock::now(), Event::KeysChanged(Box::new(keys)));
                 }
+                self.devices.hooks.look_again();
             }
             Signal::MoreDebug => change_debug(log::debug_level().saturating_add(1)),
             Signal::LessDebug => change_debug(log::debug_level().saturating_sub(1)),
@@ -243,10 +267,26 @@ impl Daemon {
             log::tell(report.severity(), &report);
         }
         resources.turn(now);
+        self.devices.hooks.turn(now);
+        let failure = self.devices.programs.turn(now);
+        if let Some(failure) = failure {
+            self.give_up(&failure);
+        }
         self.collect_outcomes();
         for (group, outcome) in std::mem::take(&mut self.outcomes) {
             self.cluster
                 .handle(clock::now(), Event::Group { group, outcome });
+        }
+    }
+
+    /// A program has failed without which this node must not serve. The peer can have everything as soon as it is
+    /// stopped here; a reset would cost it deadtime.
+    fn give_up(&mut self, failure: &Failure) {
+        ::log::error!(target: "CRIT:heartbeat", "{failure}: this node gives up its resources and stops");
+        if !self.failed_fast {
+            self.failed_fast = true;
+            self.devices.service_manager.stopping();
+            self.cluster.handle(clock::now(), Event::StopRequested);
         }
     }
 
@@ -274,6 +314,7 @@ impl Daemon {
                 Action::Exit => self.leave_at = Some(now + FAREWELL),
                 Action::Report(report) => {
                     log::tell(report.severity(), &report);
+                    self.heed(&report);
                     told = true;
                 }
             }
@@ -281,6 +322,31 @@ impl Daemon {
         self.collect_outcomes();
         if told {
             self.devices.service_manager.status(&self.summary());
+        }
+    }
+
+    /// What programs and scripts have to do with what the core tells.
+    fn heed(&mut self, report: &Report) {
+        let local_status = self.cluster.local_status();
+        let hooks = &mut self.devices.hooks;
+        hooks.heed(report, local_status, clock::wall_seconds());
+        match report {
+            Report::LocalStatus(NodeStatus::Active) => self.devices.programs.start(),
+            Report::AllGivenUp => self.devices.programs.stop(),
+            Report::GroupStopFailed { .. } if self.failed_fast => self.starve_watchdog(),
+            _ => {}
+        }
+    }
+
+    /// This node must not serve and can't stop: nothing but a reset is left.
+    fn starve_watchdog(&mut self) {
+        if self.devices.watchdog.is_some() && !self.is_starving {
+            self.is_starving = true;
+            ::log::error!(
+                target: "CRIT:heartbeat",
+                "A failfast program has failed and not everything can be stopped: the watchdog is fed no more and \
+                 resets this machine"
+            );
         }
     }
 
@@ -349,7 +415,11 @@ impl Daemon {
             "{} Heartbeat shutdown complete.",
             self.identity.config.local_node
         );
-        exit_status::DONE
+        if self.failed_fast {
+            exit_status::FAILED
+        } else {
+            exit_status::DONE
+        }
     }
 }
 

@@ -1,9 +1,12 @@
-//! What the configuration names, looked for on this machine: for `heartbeat check`, which opens and changes nothing.
+//! What the configuration names, looked for on this machine: for `heartbeat check`, which opens and changes nothing,
+//! and for a start.
 
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use super::media::serial;
 use crate::config::{Absence, Medium, MediumKind, ResourceWord, Subject, parse_address};
+use crate::os::account::Account;
 use crate::os::interface;
 use crate::resource::catalogue::{CatalogueError, Places, Resource};
 
@@ -20,7 +23,61 @@ pub fn look(places: &Places, subject: Subject<'_>) -> Option<Absence> {
             Ok(_) => None,
             Err(error) => Some(resource_absence(word, error)),
         },
+        Subject::User(_) | Subject::Program(_) => look_for_programs(subject),
     }
+}
+
+/// Looks for what a daemon does not start without: the users and programs of `respawn` and `failfast`. May ask the
+/// network for users: not for the event loop.
+pub fn look_for_programs(subject: Subject<'_>) -> Option<Absence> {
+    match subject {
+        Subject::User(name) => user_absence(name),
+        Subject::Program(path) => program_absence(path),
+        _ => None,
+    }
+}
+
+fn user_absence(name: &str) -> Option<Absence> {
+    let (message, help) = match Account::find(name) {
+        Ok(Some(_)) => return None,
+        Ok(None) => (
+            format!("no user `{name}` on this machine"),
+            format!("make it with `useradd --system {name}`, or name another user"),
+        ),
+        Err(error) => (
+            format!("cannot look for user `{name}`: {error}"),
+            "see nsswitch.conf(5)".into(),
+        ),
+    };
+    Some(Absence {
+        message,
+        label: "the program can't be started as this user".into(),
+        help,
+    })
+}
+
+fn program_absence(path: &Path) -> Option<Absence> {
+    let shown = path.display();
+    let (message, help) = match std::fs::metadata(path) {
+        Err(error) => (
+            format!("no program `{shown}`: {error}"),
+            "install it, correct its path, or remove the line",
+        ),
+        Ok(found) if !found.is_file() => (
+            format!("`{shown}` is no program"),
+            "name the file of a program, or remove the line",
+        ),
+        Ok(found) if found.permissions().mode() & 0o111 == 0 => (
+            format!("`{shown}` is not executable"),
+            "make it so with chmod(1), or remove the line",
+        ),
+        Ok(_) => return None,
+    };
+    Some(Absence {
+        message,
+        label: "heartbeat does not start without it".into(),
+        help: help.into(),
+    })
 }
 
 fn medium_absence(medium: &Medium) -> Option<Absence> {

@@ -2,7 +2,6 @@
 //! directly. Groups are independent of each other; within one group one action runs at a time.
 
 mod care;
-mod environment;
 mod floating;
 mod group;
 mod losses;
@@ -17,12 +16,12 @@ use std::time::Duration;
 
 use mio::{Registry, Token};
 
-use super::children::{ChildId, Children, Ended, Leftovers, Order, Owner};
+use super::children::{ChildId, Children, Ended, Kind, Leftovers, Order, Owner, Surroundings};
 use crate::cluster::{GroupId, GroupOutcome, Instant};
 use crate::config::{Config, ResourceWord};
 use crate::resource::catalogue::{CatalogueError, Places, Resource};
 use crate::resource::group::{Aim, Answer, Outcome, Sequence, Step};
-use crate::resource::{Action, Invocation};
+use crate::resource::{Action, Invocation, environment};
 use floating::FloatingAddresses;
 use group::Group;
 pub use monitors::MonitorView;
@@ -134,15 +133,15 @@ impl Resources {
         let leftovers = if config.groups.is_empty() {
             Leftovers::default()
         } else {
-            Leftovers::find(owner, now)
+            Leftovers::find(Kind::Action, owner, now)
         };
-        let surroundings = || environment::surroundings(config, owner.clone());
+        let surroundings = |kind| Surroundings::new(config, owner.clone(), kind);
         let for_probes = registry.try_clone().map_err(ResourceError::Registry)?;
-        let monitors = Monitors::new(config, Children::new(for_probes, token, surroundings()));
+        let probes = Children::new(for_probes, token, surroundings(Kind::Probe));
         let refresh = Some(config.announce_every).filter(|every| !every.is_zero());
         let floating =
             FloatingAddresses::open(&registry, token, refresh).map_err(ResourceError::Netlink)?;
-        let children = Children::new(registry, token, surroundings());
+        let children = Children::new(registry, token, surroundings(Kind::Action));
         let groups = config.groups.iter().zip(0..).map(|(group, id)| {
             let words: Vec<&str> = group
                 .resources
@@ -179,7 +178,7 @@ impl Resources {
             pausing: BTreeSet::new(),
             ready: VecDeque::new(),
             floating,
-            monitors,
+            monitors: Monitors::new(config, probes),
             outcomes: VecDeque::new(),
         })
     }
@@ -395,6 +394,7 @@ impl Resources {
                 invocation,
                 tag,
                 limit,
+                environment: Vec::new(),
             },
         ) {
             Ok(child) => drop(self.errands.insert(child, errand)),

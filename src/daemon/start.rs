@@ -12,11 +12,13 @@ use super::children::Owner;
 use super::command_line::CommandLine;
 use super::control::{Access, ControlServer};
 use super::core::Core;
-use super::disk::{Disk, load};
+use super::disk::{Disk, load_here};
 use super::event_loop::{Daemon, Devices, Identity, tokens};
 use super::exit_status::{CONFIGURATION, DONE, FAILED, PERMISSION};
+use super::hooks::Hooks;
 use super::media::Media;
 use super::pid_file::{PidFile, Refused};
+use super::programs::Programs;
 use super::reload::{Loaded, tell};
 use super::resources::{Limits, Resources};
 use super::service_manager::ServiceManager;
@@ -106,7 +108,7 @@ impl Start<'_> {
         nix::sys::stat::umask(nix::sys::stat::Mode::from_bits_truncate(0o022));
         log::start(&host_name());
         let disk = Disk::new(self.line.no_resources);
-        let (config, diagnostics) = match load(self.places, &disk) {
+        let (config, diagnostics) = match load_here(self.places, &disk) {
             Ok(loaded) => loaded,
             Err(diagnostics) => return refuse_configuration(&diagnostics),
         };
@@ -243,16 +245,20 @@ impl Start<'_> {
             .map_err(|error| Refusal::new(&error, error.is_permission()))?;
         let media = Media::open(config, poll.registry(), tokens::MEDIA)
             .map_err(|error| Refusal::new(&error, false))?;
-        let registry = poll
-            .registry()
-            .try_clone()
-            .map_err(|error| Refusal::new(&error, false))?;
+        let registry = || {
+            let registry = poll.registry().try_clone();
+            registry.map_err(|error| Refusal::new(&error, false))
+        };
         let owner = Owner::of(&self.places.state).map_err(|error| self.refuse_state(&error))?;
+        let programs = Programs::new(clock::now(), config, owner.clone())
+            .map_err(|error| Refusal::new(&error, false))?;
+        let token = Token(tokens::HOOKS);
+        let hooks = Hooks::new(clock::now(), config, owner.clone(), registry()?, token);
         let resources = Resources::new(
             clock::now(),
             config,
             &owner,
-            registry,
+            registry()?,
             Token(tokens::RESOURCES),
             Limits::default(),
         )
@@ -264,6 +270,8 @@ impl Start<'_> {
             control,
             media,
             resources,
+            programs,
+            hooks,
             service_manager,
             watchdog: None,
         })

@@ -1,5 +1,6 @@
 //! Safe wrappers over system calls. The only folder where `unsafe` may appear; it knows nothing of ours.
 
+pub mod account;
 pub mod clock;
 pub mod credentials;
 pub mod inheritance;

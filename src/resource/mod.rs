@@ -5,6 +5,7 @@
 //! | [`catalogue`] | a word of `haresources` → what kind of resource it is |
 //! | [`group`] | the order of actions on one group, as a value |
 //! | [`classic`], [`systemd`] | how to call a script or a unit and how to read its answer |
+//! | [`environment`] | what scripts find around them |
 //! | [`placement`], [`address`] | floating addresses: where they belong; adding and removing them |
 //! | [`culprit`] | which other program looks after an interface |
 //! | [`announce`] | telling the neighbours where an address is now |
@@ -14,6 +15,7 @@ pub mod announce;
 pub mod catalogue;
 pub mod classic;
 pub mod culprit;
+pub mod environment;
 pub mod group;
 pub mod placement;
 pub mod systemd;

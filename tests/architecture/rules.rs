@@ -87,9 +87,10 @@ pub const FOLDERS: &[Folder] = &[
         crates: None,
         is_pure: false,
     },
+    // ResourceManager asks resources themselves whether they run, as ever
     Folder {
         name: "client",
-        ours: &["config", "control", "message", "os"],
+        ours: &["config", "control", "message", "os", "resource"],
         crates: None,
         is_pure: false,
     },

@@ -3,14 +3,17 @@
 
 mod cl_status;
 mod command_line;
+mod hooks;
 mod inheritance;
 mod leftovers;
 mod logging;
 mod machine;
 mod moves;
 mod pid_file;
+mod programs;
 mod recording;
 mod reload;
+mod resource_manager;
 mod service_manager;
 mod state;
 mod upkeep;

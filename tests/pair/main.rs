@@ -9,14 +9,17 @@ mod lab;
 
 mod damage;
 mod failover;
+mod hooks;
 mod leftovers;
 mod links;
 mod log_lines;
 mod media;
 mod monitors;
 mod moves;
+mod programs;
 mod recording;
 mod replay;
+mod resource_manager;
 mod resources;
 mod start;
 mod status;

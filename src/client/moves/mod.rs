@@ -60,6 +60,27 @@ pub fn run(direction: Direction, words: impl IntoIterator<Item = OsString>) -> u
     }
 }
 
+/// Moves these groups and waits for the end; gives back the exit status. `name` stands before a complaint.
+pub fn move_and_wait(
+    name: &str,
+    direction: Direction,
+    selection: Selection,
+    places: &Places,
+) -> u8 {
+    let arguments = Arguments {
+        selection,
+        no_wait: false,
+        timeout: None,
+        verbose: false,
+        directory: None,
+    };
+    let mut daemon = Live {
+        socket: places.control_socket(),
+    };
+    let outcome = carry_out(direction, &arguments, &mut daemon, &mut |_| {});
+    complain(name, &outcome, places)
+}
+
 /// What became of the request.
 #[derive(Debug)]
 enum Outcome {

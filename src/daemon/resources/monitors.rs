@@ -209,6 +209,7 @@ impl Monitors {
             invocation: &invocation,
             tag: word.name.clone(),
             limit: watched.monitor.timeout,
+            environment: Vec::new(),
         };
         match self.children.spawn(now, order) {
             Ok(child) => {

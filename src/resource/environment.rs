@@ -1,4 +1,4 @@
-//! What resource scripts find around them.
+//! What scripts and programs find around them.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -6,15 +6,14 @@ use std::path::PathBuf;
 use nix::unistd::{AccessFlags, access};
 
 use crate::config::{AutoFailback, CompressionMethod, Config};
-use crate::daemon::children::{Owner, Surroundings};
 
 const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 /// Attempts to stop a resource again, unless `env STOPRETRYMAX=` says otherwise.
 const STOP_RETRIES: u32 = 10;
 
-/// Environment and directory of every child. Nothing is inherited: how a resource starts must not depend on
-/// who started the daemon. The locale is neutral because the words of `status` are read.
-pub(super) fn surroundings(config: &Config, owner: Owner) -> Surroundings {
+/// The environment of every child. Nothing is inherited: how a resource starts must not depend on who started the
+/// daemon. The locale is neutral because the words of `status` are read.
+pub fn variables(config: &Config) -> Vec<(OsString, OsString)> {
     let logfile = |path: &Option<PathBuf>| {
         path.clone()
             .map_or_else(OsString::new, PathBuf::into_os_string)
@@ -58,19 +57,19 @@ pub(super) fn surroundings(config: &Config, owner: Owner) -> Surroundings {
     for (name, value) in &config.env {
         set(&format!("HA_{name}"), value.into());
     }
+    environment
+}
+
+/// The working directory of a child that runs as this user: where its core files go.
+pub fn directory(config: &Config, user: &str) -> PathBuf {
     // Who runs as an ordinary user in a namespace may find it locked.
-    let cores = config.coreroot.join("root");
+    let cores = config.coreroot.join(user);
     let is_open = cores.is_dir() && access(&cores, AccessFlags::X_OK).is_ok();
-    let directory = if is_open { cores } else { PathBuf::from("/") };
-    Surroundings {
-        environment,
-        directory,
-        owner,
-    }
+    if is_open { cores } else { PathBuf::from("/") }
 }
 
 /// `env STOPRETRYMAX=N`: how often a failed stop is repeated; 0 and below means for ever.
-pub(super) fn stop_retries(variables: &[(String, String)]) -> Option<u32> {
+pub fn stop_retries(variables: &[(String, String)]) -> Option<u32> {
     let written = variables
         .iter()
         .rev()
