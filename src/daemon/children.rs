@@ -37,7 +37,7 @@ const LINGERING_PACE: Duration = Duration::from_secs(1);
 const LINGERING: usize = 256;
 
 /// A child, for as long as its end was not told.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct ChildId(u64);
 
 /// What to run, and how.
@@ -73,6 +73,10 @@ pub struct Ended {
     pub stdout: Vec<u8>,
     /// The last lines of both its outputs.
     pub last_lines: Vec<String>,
+    /// How many bytes it wrote.
+    pub written: u64,
+    /// How long it took.
+    pub took: Duration,
 }
 
 /// What every child gets.
@@ -107,6 +111,7 @@ struct Running {
     child: Child,
     output: Output,
     stage: Stage,
+    begun: Instant,
     deadline: Instant,
 }
 
@@ -146,6 +151,13 @@ impl Children {
             .args(&order.invocation.arguments)
             .env_clear()
             .envs(environment.iter().map(|(name, value)| (name, value)))
+            .envs(
+                order
+                    .invocation
+                    .environment
+                    .iter()
+                    .map(|(name, value)| (name, value)),
+            )
             .current_dir(directory)
             .process_group(0)
             .stdin(Stdio::null())
@@ -172,6 +184,7 @@ impl Children {
             child,
             output,
             stage: Stage::InTime,
+            begun: now,
             deadline: now + order.limit,
         };
         self.running.insert(id, running);
@@ -215,11 +228,18 @@ impl Children {
         self.running.len()
     }
 
+    /// How many children have ended while something that they started still had their output, and had it when
+    /// that was last looked at.
+    pub fn lingering(&self) -> usize {
+        self.lingering.len()
+    }
+
     fn bury(&mut self, now: Instant, child: ChildId, running: Running, end: End) {
         let Running {
             child: process,
             mut output,
             stage,
+            begun,
             ..
         } = running;
         if stage == Stage::Killed {
@@ -231,6 +251,8 @@ impl Children {
             end,
             stdout,
             last_lines,
+            written: output.written(),
+            took: now.since(begun),
         });
         if !output.linger(&self.registry) {
             return;
