@@ -33,6 +33,8 @@ pub enum Answer {
     Succeeded,
     /// A start or stop failed.
     Failed,
+    /// A start was refused before it did anything, so there is nothing to stop.
+    NeverBegan,
     /// A start or stop was ended at its time limit.
     TimedOut,
     /// The time of [`Step::Wait`] has passed.
@@ -106,6 +108,8 @@ pub struct Sequence {
     when_stopped: Outcome,
     /// A stop was asked for while something else was under way.
     overtaken: bool,
+    /// Is left out when the group is stopped.
+    never_began: Option<usize>,
     /// The step of `position` was handed out and is not answered yet.
     awaiting: bool,
     notes: VecDeque<Note>,
@@ -120,6 +124,7 @@ impl Sequence {
             position: Position::Probing(0),
             when_stopped: Outcome::Stopped,
             overtaken: false,
+            never_began: None,
             awaiting: false,
             notes: VecDeque::new(),
         };
@@ -160,6 +165,9 @@ impl Sequence {
             return;
         }
         self.awaiting = false;
+        if let (Position::Starting(resource), Answer::NeverBegan) = (self.position, answer) {
+            self.never_began = Some(resource);
+        }
         if self.overtaken {
             self.overtaken = false;
             self.stop_all(Outcome::Stopped);
@@ -257,6 +265,9 @@ impl Sequence {
     /// Goes on with the resource left of `resource`.
     fn stop_below(&mut self, resource: usize) {
         self.position = match resource.checked_sub(1) {
+            Some(resource) if self.never_began == Some(resource) => {
+                return self.stop_below(resource);
+            }
             Some(resource) => Position::Stopping {
                 resource,
                 retries: 0,
@@ -330,7 +341,7 @@ mod tests {
     const STOPPED: Answer = Answer::Found(Standing::Stopped);
     const SILENT: Answer = Answer::Found(Standing::Silent);
     const UNKNOWN: Answer = Answer::Found(Standing::Unknown);
-    use Answer::{Failed, Succeeded, TimedOut, Waited};
+    use Answer::{Failed, NeverBegan, Succeeded, TimedOut, Waited};
 
     #[test]
     fn a_group_starts_left_to_right() {
@@ -370,6 +381,29 @@ mod tests {
             ),
         ] {
             assert_eq!(run(Aim::Start, Some(10), answers, None), expected);
+        }
+    }
+
+    #[test]
+    fn what_never_began_to_start_is_not_stopped() {
+        for (answers, stop_before, expected) in [
+            (
+                &[SILENT, NeverBegan, Succeeded][..],
+                None,
+                "acquiring a.status a.start giving-up(a) releasing b.stop StartFailed",
+            ),
+            (
+                &[STOPPED, Succeeded, SILENT, NeverBegan, Succeeded],
+                None,
+                "acquiring a.status a.start b.status b.start giving-up(b) releasing a.stop StartFailed",
+            ),
+            (
+                &[STOPPED, Succeeded, SILENT, NeverBegan, Succeeded],
+                Some(3),
+                "acquiring a.status a.start b.status b.start releasing a.stop Stopped",
+            ),
+        ] {
+            assert_eq!(run(Aim::Start, Some(10), answers, stop_before), expected);
         }
     }
 
