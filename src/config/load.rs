@@ -12,7 +12,7 @@ use super::look::{self, Look, Subject};
 use super::settings::Settings;
 use super::source::{File, Reader, Source};
 use super::{AutoFailback, CompressionMethod, Config, Group, MessageFormat};
-use super::{authkeys, ha_cf, haresources, rules};
+use super::{authkeys, ha_cf, haresources, rules, timeouts};
 use crate::message::Keys;
 
 /// Reads `nodeinfo`, `ha.cf`, `authkeys` and `haresources` below `directory`.
@@ -59,7 +59,9 @@ pub(super) fn load_looking(
         .read("haresources", HARESOURCES_HELP)
         .map(|(path, source)| {
             let settings = settings.as_ref().unwrap_or(&without_nodes);
-            haresources::parse(&path, &source, settings, look, &mut files.out)
+            let groups = haresources::parse(&path, &source, settings, look, &mut files.out);
+            timeouts::check(settings, &groups, &mut files.out);
+            groups
         });
 
     let mut out = files.out;
@@ -264,6 +266,11 @@ fn build(
         env: settings.env,
         respawn: settings.respawn,
         apiauth,
+        timeouts: settings
+            .timeouts
+            .into_iter()
+            .map(|(line, _)| line)
+            .collect(),
         cluster: settings.cluster,
         keys,
         groups,

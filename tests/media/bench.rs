@@ -431,6 +431,7 @@ fn config(media: Vec<Medium>) -> Config {
         env: Vec::new(),
         respawn: Vec::new(),
         apiauth: Vec::new(),
+        timeouts: Vec::new(),
         cluster: String::new(),
         parameters: Vec::new(),
         keys: Keys {
