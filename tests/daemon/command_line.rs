@@ -30,13 +30,13 @@ fn a_check_warns_of_what_this_machine_does_not_have() {
             "haresources",
             1,
             28,
-            "no script and no unit called `no-such-script`",
+            "no script, OCF agent or unit called `no-such-script`",
         ),
         (
             "haresources",
             2,
             6,
-            "no script and no unit called `no-such-script`",
+            "no script, OCF agent or unit called `no-such-script`",
         ),
     ] {
         let place = format!("{}:{line}:{column}\n", machine.path(file).display());

@@ -1,40 +1,34 @@
 //! What resource scripts find around them.
 
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use nix::unistd::{AccessFlags, access};
 
 use crate::config::{AutoFailback, CompressionMethod, Config};
 use crate::daemon::children::{Owner, Surroundings};
+use crate::resource::PATH;
 
-const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 /// Attempts to stop a resource again, unless `env STOPRETRYMAX=` says otherwise.
 const STOP_RETRIES: u32 = 10;
 
 /// Environment and directory of every child. Nothing is inherited: how a resource starts must not depend on
 /// who started the daemon. The locale is neutral because the words of `status` are read.
-pub(super) fn surroundings(config: &Config, owner: Owner) -> Surroundings {
+pub(in crate::daemon) fn surroundings(config: &Config, owner: Owner) -> Surroundings {
     let logfile = |path: &Option<PathBuf>| {
         path.clone()
             .map_or_else(OsString::new, PathBuf::into_os_string)
     };
-    let mut environment: Vec<(OsString, OsString)> = Vec::new();
+    let Surroundings {
+        mut environment,
+        directory: root,
+        owner,
+    } = bare_surroundings(&config.directory, owner);
     let mut set = |name: &str, value: OsString| environment.push((name.into(), value));
-    set("PATH", PATH.into());
-    set("HOME", "/root".into());
-    set("LC_ALL", "C".into());
-    set("OCF_ROOT", "/usr/lib/ocf".into());
     for (name, value) in &config.parameters {
         set(&format!("HA_{name}"), value.into());
     }
-    let mut directory = config.directory.clone().into_os_string();
-    directory.push("/");
-    let mut functions = directory.clone();
-    functions.push("/shellfuncs");
     set("HA_CURHOST", config.local_node.clone().into());
-    set("HA_DIR", directory);
-    set("HA_FUNCS", functions);
     set("HA_LOGFILE", logfile(&config.logfile));
     set("HA_DEBUGLOG", logfile(&config.debugfile));
     set(
@@ -61,10 +55,34 @@ pub(super) fn surroundings(config: &Config, owner: Owner) -> Surroundings {
     // Who runs as an ordinary user in a namespace may find it locked.
     let cores = config.coreroot.join("root");
     let is_open = cores.is_dir() && access(&cores, AccessFlags::X_OK).is_ok();
-    let directory = if is_open { cores } else { PathBuf::from("/") };
+    let directory = if is_open { cores } else { root };
     Surroundings {
         environment,
         directory,
+        owner,
+    }
+}
+
+/// What a child finds where there is no configuration, or none that can be used.
+pub(in crate::daemon) fn bare_surroundings(directory: &Path, owner: Owner) -> Surroundings {
+    let mut configuration = directory.to_path_buf().into_os_string();
+    configuration.push("/");
+    let mut functions = configuration.clone();
+    functions.push("/shellfuncs");
+    let environment = [
+        ("PATH", PATH.into()),
+        ("HOME", "/root".into()),
+        ("LC_ALL", "C".into()),
+        ("OCF_ROOT", "/usr/lib/ocf".into()),
+        ("HA_DIR", configuration),
+        ("HA_FUNCS", functions),
+    ];
+    Surroundings {
+        environment: environment
+            .into_iter()
+            .map(|(name, value)| (name.into(), value))
+            .collect(),
+        directory: PathBuf::from("/"),
         owner,
     }
 }
