@@ -10,6 +10,7 @@ pub mod datagram;
 pub mod disk;
 pub mod event_loop;
 pub mod exit_status;
+pub mod lint_script;
 pub mod log;
 pub mod look;
 pub mod media;

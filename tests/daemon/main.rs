@@ -4,7 +4,9 @@
 mod cl_status;
 mod command_line;
 mod inheritance;
+mod kinds;
 mod leftovers;
+mod lint_script;
 mod logging;
 mod machine;
 mod moves;
