@@ -253,6 +253,24 @@ mod tests {
     }
 
     #[test]
+    fn no_damage_to_a_document_does_harm() {
+        for at in 0..SMALL.len() {
+            MetaData::read(SMALL.as_bytes().get(..at).unwrap_or_default());
+            for byte in [b'<', b'>', b'"', b'=', 0, 0xff] {
+                let mut text = SMALL.as_bytes().to_vec();
+                if let Some(place) = text.get_mut(at) {
+                    *place = byte;
+                }
+                let found = MetaData::read(&text);
+                assert!(found.parameters.len() <= 4, "{at} {byte}");
+            }
+        }
+        let many = "<parameter name='x'/>".repeat(5000);
+        let found = MetaData::read(many.as_bytes());
+        assert_eq!(found.parameters.len(), MOST_PARAMETERS);
+    }
+
+    #[test]
     fn times_have_the_units_that_agents_use() {
         for (text, milliseconds) in [
             ("20", 20_000),

@@ -93,7 +93,7 @@ fn an_agent_finds_its_parameters_and_little_else() {
     in_namespace(
         "agents::an_agent_finds_its_parameters_and_little_else",
         || {
-            let body = r#"[ $1 = meta-data ] || env | grep -E '^(OCF_|HA_D|PATH|LC_)' | LC_ALL=C sort > $journal.$1; exit 7"#;
+            let body = r"[ $1 = meta-data ] || env | grep -E '^(OCF_|HA_D|PATH|LC_)' | LC_ALL=C sort > $journal.$1; exit 7";
             let directory = Directory::new()
                 .agent("disk", body)
                 .group("ocf:own:disk::device=/dev/a::mode=rw,x=y");
