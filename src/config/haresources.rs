@@ -232,6 +232,13 @@ fn check_script(word: &ResourceWord, place: &Place) -> Option<Diagnostic> {
             .iter()
             .find(|known| known.eq_ignore_ascii_case(name))
     };
+    if let Some(rest) = text
+        .strip_prefix("OCF:")
+        .filter(|rest| !rest.starts_with(':'))
+    {
+        let error = Diagnostic::error(place, format!("bad resource `{text}`"));
+        return Some(error.label(format!("did you mean `ocf:{rest}`?")));
+    }
     if let Some((name, argument)) = word.name.split_once(':')
         && let Some(known) = known(name)
     {
