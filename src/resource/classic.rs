@@ -36,6 +36,13 @@ pub fn standing(output: &[u8], exit_code: i32, is_lsb: bool) -> Standing {
     }
 }
 
+/// Whether a script told how it is called: it does not know `status`, and its exit code says nothing of the
+/// resource. Many such scripts end with 0.
+pub fn is_usage(lines: &[String]) -> bool {
+    let says = |line: &String| line.to_ascii_lowercase().contains("usage");
+    lines.iter().any(says)
+}
+
 /// Whether these words say that it does not run.
 pub fn denies(output: &[u8]) -> bool {
     let after_not = output
@@ -104,6 +111,14 @@ mod tests {
                 "{output:?} {exit_code}"
             );
         }
+    }
+
+    #[test]
+    fn a_script_that_tells_its_usage_tells_nothing_else() {
+        let said = |text: &str| is_usage(&text.lines().map(str::to_owned).collect::<Vec<_>>());
+        assert!(said("Usage: /etc/init.d/x {start|stop}"));
+        assert!(said("unknown action\nusage: x start"));
+        assert!(!said("") && !said("x is up"));
     }
 
     #[test]

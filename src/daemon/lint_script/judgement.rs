@@ -106,7 +106,7 @@ pub(super) fn judge(
 }
 
 fn judge_status(resource: &Resource, runs: bool, ended: &Ended, code: i32) -> Option<Finding> {
-    let found = standing(resource, &ended.stdout, code);
+    let found = standing(resource, ended, code);
     let truth = if runs {
         "while it runs"
     } else {

@@ -250,9 +250,7 @@ impl Trial {
             ))]);
         }
         match (action, ended.end) {
-            (Action::Status, End::Exited(code)) => {
-                Some(standing(&self.resource, &ended.stdout, code))
-            }
+            (Action::Status, End::Exited(code)) => Some(standing(&self.resource, &ended, code)),
             (Action::Status, _) | (_, End::Exited(0)) => Some(Standing::Unknown),
             _ => None,
         }

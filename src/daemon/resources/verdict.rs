@@ -31,12 +31,16 @@ pub(super) fn failed(action: Action) -> Answer {
     }
 }
 
-/// What the answer to `status` means, told by standard output and exit code.
-pub(in crate::daemon) fn standing(resource: &Resource, stdout: &[u8], code: i32) -> Standing {
+/// What the answer to `status` means that ended with this exit code.
+pub(in crate::daemon) fn standing(resource: &Resource, ended: &Ended, code: i32) -> Standing {
+    let stdout = &ended.stdout;
     match resource {
         Resource::Unit(_) => systemd::standing(stdout),
         Resource::Agent(_) => ocf::standing(code),
-        Resource::Script { is_lsb, .. } => classic::standing(stdout, code, *is_lsb),
+        Resource::Script { is_lsb, .. } => {
+            let is_lsb = *is_lsb && !classic::is_usage(&ended.last_lines);
+            classic::standing(stdout, code, is_lsb)
+        }
         Resource::Address { .. } => classic::standing(stdout, code, false),
     }
 }
@@ -58,7 +62,7 @@ pub(super) fn read_answer(
     let is_agent = matches!(resource, Resource::Agent(_));
     let answer = match (action, ended.end) {
         (Action::Status, End::Exited(code)) => {
-            let standing = standing(resource, &ended.stdout, code);
+            let standing = standing(resource, ended, code);
             if !(is_agent && standing == Standing::Unknown) {
                 return Answer::Found(standing);
             }
