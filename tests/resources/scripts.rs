@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::bench::{Bench, Directory, logged, now};
+use crate::namespace::{in_namespace, put_over, skip};
 use heartbeat::cluster::{GroupId, GroupOutcome};
 use heartbeat::daemon::resources::Limits;
 
@@ -132,6 +133,57 @@ fn a_stop_that_fails_is_repeated_and_then_judged() {
     assert_eq!(
         logged("CRIT:ResourceManager(default) ERROR Resource STOP failure. Reboot required!").len(),
         1
+    );
+}
+
+#[test]
+fn a_standard_script_of_init_d_is_judged_by_its_exit_code() {
+    in_namespace(
+        "scripts::a_standard_script_of_init_d_is_judged_by_its_exit_code",
+        || {
+            if !std::path::Path::new("/etc/init.d").exists() {
+                return skip("there is no /etc/init.d to put ours over");
+            }
+            let standard = r"### BEGIN INIT INFO
+# Provides: standard
+### END INIT INFO
+note $1
+case $1 in
+    start) touch $journal.runs;;
+    stop) rm -f $journal.runs;;
+    status) [ -e $journal.runs ] || exit 3;;
+esac";
+            // As the one of a how-to document: without the comment, whatever its status ends with says nothing.
+            let quiet = "note quiet $1; exit 0";
+            let ignorant =
+                "### BEGIN INIT INFO\nnote ignorant $1; echo 'Usage: x start|stop' >&2; exit 0";
+            let directory = Directory::new()
+                .script("standard", standard)
+                .script("floatip", quiet)
+                .script("ignorant", ignorant)
+                .group("standard floatip ignorant");
+            put_over(&directory.path("resource.d"), "/etc/init.d");
+            // They lie in /etc/init.d alone.
+            std::fs::create_dir(directory.path("none")).expect("a directory");
+            let hidden = directory.path("resource.d");
+            put_over(
+                &directory.path("none"),
+                hidden.to_str().expect("plain text"),
+            );
+            let mut bench = Bench::new(&directory);
+            assert_eq!(bench.probe(0), GroupOutcome::FoundStopped);
+            for _ in 0..2 {
+                assert_eq!(bench.start(0), GroupOutcome::Started);
+            }
+            assert_eq!(bench.stop(0), GroupOutcome::Stopped);
+            assert_eq!(
+                directory.journal(),
+                "status, quiet status, ignorant status, \
+                 status, start, quiet status, quiet start, ignorant status, ignorant start, \
+                 status, quiet status, quiet start, ignorant status, ignorant start, \
+                 ignorant stop, quiet stop, stop"
+            );
+        },
     );
 }
 
