@@ -33,7 +33,7 @@ pub enum Answer {
     Succeeded,
     /// A start or stop failed.
     Failed,
-    /// A start was refused before it did anything, so there is nothing to stop.
+    /// A start was refused before it did anything. Unless it may have run before, there is nothing to stop.
     NeverBegan,
     /// A start or stop was ended at its time limit.
     TimedOut,
@@ -108,6 +108,8 @@ pub struct Sequence {
     when_stopped: Outcome,
     /// A stop was asked for while something else was under way.
     overtaken: bool,
+    /// Its status was unknown before it was started.
+    doubtful: Option<usize>,
     /// Is left out when the group is stopped.
     never_began: Option<usize>,
     /// The step of `position` was handed out and is not answered yet.
@@ -124,6 +126,7 @@ impl Sequence {
             position: Position::Probing(0),
             when_stopped: Outcome::Stopped,
             overtaken: false,
+            doubtful: None,
             never_began: None,
             awaiting: false,
             notes: VecDeque::new(),
@@ -165,8 +168,17 @@ impl Sequence {
             return;
         }
         self.awaiting = false;
-        if let (Position::Starting(resource), Answer::NeverBegan) = (self.position, answer) {
-            self.never_began = Some(resource);
+        match (self.position, answer) {
+            (Position::Checking(resource), Answer::Found(Standing::Unknown)) => {
+                self.doubtful = Some(resource);
+            }
+            // What may have run before may run still.
+            (Position::Starting(resource), Answer::NeverBegan)
+                if self.doubtful != Some(resource) =>
+            {
+                self.never_began = Some(resource);
+            }
+            _ => {}
         }
         if self.overtaken {
             self.overtaken = false;
@@ -396,6 +408,11 @@ mod tests {
                 &[STOPPED, Succeeded, SILENT, NeverBegan, Succeeded],
                 None,
                 "acquiring a.status a.start b.status b.start giving-up(b) releasing a.stop StartFailed",
+            ),
+            (
+                &[UNKNOWN, NeverBegan, Succeeded, Failed],
+                None,
+                "acquiring a.status a.start giving-up(a) releasing b.stop a.stop wait",
             ),
             (
                 &[STOPPED, Succeeded, SILENT, NeverBegan, Succeeded],

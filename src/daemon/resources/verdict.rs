@@ -93,6 +93,12 @@ pub(super) fn read_answer(
             }
         }
     };
+    tell(action, word, is_agent, ended);
+    answer
+}
+
+/// How an action failed, after how long, and the last that was said.
+fn tell(action: Action, word: &ResourceWord, is_agent: bool, ended: &Ended) {
     let how = match ended.end {
         End::Exited(code) if is_agent => format!("exit code {code} ({})", ocf::meaning(code)),
         End::Exited(code) => format!("exit code {code}"),
@@ -109,5 +115,4 @@ pub(super) fn read_answer(
     for line in &ended.last_lines {
         log::info!(target: &word.name, "{line}");
     }
-    answer
 }
