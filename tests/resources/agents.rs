@@ -343,6 +343,25 @@ fn a_translator_of_3_0_6_stands_for_the_agent_and_ones_own_script_for_itself() {
 }
 
 #[test]
+fn the_directory_that_agents_rely_on_is_there_after_a_boot() {
+    const NAME: &str = "agents::the_directory_that_agents_rely_on_is_there_after_a_boot";
+    in_namespace(NAME, || {
+        if !Path::new("/usr/lib/ocf/resource.d/heartbeat/Dummy").exists() {
+            return skip("the package resource-agents is not installed");
+        }
+        let directory = Directory::new().group("ocf:heartbeat:Dummy");
+        fs::create_dir(directory.path("run")).expect("a directory");
+        put_over(&directory.path("run"), "/run");
+        let mut bench = Bench::new(&directory);
+        assert_eq!(bench.start(0), GroupOutcome::Started);
+        let state = directory.path("run/resource-agents/Dummy-Dummy.state");
+        assert!(state.exists(), "the agent keeps its state there");
+        assert_eq!(bench.stop(0), GroupOutcome::Stopped);
+        assert!(!state.exists());
+    });
+}
+
+#[test]
 fn the_agents_of_the_package_do_what_they_should() {
     in_namespace(
         "agents::the_agents_of_the_package_do_what_they_should",
