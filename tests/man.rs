@@ -7,6 +7,7 @@ use std::process::Command;
 
 use heartbeat::config::DIRECTIVES;
 use heartbeat::config::directive::Fate;
+use heartbeat::resource::shorthand;
 
 fn folder() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("man")
@@ -70,6 +71,15 @@ fn the_page_has_no_directive_that_the_table_lacks() {
             DIRECTIVES.iter().any(|directive| directive.name == name),
             "{name}"
         );
+    }
+}
+
+#[test]
+fn every_short_form_of_an_agent_is_in_haresources() {
+    let page = fs::read_to_string(folder().join("haresources.5")).expect("the manual page");
+    for shorthand in shorthand::ALL {
+        let usage = shorthand.usage;
+        assert!(page.lines().any(|line| line == usage), "no line `{usage}`");
     }
 }
 

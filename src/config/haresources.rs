@@ -219,6 +219,9 @@ fn check_words(drafts: &[Draft], look: Look<'_>, out: &mut Diagnostics) {
 fn check_script(word: &ResourceWord, place: &Place) -> Option<Diagnostic> {
     let name_place = place.part(&(0..word.name.len().max(1)));
     let text = word.text.as_str();
+    if word.name == "ocf" || word.name.starts_with("ocf:") {
+        return None; // an OCF agent: nobody's slip for the script `OCF` of 3.0.6
+    }
     let without_prefix = text.split('/').next().unwrap_or_default();
     if without_prefix.parse::<std::net::Ipv6Addr>().is_ok() {
         let error = Diagnostic::error(place, format!("bad resource `{text}`"));
@@ -229,6 +232,13 @@ fn check_script(word: &ResourceWord, place: &Place) -> Option<Diagnostic> {
             .iter()
             .find(|known| known.eq_ignore_ascii_case(name))
     };
+    if let Some(rest) = text
+        .strip_prefix("OCF:")
+        .filter(|rest| !rest.starts_with(':'))
+    {
+        let error = Diagnostic::error(place, format!("bad resource `{text}`"));
+        return Some(error.label(format!("did you mean `ocf:{rest}`?")));
+    }
     if let Some((name, argument)) = word.name.split_once(':')
         && let Some(known) = known(name)
     {

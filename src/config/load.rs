@@ -12,7 +12,7 @@ use super::look::{self, Look, Subject};
 use super::settings::Settings;
 use super::source::{File, Reader, Source};
 use super::{AutoFailback, CompressionMethod, Config, Group, MessageFormat};
-use super::{authkeys, ha_cf, haresources, monitor, rules};
+use super::{authkeys, ha_cf, haresources, monitor, rules, timeouts};
 use crate::message::Keys;
 
 /// Reads `nodeinfo`, `ha.cf`, `authkeys` and `haresources` below `directory`.
@@ -61,6 +61,7 @@ pub fn load_looking(
             let settings = settings.as_ref().unwrap_or(&without_nodes);
             let groups = haresources::parse(&path, &source, settings, look, &mut files.out);
             monitor::check(settings, &groups, &mut files.out);
+            timeouts::check(settings, &groups, &mut files.out);
             groups
         });
 
@@ -283,6 +284,11 @@ fn build(
             .map(|(monitor, _)| monitor)
             .collect(),
         apiauth,
+        timeouts: settings
+            .timeouts
+            .into_iter()
+            .map(|(line, _)| line)
+            .collect(),
         cluster: settings.cluster,
         keys,
         groups,

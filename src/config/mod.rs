@@ -24,6 +24,7 @@ mod source;
 mod spelling;
 mod suggest;
 mod table;
+mod timeouts;
 mod value;
 
 pub use address::{AddressError, parse_address};
@@ -111,6 +112,8 @@ pub struct Config {
     pub respawn: Vec<Respawn>,
     /// `apiauth` lines, the built-in ones included.
     pub apiauth: Vec<ApiAuth>,
+    /// `timeout` lines in order.
+    pub timeouts: Vec<Timeout>,
     /// `cluster` name; only stored.
     pub cluster: String,
     /// Every recorded plain directive with the text as written (computed ones like `warntime=1500ms`):
@@ -261,6 +264,17 @@ pub struct ApiAuth {
     pub users: Vec<String>,
     /// Groups as written, names or numbers.
     pub groups: Vec<String>,
+}
+
+/// A `timeout` line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Timeout {
+    /// A word of `haresources`, or the part of it before `::`, or `*` for every resource.
+    pub resource: String,
+    /// One of `start`, `stop`, `status`.
+    pub action: &'static str,
+    /// How long it may take, above zero.
+    pub limit: Duration,
 }
 
 /// One line of `haresources`: resources that live on one node together.

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::source::{Place, Word};
-use super::{ApiAuth, AutoFailback, Medium, Monitor, PingNode, Respawn};
+use super::{ApiAuth, AutoFailback, Medium, Monitor, PingNode, Respawn, Timeout};
 
 /// The values of all directives. Those with a default have it before the first line is read.
 #[derive(Debug, Default)]
@@ -39,6 +39,7 @@ pub(super) struct Settings {
     /// By client.
     pub(super) apiauth: BTreeMap<String, (ApiAuth, Place)>,
     pub(super) env: Vec<(String, String)>,
+    pub(super) timeouts: Vec<(Timeout, Place)>,
     pub(super) watchdog: Option<PathBuf>,
     pub(super) realtime: bool,
     pub(super) rtprio: u32,

@@ -8,6 +8,7 @@ use super::directive::Directive;
 use super::media::{bcast, mcast, mcast6, ping, ping_group, serial, ucast, ucast6};
 use super::monitor::monitor;
 use super::pair::{auto_failback, autojoin, node, pacemaker};
+use super::timeouts::timeout;
 
 const FACILITIES: &[&str] = &[
     "auth", "authpriv", "cron", "daemon", "ftp", "kern", "lpr", "mail", "news", "security",
@@ -81,6 +82,15 @@ pub static ALL: &[Directive] = &[
     .doc("A resource that is asked how it does while it runs; it is started again, then its group moves")
     .adds()
     .example("monitor nginx every=5s fall=2 http=http://127.0.0.1/"),
+    Directive::new(
+        "timeout",
+        "RESOURCE|* start|stop|status TIME",
+        Line(timeout),
+    )
+    .doc("How long an action on a resource may take before it is killed and has failed")
+    .adds()
+    .derived("120 seconds to start or stop, 20 for status, longer where an OCF agent advises it")
+    .example("timeout Filesystem start 300"),
     // Links
     Directive::new("serial", "DEVICE ...", Each(serial))
         .doc("Serial ports that lead to the peer through a null-modem cable")

@@ -12,7 +12,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::ffi::{OsStr, OsString};
 use std::io;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Duration;
 
@@ -38,7 +38,7 @@ const LINGERING_PACE: Duration = Duration::from_secs(1);
 const LINGERING: usize = 256;
 
 /// A child, for as long as its end was not told.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct ChildId(u64);
 
 /// What to run, and how.
@@ -50,8 +50,6 @@ pub struct Order<'a> {
     pub tag: String,
     /// After this time it is ended.
     pub limit: Duration,
-    /// Variables for it alone, beside those that every child gets.
-    pub environment: Vec<(OsString, OsString)>,
 }
 
 /// How a child ended.
@@ -76,6 +74,10 @@ pub struct Ended {
     pub stdout: Vec<u8>,
     /// The last lines of both its outputs.
     pub last_lines: Vec<String>,
+    /// How many bytes it wrote.
+    pub written: u64,
+    /// How long it took.
+    pub took: Duration,
 }
 
 /// What every child gets.
@@ -112,6 +114,7 @@ struct Running {
     child: Child,
     output: Output,
     stage: Stage,
+    begun: Instant,
     deadline: Instant,
 }
 
@@ -128,6 +131,16 @@ impl Surroundings {
         Self {
             environment: environment::variables(config),
             directory: environment::directory(config, "root"),
+            owner,
+            kind,
+        }
+    }
+
+    /// Those of one that runs as root where there is no configuration in this directory, or none that can be used.
+    pub fn bare(directory: &Path, owner: Owner, kind: Kind) -> Self {
+        Self {
+            environment: environment::bare_variables(directory),
+            directory: PathBuf::from("/"),
             owner,
             kind,
         }
@@ -164,7 +177,13 @@ impl Children {
             .args(&order.invocation.arguments)
             .env_clear()
             .envs(environment.iter().map(|(name, value)| (name, value)))
-            .envs(order.environment)
+            .envs(
+                order
+                    .invocation
+                    .environment
+                    .iter()
+                    .map(|(name, value)| (name, value)),
+            )
             .current_dir(directory)
             .process_group(0)
             .stdin(Stdio::null())
@@ -191,6 +210,7 @@ impl Children {
             child,
             output,
             stage: Stage::InTime,
+            begun: now,
             deadline: now + order.limit,
         };
         self.running.insert(id, running);
@@ -234,11 +254,18 @@ impl Children {
         self.running.len()
     }
 
+    /// How many children have ended while something that they started still had their output, and had it when
+    /// that was last looked at.
+    pub fn lingering(&self) -> usize {
+        self.lingering.len()
+    }
+
     fn bury(&mut self, now: Instant, child: ChildId, running: Running, end: End) {
         let Running {
             child: process,
             mut output,
             stage,
+            begun,
             ..
         } = running;
         if stage == Stage::Killed {
@@ -250,6 +277,8 @@ impl Children {
             end,
             stdout,
             last_lines,
+            written: output.written(),
+            took: now.since(begun),
         });
         if !output.linger(&self.registry) {
             return;

@@ -12,6 +12,7 @@ use super::command_line::{Command, CommandLine, USAGE, parse};
 use super::disk::{Disk, load, load_here};
 use super::exit_status;
 use super::exit_status::{DONE, FAILED, NOT_RUNNING, PERMISSION, USAGE_ERROR};
+use super::lint_script;
 use super::look;
 use super::pid_file::{Presence, presence};
 use super::probe;
@@ -68,6 +69,7 @@ pub fn run(words: impl IntoIterator<Item = OsString>) -> u8 {
         )),
         Command::Help => print(USAGE),
         Command::Check => check(&line, &places),
+        Command::LintScript(options) => lint_script::run(options, &places),
         Command::Replay { file } => replay::run(file, &line, &places),
         Command::Sniff(options) => sniff::run(options, &places),
         Command::StoreFile { path, text } => store_file(path, text),

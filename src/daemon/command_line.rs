@@ -8,7 +8,7 @@ use lexopt::prelude::*;
 
 use super::probe::Question;
 use super::recording::{DEFAULT_LIMIT, Wanted};
-use super::sniff;
+use super::{lint_script, sniff};
 use crate::recording::parse_seconds;
 
 /// Printed for `--help`, and beneath an error.
@@ -19,6 +19,8 @@ usage: heartbeat [-C DIR] [-f] [-d] [-l] [-M] [-v]   start; -f stays in the fore
        heartbeat [-C DIR] -s                         tell whether it runs
        heartbeat [-C DIR] -r                         check the configuration, then have it read again
        heartbeat [-C DIR] check                      check the configuration
+       heartbeat [-C DIR] lint-script [--force] [--timeout SECONDS] PATH|NAME [ARGUMENT]...
+                                                     try a resource script and say what is wrong with it
        heartbeat [-C DIR] replay [-v] [--until SECONDS] FILE
                                                      show what a recorded daemon decided
        heartbeat [-C DIR] sniff [--interface IF]... [--port N]... [--json] [-v] [--count N] [FILE | -]
@@ -51,6 +53,8 @@ pub enum Command {
     Help,
     /// `check`
     Check,
+    /// `lint-script`
+    LintScript(lint_script::Options),
     /// `replay FILE`
     Replay {
         /// A recording.
@@ -140,6 +144,9 @@ pub fn parse(words: impl IntoIterator<Item = OsString>) -> Result<CommandLine, S
                 options.verbose |= found.verbose;
                 Command::Sniff(options)
             }
+            Value(word) if word == "lint-script" && found.command == Command::Start => {
+                Command::LintScript(lint_script::parse(&mut parser, &mut found.directory)?)
+            }
             Value(word) if word == "replay" && found.command == Command::Start => Command::Replay {
                 file: PathBuf::new(),
             },
@@ -155,7 +162,8 @@ pub fn parse(words: impl IntoIterator<Item = OsString>) -> Result<CommandLine, S
         };
         if found.command != Command::Start && found.command != command {
             return Err(
-                "one thing at a time: -k, -s, -r, -R, -D, -V, check, replay and sniff exclude each other"
+                "one thing at a time: -k, -s, -r, -R, -D, -V, check, lint-script, replay and sniff exclude each \
+                 other"
                     .into(),
             );
         }

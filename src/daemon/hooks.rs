@@ -5,7 +5,6 @@ mod occasion;
 mod scripts;
 
 use std::collections::{BTreeSet, VecDeque};
-use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -127,16 +126,13 @@ impl Hooks {
             .into_iter()
             // The status of this node, whatever the name suggests: so it is with 3.0.6.
             .chain([("OSTATUS", local_status.word().to_owned())]);
+        let variables = fields
+            .map(|(name, value)| (format!("HA_{name}"), value))
+            .collect();
         let order = Order {
-            invocation: &Invocation {
-                program,
-                arguments: vec![kind.to_owned()],
-            },
+            invocation: &Invocation::new(program, vec![kind.to_owned()]).with(variables),
             tag: TAG.to_owned(),
             limit: LIMIT,
-            environment: fields
-                .map(|(name, value)| (format!("HA_{name}").into(), OsString::from(value)))
-                .collect(),
         };
         match self.children.spawn(now, order) {
             Ok(child) => self.running = Some((child, kind)),

@@ -9,6 +9,7 @@ use crate::config::{Absence, Medium, MediumKind, ResourceWord, Subject, parse_ad
 use crate::os::account::Account;
 use crate::os::interface;
 use crate::resource::catalogue::{CatalogueError, Places, Resource};
+use crate::resource::soundness::{self, Format};
 
 /// What a link is without its port or interface.
 const DOWN: &str = "its link is down until this is mended; a start needs one that works";
@@ -20,7 +21,9 @@ pub fn look(places: &Places, subject: Subject<'_>) -> Option<Absence> {
         Subject::Watchdog(device) => watchdog_absence(device),
         Subject::Resource(word) => match places.find(word) {
             Ok(Resource::Address { .. }) => address_absence(word),
-            Ok(_) => None,
+            Ok(Resource::Script { path, .. }) => script_oddity(&path),
+            Ok(Resource::Agent(agent)) => script_oddity(&agent.path()),
+            Ok(Resource::Unit(_)) => None,
             Err(error) => Some(resource_absence(word, error)),
         },
         Subject::User(_) | Subject::Program(_) => look_for_programs(subject),
@@ -115,12 +118,33 @@ fn address_absence(word: &ResourceWord) -> Option<Absence> {
     })
 }
 
+/// What is odd about a script that is there and may be run.
+fn script_oddity(path: &Path) -> Option<Absence> {
+    let shown = path.display();
+    match soundness::head(path) {
+        Err(error) => Some(Absence {
+            message: format!("cannot read {shown}: {error}"),
+            label: "so nothing can be told about it".into(),
+            help: "run this check as root, as heartbeat runs the script".into(),
+        }),
+        Ok(head) if soundness::format(&head) == Format::Unmarked => Some(Absence {
+            message: format!("{shown} does not begin with `#!`"),
+            label: "`/bin/sh` will run it".into(),
+            help: "write `#!/bin/sh`, or the interpreter that is meant, into its first line".into(),
+        }),
+        Ok(_) => None,
+    }
+}
+
 fn resource_absence(word: &ResourceWord, error: CatalogueError) -> Absence {
     let (message, help) = match error {
         CatalogueError::NotFound { name, looked_at } => (
-            format!("no script and no unit called `{name}` on this machine"),
+            format!("no script, OCF agent or unit called `{name}` on this machine"),
             format!("looked at {}", looked_at.join(", ")),
         ),
+        CatalogueError::Broken { path, fault } => {
+            (format!("{} {fault}", path.display()), fault.remedy(&path))
+        }
         error => (format!("cannot use `{}`", word.text), error.to_string()),
     };
     Absence {
@@ -141,6 +165,7 @@ mod tests {
             scripts: root.join("resource.d"),
             init_scripts: root.join("init.d"),
             units: vec![root.join("units")],
+            agents: root.join("ocf"),
         }
     }
 
@@ -195,7 +220,7 @@ mod tests {
         let absence = look("nginx").expect("missing");
         assert_eq!(
             absence.message,
-            "no script and no unit called `nginx` on this machine"
+            "no script, OCF agent or unit called `nginx` on this machine"
         );
         for place in ["resource.d/nginx", "init.d/nginx", "units/nginx.service"] {
             assert!(absence.help.contains(place), "{absence:?}");
@@ -205,5 +230,58 @@ mod tests {
         assert_eq!(look("nginx"), None);
         let absence = look("nginx::8080").expect("not usable");
         assert_eq!(absence.message, "cannot use `nginx::8080`");
+    }
+
+    #[test]
+    fn a_script_that_is_there_and_odd_is_named() {
+        let root = tempfile::tempdir().expect("a directory");
+        std::fs::create_dir(root.path().join("resource.d")).expect("a directory");
+        let path = root.path().join("resource.d/disk");
+        let look = |text: &str, mode: u32| {
+            use std::os::unix::fs::PermissionsExt;
+            std::fs::write(&path, text).expect("a file");
+            let mode = std::fs::Permissions::from_mode(mode);
+            std::fs::set_permissions(&path, mode).expect("its mode");
+            let word = ResourceWord::new("disk");
+            let absence = look(&places(root.path()), Subject::Resource(&word));
+            absence.map(|absence| {
+                let text = format!("{} | {}", absence.message, absence.help);
+                text.replace(root.path().to_str().expect("plain text"), "")
+            })
+        };
+        for (text, mode, expected) in [
+            ("#!/bin/sh\n", 0o755, None),
+            (
+                "echo\n",
+                0o755,
+                Some(
+                    "/resource.d/disk does not begin with `#!` | write `#!/bin/sh`, or the interpreter that is meant, \
+                     into its first line",
+                ),
+            ),
+            (
+                "#!/bin/sh\r\n",
+                0o755,
+                Some(
+                    "/resource.d/disk has the line ends of Windows, with which its interpreter is not found | \
+                     sed -i 's/\\r$//' /resource.d/disk",
+                ),
+            ),
+            (
+                "#!/no/perl\n",
+                0o755,
+                Some(
+                    "/resource.d/disk names the interpreter `/no/perl`, which can't be run here | install it, or \
+                     change the first line of /resource.d/disk",
+                ),
+            ),
+        ] {
+            assert_eq!(look(text, mode).as_deref(), expected, "{text:?}");
+        }
+        let absence = look("#!/bin/sh\n", 0o644).expect("missing");
+        assert!(
+            absence.contains("/resource.d/disk (is not executable)"),
+            "{absence}"
+        );
     }
 }

@@ -11,6 +11,7 @@ pub mod disk;
 pub mod event_loop;
 pub mod exit_status;
 pub mod hooks;
+pub mod lint_script;
 pub mod log;
 pub mod look;
 pub mod media;

@@ -1,6 +1,7 @@
 //! Carries out what the core asks of resource groups: scripts and units as child processes, addresses
 //! directly. Groups are independent of each other; within one group one action runs at a time.
 
+mod agents;
 mod care;
 mod floating;
 mod group;
@@ -18,15 +19,19 @@ use mio::{Registry, Token};
 
 use super::children::{ChildId, Children, Ended, Kind, Leftovers, Order, Owner, Surroundings};
 use crate::cluster::{GroupId, GroupOutcome, Instant};
-use crate::config::{Config, ResourceWord};
+use crate::config::{Config, ResourceWord, Timeout};
 use crate::resource::catalogue::{CatalogueError, Places, Resource};
 use crate::resource::group::{Aim, Answer, Outcome, Sequence, Step};
 use crate::resource::{Action, Invocation, environment};
+use agents::Agents;
 use floating::FloatingAddresses;
 use group::Group;
 pub use monitors::MonitorView;
 use monitors::Monitors;
 use verdict::{failed, missing, read_answer};
+
+pub use crate::resource::Limits;
+pub(super) use agents::make_scratch;
 
 /// Child processes at the same time.
 const MOST_CHILDREN: usize = 64;
@@ -38,29 +43,6 @@ const AT_ONCE: Instant = Instant::from_micros(0);
 /// The names that lines in the log bear.
 const TAG: &str = "ResourceManager(default)";
 const TAG_CRIT: &str = "CRIT:ResourceManager(default)";
-
-/// How long scripts and units may take.
-#[derive(Debug, Clone, Copy)]
-pub struct Limits {
-    /// To start.
-    pub start: Duration,
-    /// To stop.
-    pub stop: Duration,
-    /// To say whether they run.
-    pub status: Duration,
-}
-
-/// Longer than systemd itself waits for a unit, which is 90 s; a status that takes longer says nothing any more.
-impl Default for Limits {
-    fn default() -> Self {
-        let (start, stop) = (Duration::from_secs(120), Duration::from_secs(120));
-        Self {
-            start,
-            stop,
-            status: Duration::from_secs(20),
-        }
-    }
-}
 
 /// Why resources cannot be handled at all.
 #[derive(Debug)]
@@ -86,6 +68,9 @@ pub struct Resources {
     groups: Vec<Group>,
     places: Places,
     limits: Limits,
+    /// What `ha.cf` says of them.
+    timeouts: Vec<Timeout>,
+    agents: Agents,
     stop_retries: Option<u32>,
     keepalive: Duration,
     last_turn: Instant,
@@ -113,6 +98,8 @@ struct Errand {
     group: usize,
     resource: usize,
     action: Action,
+    /// An OCF agent is first asked how long the action may take.
+    asks_meta_data: bool,
     invocation: Invocation,
     limit: Duration,
 }
@@ -171,6 +158,8 @@ impl Resources {
             is_put_off: false,
             places,
             limits,
+            timeouts: config.timeouts.clone(),
+            agents: Agents::default(),
             children,
             leftovers,
             errands: BTreeMap::new(),
@@ -210,7 +199,7 @@ impl Resources {
         }
         self.children.turn(now);
         while let Some(ended) = self.children.next_ended() {
-            self.child_ended(&ended);
+            self.child_ended(now, &ended);
         }
         while let Some(&(until, group)) = self.pausing.first().filter(|(until, _)| *until <= now) {
             self.pausing.remove(&(until, group));
@@ -340,35 +329,43 @@ impl Resources {
         resource: usize,
         action: Action,
     ) -> Option<Answer> {
-        let group = self.groups.get(index)?;
-        let (word, found) = group.resources.get(resource)?;
-        let is_start = group
-            .sequence
-            .as_ref()
-            .is_some_and(|sequence| sequence.aim() == Aim::Start);
+        let group = self.groups.get_mut(index)?;
+        let aim = group.sequence.as_ref().map(Sequence::aim);
+        let (word, found) = group.resources.get_mut(resource)?;
+        if found.is_err() {
+            // What lies on a disk of the same group is there only now.
+            *found = self.places.find(word);
+        }
         let found = match found {
             Ok(found) => found,
             Err(error) => return Some(missing(word, error, action)),
         };
-        let invocation = found.invocation(action);
-        if action != Action::Status {
-            log::info!(target: TAG, "Running {invocation}");
-        }
-        if let Resource::Address { spec, agent, .. } = found {
-            return Some(self.floating.run(now, spec, agent, action, is_start));
-        }
-        let limit = match action {
-            Action::Start => self.limits.start,
-            Action::Stop => self.limits.stop,
-            Action::Status => self.limits.status,
+        let meta_data = match found {
+            Resource::Agent(agent) => self.agents.meta_data(agent),
+            _ => None,
         };
-        let errand = Errand {
+        let limit = self.limits.for_one(&self.timeouts, word, action, meta_data);
+        let mut errand = Errand {
             group: index,
             resource,
             action,
-            invocation,
+            asks_meta_data: false,
+            invocation: found.invocation(action, limit),
             limit,
         };
+        match found {
+            Resource::Agent(agent) if meta_data.is_none() => {
+                errand.asks_meta_data = true;
+                errand.invocation = agent.meta_data();
+                errand.limit = self.limits.status;
+            }
+            _ if action == Action::Status => {}
+            _ => log::info!(target: TAG, "Running {}", errand.invocation),
+        }
+        if let Resource::Address { spec, agent, .. } = found {
+            let is_start = aim == Some(Aim::Start);
+            return Some(self.floating.run(now, spec, agent, action, is_start));
+        }
         if self.children.running() < MOST_CHILDREN {
             self.send_out(now, errand);
         } else {
@@ -394,7 +391,6 @@ impl Resources {
                 invocation,
                 tag,
                 limit,
-                environment: Vec::new(),
             },
         ) {
             Ok(child) => drop(self.errands.insert(child, errand)),
@@ -405,15 +401,32 @@ impl Resources {
         }
     }
 
-    fn child_ended(&mut self, ended: &Ended) {
+    fn child_ended(&mut self, now: Instant, ended: &Ended) {
         let Some(errand) = self.errands.remove(&ended.child) else {
             return;
         };
         let answer = match self.resource_of(&errand) {
-            Some((word, Ok(resource))) => read_answer(&errand, word, resource, ended),
-            _ => failed(errand.action),
+            Some((word, Ok(Resource::Agent(agent)))) if errand.asks_meta_data => {
+                let (word, agent) = (word.clone(), agent.clone());
+                self.agents.learn(&agent, &word, ended);
+                self.go_on(now, &errand)
+            }
+            Some((word, Ok(resource))) => Some(read_answer(&errand, word, resource, ended)),
+            _ => Some(failed(errand.action)),
         };
-        self.answer(errand.group, answer);
+        if let Some(answer) = answer {
+            self.answer(errand.group, answer);
+        }
+    }
+
+    /// After an agent was asked about the action: now the action itself, unless a stop has been asked for.
+    fn go_on(&mut self, now: Instant, errand: &Errand) -> Option<Answer> {
+        let group = self.groups.get(errand.group)?;
+        let aim = group.sequence.as_ref().map(Sequence::aim);
+        if aim == Some(Aim::Stop) && errand.action == Action::Start {
+            return Some(Answer::Failed);
+        }
+        self.run(now, errand.group, errand.resource, errand.action)
     }
 
     fn resource_of(

@@ -1,6 +1,6 @@
 //! Starting a program that bears its own process number in its environment.
 
-use std::ffi::{CString, OsStr, OsString};
+use std::ffi::{CStr, CString, OsStr, OsString};
 use std::io;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::process::CommandExt;
@@ -14,7 +14,8 @@ use libc::c_char;
 const DIGITS: usize = 10;
 
 /// Starts `command` with `variable` set to its process number in ten digits, a blank and `rest`. What was set
-/// on the command is its whole environment, as after `env_clear`.
+/// on the command is its whole environment, as after `env_clear`. A file that the kernel does not know how to run,
+/// such as a script without `#!`, is run by `/bin/sh`, as every shell does it.
 ///
 /// Only the process itself knows its number before the program begins, so it writes it there itself. Whatever the
 /// program starts inherits the variable and has another number.
@@ -28,8 +29,8 @@ pub fn spawn_numbered(mut command: Command, variable: &str, rest: &OsStr) -> io:
 
 /// Everything that execve needs, made before the fork.
 struct Image {
-    /// The program, or where it may be.
-    files: Vec<CString>,
+    /// The program, or where it may be; and the arguments of the shell that runs it if nothing else can.
+    files: Vec<(CString, Block)>,
     /// `NAME=0000000000 rest`
     numbered: Box<[u8]>,
     /// Where the digits are in it.
@@ -71,8 +72,18 @@ impl Image {
             text
         });
         let path = set().find(|(name, _)| *name == "PATH");
+        let with_shell = |file: CString| {
+            let script = OsStr::from_bytes(file.as_bytes()).to_owned();
+            let rest = command.get_args().map(OsStr::to_owned);
+            let words = [OsString::from("/bin/sh"), script].into_iter().chain(rest);
+            Block::new(words).map(|words| (file, words))
+        };
+        let files = files(command.get_program(), path.map(|(_, value)| value))?;
         Ok(Self {
-            files: files(command.get_program(), path.map(|(_, value)| value))?,
+            files: files
+                .into_iter()
+                .map(with_shell)
+                .collect::<io::Result<_>>()?,
             digits,
             arguments: Block::new(arguments.map(OsStr::to_owned))?,
             // The first is the numbered one, once it is written.
@@ -93,17 +104,11 @@ impl Image {
             *first = self.numbered.as_ptr().cast();
         }
         let mut reason = io::Error::from_raw_os_error(libc::ENOENT);
-        for file in &self.files {
-            // SAFETY: a string that ends with zero, and two lists of such strings that end with a null pointer;
-            // `self` owns them all.
-            unsafe {
-                libc::execve(
-                    file.as_ptr(),
-                    self.arguments.pointers.as_ptr(),
-                    self.environment.pointers.as_ptr(),
-                );
+        for (file, with_shell) in &self.files {
+            let mut error = self.execute(file, &self.arguments);
+            if error.raw_os_error() == Some(libc::ENOEXEC) {
+                error = self.execute(c"/bin/sh", with_shell);
             }
-            let error = io::Error::last_os_error();
             match error.raw_os_error() {
                 Some(libc::ENOENT | libc::ENOTDIR) => {}
                 // There may be another one further on that can be run.
@@ -112,6 +117,20 @@ impl Image {
             }
         }
         reason
+    }
+
+    /// Gives back why it failed.
+    fn execute(&self, file: &CStr, arguments: &Block) -> io::Error {
+        // SAFETY: a string that ends with zero, and two lists of such strings that end with a null pointer;
+        // the caller and `self` own them all.
+        unsafe {
+            libc::execve(
+                file.as_ptr(),
+                arguments.pointers.as_ptr(),
+                self.environment.pointers.as_ptr(),
+            );
+        }
+        io::Error::last_os_error()
     }
 }
 
@@ -183,6 +202,18 @@ mod tests {
         );
         let (_, environment) = run("/usr/bin/env", &[]).expect("started");
         assert_eq!(environment.lines().count(), 3, "{environment}");
+    }
+
+    #[test]
+    fn a_script_without_an_interpreter_is_run_by_the_shell() {
+        use std::os::unix::fs::PermissionsExt;
+        let root = tempfile::tempdir().expect("a directory");
+        let path = root.path().join("unmarked");
+        std::fs::write(&path, "echo $1 $2 $MARK\n").expect("a file");
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).expect("its mode");
+        let program = path.to_str().expect("plain text");
+        let (pid, seen) = run(program, &["a b", "start"]).expect("started");
+        assert_eq!(seen, format!("a b start {pid:010} two words\n"));
     }
 
     #[test]

@@ -1,13 +1,13 @@
 //! What scripts and programs find around them.
 
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use nix::unistd::{AccessFlags, access};
 
 use crate::config::{AutoFailback, CompressionMethod, Config};
+use crate::resource::PATH;
 
-const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 /// Attempts to stop a resource again, unless `env STOPRETRYMAX=` says otherwise.
 const STOP_RETRIES: u32 = 10;
 
@@ -18,22 +18,12 @@ pub fn variables(config: &Config) -> Vec<(OsString, OsString)> {
         path.clone()
             .map_or_else(OsString::new, PathBuf::into_os_string)
     };
-    let mut environment: Vec<(OsString, OsString)> = Vec::new();
+    let mut environment = bare_variables(&config.directory);
     let mut set = |name: &str, value: OsString| environment.push((name.into(), value));
-    set("PATH", PATH.into());
-    set("HOME", "/root".into());
-    set("LC_ALL", "C".into());
-    set("OCF_ROOT", "/usr/lib/ocf".into());
     for (name, value) in &config.parameters {
         set(&format!("HA_{name}"), value.into());
     }
-    let mut directory = config.directory.clone().into_os_string();
-    directory.push("/");
-    let mut functions = directory.clone();
-    functions.push("/shellfuncs");
     set("HA_CURHOST", config.local_node.clone().into());
-    set("HA_DIR", directory);
-    set("HA_FUNCS", functions);
     set("HA_LOGFILE", logfile(&config.logfile));
     set("HA_DEBUGLOG", logfile(&config.debugfile));
     set(
@@ -66,6 +56,26 @@ pub fn directory(config: &Config, user: &str) -> PathBuf {
     let cores = config.coreroot.join(user);
     let is_open = cores.is_dir() && access(&cores, AccessFlags::X_OK).is_ok();
     if is_open { cores } else { PathBuf::from("/") }
+}
+
+/// The environment of a child where there is no configuration in this directory, or none that can be used.
+pub fn bare_variables(directory: &Path) -> Vec<(OsString, OsString)> {
+    let mut configuration = directory.to_path_buf().into_os_string();
+    configuration.push("/");
+    let mut functions = configuration.clone();
+    functions.push("/shellfuncs");
+    let environment = [
+        ("PATH", PATH.into()),
+        ("HOME", "/root".into()),
+        ("LC_ALL", "C".into()),
+        ("OCF_ROOT", "/usr/lib/ocf".into()),
+        ("HA_DIR", configuration),
+        ("HA_FUNCS", functions),
+    ];
+    environment
+        .into_iter()
+        .map(|(name, value)| (name.into(), value))
+        .collect()
 }
 
 /// `env STOPRETRYMAX=N`: how often a failed stop is repeated; 0 and below means for ever.

@@ -33,6 +33,8 @@ pub enum Answer {
     Succeeded,
     /// A start or stop failed.
     Failed,
+    /// A start was refused before it did anything. Unless it may have run before, there is nothing to stop.
+    NeverBegan,
     /// A start or stop was ended at its time limit.
     TimedOut,
     /// The time of [`Step::Wait`] has passed.
@@ -110,6 +112,10 @@ pub struct Sequence {
     when_stopped: Outcome,
     /// A stop was asked for while something else was under way.
     overtaken: bool,
+    /// Its status was unknown before it was started.
+    doubtful: Option<usize>,
+    /// Is left out when the group is stopped.
+    never_began: Option<usize>,
     /// The step of `position` was handed out and is not answered yet.
     awaiting: bool,
     notes: VecDeque<Note>,
@@ -125,6 +131,8 @@ impl Sequence {
             position: Position::Probing(0),
             when_stopped: Outcome::Stopped,
             overtaken: false,
+            doubtful: None,
+            never_began: None,
             awaiting: false,
             notes: VecDeque::new(),
         };
@@ -173,6 +181,18 @@ impl Sequence {
             return;
         }
         self.awaiting = false;
+        match (self.position, answer) {
+            (Position::Checking(resource), Answer::Found(Standing::Unknown)) => {
+                self.doubtful = Some(resource);
+            }
+            // What may have run before may run still.
+            (Position::Starting(resource), Answer::NeverBegan)
+                if self.doubtful != Some(resource) =>
+            {
+                self.never_began = Some(resource);
+            }
+            _ => {}
+        }
         if self.overtaken {
             self.overtaken = false;
             self.stop_all(Outcome::Stopped);
@@ -275,6 +295,7 @@ impl Sequence {
     fn stop_below(&mut self, resource: usize) {
         let lowest = self.restart_from.unwrap_or(0);
         match resource.checked_sub(1).filter(|next| *next >= lowest) {
+            Some(next) if self.never_began == Some(next) => self.stop_below(next),
             Some(resource) => {
                 self.position = Position::Stopping {
                     resource,
@@ -355,7 +376,7 @@ mod tests {
     const STOPPED: Answer = Answer::Found(Standing::Stopped);
     const SILENT: Answer = Answer::Found(Standing::Silent);
     const UNKNOWN: Answer = Answer::Found(Standing::Unknown);
-    use Answer::{Failed, Succeeded, TimedOut, Waited};
+    use Answer::{Failed, NeverBegan, Succeeded, TimedOut, Waited};
 
     #[test]
     fn a_group_starts_left_to_right() {
@@ -395,6 +416,34 @@ mod tests {
             ),
         ] {
             assert_eq!(run(Aim::Start, Some(10), answers, None), expected);
+        }
+    }
+
+    #[test]
+    fn what_never_began_to_start_is_not_stopped() {
+        for (answers, stop_before, expected) in [
+            (
+                &[SILENT, NeverBegan, Succeeded][..],
+                None,
+                "acquiring a.status a.start giving-up(a) releasing b.stop StartFailed",
+            ),
+            (
+                &[STOPPED, Succeeded, SILENT, NeverBegan, Succeeded],
+                None,
+                "acquiring a.status a.start b.status b.start giving-up(b) releasing a.stop StartFailed",
+            ),
+            (
+                &[UNKNOWN, NeverBegan, Succeeded, Failed],
+                None,
+                "acquiring a.status a.start giving-up(a) releasing b.stop a.stop wait",
+            ),
+            (
+                &[STOPPED, Succeeded, SILENT, NeverBegan, Succeeded],
+                Some(3),
+                "acquiring a.status a.start b.status b.start releasing a.stop Stopped",
+            ),
+        ] {
+            assert_eq!(run(Aim::Start, Some(10), answers, stop_before), expected);
         }
     }
 

@@ -11,10 +11,10 @@ pub fn invocation(unit: &str, action: Action) -> Invocation {
     } else {
         action.word()
     };
-    Invocation {
-        program: PathBuf::from("systemctl"),
-        arguments: vec![verb.to_owned(), unit.to_owned()],
-    }
+    Invocation::new(
+        PathBuf::from("systemctl"),
+        vec![verb.to_owned(), unit.to_owned()],
+    )
 }
 
 /// What `systemctl is-active` printed. A unit on its way up or down is neither: starting it waits for the

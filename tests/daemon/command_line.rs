@@ -30,13 +30,13 @@ fn a_check_warns_of_what_this_machine_does_not_have() {
             "haresources",
             1,
             28,
-            "no script and no unit called `no-such-script`",
+            "no script, OCF agent or unit called `no-such-script`",
         ),
         (
             "haresources",
             2,
             6,
-            "no script and no unit called `no-such-script`",
+            "no script, OCF agent or unit called `no-such-script`",
         ),
     ] {
         let place = format!("{}:{line}:{column}\n", machine.path(file).display());
@@ -85,6 +85,54 @@ fn files_that_may_not_be_read_end_with_status_4() {
     let refused = finish(command);
     assert_eq!(refused.exit, 4, "{refused:?}");
     assert!(refused.err.contains("authkeys"), "{refused:?}");
+}
+
+#[test]
+fn a_check_tells_of_scripts_that_cannot_be_run_or_read() {
+    if !is_root() {
+        return skip("needs root, to become another user");
+    }
+    let machine = Machine::new("");
+    std::fs::create_dir(machine.path("resource.d")).expect("a directory");
+    for (name, mode, text) in [
+        ("sound", 0o755, "#!/bin/sh\n"),
+        ("locked", 0o711, "#!/bin/sh\n"),
+        ("windows", 0o755, "#!/bin/sh\r\n"),
+        ("unmarked", 0o755, "echo\n"),
+        ("plain", 0o644, "#!/bin/sh\n"),
+    ] {
+        let path = format!("resource.d/{name}");
+        machine.write(&path, text);
+        set_mode(&machine.path(&path), mode);
+    }
+    machine.write("haresources", "here sound locked windows unmarked plain\n");
+    std::os::unix::fs::chown(machine.path("authkeys"), Some(65534), None).expect("given away");
+    let program = copy_program(env!("CARGO_BIN_EXE_heartbeat"), &machine.path("")).expect("copied");
+    let mut command = std::process::Command::new(program);
+    command.arg("-C").arg(machine.path("")).arg("check");
+    command.uid(65534).gid(65534);
+    let check = finish(command);
+    assert_eq!(check.exit, 0, "{check:?}");
+    let scripts = machine.path("resource.d");
+    let scripts = scripts.display();
+    for text in [
+        format!("cannot read {scripts}/locked: Permission denied"),
+        format!("{scripts}/windows has the line ends of Windows"),
+        format!("{scripts}/unmarked does not begin with `#!`"),
+        format!("{scripts}/plain (is not executable)"),
+    ] {
+        assert_eq!(check.err.matches(&text).count(), 1, "{text}: {}", check.err);
+    }
+    assert!(
+        !check.err.contains(&format!("{scripts}/sound")),
+        "{}",
+        check.err
+    );
+}
+
+fn set_mode(path: &std::path::Path, mode: u32) {
+    use std::os::unix::fs::PermissionsExt;
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).expect("set");
 }
 
 #[test]

@@ -433,6 +433,7 @@ fn config(media: Vec<Medium>) -> Config {
         announce_every: second,
         monitors: Vec::new(),
         apiauth: Vec::new(),
+        timeouts: Vec::new(),
         cluster: String::new(),
         parameters: Vec::new(),
         keys: Keys {

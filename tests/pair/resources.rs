@@ -8,6 +8,7 @@ use nix::sys::time::{TimeVal, TimeValLike};
 use std::os::fd::AsRawFd;
 
 use crate::lab::journal::Mark;
+use crate::lab::machine::here;
 use crate::lab::stranger::Stranger;
 use crate::lab::{Networks, Pair, Setup, claim, eventually, files, throughout};
 
@@ -24,6 +25,37 @@ fn a_group_that_does_not_start_here_is_offered_to_the_peer() {
         });
         pair.assert_stays(1, pair.long_enough());
         assert!(files::journal().contains("alpha data start fails"));
+        pair.assert_never_two_owners();
+    });
+}
+
+#[test]
+fn a_group_with_an_ocf_agent_moves_like_any_other() {
+    const AGENT: &str = "/usr/lib/ocf/resource.d/heartbeat/Dummy";
+    claim(|| {
+        if !std::path::Path::new(AGENT).exists() {
+            let must = std::env::var_os("HB_TEST_REQUIRE_ALL").is_some();
+            assert!(!must, "there is no {AGENT}");
+            println!("SKIPPED: the package resource-agents is not installed");
+            return;
+        }
+        let setup = Setup::default();
+        let group = setup.groups.first().expect("a group").clone();
+        let agent = format!("ocf:heartbeat:Dummy::state={}/dummy", here().display());
+        let mut pair = Pair::alone(Setup {
+            groups: vec![format!("{group} {agent}")],
+            ..setup
+        });
+        pair.serve_on_a();
+        eventually("the agent runs", || pair.a.file("dummy").exists());
+        assert!(!pair.b.file("dummy").exists());
+        pair.a.request_stop();
+        pair.watch.expect_owner(1, pair.address());
+        eventually("the agent runs there", || pair.b.file("dummy").exists());
+        assert!(!pair.a.file("dummy").exists());
+        pair.b
+            .log()
+            .expect(Mark::START, &format!("Running {AGENT} state="));
         pair.assert_never_two_owners();
     });
 }

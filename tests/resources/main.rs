@@ -4,6 +4,7 @@
 //! `HB_TEST_REQUIRE_ALL=1` it fails instead.
 
 mod addresses;
+mod agents;
 mod bench;
 mod leftovers;
 mod namespace;

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::bench::{Bench, Directory, logged, now};
+use crate::namespace::{in_namespace, put_over, skip};
 use heartbeat::cluster::{GroupId, GroupOutcome};
 use heartbeat::daemon::resources::Limits;
 
@@ -132,6 +133,187 @@ fn a_stop_that_fails_is_repeated_and_then_judged() {
     assert_eq!(
         logged("CRIT:ResourceManager(default) ERROR Resource STOP failure. Reboot required!").len(),
         1
+    );
+}
+
+#[test]
+fn a_standard_script_of_init_d_is_judged_by_its_exit_code() {
+    in_namespace(
+        "scripts::a_standard_script_of_init_d_is_judged_by_its_exit_code",
+        || {
+            if !std::path::Path::new("/etc/init.d").exists() {
+                return skip("there is no /etc/init.d to put ours over");
+            }
+            let standard = r"### BEGIN INIT INFO
+# Provides: standard
+### END INIT INFO
+note $1
+case $1 in
+    start) touch $journal.runs;;
+    stop) rm -f $journal.runs;;
+    status) [ -e $journal.runs ] || exit 3;;
+esac";
+            // As the one of a how-to document: without the comment, whatever its status ends with says nothing.
+            let quiet = "note quiet $1; exit 0";
+            let ignorant =
+                "### BEGIN INIT INFO\nnote ignorant $1; echo 'Usage: x start|stop' >&2; exit 0";
+            let directory = Directory::new()
+                .script("standard", standard)
+                .script("floatip", quiet)
+                .script("ignorant", ignorant)
+                .group("standard floatip ignorant");
+            put_over(&directory.path("resource.d"), "/etc/init.d");
+            // They lie in /etc/init.d alone.
+            std::fs::create_dir(directory.path("none")).expect("a directory");
+            let hidden = directory.path("resource.d");
+            put_over(
+                &directory.path("none"),
+                hidden.to_str().expect("plain text"),
+            );
+            let mut bench = Bench::new(&directory);
+            assert_eq!(bench.probe(0), GroupOutcome::FoundStopped);
+            for _ in 0..2 {
+                assert_eq!(bench.start(0), GroupOutcome::Started);
+            }
+            assert_eq!(bench.stop(0), GroupOutcome::Stopped);
+            assert_eq!(
+                directory.journal(),
+                "status, quiet status, ignorant status, \
+                 status, start, quiet status, quiet start, ignorant status, ignorant start, \
+                 status, quiet status, quiet start, ignorant status, ignorant start, \
+                 ignorant stop, quiet stop, stop"
+            );
+        },
+    );
+}
+
+#[test]
+fn of_a_failure_the_log_has_everything_in_one_piece() {
+    let body = r#"
+case $2 in
+    start) for n in 1 2 3 4 5 6 7 8 9 10 11 12; do echo "talkative $n"; done; exit 5;;
+    stop) kill -9 $$;;
+    status) echo not running;;
+esac"#;
+    let directory = Directory::new()
+        .setting("env STOPRETRYMAX=1")
+        .setting("timeout talkative::x start 100")
+        .script("talkative", body)
+        .group("talkative::x");
+    let mut bench = Bench::new(&directory);
+    assert_eq!(bench.start(0), GroupOutcome::StartFailed);
+    let scripts = directory.path("resource.d");
+    let mut lines = logged("talkative");
+    lines.retain(|line| !line.contains("DEBUG"));
+    let text = lines.join("\n");
+    let text = text.replace(
+        scripts.to_str().expect("plain text"),
+        "/etc/ha.d/resource.d",
+    );
+    let begin = "ResourceManager(default) ERROR Return code 5 from /etc/ha.d/resource.d/talkative\n\
+                 talkative INFO start of talkative::x: exit code 5 after 0.0 s; its last words:\n\
+                 talkative INFO talkative 3\n";
+    // It may take longer on a busy computer.
+    let digits = regex_free_seconds(&text);
+    assert!(digits.contains(begin), "{text}");
+    assert!(
+        digits.contains("talkative INFO talkative 12\nCRIT:"),
+        "{text}"
+    );
+    let killed = "ResourceManager(default) ERROR /etc/ha.d/resource.d/talkative x stop was killed by signal 9\n\
+                  talkative INFO stop of talkative::x: signal 9 after 0.0 s; it said nothing\n";
+    assert!(digits.contains(killed), "{text}");
+}
+
+/// The text with every time as if it had been nothing.
+fn regex_free_seconds(text: &str) -> String {
+    let lines = text.lines().map(|line| {
+        let Some((before, rest)) = line.split_once(" after ") else {
+            return line.to_owned();
+        };
+        let after = rest.split_once(" s; ").map_or(rest, |(_, after)| after);
+        format!("{before} after 0.0 s; {after}")
+    });
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+#[test]
+fn a_script_without_an_interpreter_is_run_by_the_shell_as_ever() {
+    let directory = Directory::new()
+        .script("plain", WELL_BEHAVED)
+        .group("plain");
+    let path = directory.path("resource.d/plain");
+    let text = std::fs::read_to_string(&path).expect("the script");
+    std::fs::write(&path, text.trim_start_matches("#!/bin/sh\n")).expect("written");
+    let mut bench = Bench::new(&directory);
+    assert_eq!(bench.start(0), GroupOutcome::Started);
+    assert_eq!(bench.probe(0), GroupOutcome::FoundRunning);
+    assert_eq!(bench.stop(0), GroupOutcome::Stopped);
+}
+
+#[test]
+fn a_script_that_cannot_be_run_is_named_and_others_are_not_affected() {
+    let directory = Directory::new()
+        .script("windows", WELL_BEHAVED)
+        .script("sound", WELL_BEHAVED)
+        .group("windows")
+        .group("sound");
+    let path = directory.path("resource.d/windows");
+    let text = std::fs::read_to_string(&path).expect("the script");
+    std::fs::write(&path, text.replace('\n', "\r\n")).expect("written");
+    let mut bench = Bench::new(&directory);
+    let told = "windows has the line ends of Windows";
+    assert_eq!(logged(told).len(), 1, "at the start");
+    assert_eq!(bench.probe(0), GroupOutcome::FoundStopped);
+    assert_eq!(bench.start(0), GroupOutcome::StartFailed);
+    assert_eq!(bench.start(1), GroupOutcome::Started);
+    assert!(
+        logged(told)
+            .iter()
+            .any(|line| line.contains(" ERROR windows: "))
+    );
+    std::fs::write(&path, text).expect("written");
+    assert_eq!(
+        bench.start(0),
+        GroupOutcome::Started,
+        "mended while the daemon runs"
+    );
+    // What was started is not taken for stopped because its script was damaged since.
+    std::fs::write(&path, "#!/no/such/shell\n").expect("written");
+    bench.resources.stop(GroupId(0));
+    bench.until("a failed stop", |_| {
+        logged("Cannot run")
+            .into_iter()
+            .find(|line| line.contains("/windows  stop"))
+    });
+}
+
+#[test]
+fn what_lies_on_a_disk_of_its_group_is_found_once_the_disk_is_there() {
+    let disk = r"
+case $1 in
+    start) mkdir -p $journal.disk; cp $journal.kept $journal.disk/service; echo $1;;
+    stop) rm -rf $journal.disk;;
+    status) if [ -e $journal.disk ]; then echo running; else echo not running; fi;;
+esac";
+    let directory = Directory::new()
+        .script("disk", disk)
+        .script("kept", WELL_BEHAVED)
+        .group("disk service");
+    let kept = directory.path("resource.d/kept");
+    std::fs::rename(kept, directory.path("journal.kept")).expect("renamed");
+    std::os::unix::fs::symlink(
+        directory.path("journal.disk/service"),
+        directory.path("resource.d/service"),
+    )
+    .expect("a link");
+    let mut bench = Bench::new(&directory);
+    assert_eq!(bench.probe(0), GroupOutcome::FoundStopped);
+    assert_eq!(bench.start(0), GroupOutcome::Started);
+    assert_eq!(bench.stop(0), GroupOutcome::Stopped);
+    assert_eq!(
+        directory.journal(),
+        "service status, service start, service stop"
     );
 }
 

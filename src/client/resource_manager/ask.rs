@@ -16,7 +16,7 @@ use crate::os::clock::since_boot;
 use crate::os::process::pause;
 use crate::resource::address::{AddressError, Addresses};
 use crate::resource::catalogue::{CatalogueError, Places, Resource};
-use crate::resource::{Action, Invocation, Standing, classic, environment, systemd};
+use crate::resource::{Action, Invocation, Standing, environment};
 
 /// A status that takes longer says nothing any more.
 const LIMIT: Duration = Duration::from_secs(20);
@@ -72,30 +72,34 @@ impl<'a> Machine<'a> {
                 Standing::Running
             });
         }
-        let invocation = resource.invocation(Action::Status);
+        let invocation = resource.invocation(Action::Status, LIMIT);
         match self.run(&invocation) {
             Ok(None) => Ok(Standing::Unknown),
-            Ok(Some((_, output))) if matches!(resource, Resource::Unit(_)) => {
-                Ok(systemd::standing(&output))
-            }
-            Ok(Some((code, output))) => Ok(classic::standing(&output, code)),
+            Ok(Some(answer)) => Ok(resource.standing(&answer.stdout, &answer.lines(), answer.code)),
             Err(error) => Err(AskError::Run(invocation, error)),
         }
     }
 
-    /// Exit code and output; none when it did not end in time or by itself. The output goes into memory and not into
-    /// a pipe, which something that the script left behind could hold open.
-    fn run(&self, invocation: &Invocation) -> io::Result<Option<(i32, Vec<u8>)>> {
-        let mut output = File::from(memfd_create(c"status", MFdFlags::MFD_CLOEXEC)?);
+    /// None when it did not end in time or by itself. What it writes goes into memory and not into a pipe, which
+    /// something that the script left behind could hold open.
+    fn run(&self, invocation: &Invocation) -> io::Result<Option<Answer>> {
+        let memory = || memfd_create(c"status", MFdFlags::MFD_CLOEXEC).map(File::from);
+        let (stdout, stderr) = (memory()?, memory()?);
         let mut child = Command::new(&invocation.program)
             .args(&invocation.arguments)
             .env_clear()
             .envs(environment::variables(self.config))
+            .envs(
+                invocation
+                    .environment
+                    .iter()
+                    .map(|(name, value)| (name, value)),
+            )
             .current_dir(environment::directory(self.config, "root"))
             .process_group(0)
             .stdin(Stdio::null())
-            .stdout(output.try_clone()?)
-            .stderr(Stdio::null())
+            .stdout(stdout.try_clone()?)
+            .stderr(stderr.try_clone()?)
             .spawn()?;
         let since = since_boot();
         let status = loop {
@@ -110,9 +114,39 @@ impl<'a> Machine<'a> {
             }
             pause(PACE);
         };
-        let mut text = Vec::new();
-        output.rewind()?;
-        output.take(MOST_OUTPUT).read_to_end(&mut text)?;
-        Ok(status.code().map(|code| (code, text)))
+        let Some(code) = status.code() else {
+            return Ok(None);
+        };
+        Ok(Some(Answer {
+            code,
+            stdout: written(stdout)?,
+            stderr: written(stderr)?,
+        }))
     }
+}
+
+/// What a script said.
+struct Answer {
+    code: i32,
+    stdout: Vec<u8>,
+    stderr: Vec<u8>,
+}
+
+impl Answer {
+    fn lines(&self) -> Vec<String> {
+        let both = [&self.stdout, &self.stderr];
+        let lines = both
+            .into_iter()
+            .flat_map(|text| text.split(|&byte| byte == b'\n'));
+        lines
+            .map(|line| String::from_utf8_lossy(line).into_owned())
+            .collect()
+    }
+}
+
+fn written(mut file: File) -> io::Result<Vec<u8>> {
+    let mut text = Vec::new();
+    file.rewind()?;
+    file.take(MOST_OUTPUT).read_to_end(&mut text)?;
+    Ok(text)
 }

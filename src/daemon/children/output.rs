@@ -24,6 +24,8 @@ pub(super) struct Output {
     stderr: Stream,
     head: Vec<u8>,
     record: Record,
+    /// Bytes from both.
+    written: u64,
 }
 
 #[derive(Debug)]
@@ -70,6 +72,7 @@ impl Output {
             stderr: stream(stderr)?,
             head: Vec::new(),
             record,
+            written: 0,
         })
     }
 
@@ -80,13 +83,28 @@ impl Output {
             stderr,
             head,
             record,
+            written,
         } = self;
+        let mut count = |bytes: &[u8]| {
+            let length = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
+            *written = written.saturating_add(length);
+        };
         let more = stdout.read(&mut |line, bytes| {
+            count(bytes);
             let room = HEAD.saturating_sub(head.len()).min(bytes.len());
             head.extend_from_slice(bytes.get(..room).unwrap_or_default());
             record.take(line, bytes);
         });
-        stderr.read(&mut |line, bytes| record.take(line, bytes)) || more
+        let more_errors = stderr.read(&mut |line, bytes| {
+            count(bytes);
+            record.take(line, bytes);
+        });
+        more_errors || more
+    }
+
+    /// How many bytes were read so far.
+    pub fn written(&self) -> u64 {
+        self.written
     }
 
     /// The child has ended: the beginning of its standard output, and its last lines.

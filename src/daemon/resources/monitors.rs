@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use super::group::Group;
-use super::verdict::standing;
 use super::vigil::{Verdict, Vigil};
 use crate::cluster::{GroupId, Instant};
 use crate::config::{Config, Monitor, Probe, ResourceWord, parse_address};
@@ -198,7 +197,7 @@ impl Monitors {
         let (word, found) = groups.get(watched.group)?.resources.get(watched.resource)?;
         let invocation = match (probe(&watched.monitor.probe), found) {
             (Some(invocation), _) => invocation,
-            (None, Ok(resource)) => resource.invocation(Action::Status),
+            (None, Ok(resource)) => resource.invocation(Action::Status, watched.monitor.timeout),
             (None, Err(error)) => {
                 let reason = error.to_string();
                 return watched.judge(false, now, now, &reason);
@@ -209,7 +208,6 @@ impl Monitors {
             invocation: &invocation,
             tag: word.name.clone(),
             limit: watched.monitor.timeout,
-            environment: Vec::new(),
         };
         match self.children.spawn(now, order) {
             Ok(child) => {
@@ -240,7 +238,7 @@ impl Monitors {
         let own_status = watched.monitor.probe == Probe::Status;
         let (works, reason) = match (ended.end, found) {
             (End::Exited(code), Ok(resource)) if own_status => {
-                let standing = standing(resource, ended, code);
+                let standing = resource.standing(&ended.stdout, &ended.last_lines, code);
                 (standing == Standing::Running, words(standing).to_owned())
             }
             (End::Exited(code), _) => (code == 0, format!("exit code {code}")),
@@ -315,10 +313,8 @@ fn probe(probe: &Probe) -> Option<Invocation> {
     let words: Vec<String> = match probe {
         Probe::Status => return None,
         Probe::Exec(command) => {
-            return Some(Invocation {
-                program: PathBuf::from("/bin/sh"),
-                arguments: vec!["-c".into(), command.clone()],
-            });
+            let arguments = vec!["-c".into(), command.clone()];
+            return Some(Invocation::new(PathBuf::from("/bin/sh"), arguments));
         }
         Probe::Tcp { host, port } => vec!["tcp".into(), host.clone(), port.to_string()],
         Probe::Process(name) => vec!["process".into(), name.clone()],
@@ -331,10 +327,8 @@ fn probe(probe: &Probe) -> Option<Invocation> {
             page.body.clone().unwrap_or_default(),
         ],
     };
-    Some(Invocation {
-        program: PathBuf::from("/proc/self/exe"),
-        arguments: std::iter::once("probe".to_owned()).chain(words).collect(),
-    })
+    let arguments = std::iter::once("probe".to_owned()).chain(words).collect();
+    Some(Invocation::new(PathBuf::from("/proc/self/exe"), arguments))
 }
 
 fn words(standing: Standing) -> &'static str {

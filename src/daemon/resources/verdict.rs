@@ -5,7 +5,7 @@ use crate::config::ResourceWord;
 use crate::daemon::children::{End, Ended};
 use crate::resource::catalogue::{CatalogueError, Resource};
 use crate::resource::group::Answer;
-use crate::resource::{Action, Standing, classic, systemd};
+use crate::resource::{Action, Standing, ocf};
 
 /// What is nowhere to be found was not started here, so there is nothing to stop either.
 pub(super) fn missing(word: &ResourceWord, error: &CatalogueError, action: Action) -> Answer {
@@ -31,15 +31,8 @@ pub(super) fn failed(action: Action) -> Answer {
     }
 }
 
-/// What a resource's own status says.
-pub(super) fn standing(resource: &Resource, ended: &Ended, code: i32) -> Standing {
-    match resource {
-        Resource::Unit(_) => systemd::standing(&ended.stdout),
-        _ => classic::standing(&ended.stdout, code),
-    }
-}
-
-/// What the end of a child means for its resource.
+/// What the end of a child means for its resource. Of a failure everything is told in one piece: what was done, how
+/// it ended and when, and the last that was said.
 pub(super) fn read_answer(
     errand: &Errand,
     word: &ResourceWord,
@@ -52,31 +45,60 @@ pub(super) fn read_answer(
         limit,
         ..
     } = *errand;
-    if let (Action::Status, End::Exited(code)) = (action, ended.end) {
-        return Answer::Found(standing(resource, ended, code));
-    }
-    let program = invocation.program.display();
-    let answer = match ended.end {
-        End::Exited(0) => return Answer::Succeeded,
-        End::Exited(code) => {
+    let is_agent = matches!(resource, Resource::Agent(_));
+    let answer = match (action, ended.end) {
+        (Action::Status, End::Exited(code)) => {
+            let standing = resource.standing(&ended.stdout, &ended.last_lines, code);
+            if !(is_agent && standing == Standing::Unknown) {
+                return Answer::Found(standing);
+            }
+            log::warn!(target: TAG, "{invocation} tells nothing of {}", word.text);
+            Answer::Found(standing)
+        }
+        (_, End::Exited(0)) => return Answer::Succeeded,
+        (_, End::Exited(code)) => {
+            let program = invocation.program.display();
             log::error!(target: TAG, "Return code {code} from {program}");
-            Answer::Failed
+            // On a machine without the programs of an agent, a stop fails too. The other machine may have them.
+            if is_agent && action == Action::Start && code == ocf::NOT_INSTALLED {
+                Answer::NeverBegan
+            } else {
+                Answer::Failed
+            }
         }
-        End::Killed(signal) => {
+        (_, End::Killed(signal)) => {
             log::error!(target: TAG, "{invocation} was killed by signal {signal}");
-            Answer::Failed
+            failed(action)
         }
-        End::TimedOut => {
+        (_, End::TimedOut) => {
             log::error!(target: TAG, "{invocation} did not end within {} s and was killed", limit.as_secs());
-            Answer::TimedOut
+            if action == Action::Status {
+                failed(action)
+            } else {
+                Answer::TimedOut
+            }
         }
     };
+    tell(action, word, is_agent, ended);
+    answer
+}
+
+/// How an action failed, after how long, and the last that was said.
+fn tell(action: Action, word: &ResourceWord, is_agent: bool, ended: &Ended) {
+    let how = match ended.end {
+        End::Exited(code) if is_agent => format!("exit code {code} ({})", ocf::meaning(code)),
+        End::Exited(code) => format!("exit code {code}"),
+        End::Killed(signal) => format!("signal {signal}"),
+        End::TimedOut => "killed at its time limit".to_owned(),
+    };
+    let (action, took) = (action.word(), ended.took.as_secs_f64());
+    let said = if ended.last_lines.is_empty() {
+        "it said nothing"
+    } else {
+        "its last words:"
+    };
+    log::info!(target: &word.name, "{action} of {}: {how} after {took:.1} s; {said}", word.text);
     for line in &ended.last_lines {
         log::info!(target: &word.name, "{line}");
-    }
-    if action == Action::Status {
-        failed(action)
-    } else {
-        answer
     }
 }
