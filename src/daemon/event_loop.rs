@@ -7,6 +7,7 @@ use mio::{Events, Poll};
 
 use super::control::ControlServer;
 use super::core::Core;
+use super::failfast::Failfast;
 use super::hooks::Hooks;
 use super::media::Media;
 use super::pid_file::PidFile;
@@ -104,7 +105,7 @@ pub struct Daemon {
     /// Set once the core is done: when to leave.
     leave_at: Option<Instant>,
     /// Whether a program has failed without which this node must not serve.
-    failed_fast: bool,
+    failfast: Failfast,
     /// Whether the watchdog is to reset this machine.
     is_starving: bool,
 }
@@ -121,7 +122,7 @@ impl Daemon {
             wall_seconds: 0,
             upkeep_at: clock::now() + UPKEEP,
             leave_at: None,
-            failed_fast: false,
+            failfast: Failfast::default(),
             is_starving: false,
         }
     }
@@ -155,13 +156,27 @@ impl Daemon {
                 pid_file.restore();
             }
             // Only a turn that came this far shows that this node is alive.
-            if let (Some(watchdog), false) = (&mut self.devices.watchdog, self.is_starving) {
-                watchdog.feed(now);
-            }
+            self.feed_watchdog(now);
             self.devices.service_manager.turn(now);
             if self.may_leave(now) {
                 return self.leave();
             }
+        }
+    }
+
+    fn feed_watchdog(&mut self, now: Instant) {
+        let Some(watchdog) = &mut self.devices.watchdog else {
+            return;
+        };
+        let was_starving = std::mem::replace(&mut self.is_starving, self.failfast.wants_reset(now));
+        if !self.is_starving {
+            watchdog.feed(now);
+        } else if !was_starving {
+            ::log::error!(
+                target: "CRIT:heartbeat",
+                "A failfast program has failed and not everything can be stopped: the watchdog is fed no more and \
+                 resets this machine"
+            );
         }
     }
 
@@ -283,8 +298,7 @@ impl Daemon {
     /// stopped here; a reset would cost it deadtime.
     fn give_up(&mut self, failure: &Failure) {
         ::log::error!(target: "CRIT:heartbeat", "{failure}: this node gives up its resources and stops");
-        if !self.failed_fast {
-            self.failed_fast = true;
+        if self.failfast.fail(clock::now()) {
             self.devices.service_manager.stopping();
             self.cluster.handle(clock::now(), Event::StopRequested);
         }
@@ -330,23 +344,11 @@ impl Daemon {
         let local_status = self.cluster.local_status();
         let hooks = &mut self.devices.hooks;
         hooks.heed(report, local_status, clock::wall_seconds());
+        self.failfast.heed(report);
         match report {
             Report::LocalStatus(NodeStatus::Active) => self.devices.programs.start(),
             Report::AllGivenUp => self.devices.programs.stop(),
-            Report::GroupStopFailed { .. } if self.failed_fast => self.starve_watchdog(),
             _ => {}
-        }
-    }
-
-    /// This node must not serve and can't stop: nothing but a reset is left.
-    fn starve_watchdog(&mut self) {
-        if self.devices.watchdog.is_some() && !self.is_starving {
-            self.is_starving = true;
-            ::log::error!(
-                target: "CRIT:heartbeat",
-                "A failfast program has failed and not everything can be stopped: the watchdog is fed no more and \
-                 resets this machine"
-            );
         }
     }
 
@@ -415,7 +417,7 @@ impl Daemon {
             "{} Heartbeat shutdown complete.",
             self.identity.config.local_node
         );
-        if self.failed_fast {
+        if self.failfast.has_failed() {
             exit_status::FAILED
         } else {
             exit_status::DONE

@@ -66,15 +66,18 @@ impl Leftovers {
                 return None;
             }
             let mark = Mark::read(kind, &environment(pid))?;
-            let is_left = match kind {
-                Kind::Program => mark.is_of_group(&process, owner),
-                Kind::Action | Kind::Hook | Kind::Probe => mark.is_of(&process, owner),
+            let leader = proc::look(process.group);
+            let is_left = match (kind, leader) {
+                // What a program left, unless its number was given to somebody else since.
+                (Kind::Program, None) => mark.is_of_group(&process, owner),
+                (_, Some(leader)) => mark.is_of(&leader, owner),
+                (_, None) => false,
             };
             is_left.then(|| Leftover {
                 kind,
                 words: mark.words,
                 limit: mark.limit,
-                leader: proc::look(process.group).unwrap_or(Process {
+                leader: leader.unwrap_or(Process {
                     pid: process.group,
                     ..process
                 }),
