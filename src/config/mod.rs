@@ -24,6 +24,7 @@ mod spelling;
 mod suggest;
 mod table;
 mod value;
+mod witnesses;
 
 pub use address::{AddressError, parse_address};
 pub use check::{Checked, check};
@@ -205,6 +206,10 @@ pub struct PingNode {
     pub hosts: Vec<String>,
     /// Whether the hosts are reached by `ICMPv6`.
     pub v6: bool,
+    /// Written as `ping_group`.
+    pub is_group: bool,
+    /// Whether its answers tell anything: not those of an address that belongs to the pair, wherever it is.
+    pub counts: bool,
 }
 
 /// `msgfmt`.
@@ -236,6 +241,15 @@ pub struct Respawn {
     pub arguments: String,
     /// Written as `failfast`.
     pub failfast: bool,
+}
+
+impl Respawn {
+    /// Whether the line asks for ipfail, which is built in.
+    pub fn is_ipfail(&self) -> bool {
+        self.program
+            .file_name()
+            .is_some_and(|name| name == "ipfail")
+    }
 }
 
 /// An `apiauth` line.
