@@ -63,6 +63,7 @@ impl Ownership {
                 found: false,
                 ending: None,
                 planned: false,
+                given: false,
                 conflict_told: false,
                 retry_at: Instant::default(),
             })
