@@ -17,6 +17,8 @@ pub enum Action {
     StopGroup(GroupId),
     /// See whether anything of a group runs here. Answered by `FoundStopped` or `FoundRunning`.
     ProbeGroup(GroupId),
+    /// Send an echo request to every host of every ping node. Answered by `PingAnswered`, or by nothing.
+    Ping,
     /// Tell the people.
     Report(Report),
     /// Keep what was seen of the peer over our own restart.
