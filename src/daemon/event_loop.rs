@@ -9,6 +9,7 @@ use super::control::ControlServer;
 use super::core::Core;
 use super::media::Media;
 use super::pid_file::PidFile;
+use super::ping::Pings;
 use super::reload::Loaded;
 use super::resources::Resources;
 use super::service_manager::ServiceManager;
@@ -34,6 +35,8 @@ pub mod tokens {
     pub const MEDIA: Range<usize> = 1000..2000;
     /// The output of children.
     pub const RESOURCES: usize = 2000;
+    /// The hosts that are pinged.
+    pub const PINGS: Range<usize> = 3000..4000;
 }
 
 /// Packets taken in one turn; what remains is read in the next, after deadlines were looked at.
@@ -55,6 +58,8 @@ pub struct Devices {
     pub control: ControlServer,
     /// The links.
     pub media: Media,
+    /// What is pinged.
+    pub pings: Pings,
     /// The resources.
     pub resources: Resources,
     /// The service manager.
@@ -156,7 +161,9 @@ impl Daemon {
 
     fn time_to_wait(&self) -> Duration {
         let devices = &self.devices;
-        if devices.media.has_more() || devices.control.has_more() || !self.outcomes.is_empty() {
+        let has_more =
+            devices.media.has_more() || devices.pings.has_more() || devices.control.has_more();
+        if has_more || !self.outcomes.is_empty() {
             return Duration::ZERO;
         }
         let now = clock::now();
@@ -188,6 +195,8 @@ impl Daemon {
                 self.devices.control.ready(event);
             } else if tokens::MEDIA.contains(&token) {
                 self.devices.media.ready(event, now);
+            } else if tokens::PINGS.contains(&token) {
+                self.devices.pings.ready(event);
             }
             // Output of children needs no note: resources look after them in every turn.
         }
@@ -226,7 +235,10 @@ impl Daemon {
     /// heartbeats that came meanwhile before it finds that time has passed.
     fn read(&mut self) {
         let Devices {
-            media, resources, ..
+            media,
+            pings,
+            resources,
+            ..
         } = &mut self.devices;
         for _ in 0..PACKETS_PER_TURN {
             let Some((link, bytes)) = media.receive() else {
@@ -234,6 +246,10 @@ impl Daemon {
             };
             self.cluster
                 .handle(clock::now(), Event::Received { link, bytes });
+        }
+        while let Some(node) = pings.receive() {
+            self.cluster
+                .handle(clock::now(), Event::PingAnswered { node });
         }
         let now = clock::now();
         media.turn(now);
@@ -267,6 +283,7 @@ impl Daemon {
                 Action::StartGroup(group) => self.devices.resources.start(group),
                 Action::StopGroup(group) => self.devices.resources.stop(group),
                 Action::ProbeGroup(group) => self.devices.resources.probe(group),
+                Action::Ping => self.devices.pings.send(now),
                 Action::RememberPeer(peer) => self.recorder.remember(peer),
                 Action::Exit => self.leave_at = Some(now + FAREWELL),
                 Action::Report(report) => {

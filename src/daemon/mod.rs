@@ -15,6 +15,7 @@ pub mod look;
 pub mod media;
 pub mod moves;
 pub mod pid_file;
+pub mod ping;
 pub mod recording;
 pub mod reload;
 pub mod replay;
