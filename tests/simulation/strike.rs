@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use heartbeat::cluster::{GroupSettings, Packet, Settings};
+use heartbeat::cluster::{GroupSettings, Packet, PingNodeSettings, PingSettings, Settings};
 
 use super::faults::{Fault, Weather};
 use super::invariants::Violation;
@@ -68,6 +68,11 @@ impl World {
                 let keys = keys.clone();
                 return self.arrive(node, Inbound::Keys(Box::new(keys)));
             }
+            Fault::PingNode {
+                machine,
+                ping,
+                answers,
+            } => self.machines[machine].answers[ping] = answers,
             Fault::Command(node, command) => return self.arrive(node, Inbound::Command(command)),
             Fault::Garbage { to, count } => self.garbage(to, count),
             Fault::Replay { to, count } => self.replay(to, count),
@@ -79,6 +84,9 @@ impl World {
     pub fn end_faults(&mut self) -> Result<(), Violation> {
         self.calm = true;
         self.strike(Fault::HealLinks)?;
+        for machine in &mut self.machines {
+            machine.answers.fill(true);
+        }
         self.deadline = self.now + self.plan.settle_time();
         for node in 0..2 {
             if let Some(daemon) = &self.machines[node].daemon {
@@ -161,6 +169,16 @@ impl World {
                     prefers_local: plan.prefers_itself(node, group),
                 })
                 .collect(),
+            ping: PingSettings {
+                nodes: (0..plan.pings)
+                    .map(|ping| PingNodeSettings {
+                        name: format!("router{ping}"),
+                        counts: true,
+                    })
+                    .collect(),
+                deadping: micros(plan.deadping),
+                ipfail: plan.pings > 0,
+            },
             keys: self.machines[node].keys.clone(),
         }
     }
