@@ -9,6 +9,7 @@ mod logging;
 mod machine;
 mod moves;
 mod pid_file;
+mod pings;
 mod recording;
 mod reload;
 mod service_manager;

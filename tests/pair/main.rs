@@ -14,6 +14,7 @@ mod links;
 mod log_lines;
 mod media;
 mod moves;
+mod pings;
 mod recording;
 mod replay;
 mod resources;
