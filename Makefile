@@ -17,6 +17,8 @@ BINDIR    ?= $(PREFIX)/bin
 LIBEXECDIR ?= $(PREFIX)/libexec/heartbeat
 # where scripts written for 3.0.6 look for commands
 OLDDIRS   ?= $(PREFIX)/share/heartbeat $(PREFIX)/lib/heartbeat
+# where ha.cf files of 3.0.6 look for ipfail, beside LIBEXECDIR
+IPFAILDIRS ?= $(PREFIX)/lib/heartbeat $(PREFIX)/lib64/heartbeat
 MANDIR    ?= $(PREFIX)/share/man
 DOCDIR    ?= $(PREFIX)/share/doc/heartbeat-rs
 UNITDIR   ?= $(PREFIX)/lib/systemd/system
@@ -28,7 +30,7 @@ FIREWALLDDIR ?= $(PREFIX)/lib/firewalld/services
 INITDIR   ?= $(SYSCONFDIR)/init.d
 
 BUILT     := $(or $(CARGO_TARGET_DIR),target)/release
-COMMANDS  := $(patsubst src/bin/%.rs,%,$(wildcard src/bin/*.rs))
+COMMANDS  := $(filter-out ipfail,$(patsubst src/bin/%.rs,%,$(wildcard src/bin/*.rs)))
 MOVED     := hb_standby hb_takeover
 PAGES     := $(wildcard man/*.[1-8])
 EXAMPLES  := ha.cf authkeys haresources
@@ -70,8 +72,8 @@ bench:
 
 install: build
 	@packaging/may-install "$(DESTDIR)" $(addprefix $(BINDIR)/,$(COMMANDS)) $(SBINDIR)/heartbeat $(LIBEXECDIR)/heartbeat \
-	    $(foreach dir,$(OLDDIRS),$(addprefix $(dir)/,$(MOVED)))
-	$(INSTALL) -d $(addprefix $(DESTDIR),$(SBINDIR) $(BINDIR) $(LIBEXECDIR) $(OLDDIRS) $(UNITDIR) $(SYSUSERSDIR) $(TMPFILESDIR) \
+	    $(foreach dir,$(OLDDIRS),$(addprefix $(dir)/,$(MOVED))) $(addsuffix /ipfail,$(LIBEXECDIR) $(IPFAILDIRS))
+	$(INSTALL) -d $(addprefix $(DESTDIR),$(SBINDIR) $(BINDIR) $(LIBEXECDIR) $(OLDDIRS) $(IPFAILDIRS) $(UNITDIR) $(SYSUSERSDIR) $(TMPFILESDIR) \
 	    $(UDEVDIR) $(FIREWALLDDIR) $(SYSCONFDIR)/logrotate.d $(SYSCONFDIR)/ha.d/resource.d $(SHAREDSTATEDIR)/heartbeat \
 	    $(DOCDIR))
 	$(INSTALL) -m 755 $(BUILT)/heartbeat $(DESTDIR)$(SBINDIR)/heartbeat
@@ -79,6 +81,8 @@ install: build
 	for command in $(COMMANDS); do $(INSTALL) -m 755 $(BUILT)/$$command $(DESTDIR)$(BINDIR)/$$command || exit 1; done
 	for command in $(MOVED); do for dir in $(OLDDIRS); do \
 	    ln -sfr $(DESTDIR)$(BINDIR)/$$command $(DESTDIR)$$dir/$$command || exit 1; done; done
+	$(INSTALL) -m 755 $(BUILT)/ipfail $(DESTDIR)$(LIBEXECDIR)/ipfail
+	for dir in $(IPFAILDIRS); do ln -sfr $(DESTDIR)$(LIBEXECDIR)/ipfail $(DESTDIR)$$dir/ipfail || exit 1; done
 	for page in $(PAGES); do \
 	    $(INSTALL) -D -m 644 $$page $(DESTDIR)$(MANDIR)/man$${page##*.}/$${page##*/} || exit 1; done
 	sed 's,/usr/sbin/heartbeat,$(SBINDIR)/heartbeat,' packaging/systemd/heartbeat.service >$(DESTDIR)$(UNITDIR)/heartbeat.service
@@ -108,8 +112,9 @@ uninstall:
 	    $(FIREWALLDDIR)/heartbeat.xml)
 	if [ -n "$(INITDIR)" ]; then rm -f $(DESTDIR)$(INITDIR)/heartbeat; fi
 	rm -f $(foreach dir,$(OLDDIRS),$(addprefix $(DESTDIR)$(dir)/,$(MOVED)))
+	rm -f $(addprefix $(DESTDIR),$(addsuffix /ipfail,$(LIBEXECDIR) $(IPFAILDIRS)))
 	rm -rf $(DESTDIR)$(DOCDIR)
-	-rmdir $(addprefix $(DESTDIR),$(LIBEXECDIR) $(OLDDIRS))
+	-rmdir $(addprefix $(DESTDIR),$(sort $(LIBEXECDIR) $(OLDDIRS) $(IPFAILDIRS)))
 	@echo "left alone: $(SYSCONFDIR)/ha.d, $(SYSCONFDIR)/logrotate.d/heartbeat, $(SHAREDSTATEDIR)/heartbeat"
 
 deb: build
