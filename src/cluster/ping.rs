@@ -1,7 +1,7 @@
 //! Ping nodes: hosts outside the pair whose answers tell whether this node has a network.
 //!
 //! They are no members. They keep nobody alive, hold up no start, and own nothing. How many of them answer is what
-//! [`ipfail`](super::ipfail) compares between the nodes.
+//! `ipfail` compares between the nodes.
 
 use std::fmt;
 use std::time::Duration;
