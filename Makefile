@@ -18,6 +18,8 @@ LIBEXECDIR ?= $(PREFIX)/libexec/heartbeat
 SHAREDIR  ?= $(PREFIX)/share/heartbeat
 # where scripts written for 3.0.6 look for commands
 OLDDIRS   ?= $(SHAREDIR) $(PREFIX)/lib/heartbeat
+# where ha.cf files of 3.0.6 look for ipfail, beside LIBEXECDIR
+IPFAILDIRS ?= $(PREFIX)/lib/heartbeat $(PREFIX)/lib64/heartbeat
 MANDIR    ?= $(PREFIX)/share/man
 DOCDIR    ?= $(PREFIX)/share/doc/heartbeat-rs
 UNITDIR   ?= $(PREFIX)/lib/systemd/system
@@ -29,8 +31,8 @@ FIREWALLDDIR ?= $(PREFIX)/lib/firewalld/services
 INITDIR   ?= $(SYSCONFDIR)/init.d
 
 BUILT     := $(or $(CARGO_TARGET_DIR),target)/release
-# ResourceManager stands where scripts look for it, and in nobody's PATH
-COMMANDS  := $(filter-out ResourceManager,$(patsubst src/bin/%.rs,%,$(wildcard src/bin/*.rs)))
+# ResourceManager and ipfail stand where scripts and ha.cf look for them, and in nobody's PATH
+COMMANDS  := $(filter-out ResourceManager ipfail,$(patsubst src/bin/%.rs,%,$(wildcard src/bin/*.rs)))
 MOVED     := hb_standby hb_takeover
 PAGES     := $(wildcard man/*.[1-8])
 EXAMPLES  := ha.cf authkeys haresources
@@ -72,8 +74,9 @@ bench:
 
 install: build
 	@packaging/may-install "$(DESTDIR)" $(addprefix $(BINDIR)/,$(COMMANDS)) $(SBINDIR)/heartbeat $(LIBEXECDIR)/heartbeat \
-	    $(foreach dir,$(OLDDIRS),$(addprefix $(dir)/,$(MOVED) ResourceManager)) $(SHAREDIR)/shellfuncs
-	$(INSTALL) -d $(addprefix $(DESTDIR),$(SBINDIR) $(BINDIR) $(LIBEXECDIR) $(OLDDIRS) $(UNITDIR) $(SYSUSERSDIR) $(TMPFILESDIR) \
+	    $(foreach dir,$(OLDDIRS),$(addprefix $(dir)/,$(MOVED) ResourceManager)) $(SHAREDIR)/shellfuncs \
+	    $(addsuffix /ipfail,$(LIBEXECDIR) $(IPFAILDIRS))
+	$(INSTALL) -d $(addprefix $(DESTDIR),$(SBINDIR) $(BINDIR) $(LIBEXECDIR) $(OLDDIRS) $(IPFAILDIRS) $(UNITDIR) $(SYSUSERSDIR) $(TMPFILESDIR) \
 	    $(UDEVDIR) $(FIREWALLDDIR) $(SYSCONFDIR)/logrotate.d $(SYSCONFDIR)/ha.d/resource.d $(SYSCONFDIR)/ha.d/rc.d $(SHAREDSTATEDIR)/heartbeat \
 	    $(DOCDIR))
 	$(INSTALL) -m 755 $(BUILT)/heartbeat $(DESTDIR)$(SBINDIR)/heartbeat
@@ -91,6 +94,8 @@ install: build
 	# not into a package: resource-agents has a file of this name
 	[ -n "$(DESTDIR)" ] || [ -e $(SYSCONFDIR)/ha.d/shellfuncs ] || \
 	    $(INSTALL) -m 644 $(SHAREDIR)/shellfuncs.etc $(SYSCONFDIR)/ha.d/shellfuncs
+	$(INSTALL) -m 755 $(BUILT)/ipfail $(DESTDIR)$(LIBEXECDIR)/ipfail
+	for dir in $(IPFAILDIRS); do ln -sfr $(DESTDIR)$(LIBEXECDIR)/ipfail $(DESTDIR)$$dir/ipfail || exit 1; done
 	for page in $(PAGES); do \
 	    $(INSTALL) -D -m 644 $$page $(DESTDIR)$(MANDIR)/man$${page##*.}/$${page##*/} || exit 1; done
 	sed 's,/usr/sbin/heartbeat,$(SBINDIR)/heartbeat,' packaging/systemd/heartbeat.service >$(DESTDIR)$(UNITDIR)/heartbeat.service
@@ -122,9 +127,10 @@ uninstall:
 	    $(FIREWALLDDIR)/heartbeat.xml)
 	if [ -n "$(INITDIR)" ]; then rm -f $(DESTDIR)$(INITDIR)/heartbeat; fi
 	rm -f $(foreach dir,$(OLDDIRS),$(addprefix $(DESTDIR)$(dir)/,$(MOVED) ResourceManager)) \
-	    $(addprefix $(DESTDIR)$(SHAREDIR)/,shellfuncs shellfuncs.etc)
+	    $(addprefix $(DESTDIR)$(SHAREDIR)/,shellfuncs shellfuncs.etc) \
+	    $(addprefix $(DESTDIR),$(addsuffix /ipfail,$(LIBEXECDIR) $(IPFAILDIRS)))
 	rm -rf $(DESTDIR)$(DOCDIR)
-	-rmdir $(addprefix $(DESTDIR),$(LIBEXECDIR) $(OLDDIRS))
+	-rmdir $(addprefix $(DESTDIR),$(sort $(LIBEXECDIR) $(OLDDIRS) $(IPFAILDIRS)))
 	@echo "left alone: $(SYSCONFDIR)/ha.d, $(SYSCONFDIR)/logrotate.d/heartbeat, $(SHAREDSTATEDIR)/heartbeat"
 
 deb: build

@@ -6,7 +6,8 @@ use std::cell::Cell;
 use std::time::Duration;
 
 use heartbeat::cluster::{
-    Action, Cluster, Event, GroupId, GroupOutcome, GroupSettings, Instant, LinkId, Settings,
+    Action, Cluster, Event, GroupId, GroupOutcome, GroupSettings, Instant, LinkId, PingSettings,
+    Settings,
 };
 use heartbeat::config::AutoFailback;
 use heartbeat::message::{Key, Keys, Message, Method, TextFrames, open, seal};
@@ -126,6 +127,7 @@ fn settings(node: usize) -> Settings {
             line: String::new(),
             prefers_local: node == 0,
         }],
+        ping: PingSettings::default(),
         keys: Keys {
             entries,
             signing: 2,

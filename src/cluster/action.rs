@@ -19,6 +19,8 @@ pub enum Action {
     ProbeGroup(GroupId),
     /// Tell the neighbours once more where the addresses of a group are: the other node had them too, and gave them up.
     AnnounceGroup(GroupId),
+    /// Send an echo request to every host of every ping node. Answered by `PingAnswered`, or by nothing.
+    Ping,
     /// Tell the people.
     Report(Report),
     /// Keep what was seen of the peer over our own restart.

@@ -1,7 +1,7 @@
 //! Everything that can happen to the core.
 
 use super::movement::MoveRequest;
-use super::{GroupId, LinkId};
+use super::{GroupId, LinkId, PingId};
 use crate::message::Keys;
 
 /// What the shell tells the core.
@@ -35,6 +35,11 @@ pub enum Event<'a> {
     /// The operator asked for a planned move. [`Cluster::refuses`](super::Cluster::refuses) tells beforehand
     /// whether it can begin; one that can't is ignored.
     MoveRequested(MoveRequest),
+    /// A host of a ping node answered an echo request of this run.
+    PingAnswered {
+        /// Which ping node.
+        node: PingId,
+    },
     /// `authkeys` was read again.
     KeysChanged(Box<Keys>),
 }

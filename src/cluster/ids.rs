@@ -7,3 +7,7 @@ pub struct LinkId(pub u8);
 /// A resource group. The index into [`Settings::groups`](super::Settings::groups).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct GroupId(pub u32);
+
+/// A ping node. The index into [`PingSettings::nodes`](super::PingSettings::nodes).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct PingId(pub u8);

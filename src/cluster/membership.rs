@@ -27,6 +27,7 @@ impl Cluster {
         }
         self.judge_links(now);
         self.judge_peer(now);
+        self.judge_pings(now);
         self.join(now);
         self.send_retransmission_requests(now);
         self.converse(now);
@@ -36,6 +37,7 @@ impl Cluster {
         self.offer_failback(now);
         self.offer_what_failed(now);
         self.judge_move(now);
+        self.pursue_ipfail(now);
         self.finish_leaving(now);
         if self.next_heartbeat <= now {
             self.next_heartbeat = self.next_heartbeat + self.settings.keepalive;
@@ -43,6 +45,9 @@ impl Cluster {
                 self.next_heartbeat = now + self.settings.keepalive;
             }
             self.heartbeat_is_due = true;
+            if !self.pings.is_empty() {
+                self.actions.push_back(Action::Ping);
+            }
         }
         if self.heartbeat_is_due {
             self.send_heartbeat(now);
@@ -115,7 +120,8 @@ impl Cluster {
             is_active: self.status == NodeStatus::Active,
             is_leaving: self.leaving != Leaving::No,
             peer_takes: self.peer.status == NodeStatus::Active && !self.peer.is_leaving,
-            fails_back: self.settings.auto_failback != crate::config::AutoFailback::Off,
+            fails_back: self.settings.auto_failback != crate::config::AutoFailback::Off
+                && !self.peer_sees_less(),
         }
     }
 
@@ -169,7 +175,10 @@ impl Cluster {
             .text(claims::FIELD)
             .and_then(|text| claims::parse(text, &mut states))
         {
-            Some(heading) => self.claims_heard(heading, &states, number, now),
+            Some(heading) => {
+                self.claims_heard(heading, &states, number, now);
+                self.pings_heard(message, now);
+            }
             None => self.no_claims_heard(),
         }
         self.heard_states = states;
@@ -378,6 +387,7 @@ impl Cluster {
         }
         self.classic = ClassicPeer::default();
         self.questions = Questions::default();
+        self.forget_peer_s_pings();
         self.fail_move(MoveFailure::PeerLost);
     }
 

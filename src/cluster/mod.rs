@@ -9,10 +9,12 @@ mod classic;
 pub mod event;
 mod files_differ;
 mod former_run;
+mod giveup;
 mod groups;
 pub mod holdings;
 mod ids;
 pub mod incoming;
+mod ipfail;
 pub mod links;
 mod membership;
 pub mod movement;
@@ -20,6 +22,9 @@ mod moves;
 pub mod node;
 pub mod outgoing;
 pub mod ownership;
+pub mod ping;
+pub mod ping_report;
+mod pinged;
 pub mod policy;
 mod quiet;
 pub mod random;
@@ -41,21 +46,25 @@ use std::time::Duration;
 pub use action::{Action, Packet, PeerMemory};
 pub use event::{Event, GroupOutcome};
 pub use holdings::Holdings;
-pub use ids::{GroupId, LinkId};
+pub use ids::{GroupId, LinkId, PingId};
 pub use movement::{MoveFailure, MoveProgress, MoveRefusal, MoveRequest, Movement, Selection};
 pub use node::NodeStatus;
+pub use ping::PingStatus;
+pub use ping_report::PingReport;
 pub use report::{Report, Severity};
-pub use settings::{GroupSettings, Settings};
+pub use settings::{GroupSettings, PingNodeSettings, PingSettings, Settings};
 pub use time::Instant;
 pub use view::{GroupState, GroupView};
 
 use claims::{Claim, Leaving, Stated};
 use classic::{ClassicPeer, Questions};
+use giveup::Ipfail;
 use incoming::Incoming;
 use links::Links;
 use node::Peer;
 use outgoing::{Identity, Outgoing};
 use ownership::Ownership;
+use ping::PingNodes;
 use policy::{Relation, Standing};
 use quiet::Quiet;
 use random::Jitter;
@@ -82,6 +91,8 @@ pub struct Cluster {
     links: Links,
     peer: Peer,
     ownership: Ownership,
+    pings: PingNodes,
+    ipfail: Ipfail,
     refusals: Refusals,
     status: NodeStatus,
     leaving: Leaving,
@@ -185,6 +196,8 @@ impl Cluster {
             links: Links::new(&settings.links),
             peer,
             ownership: Ownership::new(&settings.groups, settings.local_node < settings.peer_node),
+            pings: PingNodes::new(&settings.ping, settings.initdead, now),
+            ipfail: Ipfail::default(),
             refusals: Refusals::default(),
             status: NodeStatus::Init,
             leaving: Leaving::No,
@@ -225,6 +238,9 @@ impl Cluster {
     /// Takes in what happened at `now`, which never goes back.
     pub fn handle(&mut self, now: Instant, event: Event<'_>) {
         let pause = now.since(std::mem::replace(&mut self.now, now));
+        if pause > self.settings.keepalive + self.settings.keepalive / 2 {
+            self.pings.excuse_silence(pause);
+        }
         self.notice_stall(pause, now);
         match event {
             Event::Received { link, bytes } => self.receive(link, bytes, now),
@@ -232,6 +248,7 @@ impl Cluster {
             Event::Group { group, outcome } => self.group_ended(group, outcome, now),
             Event::StopRequested => self.leave(),
             Event::MoveRequested(request) => self.begin_move(request, now),
+            Event::PingAnswered { node } => self.ping_answered(node, now),
             Event::KeysChanged(keys) => self.settings.keys = *keys,
             Event::Tick => self.tick(now),
         }
@@ -251,6 +268,7 @@ impl Cluster {
             self.next_request_at(),
             self.next_word(),
             self.move_until,
+            self.pings.next_silence(),
             self.ownership.next_retry(self.now),
             self.exit_at,
         ];
@@ -261,7 +279,12 @@ impl Cluster {
     }
 
     fn report(&mut self, report: Report) {
+        let comment = self.comment(&report);
         self.actions.push_back(Action::Report(report));
+        if let Some(comment) = comment {
+            self.actions
+                .push_back(Action::Report(Report::Ping(comment)));
+        }
     }
 
     fn peer_name(&self) -> String {

@@ -14,6 +14,18 @@ use crate::message::Message;
 /// How long the peer may take to begin to give what it was asked for.
 const BEGIN_WITHIN: Duration = Duration::from_secs(15);
 
+/// What a `hb_takeover` of our `ipfail` says, so that the peer does not take it for an operator's wish.
+const BY_IPFAIL: &str = "ipfail";
+
+/// Who wants a planned move.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Asker {
+    /// A person.
+    Operator,
+    /// This daemon.
+    Ipfail,
+}
+
 impl Cluster {
     /// Why a planned move can't begin now; `None` when it can. To be asked directly before
     /// [`Event::MoveRequested`](super::Event::MoveRequested).
@@ -64,6 +76,14 @@ impl Cluster {
 
     /// The operator of this node, or through a `hb_takeover` message the other one, wants groups moved.
     pub(super) fn begin_move(&mut self, request: MoveRequest, now: Instant) {
+        if self.refuses(request).is_none() {
+            self.operator_moves(request);
+        }
+        self.start_move(request, Asker::Operator, now);
+    }
+
+    /// Somebody wants groups moved.
+    pub(super) fn start_move(&mut self, request: MoveRequest, asker: Asker, now: Instant) {
         if let Some(refusal) = self.refuses(request) {
             self.report(Report::MoveRefused { request, refusal });
             return;
@@ -92,16 +112,18 @@ impl Cluster {
                 self.ownership.plan_taking(ours);
                 self.move_until = Some(now + BEGIN_WITHIN);
                 self.report(Report::TakeoverWanted { selection: ours });
-                self.ask_for_half(ours);
+                self.ask_for_half(ours, asker);
             }
         }
     }
 
     /// Asks the other node to give groups.
-    pub(super) fn ask_for_half(&mut self, ours: Selection) {
-        self.outgoing
-            .begin("hb_takeover")
-            .push_text("rsc_hold", ours.word());
+    pub(super) fn ask_for_half(&mut self, ours: Selection, asker: Asker) {
+        let message = self.outgoing.begin("hb_takeover");
+        message.push_text("rsc_hold", ours.word());
+        if asker == Asker::Ipfail {
+            message.push_text("info", BY_IPFAIL);
+        }
         self.finish(false);
     }
 
@@ -113,7 +135,12 @@ impl Cluster {
             None => None,
         };
         if let Some(said) = said {
-            self.begin_move(MoveRequest::Standby(said.seen_by_the_other()), now);
+            let request = MoveRequest::Standby(said.seen_by_the_other());
+            if message.text("info") == Some(BY_IPFAIL) {
+                self.start_move(request, Asker::Ipfail, now);
+            } else {
+                self.begin_move(request, now);
+            }
         }
         said.is_some()
     }
@@ -135,11 +162,7 @@ impl Cluster {
         };
         if self.move_until.is_some_and(|until| until <= now) {
             self.move_until = None;
-            let is_begun = match movement.request {
-                MoveRequest::Standby(_) => !self.ownership.waits_to_give(),
-                MoveRequest::Takeover(_) => false,
-            };
-            if !is_begun {
+            if !self.has_all_begun(movement) {
                 self.fail_move(MoveFailure::NoAnswer);
                 return;
             }
@@ -150,16 +173,37 @@ impl Cluster {
         match movement.request {
             MoveRequest::Standby(_) => self.judge_given(),
             MoveRequest::Takeover(_) => {
-                let runs = |claim: Claim| claim.phase() == Some(Phase::Running);
-                let has_begun = self
+                let theirs: Vec<Claim> = self
                     .ownership
                     .planned()
-                    .any(|group| group.their_claim().is_some_and(|claim| !runs(claim)));
-                if movement.progress == MoveProgress::Asked && has_begun {
+                    .filter_map(Group::their_claim)
+                    .collect();
+                let is_stuck = |claim: &Claim| claim.phase() == Some(Phase::Unknown);
+                let is_moving =
+                    |claim: &Claim| !is_stuck(claim) && claim.phase() != Some(Phase::Running);
+                if movement.progress != MoveProgress::Asked && theirs.iter().any(is_stuck) {
+                    self.fail_move(MoveFailure::StopFailed);
+                } else if movement.progress == MoveProgress::Asked && theirs.iter().any(is_moving) {
                     self.progress_move(MoveProgress::Releasing);
                 }
                 self.judge_taken();
             }
+        }
+    }
+
+    /// Whether nothing of a move waits any more where it was. That one group has gone proves little: it may have had a
+    /// reason of its own.
+    fn has_all_begun(&self, movement: Movement) -> bool {
+        let waits_there = |group: &Group| {
+            let theirs = group.their_claim().and_then(Claim::phase);
+            theirs == Some(Phase::Running) && !group.may_run()
+        };
+        match movement.request {
+            MoveRequest::Standby(_) => !self.ownership.waits_to_give(),
+            MoveRequest::Takeover(_) if self.peer.is_classic => {
+                movement.progress != MoveProgress::Asked
+            }
+            MoveRequest::Takeover(_) => !self.ownership.planned().any(waits_there),
         }
     }
 
@@ -175,7 +219,10 @@ impl Cluster {
         let is_there = |(_, theirs): &(_, Option<Claim>)| {
             theirs.and_then(Claim::phase) == Some(Phase::Running)
         };
-        if planned.iter().any(is_stuck) {
+        let has_come_back = |group: &Group| group.given && group.is_wanted_here();
+        if self.ownership.planned().any(has_come_back) {
+            self.fail_move(MoveFailure::Refused); // the other node gave it back, as for a move of its own
+        } else if planned.iter().any(is_stuck) {
             self.fail_move(MoveFailure::StopFailed);
         } else if planned.iter().any(has_failed) {
             self.fail_move(MoveFailure::StartFailed);
@@ -226,9 +273,9 @@ impl Cluster {
             return;
         }
         movement.progress = progress;
-        self.move_until = None;
         let movement = *movement;
         if matches!(progress, MoveProgress::Done | MoveProgress::Failed(_)) {
+            self.move_until = None;
             self.ownership.forget_plan();
             self.report(Report::MoveEnded(movement));
         }

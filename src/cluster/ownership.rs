@@ -74,6 +74,7 @@ impl Ownership {
                 found: false,
                 ending: None,
                 planned: false,
+                given: false,
                 conflict_told: false,
                 broken_told: false,
                 breakdowns: Breakdowns::default(),

@@ -102,6 +102,8 @@ pub(super) struct Group {
     pub(super) ending: Option<Reason>,
     /// Part of the planned move that is under way.
     pub(super) planned: bool,
+    /// And was given already: should it come back, it is not given once more.
+    pub(super) given: bool,
     /// The other node holds it too and has to yield; this was told.
     pub(super) conflict_told: bool,
     /// It does not work here and stays all the same; this was told.

@@ -328,6 +328,10 @@ impl Cluster {
             "ip-request" => return self.group_request_heard(message, number),
             "ip-request-resp" => return self.group_answer_heard(message, number),
             "stonith" => self.obituary_heard(message, number),
+            "num_ping_nodes" | "you_are_dead" | "abort_giveup" => {
+                return self.ipfail_heard(kind, message, number, now);
+            }
+            "hbapi-clstat" => self.client_heard(message, now),
             "query-cstatus" => self.answer_client_query(message),
             "shutdone" => self.peer_left(),
             _ => {} // counted and acknowledged; nothing that we act on

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::movement::{MoveProgress, MoveRefusal, MoveRequest, Movement, Selection};
 use super::node::NodeStatus;
+use super::ping_report::PingReport;
 use super::policy::Reason;
 use super::refusals::RefusalKind;
 
@@ -173,6 +174,8 @@ pub enum Report {
         generation: u64,
         number: u64,
     },
+    /// Something about ping nodes.
+    Ping(PingReport),
     /// Packets were refused.
     Refused {
         kind: RefusalKind,
@@ -219,6 +222,7 @@ impl Report {
             | Self::GroupBroken { .. }
             | Self::TwoOwners { .. }
             | Self::Stalled { .. } => Severity::Crit,
+            Self::Ping(report) if report.is_warning() => Severity::Warn,
             _ => Severity::Info,
         }
     }
@@ -437,6 +441,7 @@ impl fmt::Display for Report {
                      before it go on: it is ignored. Does another machine use this node's name and key?"
                 )
             }
+            Self::Ping(report) => report.fmt(f),
             Self::Refused {
                 kind,
                 count,

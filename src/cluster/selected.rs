@@ -50,6 +50,7 @@ impl Ownership {
     pub fn plan_giving(&mut self, selection: Selection) {
         for group in self.selected(selection) {
             group.planned = group.is_wanted_here();
+            group.given = false;
         }
     }
 
@@ -58,8 +59,9 @@ impl Ownership {
     /// for ours when we leave it back.
     pub fn release_planned(&mut self) {
         for group in self.groups.iter_mut().filter(|group| group.planned) {
-            if group.peer_is_free() && group.is_wanted_here() {
+            if group.peer_is_free() && group.is_wanted_here() && !group.given {
                 group.ending = Some(Reason::Standby);
+                group.given = true;
             }
         }
     }
@@ -196,6 +198,12 @@ impl Ownership {
     /// Whether a group of the planned move still runs here and waits.
     pub fn waits_to_give(&self) -> bool {
         self.planned().any(Group::is_wanted_here)
+    }
+
+    /// Whether the peer has just left a group to us because somebody wants it here.
+    pub fn is_handed_over(&self) -> bool {
+        let handed = |group: &Group| group.their_claim() == Some(Claim::HandedOver);
+        self.groups.iter().any(handed)
     }
 
     /// The groups of the planned move.

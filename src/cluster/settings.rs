@@ -47,8 +47,30 @@ pub struct Settings {
     pub links: Vec<String>,
     /// Groups by [`GroupId`](super::GroupId).
     pub groups: Vec<GroupSettings>,
+    /// The ping nodes.
+    pub ping: PingSettings,
     /// The keys.
     pub keys: Keys,
+}
+
+/// What is pinged, and what follows from it.
+#[derive(Debug, Clone, Default)]
+pub struct PingSettings {
+    /// Ping nodes by [`PingId`](super::PingId).
+    pub nodes: Vec<PingNodeSettings>,
+    /// Silence after which one of them is dead.
+    pub deadping: Duration,
+    /// Whether resources leave a node that sees fewer of them than the other.
+    pub ipfail: bool,
+}
+
+/// A ping node as far as the core is concerned.
+#[derive(Debug, Clone)]
+pub struct PingNodeSettings {
+    /// As `ha.cf` names it.
+    pub name: String,
+    /// Whether its answers tell anything: an address of the pair itself answers wherever it is.
+    pub counts: bool,
 }
 
 /// A resource group as far as the core is concerned.

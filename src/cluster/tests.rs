@@ -1,6 +1,8 @@
 //! Two cores on perfect wires. Everything that needs loss, delay and chance is in `tests/simulation`.
 
+mod ipfail;
 mod mistakes;
+mod old_ipfail;
 mod old_peer;
 mod old_peer_legacy;
 mod strays;
@@ -29,6 +31,9 @@ struct Pair {
     names: [&'static str; 2],
     /// What each file says of the first group.
     contents: [&'static str; 2],
+    ping: PingSettings,
+    /// By node and ping node: whether it answers that node.
+    answers: [Vec<bool>; 2],
 }
 
 fn keys() -> Keys {
@@ -58,6 +63,8 @@ impl Pair {
             generation: 100,
             names: ["a", "b"],
             contents: ["one"; 2],
+            ping: PingSettings::default(),
+            answers: [Vec::new(), Vec::new()],
         }
     }
 
@@ -92,6 +99,7 @@ impl Pair {
                 group("one", self.contents[node], node == 0),
                 group("two", "two", node == 1),
             ],
+            ping: self.ping.clone(),
             keys: keys(),
         };
         self.running[node] = vec![false; 2];
@@ -117,6 +125,7 @@ impl Pair {
             }
             cluster.handle(self.now, Event::Tick);
             let mut done = Vec::new();
+            let mut pinged = false;
             while let Some(action) = cluster.next_action() {
                 match action {
                     Action::Send(packet) => {
@@ -137,9 +146,15 @@ impl Pair {
                     Action::StopGroup(id) => done.push((id, self.stop_group(node, id))),
                     Action::ProbeGroup(id) => done.push((id, GroupOutcome::FoundStopped)),
                     Action::Report(report) => self.log.push((node, report.to_string())),
+                    Action::Ping => pinged = true,
                     Action::RememberPeer(_) | Action::AnnounceGroup(_) => {}
                     Action::Exit => self.exited[node] = true,
                 }
+            }
+            let answers = self.answers[node].iter().zip(0..);
+            for (_, id) in answers.filter(|(answers, _)| pinged && **answers) {
+                let node = PingId(id);
+                cluster.handle(self.now, Event::PingAnswered { node });
             }
             for (group, outcome) in &done {
                 cluster.handle(

@@ -24,6 +24,7 @@ impl Cluster {
             superseded: self.outgoing.heartbeats_in_a_row().min(MOST_SUPERSEDED),
             leaving: self.leaving,
         };
+        let pings = self.stated_pings(now);
         let message = self.outgoing.begin("status");
         message.push_text("st", self.status.word());
         message.push_fmt(
@@ -37,6 +38,9 @@ impl Cluster {
                 states: self.ownership.stated(),
             };
             message.push_fmt(claims::FIELD, format_args!("{field}"));
+        }
+        if let Some(counts) = pings {
+            message.push_fmt(super::ipfail::FIELD, format_args!("{counts}"));
         }
         self.finish(true);
         self.last_heartbeat = now;

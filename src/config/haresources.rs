@@ -361,7 +361,9 @@ fn check_addresses(drafts: &[Draft], settings: &Settings, out: &mut Diagnostics)
             let message = format!("ping node `{}` is a cluster address", node.name);
             out.push(
                 Diagnostic::warning(place, message)
-                    .label("it answers only while one of the nodes holds it; name a router instead")
+                    .label(
+                        "it answers wherever it is held and is not counted; name a router instead",
+                    )
                     .related(floating, "the address"),
             );
         }

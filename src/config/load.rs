@@ -12,7 +12,7 @@ use super::look::{self, Look, Subject};
 use super::settings::Settings;
 use super::source::{File, Reader, Source};
 use super::{AutoFailback, CompressionMethod, Config, Group, MessageFormat};
-use super::{authkeys, ha_cf, haresources, monitor, rules, timeouts};
+use super::{authkeys, ha_cf, haresources, monitor, rules, timeouts, witnesses};
 use crate::message::Keys;
 
 /// Reads `nodeinfo`, `ha.cf`, `authkeys` and `haresources` below `directory`.
@@ -65,6 +65,15 @@ pub fn load_looking(
             groups
         });
 
+    if let Some(settings) = &mut settings {
+        let groups = groups.as_deref().unwrap_or_default();
+        witnesses::check(settings, groups, directory, &mut files.out);
+        for (node, place) in settings.ping_nodes.iter().filter(|(node, _)| node.counts) {
+            files
+                .out
+                .extend(look::warning(look, Subject::Ping(node), place));
+        }
+    }
     let mut out = files.out;
     out.sort(&files.names);
     let (Some(settings), Some(keys), Some(groups), false) =

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use super::diagnostic::Diagnostic;
 use super::source::Place;
-use super::{Medium, ResourceWord};
+use super::{Medium, PingNode, ResourceWord};
 
 /// Something that is named in the files and may be missing on this machine.
 #[derive(Debug, Clone, Copy)]
@@ -15,6 +15,8 @@ pub enum Subject<'a> {
     Medium(&'a Medium),
     /// The watchdog device.
     Watchdog(&'a Path),
+    /// A ping node: its hosts must not be this machine.
+    Ping(&'a PingNode),
     /// A resource: its program, or the interface of its address.
     Resource(&'a ResourceWord),
     /// Whoever a program of `respawn` or `failfast` is to run as.

@@ -259,6 +259,8 @@ pub(super) fn ping(
         name: word.text.clone(),
         hosts,
         v6: directive.name == "ping6",
+        is_group: false,
+        counts: true,
     };
     add_ping(settings, node, word, out);
 }
@@ -299,6 +301,8 @@ pub(super) fn ping_group(
             name: name.text.clone(),
             hosts,
             v6: false,
+            is_group: true,
+            counts: true,
         },
         &name,
         out,

@@ -26,6 +26,7 @@ mod suggest;
 mod table;
 mod timeouts;
 mod value;
+mod witnesses;
 
 pub use address::{AddressError, parse_address};
 pub use check::{Checked, check};
@@ -213,6 +214,10 @@ pub struct PingNode {
     pub hosts: Vec<String>,
     /// Whether the hosts are reached by `ICMPv6`.
     pub v6: bool,
+    /// Written as `ping_group`.
+    pub is_group: bool,
+    /// Whether its answers tell anything: not those of an address that belongs to the pair, wherever it is.
+    pub counts: bool,
 }
 
 /// `msgfmt`.

@@ -51,7 +51,6 @@ pub static ALL: &[Directive] = &[
     Directive::new("deadping", "TIME", TimeOrZero(|s| &mut s.deadping))
         .doc("Silence after which a ping node is dead")
         .derived("deadtime")
-        .not_yet()
         .example("deadping 10"),
     // Resources
     Directive::new("auto_failback", "on | off | legacy", Word(auto_failback))
@@ -134,17 +133,14 @@ pub static ALL: &[Directive] = &[
     Directive::new("ping", "HOST ...", Each(ping))
         .doc("Hosts outside the pair whose answers tell whether this node has a network")
         .adds()
-        .not_yet()
         .example("ping 192.168.0.254"),
     Directive::new("ping6", "HOST ...", Each(ping))
         .doc("Like ping, over IPv6")
         .adds()
-        .not_yet()
         .example("ping6 fd00::1"),
     Directive::new("ping_group", "NAME HOST ...", Line(ping_group))
         .doc("A ping node that is alive while any of its hosts answers")
         .adds()
-        .not_yet()
         .example("ping_group routers 192.168.0.253 192.168.0.254"),
     Directive::new("hbaping", "CARD", Ignored)
         .doc("Fibre-channel cards as ping nodes")

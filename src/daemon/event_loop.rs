@@ -11,6 +11,7 @@ use super::failfast::Failfast;
 use super::hooks::Hooks;
 use super::media::Media;
 use super::pid_file::PidFile;
+use super::ping::Pings;
 use super::programs::{Failure, Programs};
 use super::reload::Loaded;
 use super::resources::Resources;
@@ -39,6 +40,8 @@ pub mod tokens {
     pub const RESOURCES: usize = 2000;
     /// The output of the scripts in `rc.d`.
     pub const HOOKS: usize = 2001;
+    /// The hosts that are pinged.
+    pub const PINGS: Range<usize> = 3000..4000;
 }
 
 /// Packets taken in one turn; what remains is read in the next, after deadlines were looked at.
@@ -60,6 +63,8 @@ pub struct Devices {
     pub control: ControlServer,
     /// The links.
     pub media: Media,
+    /// What is pinged.
+    pub pings: Pings,
     /// The resources.
     pub resources: Resources,
     /// The programs of `respawn` and `failfast`.
@@ -190,7 +195,9 @@ impl Daemon {
 
     fn time_to_wait(&self) -> Duration {
         let devices = &self.devices;
-        if devices.media.has_more() || devices.control.has_more() || !self.outcomes.is_empty() {
+        let has_more =
+            devices.media.has_more() || devices.pings.has_more() || devices.control.has_more();
+        if has_more || !self.outcomes.is_empty() {
             return Duration::ZERO;
         }
         let now = clock::now();
@@ -228,6 +235,8 @@ impl Daemon {
                 self.devices.media.ready(event, now);
             } else if token == tokens::RESOURCES {
                 self.devices.resources.stir();
+            } else if tokens::PINGS.contains(&token) {
+                self.devices.pings.ready(event);
             }
             // Output of children needs no note: who has any looks after them in every turn.
         }
@@ -267,7 +276,10 @@ impl Daemon {
     /// heartbeats that came meanwhile before it finds that time has passed.
     fn read(&mut self) {
         let Devices {
-            media, resources, ..
+            media,
+            pings,
+            resources,
+            ..
         } = &mut self.devices;
         for _ in 0..PACKETS_PER_TURN {
             let Some((link, bytes)) = media.receive() else {
@@ -275,6 +287,10 @@ impl Daemon {
             };
             self.cluster
                 .handle(clock::now(), Event::Received { link, bytes });
+        }
+        while let Some(node) = pings.receive() {
+            self.cluster
+                .handle(clock::now(), Event::PingAnswered { node });
         }
         let now = clock::now();
         media.turn(now);
@@ -324,6 +340,7 @@ impl Daemon {
                 Action::StopGroup(group) => self.devices.resources.stop(group),
                 Action::ProbeGroup(group) => self.devices.resources.probe(group),
                 Action::AnnounceGroup(group) => self.devices.resources.announce(now, group),
+                Action::Ping => self.devices.pings.send(now),
                 Action::RememberPeer(peer) => self.recorder.remember(peer),
                 Action::Exit => self.leave_at = Some(now + FAREWELL),
                 Action::Report(report) => {

@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use super::media::serial;
-use crate::config::{Absence, Medium, MediumKind, ResourceWord, Subject, parse_address};
+use crate::config::{Absence, Medium, MediumKind, PingNode, ResourceWord, Subject, parse_address};
 use crate::os::account::Account;
 use crate::os::interface;
 use crate::resource::catalogue::{CatalogueError, Places, Resource};
@@ -18,6 +18,7 @@ const DOWN: &str = "its link is down until this is mended; a start needs one tha
 pub fn look(places: &Places, subject: Subject<'_>) -> Option<Absence> {
     match subject {
         Subject::Medium(medium) => medium_absence(medium),
+        Subject::Ping(node) => ping_absence(node),
         Subject::Watchdog(device) => watchdog_absence(device),
         Subject::Resource(word) => match places.find(word) {
             Ok(Resource::Address { .. }) => address_absence(word),
@@ -109,6 +110,24 @@ fn watchdog_absence(device: &Path) -> Option<Absence> {
     })
 }
 
+/// What is wrong with a ping node is that it is no other machine. Names are not looked up: that may take long.
+fn ping_absence(node: &PingNode) -> Option<Absence> {
+    let own = interface::addresses().unwrap_or_default();
+    let is_own = |host: &String| {
+        let address = host.parse::<std::net::IpAddr>();
+        address.is_ok_and(|address| own.iter().any(|entry| entry.address == address))
+    };
+    node.hosts.iter().any(is_own).then(|| Absence {
+        message: format!(
+            "ping node `{}` is an address of this machine now",
+            node.name
+        ),
+        label: "it tells nothing about the network and is not counted; name a router instead"
+            .into(),
+        help: String::new(),
+    })
+}
+
 fn address_absence(word: &ResourceWord) -> Option<Absence> {
     let name = parse_address(word)?.ok()?.interface?;
     Some(Absence {
@@ -186,6 +205,25 @@ mod tests {
         assert_eq!(message(Subject::Watchdog(&device)), None);
         let serial = medium("/dev/null", MediumKind::Serial { device, baud: 9600 });
         assert_eq!(message(Subject::Medium(&serial)), None);
+    }
+
+    #[test]
+    fn a_ping_node_must_be_another_machine() {
+        let node = |hosts: &[&str]| PingNode {
+            name: "router".into(),
+            hosts: hosts.iter().map(ToString::to_string).collect(),
+            v6: false,
+            is_group: true,
+            counts: true,
+        };
+        assert_eq!(
+            message(Subject::Ping(&node(&["192.0.2.1", "router"]))),
+            None
+        );
+        assert_eq!(
+            message(Subject::Ping(&node(&["192.0.2.1", "127.0.0.1"]))).as_deref(),
+            Some("ping node `router` is an address of this machine now")
+        );
     }
 
     #[test]

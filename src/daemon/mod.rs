@@ -18,6 +18,7 @@ pub mod look;
 pub mod media;
 pub mod moves;
 pub mod pid_file;
+pub mod ping;
 pub mod probe;
 pub mod programs;
 pub mod recording;

@@ -202,7 +202,7 @@ mod tests {
     use std::os::unix::fs::PermissionsExt;
 
     use super::*;
-    use crate::cluster::{GroupSettings, LinkId};
+    use crate::cluster::{GroupSettings, LinkId, PingSettings};
     use crate::config::AutoFailback;
     use crate::message::{Key, Keys, Method};
     use crate::recording::{Reader, RecordingError};
@@ -233,6 +233,7 @@ mod tests {
             log_badpack: true,
             links: vec!["eth0".into()],
             groups: Vec::<GroupSettings>::new(),
+            ping: PingSettings::default(),
             keys: Keys {
                 entries,
                 signing: 1,

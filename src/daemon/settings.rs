@@ -3,15 +3,16 @@
 use std::path::PathBuf;
 
 use super::log;
+use super::ping;
 use super::state::State;
-use crate::cluster::{GroupSettings, Settings};
-use crate::config::{Config, MediumKind, MessageFormat};
+use crate::cluster::{GroupSettings, PingId, PingNodeSettings, PingSettings, Settings};
+use crate::config::{AutoFailback, Config, MediumKind, MessageFormat, Respawn};
 
 /// Where the system's log daemon listens, unless the environment says otherwise (for tests).
 const SYSLOG_SOCKET: &str = "/dev/log";
 
-/// What the core needs to know to begin with.
-pub fn of_core(config: &Config, state: &State, seed: u64) -> Settings {
+/// What the core needs to know to begin with; `own` are ping nodes that turned out to belong to the pair.
+pub fn of_core(config: &Config, state: &State, seed: u64, own: &[PingId]) -> Settings {
     let nodes = u32::try_from(config.nodes.len()).unwrap_or(u32::MAX);
     Settings {
         local_node: config.local_node.clone(),
@@ -33,6 +34,7 @@ pub fn of_core(config: &Config, state: &State, seed: u64) -> Settings {
         log_badpack: config.log_badpack,
         links: links(config),
         groups: groups(config),
+        ping: pings(config, own),
         keys: config.keys.clone(),
     }
 }
@@ -45,6 +47,20 @@ pub fn groups(config: &Config) -> Vec<GroupSettings> {
         prefers_local: group.preferred == config.local_node,
     });
     groups.collect()
+}
+
+fn pings(config: &Config, own: &[PingId]) -> PingSettings {
+    let nodes = config.ping_nodes.iter().zip(0..=u8::MAX);
+    let nodes = nodes.map(|(node, id)| PingNodeSettings {
+        name: node.name.clone(),
+        counts: ping::counts(node, PingId(id), own),
+    });
+    PingSettings {
+        nodes: nodes.collect(),
+        deadping: config.deadping,
+        ipfail: config.respawn.iter().any(Respawn::is_ipfail)
+            && config.auto_failback != AutoFailback::Legacy,
+    }
 }
 
 /// Where log lines go. `more_debug` comes from the command line.

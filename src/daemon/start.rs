@@ -18,6 +18,7 @@ use super::exit_status::{CONFIGURATION, DONE, FAILED, PERMISSION};
 use super::hooks::Hooks;
 use super::media::Media;
 use super::pid_file::{PidFile, Refused};
+use super::ping::Pings;
 use super::programs::Programs;
 use super::reload::{Loaded, tell};
 use super::resources::{Limits, Resources};
@@ -27,6 +28,7 @@ use super::state::{self, State, Wanted};
 use super::terminal::{say, show};
 use super::watchdog::Watchdog;
 use super::{clock, exit_status, log, scheduling, settings};
+use crate::cluster::PingId;
 use crate::config::{Config, Diagnostics};
 use crate::control::Places;
 use crate::os::inheritance;
@@ -178,7 +180,10 @@ impl Start<'_> {
         let seed = state::random_bytes()
             .map(u64::from_le_bytes)
             .map_err(|error| Refusal::new(&error, false))?;
-        let settings = settings::of_core(&config, &state, seed);
+        let own = devices.pings.own(&config);
+        tell_own(&config, &own);
+        tell_ipfail(&config);
+        let settings = settings::of_core(&config, &state, seed, &own);
         let cluster = Core::new(clock::now(), settings, self.line.record.as_ref());
         if config.realtime && !self.line.no_realtime {
             scheduling::become_realtime(config.rtprio);
@@ -263,12 +268,15 @@ impl Start<'_> {
             Limits::default(),
         )
         .map_err(|error| Refusal::new(&error, false))?;
+        let pings = Pings::open(config, poll.registry(), tokens::PINGS)
+            .map_err(|error| Refusal::new(&error, error.is_permission()))?;
         let service_manager = ServiceManager::from_environment(clock::now());
         Ok(Devices {
             poll,
             signals,
             control,
             media,
+            pings,
             resources,
             programs,
             hooks,
@@ -287,6 +295,26 @@ impl Start<'_> {
             }
             let _ = announce.write_all(&[DONE]); // whoever waited may be gone
         }
+    }
+}
+
+/// What the files alone do not show; the rest was told when they were read.
+fn tell_own(config: &Config, own: &[PingId]) {
+    let nodes = config.ping_nodes.iter().zip(0..=u8::MAX);
+    for (node, _) in nodes.filter(|(node, id)| node.counts && own.contains(&PingId(*id))) {
+        ::log::warn!(
+            "ping node {} is an address of this machine or one that moves in the pair: it tells nothing about the \
+             network and is not counted. Name a router instead",
+            node.name
+        );
+    }
+}
+
+/// Who looks for the process of 3.0.6 finds none.
+fn tell_ipfail(config: &Config) {
+    for line in config.respawn.iter().filter(|line| line.is_ipfail()) {
+        let path = line.program.display();
+        ::log::info!("{path}: ipfail is part of this daemon, no program is started for it.");
     }
 }
 

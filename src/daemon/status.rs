@@ -5,8 +5,8 @@ use super::moves::movement;
 use super::resources::{MonitorView, Resources};
 use super::settings::{kinds_of_link, links};
 use super::state::State;
-use crate::cluster::{Cluster, GroupId, LinkId};
-use crate::config::Config;
+use crate::cluster::{Cluster, GroupId, LinkId, PingId, PingStatus};
+use crate::config::{Config, PingNode};
 use crate::control::{Group, Link, Monitor, Node, Parameter, Status};
 
 /// Everything, as it is now. `since` is the wall clock at the start.
@@ -52,14 +52,30 @@ fn nodes(config: &Config, cluster: &Cluster) -> Vec<Node> {
             },
         }
     });
-    // Nobody pings yet, so none of them was ever heard.
-    let ping = config.ping_nodes.iter().map(|node| Node {
-        name: node.name.clone(),
-        kind: "ping".into(),
-        status: "init".into(),
-        links: Vec::new(),
+    let ping = config.ping_nodes.iter().zip(0..=u8::MAX);
+    let ping = ping.map(|(node, id)| {
+        let status = cluster.ping_status(PingId(id));
+        Node {
+            name: node.name.clone(),
+            kind: "ping".into(),
+            status: status.to_string(),
+            links: vec![Link {
+                name: node.name.clone(),
+                kind: directive(node).into(),
+                up: status == PingStatus::Ping,
+            }],
+        }
     });
     normal.chain(ping).collect()
+}
+
+/// The directive of a ping node.
+fn directive(node: &PingNode) -> &'static str {
+    match node {
+        _ if node.is_group => "ping_group",
+        _ if node.v6 => "ping6",
+        _ => "ping",
+    }
 }
 
 fn links_to_peer(config: &Config, cluster: &Cluster) -> Vec<Link> {

@@ -3,7 +3,9 @@
 use super::error::Problem;
 use super::keys::{self, Secrecy};
 use super::text::{Blanks, escape, push, unescape, unescape_text};
-use crate::cluster::{Event, GroupId, GroupOutcome, LinkId, MoveRequest, Selection, Settings};
+use crate::cluster::{
+    Event, GroupId, GroupOutcome, LinkId, MoveRequest, PingId, Selection, Settings,
+};
 use crate::message::Keys;
 
 const OUTCOMES: [(&str, GroupOutcome); 7] = [
@@ -21,6 +23,7 @@ const OUTCOMES: [(&str, GroupOutcome); 7] = [
 pub(super) struct Names {
     links: Vec<String>,
     groups: Vec<String>,
+    pings: Vec<String>,
 }
 
 impl Names {
@@ -33,12 +36,24 @@ impl Names {
                 .iter()
                 .map(|group| group.key.clone())
                 .collect(),
+            pings: settings
+                .ping
+                .nodes
+                .iter()
+                .map(|node| node.name.clone())
+                .collect(),
         }
     }
 
     /// The name of a link; empty when there is no such link.
     pub fn link(&self, id: LinkId) -> &str {
         let name = self.links.get(usize::from(id.0));
+        name.map_or("", String::as_str)
+    }
+
+    /// The name of a ping node; empty when there is no such node.
+    pub fn ping(&self, id: PingId) -> &str {
+        let name = self.pings.get(usize::from(id.0));
         name.map_or("", String::as_str)
     }
 
@@ -78,6 +93,10 @@ pub(super) fn write(event: &Event<'_>, names: &Names, secrecy: Secrecy, out: &mu
         }
         Event::MoveRequested(MoveRequest::Takeover(selection)) => {
             push(out, format_args!(" move-requested takeover {selection}"));
+        }
+        Event::PingAnswered { node } => {
+            push(out, format_args!(" ping-answered {}:", node.0));
+            escape(names.ping(*node).as_bytes(), Blanks::Escaped, out);
         }
         Event::KeysChanged(keys) => {
             out.push_str(" keys-changed ");
@@ -136,6 +155,11 @@ pub(super) fn read<'a>(
                 _ => return Err(Problem::Value),
             })
         }
+        "ping-answered" => {
+            let (id, name) = numbered(rest)?;
+            known_as(names.pings.get(usize::from(id)), &name)?;
+            Event::PingAnswered { node: PingId(id) }
+        }
         "keys-changed" => Event::KeysChanged(Box::new(keys::read(rest, known)?)),
         unknown => return Err(Problem::Event(unknown.to_owned())),
     })
@@ -170,9 +194,10 @@ mod tests {
             Event::MoveRequested(MoveRequest::Standby(_)) => 5,
             Event::MoveRequested(MoveRequest::Takeover(_)) => 6,
             Event::KeysChanged(_) => 7,
+            Event::PingAnswered { .. } => 8,
         }
     }
-    const KINDS: usize = 8;
+    const KINDS: usize = 9;
 
     fn samples() -> Vec<Event<'static>> {
         let mut samples = vec![
@@ -192,6 +217,7 @@ mod tests {
                 samples.push(Event::Received { link, bytes });
             }
         }
+        samples.extend([0, 1].map(|id| Event::PingAnswered { node: PingId(id) }));
         for (_, outcome) in OUTCOMES {
             let group = GroupId(1);
             samples.push(Event::Group { group, outcome });
@@ -246,6 +272,10 @@ mod tests {
             ))),
             " move-requested standby foreign"
         );
+        assert_eq!(
+            said(&Event::PingAnswered { node: PingId(1) }),
+            r" ping-answered 1:the\x20gates"
+        );
         let changed = said(&Event::KeysChanged(Box::new(settings().keys)));
         assert!(
             changed.starts_with(" keys-changed auth=1 1=sha1:check:"),
@@ -275,6 +305,10 @@ mod tests {
             " move-requested standby",
             " move-requested standby some",
             " move-requested away all",
+            " ping-answered",
+            " ping-answered 2:router",
+            " ping-answered 0:gate",
+            " ping-answered 0:router again",
             " keys-changed",
             " keys-changed auth=1",
         ] {

@@ -5,7 +5,9 @@ use std::time::Duration;
 use super::error::{Problem, RecordingError};
 use super::keys::{self, Secrecy};
 use super::text::{Blanks, Seconds, escape, parse_seconds, push, unescape_text};
-use crate::cluster::{GroupSettings, Instant, PeerMemory, Settings};
+use crate::cluster::{
+    GroupSettings, Instant, PeerMemory, PingNodeSettings, PingSettings, Settings,
+};
 use crate::config::AutoFailback;
 use crate::message::Keys;
 
@@ -55,6 +57,7 @@ pub(super) fn write(program: &str, started: Instant, settings: &Settings, how: S
         log_badpack,
         links,
         groups,
+        ping,
         keys,
     } = settings;
     let mut lines = Lines(format!("{FIRST_WORD} {FORM}\n"));
@@ -106,10 +109,33 @@ pub(super) fn write(program: &str, started: Instant, settings: &Settings, how: S
         escape(key.as_bytes(), Blanks::Escaped, &mut lines.0);
         lines.text("", line);
     }
+    write_ping(&mut lines, ping);
     lines.0 += "keys ";
     keys::write(keys, how, &mut lines.0);
     lines.0 += "\n\n";
     lines.0
+}
+
+/// Nothing where nothing is pinged: recordings of old have no such lines.
+fn write_ping(lines: &mut Lines, ping: &PingSettings) {
+    let PingSettings {
+        nodes,
+        deadping,
+        ipfail,
+    } = ping;
+    if nodes.is_empty() {
+        return;
+    }
+    lines.plain("deadping", &Seconds(*deadping));
+    lines.plain("ipfail", ipfail);
+    for PingNodeSettings { name, counts } in nodes {
+        lines.0 += if *counts {
+            "ping_node counted"
+        } else {
+            "ping_node ignored"
+        };
+        lines.text("", name);
+    }
 }
 
 struct Lines(String);
@@ -161,6 +187,9 @@ pub(super) struct Reading {
     log_badpack: Option<bool>,
     links: Vec<String>,
     groups: Vec<GroupSettings>,
+    ping_nodes: Vec<PingNodeSettings>,
+    deadping: Option<Duration>,
+    ipfail: Option<bool>,
     keys: Option<Keys>,
 }
 
@@ -207,6 +236,12 @@ impl Reading {
                 self.groups.push(group(value)?);
                 Ok(())
             }
+            "ping_node" => {
+                self.ping_nodes.push(ping_node(value)?);
+                Ok(())
+            }
+            "deadping" => once(&mut self.deadping, name, seconds(value)?),
+            "ipfail" => once(&mut self.ipfail, name, parse(value)?),
             "keys" => once(&mut self.keys, name, keys::read(value, known)?),
             unknown => Err(Problem::Setting(unknown.to_owned())),
         }
@@ -237,10 +272,28 @@ impl Reading {
                 log_badpack: needed(self.log_badpack, "log_badpack")?,
                 links: self.links,
                 groups: self.groups,
+                ping: PingSettings {
+                    nodes: self.ping_nodes,
+                    deadping: self.deadping.unwrap_or_default(),
+                    ipfail: self.ipfail.unwrap_or_default(),
+                },
                 keys: needed(self.keys, "keys")?,
             },
         })
     }
+}
+
+fn ping_node(text: &str) -> Result<PingNodeSettings, Problem> {
+    let (way, name) = text.split_once(' ').ok_or(Problem::Value)?;
+    let counts = match way {
+        "counted" => true,
+        "ignored" => false,
+        _ => return Err(Problem::Value),
+    };
+    Ok(PingNodeSettings {
+        name: unescape_text(name)?,
+        counts,
+    })
 }
 
 fn once<T>(place: &mut Option<T>, name: &str, value: T) -> Result<(), Problem> {
@@ -350,6 +403,16 @@ pub(super) mod tests {
                 group("IPaddr::10.0.0.1", "alpha IPaddr::10.0.0.1 web", true),
                 group("a b", "", false),
             ],
+            ping: PingSettings {
+                nodes: [("router", true), ("the gates", false)]
+                    .map(|(name, counts)| PingNodeSettings {
+                        name: name.into(),
+                        counts,
+                    })
+                    .into(),
+                deadping: Duration::from_secs(4),
+                ipfail: true,
+            },
             keys: Keys {
                 entries,
                 signing: 1,
@@ -378,6 +441,7 @@ pub(super) mod tests {
                 settings.remembered_peer = Some(PeerMemory::default());
                 settings.auto_failback = AutoFailback::On;
                 settings.groups.clear();
+                settings.ping = PingSettings::default();
             },
         ] {
             let mut settings = settings();
@@ -424,6 +488,8 @@ pub(super) mod tests {
             "auto_failback legacy",
             "link /dev/ttyS0",
             "group local IPaddr::10.0.0.1 alpha IPaddr::10.0.0.1 web",
+            "ping_node counted router",
+            "ping_node ignored the gates",
         ] {
             assert!(lines.contains(&line), "{line} is missing in\n{text}");
         }
@@ -433,7 +499,16 @@ pub(super) mod tests {
     #[test]
     fn a_header_without_one_of_its_lines_or_with_a_strange_one_is_refused() {
         let text = write("1", Instant::default(), &settings(), Secrecy::Recorded);
-        let optional = ["node ", "remembered_peer ", "link ", "group ", ""];
+        let optional = [
+            "node ",
+            "remembered_peer ",
+            "link ",
+            "group ",
+            "ping_node ",
+            "deadping ",
+            "ipfail ",
+            "",
+        ];
         for line in text.lines().skip(1) {
             let without = text.replacen(&format!("{line}\n"), "", 1);
             if !optional.iter().any(|name| line.starts_with(name)) {
@@ -458,6 +533,9 @@ pub(super) mod tests {
             "group local",
             "auto_failback maybe",
             "remembered_peer unknown 1",
+            "ping_node router",
+            "ping_node some router",
+            "ipfail maybe",
         ] {
             assert!(Reading::default().take(line, None).is_err(), "{line}");
         }

@@ -117,7 +117,14 @@ impl Story {
                 let link = self.names.link(*link).to_owned();
                 self.line(format_args!("< received on {link}: {gist}"));
             }
-            Event::Tick | Event::WallClock { .. } | Event::Received { .. } => {}
+            Event::PingAnswered { node } if self.everything => {
+                let name = self.names.ping(*node).to_owned();
+                self.line(format_args!("< ping node {name} answered"));
+            }
+            Event::Tick
+            | Event::WallClock { .. }
+            | Event::Received { .. }
+            | Event::PingAnswered { .. } => {}
             Event::Group { group, outcome } => {
                 let key = self.key(*group);
                 self.line(format_args!("< group {key}: {outcome:?}"));
@@ -219,6 +226,8 @@ impl Story {
                     "remember the peer: generation {generation}, number {sequence}"
                 ));
             }
+            Action::Ping if self.everything => self.line(format_args!("ping")),
+            Action::Ping => {}
             Action::Exit => self.line(format_args!("exit")),
         }
     }

@@ -7,6 +7,7 @@ use super::decode::{Header, text};
 use super::escape::{hexadecimal, printable};
 use super::groups::Groups;
 use crate::cluster::claims::{FIELD, hex};
+use crate::cluster::ping::PingCounts;
 use crate::message::{Field, FieldKind, Message, list_items, parse_nested};
 
 /// The longest value that stands in a line.
@@ -163,6 +164,11 @@ impl Speech<'_> {
             words.push_str(", without flow control");
         } else if !self.is("protocol", "1") {
             let _ = write!(words, ", protocol {}", self.value("protocol"));
+        }
+        let counts = text(self.message, "hp").and_then(|text| std::str::from_utf8(text).ok());
+        if let Some(counts) = counts.and_then(PingCounts::parse) {
+            let PingCounts { answering, all, .. } = counts;
+            let _ = write!(words, ", sees {answering} of {all} ping nodes");
         }
         if let Some(claims) = text(self.message, FIELD) {
             let claims = std::str::from_utf8(claims).unwrap_or_default();
@@ -371,6 +377,19 @@ mod tests {
                 "active, dead after 6.0 s",
             ),
             (&[("t", "status"), ("st", "up")], "up, without flow control"),
+            (
+                &[
+                    ("t", "status"),
+                    ("st", "active"),
+                    ("protocol", "1"),
+                    ("hp", "1 0 2"),
+                ],
+                "active, sees 1 of 2 ping nodes",
+            ),
+            (
+                &[("t", "num_ping_nodes"), ("num_ping", "2")],
+                "ipfail: sees 2 ping nodes",
+            ),
             (
                 &[("t", "NS_ackmsg"), ("dest", "alpha"), ("ackseq", "1f")],
                 "acknowledges 31 of alpha",

@@ -21,7 +21,7 @@ fn ask(mut stream: UnixStream, request: &[u8]) -> String {
 
 #[test]
 fn the_old_commands_work_against_the_real_daemon() {
-    let mut machine = Machine::new("ping 10.255.255.254\n");
+    let mut machine = Machine::new("");
     machine.start();
     // The peer is silent: at initdead it counts as dead, and this node is in service.
     wait_for("communication", || {
@@ -34,10 +34,9 @@ fn the_old_commands_work_against_the_real_daemon() {
             0,
         ),
         (&["listnodes", "-n"], "there\nhere\n", 0),
-        (&["listnodes"], "10.255.255.254\nthere\nhere\n", 0),
+        (&["listnodes"], "there\nhere\n", 0),
         (&["nodestatus", "here"], "active\n", 0),
         (&["nodestatus", "there"], "dead\n", 1),
-        (&["nodetype", "10.255.255.254"], "ping\n", 0),
         (&["rscstatus"], "all\n", 0),
         (&["hbparameter", "-p", "keepalive"], "200ms\n", 0),
         (&["hbparameter", "-p", "nothing"], "", 1),

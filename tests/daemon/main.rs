@@ -12,6 +12,7 @@ mod logging;
 mod machine;
 mod moves;
 mod pid_file;
+mod pings;
 mod programs;
 mod recording;
 mod reload;

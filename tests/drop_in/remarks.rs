@@ -140,6 +140,16 @@ pub const BETWEEN_OLD: &[Remark] = &[
         "six in a row were lost",
     ),
     only(
+        &["ipfail"],
+        "WARN: node 10.77.1.254: is dead",
+        "it does not answer",
+    ),
+    only(
+        &["ipfail"],
+        "Late heartbeat: Node 10.77.1.254: interval ",
+        "it answers again",
+    ),
+    only(
         COMPRESSED,
         "WARN: Traditional compression selected.",
         "it is",
@@ -316,6 +326,30 @@ pub const WITH_OURS: &[(Program, Remark)] = &[
         only(
             &["link", "many", "partition_on", "partition_off"],
             "WARN: Link *:* dead.",
+            "3.0.6 finds that worth an info only",
+        ),
+    ),
+    (
+        Program::Ours,
+        only(
+            &["ipfail"],
+            "WARN: Link 10.77.1.254:10.77.1.254 dead.",
+            "3.0.6 finds that worth an info only",
+        ),
+    ),
+    (
+        Program::Ours,
+        only(
+            &["ipfail"],
+            "warning: this version does not act on `respawn` yet",
+            "nothing but ipfail is named there",
+        ),
+    ),
+    (
+        Program::Ours,
+        only(
+            &["ipfail"],
+            "WARN: We are dead. :<",
             "3.0.6 finds that worth an info only",
         ),
     ),

@@ -16,6 +16,7 @@ mod log_lines;
 mod media;
 mod monitors;
 mod moves;
+mod pings;
 mod programs;
 mod recording;
 mod replay;

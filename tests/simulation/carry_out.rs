@@ -3,7 +3,7 @@
 
 use std::rc::Rc;
 
-use heartbeat::cluster::{Action, GroupId, GroupOutcome, Packet, Report};
+use heartbeat::cluster::{Action, GroupId, GroupOutcome, Packet, PingId, Report};
 
 use super::invariants::{Grounds, Violation};
 use super::machine::{Inbound, Real};
@@ -35,6 +35,10 @@ impl World {
                 );
                 Ok(())
             }
+            Action::Ping => {
+                self.ping(node);
+                Ok(())
+            }
             Action::Report(report) => {
                 if let (Report::NewRun { .. }, Some(daemon)) =
                     (&report, &mut self.machines[node].daemon)
@@ -54,6 +58,36 @@ impl World {
             }
             Action::Exit | Action::AnnounceGroup(_) => Ok(()),
         }
+    }
+
+    /// Every ping node is asked.
+    fn ping(&mut self, node: usize) {
+        let Some(run) = self.machines[node].daemon.as_ref().map(|daemon| daemon.run) else {
+            return;
+        };
+        for ping in 0..self.machines[node].answers.len() {
+            let answers = self.machines[node].answers[ping];
+            let is_lost = !self.calm && self.dice.chance(self.plan.ping_loss);
+            if answers && !is_lost {
+                let at = self.now + MS / 5 + self.dice.below(self.plan.keepalive / 4);
+                let machine = node;
+                self.at(at, Happening::Answered { machine, run, ping });
+            }
+        }
+    }
+
+    /// One has answered.
+    pub fn answered(&mut self, node: usize, run: u64, ping: usize) -> Result<(), Violation> {
+        let daemon = self.machines[node].daemon.as_ref();
+        if daemon.is_none_or(|daemon| daemon.run != run) {
+            return Ok(());
+        }
+        self.trace
+            .step(self.now, &[11, node as u64, ping as u64], || {
+                format!("{node} hears router{ping}")
+            });
+        let id = PingId(u8::try_from(ping).unwrap_or(u8::MAX));
+        self.arrive(node, Inbound::Answer(id))
     }
 
     fn send(&mut self, node: usize, packet: &Rc<Packet>) -> Result<(), Violation> {

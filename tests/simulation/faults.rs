@@ -37,6 +37,12 @@ pub enum Fault {
     Garbage { to: usize, count: u32 },
     /// Nothing that runs on the machine works any more, as its monitors find.
     Break(usize),
+    /// A ping node begins or ceases to answer a machine.
+    PingNode {
+        machine: usize,
+        ping: usize,
+        answers: bool,
+    },
     /// The operator moves groups, where the node runs 3.0.6.
     Command(usize, Command),
     /// Datagrams recorded earlier arrive again, from all of the run so far.
@@ -112,6 +118,41 @@ pub fn schedule(plan: &mut Plan, rng: &mut Rng) {
     faults.sort_by_key(|&(at, _)| at);
     plan.faults_end = faults.last().map_or(begin, |&(at, _)| at) + plan.keepalive;
     plan.faults = faults;
+}
+
+/// Adds ping nodes, and times when they are not seen from one machine, or from both.
+pub fn silence_pings(plan: &mut Plan, rng: &mut Rng) {
+    plan.pings = rng.pick(&[1, 1, 2, 3]);
+    plan.deadping = plan.keepalive * rng.between(3, 8);
+    plan.ping_loss = rng.pick(&[0, 0, 50, 200]);
+    let begin = plan.starts[0].min(plan.starts[1]);
+    let end = plan.faults_end.max(begin + plan.deadtime * 6);
+    for _ in 0..rng.between(1, 5) {
+        let at = rng.between(begin, end);
+        let until = at + rng.below(plan.deadping * 5);
+        let ping = rng.index(plan.pings);
+        let one = rng.index(2);
+        let machines = rng.pick(&[&[0, 1][..], &[0][..], &[1][..]]);
+        for &machine in machines {
+            // Both, but not always in the same moment.
+            let late = if machine == one {
+                0
+            } else {
+                rng.below(plan.keepalive)
+            };
+            for (at, answers) in [(at + late, false), (until + late, true)] {
+                let fault = Fault::PingNode {
+                    machine,
+                    ping,
+                    answers,
+                };
+                plan.faults.push((at, fault));
+            }
+        }
+    }
+    plan.faults.sort_by_key(|&(at, _)| at);
+    let last = plan.faults.last().map_or(0, |&(at, _)| at);
+    plan.faults_end = plan.faults_end.max(last + plan.keepalive);
 }
 
 /// One disaster and its end.

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use heartbeat::cluster::{GroupId, GroupOutcome, Instant, PeerMemory};
+use heartbeat::cluster::{GroupId, GroupOutcome, Instant, PeerMemory, PingId};
 
 use heartbeat::message::Keys;
 
@@ -51,6 +51,8 @@ pub enum Inbound {
     Stop,
     /// The operator wants groups moved.
     Command(Command),
+    /// A ping node has answered.
+    Answer(PingId),
     /// `authkeys` was read again.
     Keys(Box<Keys>),
 }
@@ -121,6 +123,8 @@ pub struct Machine {
     pub gone_since: Time,
     /// The last run of the daemon that was asked to stop: its peer may call it dead early.
     pub goodbye: Option<u64>,
+    /// By ping node: whether its answers arrive here.
+    pub answers: Vec<bool>,
     /// What its `authkeys` says.
     pub keys: Keys,
     /// When it booted, in the time of the world; before its beginning for those that run already.
@@ -164,7 +168,7 @@ impl Daemon {
 
 impl Machine {
     /// With power, without a daemon.
-    pub fn new(groups: usize, uptime: Time, keys: Keys) -> Self {
+    pub fn new(groups: usize, pings: usize, uptime: Time, keys: Keys) -> Self {
         let resource = Resource {
             real: Real::Stopped,
             since: 0,
@@ -183,6 +187,7 @@ impl Machine {
             remembered: None,
             gone_since: 0,
             goodbye: None,
+            answers: vec![true; pings],
             keys,
             boot: -signed(uptime),
             wall: 0,

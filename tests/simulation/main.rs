@@ -13,6 +13,7 @@ mod mixed;
 mod node;
 mod old_pair;
 mod old_peer;
+mod pings;
 mod plan;
 mod reading;
 mod rng;
@@ -143,6 +144,11 @@ fn try_seeds(prefix: &str, usual: u64, fresh: u64, plan_of: MakePlan) {
 #[test]
 fn no_seed_breaks_a_rule() {
     try_seeds("HB_SIM", 10_000, 20, Plan::with_operator);
+}
+
+#[test]
+fn no_seed_with_ping_nodes_breaks_a_rule() {
+    try_seeds("HB_SIM_PING", 3000, 20, Plan::with_pings);
 }
 
 #[test]

@@ -56,6 +56,12 @@ pub struct Plan {
     pub turn_time: Time,
     /// Which of the two machines runs heartbeat 3.0.6.
     pub old: [bool; 2],
+    /// How many ping nodes there are.
+    pub pings: usize,
+    /// As in `ha.cf`.
+    pub deadping: Time,
+    /// How many answers of ping nodes in a thousand are lost while faults are on.
+    pub ping_loss: u64,
 }
 
 /// One link of the pair.
@@ -139,6 +145,9 @@ impl Plan {
             inner_auth: true,
             turn_time: 0,
             old: [false; 2],
+            pings: 0,
+            deadping: SECOND,
+            ping_loss: 0,
         }
     }
 
@@ -173,6 +182,9 @@ impl Plan {
             inner_auth: rng.chance(500),
             turn_time: rng.pick(&[0, 0, MS, 20 * MS]),
             old: [false; 2],
+            pings: 0,
+            deadping: deadtime,
+            ping_loss: 0,
         };
         if rng.chance(150) {
             plan.stranger =
@@ -192,6 +204,13 @@ impl Plan {
             plan.starts[rng.index(2)] += rng.below(initdead * 2);
         }
         faults::schedule(&mut plan, rng);
+        plan
+    }
+
+    /// The run that belongs to a seed with ping nodes that fall silent, for one node or for both.
+    pub fn with_pings(seed: u64) -> Self {
+        let mut plan = Self::with_operator(seed);
+        faults::silence_pings(&mut plan, &mut Rng::new(seed, 7));
         plan
     }
 
@@ -316,8 +335,11 @@ impl Plan {
         } else {
             0
         };
+        // Groups come back to a node that lost its network only after a while, and longer each time.
+        let pings = if self.pings > 0 { 700 * SECOND } else { 0 };
         again
             + old
+            + pings
             + self.initdead
             + self.deadtime * 4
             + self.action_time.1 * 8

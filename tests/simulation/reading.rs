@@ -73,6 +73,7 @@ impl World {
                     );
                     daemon.core.handle(local, Event::Group { group, outcome });
                 }
+                Inbound::Answer(node) => daemon.core.handle(local, Event::PingAnswered { node }),
                 Inbound::Keys(keys) => daemon.core.handle(local, Event::KeysChanged(keys)),
                 Inbound::Command(command) => daemon.core.command(local, command),
                 Inbound::Stop => daemon.core.handle(local, Event::StopRequested),

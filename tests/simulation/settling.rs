@@ -27,11 +27,15 @@ impl World {
                 Ok(false)
             }
             (None, Some(since)) => Ok(self.now - since > self.plan.deadtime * 2),
-            (Some(text), Some(_)) if self.plan.has_old() && self.now > self.deadline => {
+            (Some(text), Some(_))
+                if (self.plan.has_old() || self.plan.pings > 0) && self.now > self.deadline =>
+            {
                 Err(self.violation("settling", text))
             }
-            (Some(_), Some(_)) if self.plan.has_failures() || self.plan.has_old() => {
-                // A failed stop that succeeds later lets its group go home; and the scripts of 3.0.6 queue up, so that
+            (Some(_), Some(_))
+                if self.plan.has_failures() || self.plan.has_old() || self.plan.pings > 0 =>
+            {
+                // What a node gave up for want of a network comes back when that has been there for a while. A failed stop that succeeds later lets its group go home; and the scripts of 3.0.6 queue up, so that
                 // it does long after what it decided in haste.
                 self.settled_since = None;
                 Ok(false)
@@ -126,6 +130,7 @@ impl World {
             node == home
                 || self.plan.failback_of(node) == AutoFailback::Off
                 || self.plan.has_operator()
+                || (self.plan.pings > 0 && self.plan.quarrel.is_some())
                 || self.machines[home].resources[group].failures > 0
         };
         let runs_once = match real {

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use heartbeat::cluster::{GroupOutcome, GroupSettings, Packet, Settings};
+use heartbeat::cluster::{
+    GroupOutcome, GroupSettings, Packet, PingNodeSettings, PingSettings, Settings,
+};
 
 use super::carry_out::group_id;
 use super::faults::{Fault, Weather};
@@ -70,6 +72,11 @@ impl World {
                 return self.arrive(node, Inbound::Keys(Box::new(keys)));
             }
             Fault::Break(node) => return self.break_groups(node),
+            Fault::PingNode {
+                machine,
+                ping,
+                answers,
+            } => self.machines[machine].answers[ping] = answers,
             Fault::Command(node, command) => return self.arrive(node, Inbound::Command(command)),
             Fault::Garbage { to, count } => self.garbage(to, count),
             Fault::Replay { to, count } => self.replay(to, count),
@@ -81,6 +88,9 @@ impl World {
     pub fn end_faults(&mut self) -> Result<(), Violation> {
         self.calm = true;
         self.strike(Fault::HealLinks)?;
+        for machine in &mut self.machines {
+            machine.answers.fill(true);
+        }
         self.deadline = self.now + self.plan.settle_time();
         for node in 0..2 {
             if let Some(daemon) = &self.machines[node].daemon {
@@ -163,6 +173,16 @@ impl World {
                     prefers_local: plan.prefers_itself(node, group),
                 })
                 .collect(),
+            ping: PingSettings {
+                nodes: (0..plan.pings)
+                    .map(|ping| PingNodeSettings {
+                        name: format!("router{ping}"),
+                        counts: true,
+                    })
+                    .collect(),
+                deadping: micros(plan.deadping),
+                ipfail: plan.pings > 0,
+            },
             keys: self.machines[node].keys.clone(),
         }
     }

@@ -47,6 +47,12 @@ pub enum Happening {
         run: u64,
         group: usize,
     },
+    /// The answer of a ping node arrives.
+    Answered {
+        machine: usize,
+        run: u64,
+        ping: usize,
+    },
     /// A machine is to be started again, if it has been left alone since.
     Begin { machine: usize, life: u64 },
     /// A timer of a daemon.
@@ -121,7 +127,7 @@ impl World {
                 } else {
                     plan.keys.clone()
                 };
-                Machine::new(groups, dice.below(1000) * SECOND + SECOND, keys)
+                Machine::new(groups, plan.pings, dice.below(1000) * SECOND + SECOND, keys)
             })
             .collect();
         let mut world = Self {
@@ -225,6 +231,7 @@ impl World {
                 run,
                 group,
             } => self.probed(machine, run, group),
+            Happening::Answered { machine, run, ping } => self.answered(machine, run, ping),
             Happening::Begin { machine, life } => {
                 if self.machines[machine].life == life {
                     self.machines[machine].is_asleep = false;

@@ -340,16 +340,17 @@ impl Cluster {
         next.filter(|_| self.is_conversing())
     }
 
-    /// `query-cstatus`: whether a program is connected to this node. None ever is.
+    /// `query-cstatus`: whether a program is connected to this node. None ever is; `ipfail` is part of the daemon.
     pub(in crate::cluster) fn answer_client_query(&mut self, message: &Message) {
         let (Some(client), Some(asking)) = (message.text("cn"), message.text("from_id")) else {
             return;
         };
+        let is_there = client == "ipfail" && self.has_ipfail();
         let answer = self.begin_to_peer("respond-cstatus");
         answer.push_text("result", "OK");
         answer.push_text("cn", client);
         answer.push_text("to_id", asking);
-        answer.push_text("cs", "offline");
+        answer.push_text("cs", if is_there { "online" } else { "offline" });
         self.finish(false);
     }
 }

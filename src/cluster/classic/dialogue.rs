@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::halves::{Dialogue, Dispute, Offer};
 use crate::cluster::claims::Leaving;
 use crate::cluster::movement::{MoveFailure, MoveProgress, Selection};
+use crate::cluster::moves::Asker;
 use crate::cluster::policy::Reason;
 use crate::cluster::report::Report;
 use crate::cluster::{Cluster, Instant, NodeStatus, Relation};
@@ -56,6 +57,7 @@ impl Cluster {
         let classic = &self.classic;
         let wants = self.settings.auto_failback == AutoFailback::On
             && self.can_offer()
+            && !self.peer_sees_less()
             && !classic.waived.has(Selection::Foreign)
             && classic
                 .holds
@@ -110,7 +112,7 @@ impl Cluster {
                 node: self.peer_name(),
                 selection: ours.seen_by_the_other(),
             });
-            self.ask_for_half(ours);
+            self.ask_for_half(ours, Asker::Operator);
         }
     }
 

@@ -4,6 +4,7 @@
 mod conversation;
 mod dialogue;
 mod halves;
+mod ipfail;
 mod legacy;
 mod questions;
 

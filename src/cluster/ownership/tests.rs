@@ -316,6 +316,7 @@ fn two_owners_never_both_yield_and_never_both_stay() {
                     found: false,
                     ending: None,
                     planned: false,
+                    given: false,
                     conflict_told: false,
                     broken_told: false,
                     breakdowns: Breakdowns::default(),

@@ -116,8 +116,12 @@ pub(super) struct Old {
 impl Old {
     /// Both active; `a` holds what is its own and wants nothing more.
     pub(super) fn settled(failback: AutoFailback) -> Self {
+        Self::settled_in(Pair::new(failback))
+    }
+
+    pub(super) fn settled_in(pair: Pair) -> Self {
         let mut old = Self {
-            pair: Pair::new(failback),
+            pair,
             generation: 7,
             number: 0,
         };
@@ -147,7 +151,7 @@ impl Old {
         ]);
     }
 
-    fn holds(&mut self, what: &str, stable: &str, info: Option<&str>) {
+    pub(super) fn holds(&mut self, what: &str, stable: &str, info: Option<&str>) {
         let mut fields = vec![
             ("t", "resource"),
             ("rsc_hold", what),
@@ -158,7 +162,7 @@ impl Old {
         self.says(&fields);
     }
 
-    fn standby(&mut self, what: &str, info: &str) {
+    pub(super) fn standby(&mut self, what: &str, info: &str) {
         self.says(&[("t", "ask_resources"), ("rsc_hold", what), ("info", info)]);
     }
 

@@ -18,6 +18,7 @@ pub mod comeback;
 pub mod crash;
 mod fields;
 pub mod identity;
+mod ipfail;
 pub mod late;
 pub mod links;
 pub mod loss;
