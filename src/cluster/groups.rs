@@ -2,7 +2,7 @@
 
 use super::event::GroupOutcome;
 use super::ownership::Conflict;
-use super::policy::{Reason, Step};
+use super::policy::{Reason, Standing, Step};
 use super::report::Report;
 use super::{Action, Claim, Cluster, GroupId, Instant, NodeStatus, Relation};
 
@@ -56,6 +56,12 @@ impl Cluster {
     pub(super) fn group_ended(&mut self, group: GroupId, outcome: GroupOutcome, now: Instant) {
         let standing = self.standing();
         if outcome == GroupOutcome::Broken {
+            // Where a node sees fewer ping nodes than this one, its services work for nobody.
+            let peer_takes = standing.peer_takes && !self.peer_sees_less();
+            let standing = Standing {
+                peer_takes,
+                ..standing
+            };
             if let Some(is_left) = self.ownership.broke(group, standing) {
                 let key = self.key(group);
                 self.report(Report::GroupBroken { key, is_left });

@@ -48,6 +48,18 @@ impl Pair {
         self.answers[node][ping] = false;
     }
 
+    /// Its monitors find that a group does not work.
+    fn breaks(&mut self, node: usize, group: GroupId) {
+        let broken = Event::Group {
+            group,
+            outcome: GroupOutcome::Broken,
+        };
+        if let Some(cluster) = &mut self.nodes[node] {
+            cluster.handle(self.now, broken);
+        }
+        self.turn(node, None);
+    }
+
     fn regains(&mut self, node: usize, ping: usize) {
         self.answers[node][ping] = true;
     }
@@ -460,4 +472,21 @@ fn a_move_of_which_only_a_part_comes_ends_too() {
     let progress = cluster.movement().map(|movement| movement.progress);
     let failed = Some(MoveProgress::Failed(MoveFailure::NoAnswer));
     assert_eq!(progress, failed, "{:#?}", pair.log);
+}
+
+#[test]
+fn a_group_that_does_not_work_is_not_left_to_a_node_without_a_network() {
+    let mut pair = settled(AutoFailback::Off);
+    pair.loses(1, 1);
+    pair.run(MOVED);
+    assert_eq!(pair.owners(), [[true; 2], [false; 2]], "{:#?}", pair.log);
+    pair.breaks(0, GroupId(0));
+    pair.run(MOVED);
+    assert_eq!(pair.owners(), [[true; 2], [false; 2]]);
+    assert_eq!(pair.lines(0, &["does not work here; it stays"]).len(), 1);
+    pair.regains(1, 1);
+    pair.run(MOVED);
+    pair.breaks(0, GroupId(0));
+    pair.run(MOVED);
+    assert_eq!(pair.owners(), [[false, true], [true, false]]);
 }
