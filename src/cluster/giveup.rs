@@ -41,6 +41,8 @@ pub(super) struct OldIpfail {
     pub(super) greeted: bool,
     /// Number of its last message.
     pub(super) number: u64,
+    /// How many ping nodes it said it sees, while that waits for an answer.
+    pub(super) question: Option<u32>,
     /// It gave what we hold because it sees fewer.
     pub(super) gave: bool,
 }

@@ -25,6 +25,13 @@ pub const DIFFERENCES: &[Difference] = &[
     restarts("partition_off", STAYS),
     restarts("partition_off", YIELDS),
     Difference {
+        case: "ipfail",
+        pairings: &[OLD_AND_OLD],
+        expectation: "what both lose moves nothing",
+        reason: "ipfail of 3.0.6 judges by single moments: one node may not have noticed yet what the other has",
+        sometimes: true,
+    },
+    Difference {
         case: "pause",
         pairings: &[OLD_AND_OLD],
         expectation: "no address is ever on both nodes",

@@ -36,6 +36,7 @@ impl Cluster {
             self.send_join();
             self.ask_for_count(now);
         }
+        self.answer_count(now);
         let sees_less = self.sees_less();
         self.note_overruling(sees_less);
         if matches!(self.classic.dialogue, Dialogue::Taking { .. }) && self.peer_sees_less() {
@@ -85,7 +86,11 @@ impl Cluster {
         self.ipfail.old.number = number;
         let mine = self.ping_counts(now);
         match (kind, count) {
-            ("num_ping_nodes", Some(Ok(theirs))) => self.count_heard(mine, theirs, now),
+            ("num_ping_nodes", Some(Ok(theirs))) => {
+                self.believe(mine, theirs, now);
+                self.ipfail.old.question = Some(theirs);
+                self.answer_count(now);
+            }
             ("you_are_dead", _) => {
                 self.believe(mine, mine.answering.saturating_add(1), now);
                 self.fewer_here(PingReport::ToldOfFewer, now);
@@ -119,9 +124,17 @@ impl Cluster {
         self.finish_for_ipfail();
     }
 
-    /// The peer tells how many it sees.
-    fn count_heard(&mut self, mine: PingCounts, theirs: u32, now: Instant) {
-        self.believe(mine, theirs, now);
+    /// The peer tells how many it sees, and acts on what it is answered. Where one that it misses has just not answered
+    /// here either, it may be dead for both: then the answer waits until that is clear.
+    fn answer_count(&mut self, now: Instant) {
+        let Some(theirs) = self.ipfail.old.question else {
+            return;
+        };
+        let mine = self.ping_counts(now);
+        if mine.answering > theirs && mine.fresh <= theirs {
+            return;
+        }
+        self.ipfail.old.question = None;
         match mine.answering.cmp(&theirs) {
             std::cmp::Ordering::Greater => {
                 self.abort_giveup();

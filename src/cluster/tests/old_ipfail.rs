@@ -161,3 +161,24 @@ fn it_is_asked_when_its_client_joins_and_words_without_sense_are_refused() {
     let kind = refusals::RefusalKind::OutOfPlace;
     assert_eq!(old.node().refused(kind), 4);
 }
+
+#[test]
+fn what_may_be_dead_for_both_is_answered_once_that_is_clear() {
+    let told = "Telling other node that we have more visible ping nodes.";
+    for comes_back in [false, true] {
+        let mut old = settled(AutoFailback::On);
+        old.lives(Duration::from_secs(2));
+        let balanced = old.pair.said(1, "Ping node count is balanced.");
+        old.pair.answers[1] = vec![false];
+        old.lives(Duration::from_millis(700)); // no longer fresh, and not dead
+        old.count("0");
+        assert_eq!(old.pair.said(1, told), 0, "{:#?}", old.pair.log);
+        old.pair.answers[1] = vec![comes_back];
+        old.lives(Duration::from_secs(2));
+        let balanced = old.pair.said(1, "Ping node count is balanced.") - balanced;
+        let said = (old.pair.said(1, told), balanced);
+        let expected = if comes_back { (1, 0) } else { (0, 1) };
+        assert_eq!(said, expected, "{:#?}", old.pair.log);
+        assert_eq!(old.pair.said(1, "wants to go standby"), 0);
+    }
+}

@@ -17,6 +17,7 @@ const QUIET: Duration = Duration::from_secs(12);
 
 const LOSSES: Case = Case {
     setup: |setup| {
+        setup.deadtime = 6000; // no link is cut, and a busy computer shall cut none
         setup.more = "ping 10.77.1.254\n\
                       deadping 2500ms\n\
                       respawn hacluster /usr/libexec/heartbeat/ipfail\n";
