@@ -341,14 +341,6 @@ pub const WITH_OURS: &[(Program, Remark)] = &[
         Program::Ours,
         only(
             &["ipfail"],
-            "warning: this version does not act on `respawn` yet",
-            "nothing but ipfail is named there",
-        ),
-    ),
-    (
-        Program::Ours,
-        only(
-            &["ipfail"],
             "WARN: We are dead. :<",
             "3.0.6 finds that worth an info only",
         ),
