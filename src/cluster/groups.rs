@@ -62,7 +62,7 @@ impl Cluster {
                 peer_takes,
                 ..standing
             };
-            if let Some(is_left) = self.ownership.broke(group, standing) {
+            if let Some(is_left) = self.ownership.broke(group, standing, now) {
                 let key = self.key(group);
                 self.report(Report::GroupBroken { key, is_left });
             }

@@ -109,6 +109,10 @@ impl Cluster {
                 self.move_until = Some(now + BEGIN_WITHIN);
             }
             MoveRequest::Takeover(ours) => {
+                if asker == Asker::Operator {
+                    self.ownership.pardon(ours, now);
+                    self.heartbeat_is_due = true; // the other node gives only to one that can take
+                }
                 self.ownership.plan_taking(ours);
                 self.move_until = Some(now + BEGIN_WITHIN);
                 self.report(Report::TakeoverWanted { selection: ours });
@@ -196,7 +200,7 @@ impl Cluster {
     fn has_all_begun(&self, movement: Movement) -> bool {
         let waits_there = |group: &Group| {
             let theirs = group.their_claim().and_then(Claim::phase);
-            theirs == Some(Phase::Running) && !group.may_run()
+            theirs.is_some_and(|phase| phase != Phase::Stopping) && !group.may_run()
         };
         match movement.request {
             MoveRequest::Standby(_) => !self.ownership.waits_to_give(),

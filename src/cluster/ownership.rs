@@ -78,6 +78,7 @@ impl Ownership {
                 conflict_told: false,
                 broken_told: false,
                 breakdowns: Breakdowns::default(),
+                is_unfit: false,
                 retry_at: Instant::default(),
             })
             .collect();
@@ -136,7 +137,7 @@ impl Ownership {
             group.theirs = Some(*stated);
             if stated.claim.is_held() {
                 let before = group.mine;
-                group.mine = before.map(Claim::once_taken);
+                group.mine = before.map(|claim| group.once_taken(claim));
                 self.has_news |= before != group.mine;
             } else if let (Some(Claim::Held { taken, .. }), true) = (&mut group.mine, is_agreed) {
                 *taken = false; // from now on the other node knows that we hold it
@@ -165,7 +166,7 @@ impl Ownership {
         self.forget_claims();
         for group in &mut self.groups {
             if group.mine.is_some_and(|claim| !claim.is_held()) {
-                group.mine = Some(Claim::Free);
+                group.mine = Some(group.unheld());
             }
         }
     }
@@ -221,6 +222,9 @@ impl Ownership {
     /// The next group that the other node holds too and has to give up, or has just given up, each once for each
     /// conflict.
     pub fn next_conflict(&mut self, standing: Standing) -> Option<(GroupId, Conflict)> {
+        if !matches!(standing.relation, Relation::Talking | Relation::Gone { .. }) {
+            return None; // what the other node holds is not known now
+        }
         let ties = self.wins_ties;
         for (index, group) in self.groups.iter_mut().enumerate() {
             let both = group.mine.is_some_and(Claim::is_held) && group.peer_holds();
@@ -276,6 +280,9 @@ impl Ownership {
                 },
                 GroupOutcome::StartFailed,
             ) => {
+                if group.their_claim() == Some(Claim::Ceded) {
+                    group.note_breakdown(now); // else it would be left to us again in a minute
+                }
                 group.mine = Some(Claim::Failed);
                 group.ending = None;
                 group.retry_at = now + START_AGAIN;
@@ -290,10 +297,6 @@ impl Ownership {
                 GroupOutcome::Stopped,
             ) => {
                 group.mine = Some(after_stop(group, standing.relation));
-                if group.ending == Some(Reason::Broken) {
-                    group.breakdowns.add(now);
-                    group.retry_at = now; // it can be started: on request, or when the other node dies
-                }
                 group.ending = None;
                 group.found = false;
             }
@@ -319,7 +322,7 @@ impl Ownership {
 
     /// A group that runs here does not work: it is left to the other node where that can have it. Whether it is;
     /// `None` when there is nothing to tell.
-    pub fn broke(&mut self, id: GroupId, standing: Standing) -> Option<bool> {
+    pub fn broke(&mut self, id: GroupId, standing: Standing, now: Instant) -> Option<bool> {
         let index = usize::try_from(id.0).ok()?;
         let group = self.groups.get_mut(index)?;
         if group.phase() != Some(Phase::Running) || group.ending.is_some() || standing.is_leaving {
@@ -327,6 +330,7 @@ impl Ownership {
         }
         if group.may_be_left(standing) {
             group.ending = Some(Reason::Broken);
+            group.note_breakdown(now);
             return Some(true);
         }
         (!std::mem::replace(&mut group.broken_told, true)).then_some(false)
@@ -382,9 +386,9 @@ fn after_stop(group: &Group, relation: Relation) -> Claim {
         (Relation::Halves { .. }, Some(Reason::Standby | Reason::Failback | Reason::AskedFor)) => {
             Claim::Ceded
         }
-        (Relation::Talking, Some(Reason::Broken)) => Claim::Failed,
-        (Relation::Talking, None) if peer_is_free => Claim::Ceded,
-        _ => Claim::Free,
+        // It may go back: where the other node can't start it, one that does not work is better than none.
+        (Relation::Talking, None | Some(Reason::Broken)) if peer_is_free => Claim::Ceded,
+        _ => group.unheld(),
     }
 }
 

@@ -110,6 +110,8 @@ pub(super) struct Group {
     pub(super) broken_told: bool,
     /// When it was found not to work here.
     pub(super) breakdowns: Breakdowns,
+    /// It did not work here, and that is not forgotten yet.
+    pub(super) is_unfit: bool,
     pub(super) retry_at: Instant,
 }
 
@@ -178,6 +180,29 @@ impl Group {
     /// no group goes to and fro; nor one of 3.0.6, which takes only all groups of a node together.
     pub(super) fn may_be_left(&self, standing: Standing) -> bool {
         standing.relation == Relation::Talking && standing.peer_takes && self.peer_is_free()
+    }
+
+    /// It did not work here, or not when the other node left it to us.
+    pub(super) fn note_breakdown(&mut self, now: Instant) {
+        self.breakdowns.add(now);
+        self.is_unfit = true;
+    }
+
+    /// What is said of it when it is neither held nor left to the other node: where it did not work it is not to fail back.
+    pub(super) fn unheld(&self) -> Claim {
+        if self.is_unfit {
+            Claim::Waived
+        } else {
+            Claim::Free
+        }
+    }
+
+    /// A claim of ours once the other node holds the group.
+    pub(super) fn once_taken(&self, claim: Claim) -> Claim {
+        match claim {
+            Claim::Ceded if self.is_unfit => Claim::Failed,
+            claim => claim.once_taken(),
+        }
     }
 
     /// Whether the peer says that it neither holds it nor leaves it to this node.

@@ -3,7 +3,7 @@
 use super::claims::{Claim, Phase, Stated};
 use super::movement::Selection;
 use super::ownership::Ownership;
-use super::policy::{Group, Reason};
+use super::policy::{Breakdowns, Group, Reason};
 use super::time::Instant;
 
 impl Ownership {
@@ -70,9 +70,9 @@ impl Ownership {
     /// come back on request after a while.
     pub fn forget_failures(&mut self, now: Instant) {
         for group in &mut self.groups {
+            group.is_unfit &= !group.breakdowns.are_over(now);
             let has_failed = group.mine == Some(Claim::Failed);
-            let is_fit = group.retry_at <= now && group.breakdowns.are_over(now);
-            if has_failed && group.peer_holds() && is_fit {
+            if has_failed && group.peer_holds() && group.retry_at <= now && !group.is_unfit {
                 group.mine = Some(Claim::Waived);
             }
         }
@@ -186,6 +186,17 @@ impl Ownership {
                 None => true,
             }
         })
+    }
+
+    /// Somebody wants these groups here although they did not work here: he knows why.
+    pub fn pardon(&mut self, selection: Selection, now: Instant) {
+        for group in self.selected(selection) {
+            group.is_unfit = false;
+            group.breakdowns = Breakdowns::default();
+            if group.mine == Some(Claim::Failed) && group.retry_at <= now {
+                group.mine = Some(Claim::Waived);
+            }
+        }
     }
 
     /// Marks these groups, as far as the peer holds them, as part of a planned move to this node.

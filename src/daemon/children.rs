@@ -101,7 +101,7 @@ pub struct Children {
     surroundings: Surroundings,
     running: BTreeMap<ChildId, Running>,
     /// Ended at their limit without effect; reaped when they end one day.
-    undead: Vec<Child>,
+    undead: Vec<(Option<ChildId>, Child)>,
     lingering: Vec<Output>,
     drain_at: Option<Instant>,
     ended: VecDeque<Ended>,
@@ -200,7 +200,7 @@ impl Children {
             Err(error) => {
                 // Without its output it would block sooner or later.
                 let _ = child.kill();
-                self.undead.push(child);
+                self.undead.push((None, child));
                 return Err(error);
             }
         };
@@ -233,7 +233,7 @@ impl Children {
             }
         }
         self.undead
-            .retain_mut(|child| matches!(child.try_wait(), Ok(None)));
+            .retain_mut(|(_, child)| matches!(child.try_wait(), Ok(None)));
         self.drain(now);
     }
 
@@ -247,6 +247,25 @@ impl Children {
         let at_once = (self.unread || !self.ended.is_empty()).then_some(Instant::from_micros(0));
         let limits = self.running.values().map(|running| running.deadline).min();
         [at_once, limits, self.drain_at].into_iter().flatten().min()
+    }
+
+    /// Whether a child whose end was told is there all the same: not even SIGKILL ends what hangs in the kernel, and it
+    /// can still finish what it asked of it.
+    pub fn is_undead(&self, child: ChildId) -> bool {
+        self.undead.iter().any(|(id, _)| *id == Some(child))
+    }
+
+    /// How many are.
+    pub fn undead(&self) -> usize {
+        self.undead.len()
+    }
+
+    /// Ends a child and all of its process group at once.
+    pub fn kill(&mut self, now: Instant, child: ChildId) {
+        if let Some(running) = self.running.get_mut(&child) {
+            running.escalate(Stage::Killed, Signal::SIGKILL);
+            running.deadline = now + GRACE;
+        }
     }
 
     /// How many run.
@@ -269,7 +288,7 @@ impl Children {
             ..
         } = running;
         if stage == Stage::Killed {
-            self.undead.push(process); // reaped in this very turn if it can be
+            self.undead.push((Some(child), process)); // reaped in this very turn if it can be
         }
         let (stdout, last_lines) = output.finish();
         self.ended.push_back(Ended {

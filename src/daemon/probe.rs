@@ -72,6 +72,10 @@ fn connect(host: &str, port: u16) -> Result<TcpStream, String> {
     let mut failure = format!("{host} has no address");
     for address in addresses {
         match TcpStream::connect(address) {
+            // The kernel may choose the wanted port for our own end, and then nobody but we answers.
+            Ok(stream) if stream.local_addr().is_ok_and(|own| own == address) => {
+                failure = format!("{address}: nobody listens");
+            }
             Ok(stream) => return Ok(stream),
             Err(error) => failure = format!("{address}: {error}"),
         }
@@ -163,8 +167,10 @@ fn is_called(pid: i32, name: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use std::net::TcpListener;
+    use std::net::{SocketAddr, TcpListener};
     use std::thread;
+
+    use socket2::{Domain, Socket, Type};
 
     use super::*;
 
@@ -219,11 +225,16 @@ mod tests {
         assert_eq!(ask(&question), Ok(()));
         let request = server.join().expect("it ends");
         assert!(request.starts_with("GET /health?a=b HTTP/1.0\r\nHost: 127.0.0.1:"));
+        // A port that is taken, and on which nobody listens.
+        let taken = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
+        let any = SocketAddr::from(([127, 0, 0, 1], 0));
+        taken.bind(&any.into()).expect("a port");
+        let port = taken.local_addr().ok().and_then(|own| own.as_socket());
         let gone = Question::Tcp {
             host: "127.0.0.1".into(),
-            port,
+            port: port.expect("its address").port(),
         };
-        let error = ask(&gone).expect_err("nobody listens any more");
+        let error = ask(&gone).expect_err("nobody listens");
         assert!(error.contains("refused"), "{error}");
     }
 

@@ -81,6 +81,8 @@ pub struct Resources {
     leftovers: Leftovers,
     /// Which group a child works for.
     errands: BTreeMap<ChildId, Errand>,
+    /// Children of a group that could not be killed.
+    undead: Vec<(usize, ChildId)>,
     /// Wait for one of [`MOST_CHILDREN`] to end.
     waiting: VecDeque<Errand>,
     /// Have a pause until then.
@@ -163,6 +165,7 @@ impl Resources {
             children,
             leftovers,
             errands: BTreeMap::new(),
+            undead: Vec::new(),
             waiting: VecDeque::new(),
             pausing: BTreeSet::new(),
             ready: VecDeque::new(),
@@ -198,6 +201,8 @@ impl Resources {
             return;
         }
         self.children.turn(now);
+        self.undead
+            .retain(|(_, child)| self.children.is_undead(*child));
         while let Some(ended) = self.children.next_ended() {
             self.child_ended(now, &ended);
         }
@@ -254,7 +259,7 @@ impl Resources {
             return;
         };
         if aim == Aim::Stop {
-            self.monitors.end(index);
+            self.monitors.end(self.last_turn, index);
             for address in group.addresses(0) {
                 self.floating.let_go(address);
             }
@@ -307,11 +312,17 @@ impl Resources {
                 }
                 Step::Finished(outcome) => {
                     group.sequence = None;
+                    let is_haunted = self.undead.iter().any(|(of, _)| *of == index);
+                    let outcome = if is_haunted {
+                        outcome.while_something_hangs()
+                    } else {
+                        outcome
+                    };
                     self.outcomes.push_back((group.id, told(outcome)));
                     if outcome == Outcome::Started {
                         self.monitors.begin(now, index);
                     } else {
-                        self.monitors.end(index);
+                        self.monitors.end(now, index);
                     }
                     if let Some(aim) = group.queued.take() {
                         group.begin(aim, &self.places, self.stop_retries);
@@ -330,7 +341,7 @@ impl Resources {
         action: Action,
     ) -> Option<Answer> {
         let group = self.groups.get_mut(index)?;
-        let aim = group.sequence.as_ref().map(Sequence::aim);
+        let is_start = group.sequence.as_ref().is_some_and(Sequence::is_starting);
         let (word, found) = group.resources.get_mut(resource)?;
         if found.is_err() {
             // What lies on a disk of the same group is there only now.
@@ -363,7 +374,6 @@ impl Resources {
             _ => log::info!(target: TAG, "Running {}", errand.invocation),
         }
         if let Resource::Address { spec, agent, .. } = found {
-            let is_start = aim == Some(Aim::Start);
             return Some(self.floating.run(now, spec, agent, action, is_start));
         }
         if self.children.running() < MOST_CHILDREN {
@@ -405,6 +415,10 @@ impl Resources {
         let Some(errand) = self.errands.remove(&ended.child) else {
             return;
         };
+        if self.children.is_undead(ended.child) {
+            log::error!(target: TAG_CRIT, "{} cannot be killed: it hangs in the kernel", errand.invocation);
+            self.undead.push((errand.group, ended.child));
+        }
         let answer = match self.resource_of(&errand) {
             Some((word, Ok(Resource::Agent(agent)))) if errand.asks_meta_data => {
                 let (word, agent) = (word.clone(), agent.clone());

@@ -58,6 +58,19 @@ pub enum Outcome {
     FoundRunning,
 }
 
+impl Outcome {
+    /// The same while a process of an earlier action hangs in the kernel: it can still finish what it asked for, a mount
+    /// for example, so nothing of the group counts as stopped.
+    #[must_use]
+    pub fn while_something_hangs(self) -> Self {
+        match self {
+            Self::Started | Self::StopFailed | Self::FoundRunning => self,
+            Self::Stopped | Self::StartFailed => Self::StopFailed,
+            Self::FoundStopped => Self::FoundRunning,
+        }
+    }
+}
+
 /// Something to tell the people, with the resource it is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Note {
@@ -114,6 +127,8 @@ pub struct Sequence {
     overtaken: bool,
     /// Its status was unknown before it was started.
     doubtful: Option<usize>,
+    /// A resource ran before this sequence started anything.
+    ran_before: bool,
     /// Is left out when the group is stopped.
     never_began: Option<usize>,
     /// The step of `position` was handed out and is not answered yet.
@@ -132,6 +147,7 @@ impl Sequence {
             when_stopped: Outcome::Stopped,
             overtaken: false,
             doubtful: None,
+            ran_before: false,
             never_began: None,
             awaiting: false,
             notes: VecDeque::new(),
@@ -185,9 +201,11 @@ impl Sequence {
             (Position::Checking(resource), Answer::Found(Standing::Unknown)) => {
                 self.doubtful = Some(resource);
             }
+            // The group may have been running all along, and a program that was removed runs on.
+            (Position::Checking(_), Answer::Found(Standing::Running)) => self.ran_before = true,
             // What may have run before may run still.
             (Position::Starting(resource), Answer::NeverBegan)
-                if self.doubtful != Some(resource) =>
+                if self.doubtful != Some(resource) && !self.ran_before =>
             {
                 self.never_began = Some(resource);
             }
@@ -249,6 +267,12 @@ impl Sequence {
             _ if self.awaiting => self.overtaken = true,
             _ => self.stop_all(Outcome::Stopped),
         }
+    }
+
+    /// Whether what is at hand is to run from now on, so that one that runs already is taken as started.
+    pub fn is_starting(&self) -> bool {
+        let starts = matches!(self.position, Position::Checking(_) | Position::Starting(_));
+        starts && !self.overtaken
     }
 
     /// What this is for by now.
@@ -438,6 +462,11 @@ mod tests {
                 "acquiring a.status a.start giving-up(a) releasing b.stop a.stop wait",
             ),
             (
+                &[RUNS, SILENT, NeverBegan, Succeeded, Succeeded],
+                None,
+                "acquiring a.status b.status b.start giving-up(b) releasing b.stop a.stop StartFailed",
+            ),
+            (
                 &[STOPPED, Succeeded, SILENT, NeverBegan, Succeeded],
                 Some(3),
                 "acquiring a.status a.start b.status b.start releasing a.stop Stopped",
@@ -493,6 +522,26 @@ mod tests {
             (&[UNKNOWN], "a.status FoundRunning"),
         ] {
             assert_eq!(run(Aim::Probe, Some(10), answers, None), expected);
+        }
+    }
+
+    #[test]
+    fn while_something_hangs_nothing_counts_as_stopped() {
+        for outcome in [
+            Outcome::Started,
+            Outcome::StartFailed,
+            Outcome::Stopped,
+            Outcome::StopFailed,
+            Outcome::FoundStopped,
+            Outcome::FoundRunning,
+        ] {
+            let told = outcome.while_something_hangs();
+            let says_stopped = [
+                Outcome::StartFailed,
+                Outcome::Stopped,
+                Outcome::FoundStopped,
+            ];
+            assert!(!says_stopped.contains(&told), "{outcome:?}: {told:?}");
         }
     }
 

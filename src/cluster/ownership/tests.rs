@@ -136,8 +136,8 @@ fn a_group_that_cannot_be_started_is_offered_to_the_other_node_once() {
 fn a_group_that_does_not_work_goes_to_the_other_node_and_stays_where_it_fails_too() {
     let (mut a, mut b) = running_on_a();
     tell(&a, &mut b);
-    assert_eq!(a.broke(G, TALKING), Some(true));
-    assert_eq!(a.broke(G, TALKING), None, "it is on its way");
+    assert_eq!(a.broke(G, TALKING, NOW), Some(true));
+    assert_eq!(a.broke(G, TALKING, NOW), None, "it is on its way");
     assert_eq!(step(&mut a, TALKING), Some((Step::Stop, Reason::Broken)));
     tell(&a, &mut b);
     assert_eq!(
@@ -147,16 +147,13 @@ fn a_group_that_does_not_work_goes_to_the_other_node_and_stays_where_it_fails_to
     );
     a.ended(G, GroupOutcome::Stopped, TALKING, NOW);
     tell(&a, &mut b);
-    assert_eq!(
-        step(&mut b, TALKING),
-        Some((Step::Start, Reason::FailedThere))
-    );
+    assert_eq!(step(&mut b, TALKING), Some((Step::Start, Reason::Ceded)));
     b.ended(G, GroupOutcome::Started, TALKING, NOW);
     tell(&b, &mut a);
     tell(&a, &mut b);
-    assert_eq!(step(&mut a, TALKING), None, "no failback to where it broke");
-    assert_eq!(b.broke(G, TALKING), Some(false), "it stays");
-    assert_eq!(b.broke(G, TALKING), None, "told once");
+    assert_eq!(step(&mut b, TALKING), None, "no failback to where it broke");
+    assert_eq!(b.broke(G, TALKING, NOW), Some(false), "it stays");
+    assert_eq!(b.broke(G, TALKING, NOW), None, "told once");
     assert_eq!((step(&mut a, TALKING), step(&mut b, TALKING)), (None, None));
     for minutes in [1, 9] {
         a.forget_failures(NOW + Duration::from_secs(60 * minutes));
@@ -164,6 +161,76 @@ fn a_group_that_does_not_work_goes_to_the_other_node_and_stays_where_it_fails_to
     }
     // The one that is left does what it can, at once.
     assert_eq!(step(&mut a, GONE), Some((Step::Start, Reason::Retry)));
+}
+
+#[test]
+fn a_group_that_does_not_work_here_and_cannot_be_started_there_comes_back_and_stays() {
+    for prefers_local in [true, false] {
+        let (mut a, mut b) = (node(prefers_local), node(!prefers_local));
+        step(&mut a, GONE);
+        a.ended(G, GroupOutcome::Started, GONE, NOW);
+        tell(&b, &mut a);
+        tell(&a, &mut b);
+        let mut now = NOW;
+        for _ in 0..3 {
+            assert_eq!(a.broke(G, TALKING, now), Some(true));
+            step(&mut a, TALKING);
+            a.ended(G, GroupOutcome::Stopped, TALKING, now);
+            tell(&a, &mut b);
+            assert!(step(&mut b, TALKING).is_some());
+            b.ended(G, GroupOutcome::StartFailed, TALKING, now);
+            tell(&b, &mut a);
+            tell(&a, &mut b);
+            assert_eq!(
+                step(&mut a, TALKING),
+                Some((Step::Start, Reason::FailedThere))
+            );
+            a.ended(G, GroupOutcome::Started, TALKING, now);
+            tell(&a, &mut b);
+            for minutes in 1..10 {
+                b.forget_failures(now + Duration::from_secs(60 * minutes));
+                tell(&b, &mut a);
+                assert_ne!(
+                    a.broke(G, TALKING, now),
+                    Some(true),
+                    "after {minutes} minutes"
+                );
+            }
+            now = now + Duration::from_secs(3 * 24 * 3600);
+            for node in [&mut a, &mut b] {
+                node.forget_failures(now);
+            }
+            tell(&b, &mut a);
+            tell(&a, &mut b);
+        }
+    }
+}
+
+#[test]
+fn a_group_does_not_fail_back_to_where_it_did_not_work_whatever_happens_meanwhile() {
+    let (mut a, mut b) = running_on_a();
+    tell(&a, &mut b);
+    a.broke(G, TALKING, NOW);
+    step(&mut a, TALKING);
+    a.ended(G, GroupOutcome::StopFailed, TALKING, NOW);
+    let later = NOW + STOP_AGAIN;
+    assert!(a.next_step(TALKING, later).is_some());
+    a.ended(G, GroupOutcome::Stopped, TALKING, later);
+    tell(&a, &mut b);
+    assert_eq!(step(&mut b, TALKING), Some((Step::Start, Reason::Ceded)));
+    b.ended(G, GroupOutcome::Started, TALKING, later);
+    for node in [&mut a, &mut b] {
+        node.begin_anew();
+    }
+    tell(&a, &mut b);
+    tell(&b, &mut a);
+    assert_eq!(step(&mut b, TALKING), None);
+    // Whoever wants it there gets it.
+    a.pardon(Selection::All, later);
+    b.plan_giving(Selection::All);
+    tell(&a, &mut b);
+    b.release_planned();
+    assert_eq!(step(&mut b, TALKING), Some((Step::Stop, Reason::Standby)));
 }
 
 #[test]
@@ -206,7 +273,7 @@ fn a_group_that_does_not_work_stays_where_nobody_can_take_it() {
     ];
     for standing in standings {
         let (mut a, _) = running_on_a();
-        assert_ne!(a.broke(G, standing), Some(true), "{standing:?}");
+        assert_ne!(a.broke(G, standing, NOW), Some(true), "{standing:?}");
         assert_eq!(a.mine(G), Some(Claim::held(Phase::Running)));
     }
 }
@@ -320,6 +387,7 @@ fn two_owners_never_both_yield_and_never_both_stay() {
                     conflict_told: false,
                     broken_told: false,
                     breakdowns: Breakdowns::default(),
+                    is_unfit: false,
                     retry_at: NOW,
                 };
                 let (a, b) = (node(true), node(false));

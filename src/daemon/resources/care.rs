@@ -48,7 +48,7 @@ impl Resources {
             self.outcomes.push_back((group.id, GroupOutcome::Broken));
             return;
         };
-        self.monitors.rest(index);
+        self.monitors.rest(self.last_turn, index);
         for address in group.addresses(resource) {
             self.floating.let_go(address);
         }

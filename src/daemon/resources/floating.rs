@@ -115,9 +115,10 @@ impl FloatingAddresses {
         })
     }
 
-    /// From now on it is not put back if it is missed.
+    /// From now on it is not put back if it is missed, nor announced: another machine may have it.
     pub fn let_go(&mut self, address: IpAddr) {
         self.held.remove(&address);
+        self.announcements.cancel(address);
     }
 
     /// Puts back what somebody else removed or changed: a person, or a program that sets up an interface anew. Gives
@@ -313,9 +314,7 @@ impl FloatingAddresses {
     }
 
     fn stop(&mut self, spec: &AddressSpec, tag: &str) -> Result<(), AddressError> {
-        // Whatever becomes of the removal: an address that is given up must not be announced any more.
-        self.let_go(spec.address);
-        self.announcements.cancel(spec.address);
+        self.let_go(spec.address); // whatever becomes of the removal
         let removed = self.addresses.remove(spec)?;
         if let Some(warning) = removed.warning {
             log::warn!(target: tag, "{warning}");

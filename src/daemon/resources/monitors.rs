@@ -21,6 +21,8 @@ pub(super) struct Monitors {
     watched: Vec<Watched>,
     children: Children,
     asked: BTreeMap<ChildId, Asked>,
+    /// Who is looked at first: none is left out for ever where there are more than can be asked at a time.
+    first: usize,
 }
 
 /// One monitor of one resource.
@@ -95,6 +97,7 @@ impl Monitors {
             watched,
             children,
             asked: BTreeMap::new(),
+            first: 0,
         }
     }
 
@@ -106,22 +109,35 @@ impl Monitors {
     }
 
     /// A resource of a group is started again.
-    pub fn rest(&mut self, group: usize) {
+    pub fn rest(&mut self, now: Instant, group: usize) {
+        self.call_off(now, group);
         for watched in self.of(group) {
             watched.vigil.rest();
-            watched.round = watched.round.wrapping_add(1);
         }
     }
 
     /// A group does not run any more, or not for long.
-    pub fn end(&mut self, group: usize) {
+    pub fn end(&mut self, now: Instant, group: usize) {
+        self.call_off(now, group);
         for watched in self.of(group) {
             watched.vigil = Vigil::default();
-            watched.round = watched.round.wrapping_add(1);
         }
     }
 
-    /// Asks those whose time has come, and takes answers. Each call gives at most one remedy for a group.
+    /// No probe of a group goes on: it could keep busy what is to be stopped.
+    fn call_off(&mut self, now: Instant, group: usize) {
+        for watched in self.of(group) {
+            watched.round = watched.round.wrapping_add(1);
+        }
+        for (child, asked) in &self.asked {
+            let watched = self.watched.get(asked.watched);
+            if watched.is_some_and(|watched| watched.group == group) {
+                self.children.kill(now, *child);
+            }
+        }
+    }
+
+    /// Asks those whose time has come, and takes answers. Gives what is to be done.
     pub fn turn(&mut self, now: Instant, groups: &[Group]) -> Vec<Remedy> {
         if self.watched.is_empty() {
             return Vec::new();
@@ -131,13 +147,28 @@ impl Monitors {
         while let Some(ended) = self.children.next_ended() {
             remedies.extend(self.take(now, &ended, groups));
         }
-        for index in 0..self.watched.len() {
-            if self.children.running() >= MOST_PROBES {
+        let count = self.watched.len();
+        for index in (self.first..count).chain(0..self.first) {
+            if self.is_full() {
+                self.first = index;
                 break;
             }
             remedies.extend(self.ask(now, index, groups));
         }
+        // The leftmost of a group comes first: those after it are started again with it.
+        remedies.sort_by_key(|remedy| match *remedy {
+            Remedy::Restart { group, resource } => (group, resource),
+            Remedy::Leave { group } => (group, usize::MAX),
+        });
         remedies
+    }
+
+    /// What hangs in the kernel takes a place, too.
+    fn is_full(&self) -> bool {
+        self.children
+            .running()
+            .saturating_add(self.children.undead())
+            >= MOST_PROBES
     }
 
     /// When [`turn`](Self::turn) has something to do without being woken.
@@ -145,7 +176,7 @@ impl Monitors {
         let probes = self
             .watched
             .iter()
-            .filter(|_| self.children.running() < MOST_PROBES)
+            .filter(|_| !self.is_full())
             .filter_map(|watched| watched.vigil.next())
             .min();
         [probes, self.children.next_deadline()]
