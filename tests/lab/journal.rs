@@ -80,18 +80,28 @@ impl Journal {
         wait_for(limit, || self.has(mark, text).then_some(())).is_some()
     }
 
-    /// Checks that lines with these texts stand after the mark in this order, others between them.
+    /// Waits until lines with these texts stand after the mark in this order, others between them: what a line tells of
+    /// may be seen before the line.
     #[track_caller]
     pub fn assert_order(&self, mark: Mark, texts: &[&str]) {
-        let lines = self.since(mark);
-        let mut rest = lines.iter();
-        for text in texts {
-            assert!(
-                rest.any(|line| line.contains(text)),
-                "no line with {text:?} after the ones before it in {}; the log:\n{}",
-                self.path.display(),
-                lines.join("\n")
-            );
+        let missing = |lines: &[String]| {
+            let mut rest = lines.iter();
+            let is_missing = |text: &&&str| !rest.any(|line| line.contains(**text));
+            texts.iter().find(is_missing).copied()
+        };
+        if wait_for(PATIENCE, || {
+            missing(&self.since(mark)).is_none().then_some(())
+        })
+        .is_some()
+        {
+            return;
         }
+        let lines = self.since(mark);
+        panic!(
+            "no line with {:?} after the ones before it in {}; the log:\n{}",
+            missing(&lines),
+            self.path.display(),
+            lines.join("\n")
+        );
     }
 }
