@@ -155,11 +155,6 @@ pub const BETWEEN_OLD: &[Remark] = &[
         "it is",
     ),
     only(&["many"], "WARN: node alpha: is dead", "it is"),
-    only(
-        &["many"],
-        "WARN: glib: TTY write timeout on [",
-        "sixty-four scripts at a time keep this computer busy, and the null modem is a thread of it",
-    ),
     only(PARTITIONS, "WARN: node * is dead", "it can't be heard"),
     only(
         PARTITIONS,
