@@ -50,7 +50,7 @@ build:
 test:
 	@packaging/prerequisites test
 	failed=0; \
-	$(CARGO) test --locked --no-fail-fast || failed=1; \
+	$(CARGO) test --locked --no-fail-fast -- --test-threads=4 || failed=1; \
 	$(CARGO) test --locked --test drop_in -- --test-threads=8 || failed=1; \
 	exit $$failed
 

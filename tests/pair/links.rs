@@ -126,8 +126,10 @@ fn the_node_that_hears_nothing_on_a_link_reports_it_and_nothing_moves() {
 /// one of them yields for good.
 fn both_own_until_healed(fail: impl Fn(&Pair)) {
     let pair = serving_pair();
+    let started = pair.marks();
     fail(&pair);
     eventually("the other node serves too", || pair.b.holds(pair.address()));
+    pair.b.log().expect(started[1], "send_arp"); // may be written after the address is seen
     let marks = pair.marks();
     for link in Link::ALL {
         pair.restore(link);
