@@ -152,11 +152,11 @@ fn what_hangs_or_never_stops_writing_is_ended_and_told() {
     let hanging =
         "#!/bin/sh\n[ $1 = start ] && exec sleep 1000; [ $1 = status ] && echo not running; exit 3";
     write(&machine, "resource.d/hanging", 0o755, hanging);
-    let done = lint(&machine, &["hanging", "--timeout", "1"]);
+    let done = lint(&machine, &["hanging", "--timeout", "3"]);
     assert_eq!(done.exit, 1, "{done:?}");
     assert!(
         findings(&done)
-            .starts_with("fault: start: did not end within 1 s and was killed; see `timeout`"),
+            .starts_with("fault: start: did not end within 3 s and was killed; see `timeout`"),
         "{done:?}"
     );
     assert!(
@@ -167,7 +167,7 @@ fn what_hangs_or_never_stops_writing_is_ended_and_told() {
     let endless =
         "#!/bin/sh\n[ $1 = start ] && exec yes; [ $1 = status ] && echo not running; exit 0";
     write(&machine, "resource.d/endless", 0o755, endless);
-    let done = lint(&machine, &["endless", "--timeout", "1"]);
+    let done = lint(&machine, &["endless", "--timeout", "3"]);
     assert!(
         findings(&done).starts_with("fault: start: writes without end: "),
         "{done:?}"

@@ -2,12 +2,27 @@
 
 use std::process::{Command, Stdio};
 
-use crate::machine::{Machine, skip};
+use crate::machine::{Machine, skip, wait_for};
+
+/// Starts the daemon and waits until what it says of its state is in the log: a crash loses what is not written yet.
+fn start_and_tell(machine: &mut Machine) {
+    let told = |machine: &Machine| {
+        machine
+            .read("ha-log")
+            .matches("Heartbeat generation: ")
+            .count()
+    };
+    let before = told(machine);
+    machine.start();
+    wait_for("the generation in the log", || {
+        (told(machine) > before).then_some(())
+    });
+}
 
 #[test]
 fn damaged_files_are_told_and_never_lower_the_generation() {
     let mut machine = Machine::new("");
-    machine.start();
+    start_and_tell(&mut machine);
     let mut last: u64 = machine
         .read("state/hb_generation")
         .trim()
@@ -16,7 +31,7 @@ fn damaged_files_are_told_and_never_lower_the_generation() {
     for damage in ["", "garbage\n", "              1\n"] {
         machine.crash();
         machine.write("state/hb_generation", damage);
-        machine.start();
+        start_and_tell(&mut machine);
         let generation = machine
             .read("state/hb_generation")
             .trim()
@@ -38,7 +53,7 @@ fn damaged_files_are_told_and_never_lower_the_generation() {
     machine.crash();
     machine.write("state/hb_uuid", "short");
     machine.write("state/hostcache", "garbage");
-    machine.start();
+    start_and_tell(&mut machine);
     let log = machine.read("ha-log");
     assert!(
         log.contains("hb_uuid is damaged: making a new uuid"),

@@ -109,7 +109,7 @@ start)
     runs && exit 0
     rm -f "$pid_file"
     '{program}' serve "$pid_file" 'Hello, this is {name}.' </dev/null >/dev/null 2>&1 &
-    for attempt in 1 2 3 4 5 6 7 8 9 10; do runs && exit 0; sleep 0.02; done
+    for attempt in $(seq 250); do runs && exit 0; sleep 0.02; done
     exit 1 ;;
 stop)
     runs && kill "$(cat "$pid_file")"

@@ -20,10 +20,10 @@ pub struct Difference {
 
 /// All of them.
 pub const DIFFERENCES: &[Difference] = &[
-    restarts("partition_on", STAYS),
-    restarts("partition_on", YIELDS),
-    restarts("partition_off", STAYS),
-    restarts("partition_off", YIELDS),
+    restarts("partition_on", STAYS, false),
+    restarts("partition_on", YIELDS, true),
+    restarts("partition_off", STAYS, false),
+    restarts("partition_off", YIELDS, true),
     Difference {
         case: "ipfail",
         pairings: &[OLD_AND_OLD],
@@ -67,13 +67,14 @@ pub fn is_known(case: &str, pairing: Pairing, expectation: &str) -> bool {
 const STAYS: &str = "the one who stays never stops serving its own group";
 const YIELDS: &str = "the one who yields has given up soon after the heal";
 
-const fn restarts(case: &'static str, expectation: &'static str) -> Difference {
+/// `sometimes`, where the busy computer is given so much more time that two seconds are soon enough.
+const fn restarts(case: &'static str, expectation: &'static str, sometimes: bool) -> Difference {
     Difference {
         case,
         pairings: &[OLD_AND_OLD],
         expectation,
         reason: "after a partition both nodes of 3.0.6 stop everything, two seconds after the heal, and start anew",
-        sometimes: false,
+        sometimes,
     }
 }
 

@@ -47,6 +47,8 @@ pub struct Setup {
     pub keepalive: u32,
     /// Milliseconds.
     pub deadtime: u32,
+    /// Milliseconds; half of `deadtime` where nothing is said.
+    pub warntime: Option<u32>,
     /// Milliseconds.
     pub initdead: u32,
     /// The directive's value, or no such line.
@@ -73,6 +75,7 @@ impl Default for Setup {
             key: "1 sha1 a-secret-of-the-laboratory",
             keepalive: 200,
             deadtime: 1500,
+            warntime: None,
             initdead: 10_000,
             auto_failback: Some("on"),
             baud: 115_200,
@@ -120,11 +123,15 @@ impl Setup {
         let failback = self
             .auto_failback
             .map_or(String::new(), |value| format!("auto_failback {value}\n"));
+        let warntime = self
+            .warntime
+            .map_or(String::new(), |millis| format!("warntime {millis}ms\n"));
         format!(
             "logfile {here}/ha-log\n\
              {debug}\
              keepalive {keepalive}ms\n\
              deadtime {deadtime}ms\n\
+             {warntime}\
              initdead {initdead}ms\n\
              {failback}\
              baud {baud}\n\

@@ -202,7 +202,7 @@ fn a_line_that_nobody_reads_delays_nothing_and_carries_nothing_old_afterwards() 
         });
     }
     assert!(
-        now().since(start) < Duration::from_secs(25),
+        now().since(start) < Duration::from_secs(120),
         "a stalled line holds up the loop"
     );
 

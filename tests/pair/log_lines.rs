@@ -94,6 +94,13 @@ fn a_settled_pair_logs_nothing() {
                     .expect(Mark::START, &format!("Link {peer}:{} up.", link.name()));
             }
         }
+        // cl_status may tell of these before the log does.
+        pair.a.log().expect(Mark::START, ": running here.");
+        for machine in [&pair.a, &pair.b] {
+            machine
+                .log()
+                .expect(Mark::START, "remote resource transition completed.");
+        }
         let marks = pair.marks();
         let quiet = std::time::Duration::from_secs(8);
         let empty =

@@ -10,7 +10,7 @@ use std::os::fd::AsRawFd;
 use crate::lab::journal::Mark;
 use crate::lab::machine::here;
 use crate::lab::stranger::Stranger;
-use crate::lab::{Networks, Pair, Setup, claim, eventually, files, throughout};
+use crate::lab::{Networks, PATIENCE, Pair, Setup, claim, eventually, files, throughout};
 
 #[test]
 fn a_group_that_does_not_start_here_is_offered_to_the_peer() {
@@ -167,7 +167,7 @@ fn an_address_that_came_is_announced_five_times() {
         });
         pair.a.start();
         pair.b.start();
-        let end = Instant::now() + Duration::from_secs(12);
+        let end = Instant::now() + PATIENCE;
         let [mut requests, mut replies] = [0, 0];
         let mut frame = [0; 2048];
         while Instant::now() < end && (requests < 5 || replies < 5) {

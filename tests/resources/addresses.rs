@@ -320,6 +320,7 @@ fn five_announcements_200_ms_apart_are_seen_on_the_wire() {
             bench.watch(ear.socket.as_raw_fd());
 
             let floating = Ipv4Addr::new(172, 16, 1, 200);
+            let begin = now();
             assert_eq!(bench.start(0), GroupOutcome::Started);
             let ours = |heard: &Announcement| matches!(heard, Announcement::Arp { sender, .. } if *sender == floating);
             let heard = hear(&mut bench, &ear, 10, ours);
@@ -340,12 +341,14 @@ fn five_announcements_200_ms_apart_are_seen_on_the_wire() {
                 .map(|pair| pair[1].since(pair[0]))
                 .collect();
             println!("gaps between announcements: {gaps:?}");
-            // The time is taken when we got round to listening, hence not exact.
-            assert!(
-                gaps.iter()
-                    .all(|gap| (150..2000).contains(&gap.as_millis())),
-                "{gaps:?}"
-            );
+            // The time is taken when we got round to listening, hence too late by any time.
+            let mut soonest = begin;
+            for time in times {
+                assert!(time >= soonest, "{gaps:?}");
+                soonest = soonest + Duration::from_millis(200);
+            }
+            let longest = Duration::from_secs(5);
+            assert!(gaps.iter().all(|gap| *gap < longest), "{gaps:?}");
 
             assert_eq!(bench.start(1), GroupOutcome::Started);
             let target = "fd00::9".parse().expect("an address");
@@ -388,6 +391,7 @@ fn an_address_that_was_given_up_is_not_announced_any_more() {
             assert_eq!(bench.start(0), GroupOutcome::Started);
             hear(&mut bench, &ear, 2, |_| true);
             assert_eq!(bench.stop(0), GroupOutcome::Stopped);
+            while ear.next().is_some() {} // it may have been announced until then
             // The other's five take long enough for one of the first to slip in.
             assert_eq!(bench.start(1), GroupOutcome::Started);
             let gone = Ipv4Addr::new(10, 0, 0, 1);

@@ -1,10 +1,10 @@
 //! A small event loop around the executor of resource groups, a configuration directory to feed it, and a
 //! log that can be looked at.
 
-use std::fs::{self, Permissions};
-use std::io;
-use std::os::unix::fs::PermissionsExt;
+use std::fs;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 use std::sync::{Mutex, Once, PoisonError};
 use std::time::Duration;
 
@@ -64,9 +64,7 @@ impl Directory {
             "#!/bin/sh\njournal={}\nnote() {{ echo \"$*\" >> $journal; }}\n{body}\n",
             journal.display()
         );
-        let path = self.path("resource.d").join(name);
-        fs::write(&path, text).expect("a script");
-        fs::set_permissions(&path, Permissions::from_mode(0o755)).expect("its mode");
+        write_script(&self.path("resource.d").join(name), &text);
         self
     }
 
@@ -97,6 +95,21 @@ impl Directory {
             mode: 0o600,
         })
     }
+}
+
+/// Writes a file that can be run at once. Another process does so: were the file open for writing in this one, a child
+/// that another test starts just then could hold it open, and nobody could run it.
+pub fn write_script(path: &Path, text: &str) {
+    let mut install = Command::new("install")
+        .args(["-m", "755", "/dev/stdin"])
+        .arg(path)
+        .stdin(Stdio::piped())
+        .spawn()
+        .expect("coreutils");
+    let mut pipe = install.stdin.take().expect("a pipe");
+    pipe.write_all(text.as_bytes()).expect("taken");
+    drop(pipe);
+    assert!(install.wait().expect("our own child").success());
 }
 
 /// The executor and what drives it.

@@ -4,7 +4,7 @@ use std::io::{BufRead, BufReader, Read};
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddrV6, UdpSocket};
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::thread;
+use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use nix::sys::signal::{Signal, kill};
@@ -20,6 +20,7 @@ use super::lab::{
 /// `heartbeat sniff` on a machine, and what it has printed so far.
 struct Sniffing {
     child: Child,
+    reader: JoinHandle<()>,
     lines: Arc<Mutex<Vec<String>>>,
 }
 
@@ -39,7 +40,7 @@ impl Sniffing {
         let out = child.stdout.take().expect("a pipe");
         let lines = Arc::new(Mutex::new(Vec::new()));
         let store = Arc::clone(&lines);
-        thread::spawn(move || {
+        let reader = thread::spawn(move || {
             for line in BufReader::new(out).lines().map_while(Result::ok) {
                 store
                     .lock()
@@ -47,7 +48,11 @@ impl Sniffing {
                     .push(line);
             }
         });
-        Self { child, lines }
+        Self {
+            child,
+            reader,
+            lines,
+        }
     }
 
     fn lines(&self) -> Vec<String> {
@@ -71,13 +76,15 @@ impl Sniffing {
             self.child.try_wait().expect("our own child").is_some()
         });
         assert!(self.child.wait().expect("our own child").success());
-        eventually("there is a summary", || {
-            self.has_line_with(&["link eth1: "])
-        });
         let mut errors = String::new();
         let stream = self.child.stderr.take();
         stream.map(|mut stream| stream.read_to_string(&mut errors));
-        let lines = self.lines();
+        self.reader.join().expect("it reads to the end");
+        let lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
+        assert!(
+            lines.iter().any(|line| line.contains("link eth1: ")),
+            "there is a summary"
+        );
         let summary = lines.iter().skip_while(|line| !line.starts_with("--- "));
         (summary.cloned().collect::<Vec<_>>().join("\n"), errors)
     }

@@ -7,7 +7,7 @@ use nix::sys::signal::Signal;
 
 use super::{AT_HOME, both_serve, settled};
 use crate::lab::PATIENCE;
-use crate::stage::{Case, DEADTIME, Outcome, Stage};
+use crate::stage::{Case, DEADTIME, Outcome, Stage, stretched};
 
 /// The first node's daemon is stopped for twice the dead time.
 pub const PAUSE: Case = Case {
@@ -39,6 +39,11 @@ fn pause(stage: &mut Stage) -> Outcome {
     let resumed = Instant::now();
     // Ours knows that it was stopped. 3.0.6 takes what it lacks, and the other can only yield when it hears of that.
     let allowance = Duration::from_millis(if stage.is_old(0) { 2000 } else { 1000 });
+    let allowance = if stage.is_old_alone() {
+        allowance // which never is enough
+    } else {
+        stretched(allowance)
+    };
     stage.excuse(stopped, resumed + allowance);
     // Whatever lay in its buffers makes 3.0.6 believe in a healed partition, and two seconds later it starts anew.
     let mut well_since = None;

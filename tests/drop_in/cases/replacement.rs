@@ -13,8 +13,9 @@ use crate::stage::SCRIPTS;
 /// What a planned move may cost beside what its scripts take.
 const MOVE: Duration = Duration::from_secs(1);
 
-/// How often the client asks.
-const ASKING: Duration = Duration::from_millis(100);
+/// How often the client asks. It waits nearly as long for an answer, and the server is a thread of this busy program. The
+/// watch over the address sees what falls between two questions.
+const ASKING: Duration = Duration::from_millis(500);
 
 #[test]
 fn the_original_is_replaced_by_ours() {

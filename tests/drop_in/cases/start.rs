@@ -19,7 +19,7 @@ fn together(stage: &mut Stage) -> Outcome {
     for node in 0..2 {
         let taken = held_since(stage, node) - began;
         // 3.0.6 waits ten seconds for what a peer may still hold that just started
-        let limit = Duration::from_secs(if stage.is_old(node) { 16 } else { 5 });
+        let limit = Duration::from_secs(if stage.is_old(node) { 16 } else { 9 });
         stage.check_time(
             "the groups are served in time",
             taken,
