@@ -1,6 +1,7 @@
 # make test    everything that a machine without special hardware can test
 # make demo    two real daemons on this machine; cables are pulled, the owner dies, the address moves
 # make install DESTDIR=… PREFIX=…    never touches the configuration in /etc/ha.d
+# make chaos   two hundred groups and random faults, for an hour (CHAOS_SEEDS="1 2 3" CHAOS_SECONDS=600)
 # make deb, make rpm, make lint, make bench, make uninstall
 
 CARGO     ?= $(shell command -v cargo || echo "$$HOME/.cargo/bin/cargo")
@@ -39,7 +40,11 @@ EXAMPLES  := ha.cf authkeys haresources
 DOCS      := $(wildcard docs/*.md)
 VERSION   := $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -n 1)
 
-.PHONY: all build test demo lint bench install uninstall deb rpm clean
+# what `make chaos` goes through
+CHAOS_SEEDS   ?= $(shell seq 1 40)
+CHAOS_SECONDS ?= 60
+
+.PHONY: all build test chaos demo lint bench install uninstall deb rpm clean
 
 all: build
 
@@ -53,6 +58,12 @@ test:
 	$(CARGO) test --locked --no-fail-fast -- --test-threads=4 || failed=1; \
 	$(CARGO) test --locked --test drop_in -- --test-threads=8 || failed=1; \
 	exit $$failed
+
+chaos:
+	@packaging/prerequisites test
+	for seed in $(CHAOS_SEEDS); do \
+	    HB_CHAOS_SEED=$$seed HB_CHAOS_SECONDS=$(CHAOS_SECONDS) $(CARGO) test --locked --quiet --test chaos -- --nocapture || exit 1; \
+	done
 
 demo:
 	@packaging/prerequisites demo

@@ -21,6 +21,7 @@ use mio::{Registry, Token};
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
 
+use super::clock;
 use crate::cluster::Instant;
 use crate::config::Config;
 use crate::os::spawn::spawn_numbered;
@@ -33,6 +34,9 @@ pub use mark::{Kind, Owner, rest};
 /// Time between SIGTERM and SIGKILL, and between SIGKILL and giving up on a process that even that does not
 /// end (it hangs in the kernel, on a dead disk or server).
 const GRACE: Duration = Duration::from_secs(5);
+/// Time that starting children may take between two turns. Each start waits until the child has become its program, on
+/// a busy machine for some milliseconds; heartbeats must not wait for hundreds of them.
+const SHARE: Duration = Duration::from_millis(5);
 /// How often the pipes that ended children left behind are emptied, and how many of them are.
 const LINGERING_PACE: Duration = Duration::from_secs(1);
 const LINGERING: usize = 256;
@@ -107,6 +111,8 @@ pub struct Children {
     ended: VecDeque<Ended>,
     next: u64,
     unread: bool,
+    /// What starting children has taken since the last turn.
+    spent: Duration,
 }
 
 #[derive(Debug)]
@@ -161,6 +167,7 @@ impl Children {
             ended: VecDeque::new(),
             next: 0,
             unread: false,
+            spent: Duration::ZERO,
         }
     }
 
@@ -190,7 +197,10 @@ impl Children {
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
         let rest = mark::rest(now, owner, order.limit, order.invocation);
-        let mut child = spawn_numbered(command, kind.variable(), OsStr::new(&rest))?;
+        let begun = clock::now();
+        let spawned = spawn_numbered(command, kind.variable(), OsStr::new(&rest));
+        self.spent = self.spent.saturating_add(clock::now().since(begun));
+        let mut child = spawned?;
         let pipes = [
             child.stdout.take().map(Receiver::from),
             child.stderr.take().map(Receiver::from),
@@ -219,6 +229,7 @@ impl Children {
 
     /// Reads what was written, reaps what has ended, and ends what is over its time.
     pub fn turn(&mut self, now: Instant) {
+        self.spent = Duration::ZERO;
         self.unread = false;
         let mut over = Vec::new();
         for (&id, running) in &mut self.running {
@@ -235,6 +246,11 @@ impl Children {
         self.undead
             .retain_mut(|(_, child)| matches!(child.try_wait(), Ok(None)));
         self.drain(now);
+    }
+
+    /// Whether another one may be started before the next turn.
+    pub fn has_time(&self) -> bool {
+        self.spent < SHARE
     }
 
     /// Takes a child whose end was not told yet.
@@ -357,4 +373,39 @@ fn end(status: ExitStatus) -> End {
     status
         .code()
         .map_or_else(|| End::Killed(status.signal().unwrap_or(0)), End::Exited)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn starting_children_takes_a_share_of_a_turn_and_no_more() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let owner = Owner::of(directory.path()).expect("a directory");
+        let surroundings = Surroundings::bare(directory.path(), owner, Kind::Action);
+        let poll = mio::Poll::new().expect("epoll");
+        let registry = poll.registry().try_clone().expect("a registry");
+        let mut children = Children::new(registry, Token(0), surroundings);
+        let invocation = Invocation::new(PathBuf::from("/bin/true"), Vec::new());
+        assert!(children.has_time());
+        let mut started: usize = 0;
+        while children.has_time() {
+            let order = Order {
+                invocation: &invocation,
+                tag: "true".to_owned(),
+                limit: GRACE,
+            };
+            children.spawn(clock::now(), order).expect("started");
+            started += 1;
+        }
+        assert!(started < 1000, "{started} in {SHARE:?}");
+        children.turn(clock::now());
+        assert!(children.has_time(), "the next turn has a share of its own");
+        let end = clock::now() + GRACE;
+        while children.running() > 0 && clock::now() < end {
+            children.turn(clock::now());
+        }
+        assert_eq!(children.running(), 0);
+    }
 }

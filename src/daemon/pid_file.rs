@@ -9,8 +9,14 @@ use std::fs::File;
 use std::io::{self, Read, Seek, Write};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use nix::fcntl::{FcntlArg, fcntl};
+
+use crate::os::{proc, process};
+
+/// How often the lock of a dead daemon's child is asked for.
+const PACE: Duration = Duration::from_millis(10);
 
 /// The pid file of this process. Removed when dropped.
 #[derive(Debug)]
@@ -27,6 +33,8 @@ pub struct PidFile {
 pub enum Refused {
     /// Another daemon holds it; its pid, when readable.
     Running(Option<i32>),
+    /// A child of a daemon with this pid, which is dead.
+    Left(i32),
     /// The file cannot be made.
     Io(io::Error),
 }
@@ -35,6 +43,10 @@ impl fmt::Display for Refused {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Running(_) => f.write_str("another process holds a lock on it"),
+            Self::Left(pid) => write!(
+                f,
+                "a child of the daemon with the pid {pid}, which is dead, still holds a lock on it"
+            ),
             Self::Io(error) => error.fmt(f),
         }
     }
@@ -74,6 +86,33 @@ impl PidFile {
                 };
                 this.write().map_err(Refused::Io)?;
                 return Ok(this);
+            }
+        }
+    }
+
+    /// The same for a daemon that is about to start, perhaps a moment after another one was killed. A child that this one
+    /// had just forked has the lock, too, until it becomes another program. Only then can it be told from ours, and
+    /// is found if it is an action that goes on: so it is waited for, up to `patience`.
+    ///
+    /// # Errors
+    /// See [`Refused`].
+    pub fn claim_after_another(path: &Path, patience: Duration) -> Result<Self, Refused> {
+        let mut left = patience;
+        loop {
+            match Self::claim(path) {
+                Err(Refused::Running(Some(pid))) if proc::look(pid).is_none() => {
+                    let Some(rest) = left.checked_sub(PACE) else {
+                        return Err(Refused::Left(pid));
+                    };
+                    left = rest;
+                    process::pause(PACE);
+                }
+                result => {
+                    if left < patience {
+                        process::pause(PACE); // what else it has of the dead one is closed together with this file
+                    }
+                    return result;
+                }
             }
         }
     }
@@ -194,6 +233,24 @@ mod tests {
         assert!(matches!(PidFile::claim(&path), Err(Refused::Running(found)) if found == pid));
         drop(file);
         assert_eq!(presence(&path).expect("readable"), Presence::Absent);
+    }
+
+    #[test]
+    fn the_lock_of_a_dead_daemon_is_waited_for() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let path = directory.path().join("pid");
+        let child = std::process::Command::new("true").spawn();
+        let mut child = child.expect("started");
+        let dead = i32::try_from(child.id()).expect("a pid");
+        child.wait().expect("ended");
+        let held = open(&path).expect("made");
+        fcntl(&held, FcntlArg::F_OFD_SETLK(&whole_file(libc::F_WRLCK))).expect("nobody holds it");
+        std::fs::write(&path, format!("{dead:10}\n")).expect("written");
+        let patience = PACE * 2;
+        let refused = PidFile::claim_after_another(&path, patience);
+        assert!(matches!(refused, Err(Refused::Left(pid)) if pid == dead));
+        drop(held);
+        assert!(PidFile::claim_after_another(&path, patience).is_ok());
     }
 
     #[test]

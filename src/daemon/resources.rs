@@ -83,7 +83,7 @@ pub struct Resources {
     errands: BTreeMap<ChildId, Errand>,
     /// Children of a group that could not be killed.
     undead: Vec<(usize, ChildId)>,
-    /// Wait for one of [`MOST_CHILDREN`] to end.
+    /// Wait for one of [`MOST_CHILDREN`] to end, or for the next turn.
     waiting: VecDeque<Errand>,
     /// Have a pause until then.
     pausing: BTreeSet<(Instant, usize)>,
@@ -210,7 +210,7 @@ impl Resources {
             self.pausing.remove(&(until, group));
             self.answer(group, Answer::Waited);
         }
-        while self.children.running() < MOST_CHILDREN {
+        while self.has_room() && self.children.has_time() {
             let Some(errand) = self.waiting.pop_front() else {
                 break;
             };
@@ -239,7 +239,10 @@ impl Resources {
         if let Some(look) = self.leftovers.next_deadline() {
             return Some(look);
         }
-        let at_once = (!self.ready.is_empty() || !self.outcomes.is_empty()).then_some(AT_ONCE);
+        let is_due = !self.ready.is_empty()
+            || !self.outcomes.is_empty()
+            || !self.waiting.is_empty() && self.has_room();
+        let at_once = is_due.then_some(AT_ONCE);
         let pause = self.pausing.first().map(|&(until, _)| until);
         [
             at_once,
@@ -285,6 +288,10 @@ impl Resources {
         } else if sequence.aim() != aim || group.queued.is_some() {
             group.queued = Some(aim);
         }
+    }
+
+    fn has_room(&self) -> bool {
+        self.children.running() < MOST_CHILDREN
     }
 
     /// False when the turn's share of built-in actions is used up.
@@ -376,7 +383,7 @@ impl Resources {
         if let Resource::Address { spec, agent, .. } = found {
             return Some(self.floating.run(now, spec, agent, action, is_start));
         }
-        if self.children.running() < MOST_CHILDREN {
+        if self.has_room() && self.children.has_time() {
             self.send_out(now, errand);
         } else {
             self.waiting.push_back(errand);

@@ -4,6 +4,7 @@
 use std::fmt::Display;
 use std::fs::File;
 use std::io::{Read, Write};
+use std::time::Duration;
 
 use mio::{Poll, Token};
 use nix::fcntl::{Flock, FlockArg};
@@ -33,6 +34,9 @@ use crate::config::{Config, Diagnostics};
 use crate::control::Places;
 use crate::os::inheritance;
 use crate::os::process::{Fork, discard_standard_streams, fork_into_background, host_name};
+
+/// How long a child of a killed daemon may take to become the program that it was forked for, on a busy machine.
+const PATIENCE_WITH_LEFTOVERS: Duration = Duration::from_secs(10);
 
 /// Starts the daemon; gives back the exit status once it is up, or, in the foreground, once it has ended.
 pub fn run(line: &CommandLine, places: &Places) -> u8 {
@@ -143,11 +147,19 @@ impl Start<'_> {
 
     fn claim(&self) -> Result<PidFile, u8> {
         let path = &self.places.pid_file;
-        PidFile::claim(path).map_err(|refused| match refused {
+        let claimed = PidFile::claim_after_another(path, PATIENCE_WITH_LEFTOVERS);
+        claimed.map_err(|refused| match refused {
             Refused::Running(pid) => {
                 let pid = pid.map_or_else(|| "unknown".into(), |pid| pid.to_string());
                 ::log::info!("heartbeat: already running [pid {pid}].");
                 DONE
+            }
+            Refused::Left(_) => {
+                ::log::error!(
+                    "cannot take over the pid file {}: {refused}. End it, or try again later",
+                    path.display()
+                );
+                FAILED
             }
             Refused::Io(error) => {
                 ::log::error!("cannot write the pid file {}: {error}", path.display());

@@ -1,6 +1,10 @@
 //! The lock decides who runs, not a number in a file.
 
+use std::fs::File;
 use std::process::Command;
+use std::time::Duration;
+
+use nix::fcntl::{FcntlArg, fcntl};
 
 use crate::machine::Machine;
 
@@ -50,6 +54,33 @@ fn after_a_crash_everything_says_stopped_and_a_new_start_works() {
         .parse()
         .expect("a number");
     assert!(second > first, "{second} after {first}");
+}
+
+#[test]
+fn a_start_waits_for_a_child_that_a_killed_daemon_had_just_forked() {
+    let mut machine = Machine::new("");
+    machine.start();
+    let dead = machine.pid();
+    machine.crash();
+    // Stands for the child: it has the lock of the dead one until it becomes another program.
+    let path = machine.path("run/heartbeat.pid");
+    let child = File::options().read(true).write(true).open(&path);
+    let child = child.expect("left behind");
+    let whole = libc::flock {
+        l_type: libc::c_short::try_from(libc::F_WRLCK).expect("small"),
+        l_whence: 0,
+        l_start: 0,
+        l_len: 0,
+        l_pid: 0,
+    };
+    fcntl(&child, FcntlArg::F_OFD_SETLK(&whole)).expect("nobody holds it");
+    let holds_it_for_a_while = std::thread::spawn(move || {
+        heartbeat::os::process::pause(Duration::from_millis(500));
+        drop(child);
+    });
+    machine.start();
+    holds_it_for_a_while.join().expect("ended");
+    assert_ne!(machine.pid(), dead);
 }
 
 #[test]

@@ -211,9 +211,15 @@ impl Machine {
         off();
         files::forget_disks(self.name, &self.directory);
         let now = self.kill_daemon();
-        for pid in self.namespace.processes() {
-            let _ = kill(Pid::from_raw(pid), Signal::SIGKILL);
-        }
+        // Again and again: one look may miss what was started a moment ago.
+        let gone = wait_for(PATIENCE, || {
+            let left = self.namespace.processes();
+            for pid in &left {
+                let _ = kill(Pid::from_raw(*pid), Signal::SIGKILL);
+            }
+            left.is_empty().then_some(())
+        });
+        assert!(gone.is_some(), "{} does not lose its power", self.name);
         self.forget();
         now
     }

@@ -28,12 +28,24 @@ pub const LONG: &str = "HB_DROP_IN_LONG";
 /// Asks for tests of endurance that take so many seconds.
 const SOAK: &str = "HB_DROP_IN_SOAK";
 
+/// Asks for so many seconds of faults in the chaos.
+const CHAOS: &str = "HB_CHAOS_SECONDS";
+
 /// How long tests of endurance are to take, if anybody says so.
 pub fn soak_time() -> Option<Duration> {
-    let seconds = env::var(SOAK).ok()?.parse();
-    Some(Duration::from_secs(
-        seconds.unwrap_or_else(|_| panic!("{SOAK} is a number of seconds")),
-    ))
+    seconds(SOAK)
+}
+
+/// How long the faults of the chaos are to go on, if anybody says so.
+pub fn chaos_time() -> Option<Duration> {
+    seconds(CHAOS)
+}
+
+fn seconds(variable: &str) -> Option<Duration> {
+    let seconds = env::var(variable).ok()?.parse();
+    Some(Duration::from_secs(seconds.unwrap_or_else(|_| {
+        panic!("{variable} is a number of seconds")
+    })))
 }
 
 /// Whether this process is the one in the sandbox.
@@ -180,7 +192,7 @@ pub fn guard_test() {
             Some(_) => LONG_TEST_LIMIT,
             None => TEST_LIMIT,
         };
-        let limit = limit + soak_time().unwrap_or_default();
+        let limit = limit + soak_time().or(chaos_time()).unwrap_or_default();
         thread::sleep(limit);
         eprintln!("the test took longer than {limit:?}");
         show_evidence();

@@ -149,7 +149,7 @@ impl Monitors {
         }
         let count = self.watched.len();
         for index in (self.first..count).chain(0..self.first) {
-            if self.is_full() {
+            if self.is_full() || !self.children.has_time() {
                 self.first = index;
                 break;
             }

@@ -1,0 +1,24 @@
+//! Two hundred groups on two real daemons whose machines, children and scripts misbehave as dice have it.
+//!
+//!     HB_CHAOS_SEED=7 HB_CHAOS_SECONDS=600 cargo test --test chaos -- --nocapture
+//!
+//! plays the faults of seed 7 for ten minutes; `make chaos` goes through many seeds. Every script writes into one file
+//! that both machines append to; the order of its lines is the order in which things happened, and [`events`] finds in
+//! it whatever must not happen.
+//!
+//! What a daemon that is killed alone leaves running is the business of the next one on that machine, which is
+//! started at once; only where it is not, and no watchdog resets the machine, the other node takes what still runs
+//! here. So this test kills a daemon alone and starts it again, or takes the power from the whole machine.
+#![allow(
+    clippy::disallowed_methods,
+    reason = "the tests stand outside of the daemon: they measure real time and wait for it"
+)]
+
+#[path = "../lab/mod.rs"]
+mod lab;
+
+mod dice;
+mod events;
+mod faults;
+mod lateness;
+mod scripts;
