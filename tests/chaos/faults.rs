@@ -37,6 +37,8 @@ struct Chaos {
     pair: Pair,
     power: [Power; 2],
     dice: Dice,
+    /// The longest pause between two faults, in milliseconds. After a long one there is more that can be hurt.
+    pace: usize,
     /// Everything may go wrong; otherwise what would hold up the end by half a minute or more does not.
     is_long: bool,
     struck: Struck,
@@ -67,7 +69,7 @@ fn after_any_faults_every_group_runs_once_and_nothing_was_out_of_order_or_on_bot
         let end = Instant::now() + period;
         while Instant::now() < end {
             chaos.strike();
-            let pause = chaos.dice.roll(250);
+            let pause = chaos.dice.roll(chaos.pace);
             thread::sleep(Duration::from_millis(u64::try_from(pause).expect("few")));
         }
         let took = chaos.heal();
@@ -87,7 +89,8 @@ impl Chaos {
     fn new(seed: u64, is_long: bool) -> Self {
         let mut dice = Dice::new(seed);
         let auto_failback = dice.pick(&["on", "off"]);
-        println!("HB_CHAOS_SEED={seed}, auto_failback {auto_failback}");
+        let pace = dice.pick(&[150, 400, 1500]);
+        println!("HB_CHAOS_SEED={seed}, auto_failback {auto_failback}, pauses up to {pace} ms");
         let limits = "timeout work start 3\ntimeout work stop 3\ntimeout work status 3\n";
         let more = format!("{limits}{}", scripts::monitors());
         let mut pair = Pair::alone(Setup {
@@ -107,6 +110,7 @@ impl Chaos {
             pair,
             power: [Power::On; 2],
             dice,
+            pace,
             is_long,
             struck: Struck::default(),
         }
