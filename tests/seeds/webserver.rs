@@ -8,14 +8,24 @@ use crate::lab::machine::Machine;
 use crate::lab::namespace::{Namespace, run, run_script};
 use crate::lab::{Demands, eventually, files, sandbox, web};
 
+/// The programs that these tests run, and where they come from.
+const PROGRAMS: [(&str, &str); 5] = [
+    ("nginx", "package nginx-light on Debian, nginx on Fedora"),
+    ("ping", "iputils-ping, iputils"),
+    ("curl", "curl"),
+    ("logger", "bsdutils, util-linux"),
+    ("nft", "nftables"),
+];
+
 /// What these tests need.
 pub const DEMANDS: Demands = Demands {
     possible: || {
         sandbox::possible()?;
-        if Path::new("/usr/sbin/nginx").exists() {
-            Ok(())
-        } else {
-            Err("there is no nginx (package nginx-light on Debian, nginx on Fedora)".to_owned())
+        let folders = ["/usr/sbin", "/usr/bin", "/sbin", "/bin"].map(Path::new);
+        let is_missing = |name: &str| !folders.iter().any(|folder| folder.join(name).exists());
+        match PROGRAMS.iter().find(|(name, _)| is_missing(name)) {
+            Some((name, package)) => Err(format!("there is no {name} ({package})")),
+            None => Ok(()),
         }
     },
     at_once: 4,
