@@ -60,10 +60,9 @@ pub fn judge(text: &str) -> Verdict {
             verdict.faults.push(format!("no resource: {line}"));
             continue;
         };
-        let others = nodes.iter().filter(|(other, _)| **other != name);
+        let mut others = nodes.iter().filter(|(other, _)| **other != name);
         let other = others
-            .filter_map(|(_, node)| node.states.get(&resource))
-            .next()
+            .find_map(|(_, node)| node.states.get(&resource))
             .copied();
         let node = nodes.entry(name).or_default();
         let fault = match (action, what) {

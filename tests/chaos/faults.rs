@@ -1,6 +1,7 @@
 //! The faults, one after the other, and the peace after them.
 
 use std::fs;
+use std::io::Write;
 use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -36,6 +37,8 @@ struct Chaos {
     pair: Pair,
     power: [Power; 2],
     dice: Dice,
+    /// The longest pause between two faults, in milliseconds. After a long one there is more that can be hurt.
+    pace: usize,
     /// Everything may go wrong; otherwise what would hold up the end by half a minute or more does not.
     is_long: bool,
     struck: Struck,
@@ -66,11 +69,11 @@ fn after_any_faults_every_group_runs_once_and_nothing_was_out_of_order_or_on_bot
         let end = Instant::now() + period;
         while Instant::now() < end {
             chaos.strike();
-            let pause = chaos.dice.roll(250);
+            let pause = chaos.dice.roll(chaos.pace);
             thread::sleep(Duration::from_millis(u64::try_from(pause).expect("few")));
         }
         let took = chaos.heal();
-        let verdict = events::judge(&chaos.noted());
+        let verdict = events::judge(&noted());
         println!(
             "seed {seed}, {period:?}: {:?}, {} actions, settled {took:.1?} later",
             chaos.struck, verdict.actions
@@ -86,7 +89,8 @@ impl Chaos {
     fn new(seed: u64, is_long: bool) -> Self {
         let mut dice = Dice::new(seed);
         let auto_failback = dice.pick(&["on", "off"]);
-        println!("HB_CHAOS_SEED={seed}, auto_failback {auto_failback}");
+        let pace = dice.pick(&[150, 400, 1500]);
+        println!("HB_CHAOS_SEED={seed}, auto_failback {auto_failback}, pauses up to {pace} ms");
         let limits = "timeout work start 3\ntimeout work stop 3\ntimeout work status 3\n";
         let more = format!("{limits}{}", scripts::monitors());
         let mut pair = Pair::alone(Setup {
@@ -106,6 +110,7 @@ impl Chaos {
             pair,
             power: [Power::On; 2],
             dice,
+            pace,
             is_long,
             struck: Struck::default(),
         }
@@ -238,7 +243,7 @@ impl Chaos {
         }
         self.pair.power_off(node);
         let line = format!("0 {} - crash - -\n", self.machine(node).name);
-        self.note(&line);
+        note(&line);
         let pause = u64::try_from(self.dice.roll(6000)).expect("few");
         self.power[node] = Power::OffUntil(Instant::now() + Duration::from_millis(pause));
         self.struck.powers += 1;
@@ -321,17 +326,6 @@ impl Chaos {
         (here, there) == (length, 0) || (here, there) == (0, length)
     }
 
-    fn noted(&self) -> String {
-        fs::read_to_string(scripts::events()).expect("scripts have written to it")
-    }
-
-    fn note(&self, line: &str) {
-        use std::io::Write;
-        let file = fs::OpenOptions::new().append(true).open(scripts::events());
-        let written = file.and_then(|mut file| file.write_all(line.as_bytes()));
-        written.expect("scripts have made it");
-    }
-
     /// Ends the test, and leaves what is needed to understand why where it outlives the sandbox.
     fn fail(&self, why: &str) -> ! {
         let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join("chaos");
@@ -343,4 +337,14 @@ impl Chaos {
         }
         panic!("{why}\n{:?}; see {}", self.struck, directory.display());
     }
+}
+
+fn noted() -> String {
+    fs::read_to_string(scripts::events()).expect("scripts have written to it")
+}
+
+fn note(line: &str) {
+    let file = fs::OpenOptions::new().append(true).open(scripts::events());
+    let written = file.and_then(|mut file| file.write_all(line.as_bytes()));
+    written.expect("scripts have made it");
 }

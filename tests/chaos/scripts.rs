@@ -76,14 +76,10 @@ pub fn name(group: usize, resource: usize) -> String {
 /// The lines of haresources. The first of each node's groups have an address in front.
 pub fn groups(nodes: [&str; 2]) -> Vec<String> {
     let line = |group: usize| {
-        let mut line = nodes[group % 2].to_owned();
-        if group < 4 {
-            line += &format!(" IPaddr::10.77.1.{}/24/eth0", 100 + group);
-        }
-        for resource in 0..length(group) {
-            line += &format!(" work::{}", name(group, resource));
-        }
-        line
+        let address = (group < 4).then(|| format!("IPaddr::10.77.1.{}/24/eth0", 100 + group));
+        let resources = (0..length(group)).map(|place| format!("work::{}", name(group, place)));
+        let words = [nodes[group % 2].to_owned()].into_iter().chain(address);
+        words.chain(resources).collect::<Vec<_>>().join(" ")
     };
     (0..GROUPS).map(line).collect()
 }

@@ -41,6 +41,8 @@ pub struct Setup {
     pub hosts: [u8; 2],
     /// First bytes of the addresses on the service network.
     pub service: [u8; 3],
+    /// The same on the private network.
+    pub private: [u8; 3],
     /// `authkeys` after its first line.
     pub key: &'static str,
     /// Milliseconds.
@@ -72,6 +74,7 @@ impl Default for Setup {
             twin: "",
             hosts: [1, 2],
             service: [10, 77, 1],
+            private: [192, 168, 9],
             key: "1 sha1 a-secret-of-the-laboratory",
             keepalive: 200,
             deadtime: 1500,
@@ -96,7 +99,8 @@ impl Setup {
 
     /// The own address of a node on the private network.
     pub fn private_address(&self, node: usize) -> Ipv4Addr {
-        Ipv4Addr::new(192, 168, 9, self.hosts[node])
+        let [a, b, c] = self.private;
+        Ipv4Addr::new(a, b, c, self.hosts[node])
     }
 
     /// The floating addresses that the groups name.

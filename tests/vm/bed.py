@@ -34,7 +34,8 @@ class Bed(Pair):
     number = itertools.count(1)
 
     def __init__(self, media=ALL_LINKS, media_b=None, keepalive='500ms', warntime='1500ms', deadtime='4',
-                 initdead='10', extra='', start=True, **how):
+                 initdead='10', extra='', resources='', more=None, start=True, **how):
+        """`resources` come after the address; `more` are files for both machines."""
         def ha_cf(media):
             return HA_CF.format(media=media, keepalive=keepalive, warntime=warntime, deadtime=deadtime,
                                 initdead=initdead, extra=extra)
@@ -44,7 +45,7 @@ class Bed(Pair):
                 return f.read(), 0o755
         files = {'both': {'/usr/sbin/heartbeat': program('heartbeat'), '/usr/bin/cl_status': program('cl_status'),
                           '/etc/ha.d/authkeys': ('auth 1\n1 sha256 only for the tests\n', 0o600),
-                          '/etc/ha.d/haresources': f'node-a IPaddr::{ADDRESS}/24/eth0\n'},
+                          '/etc/ha.d/haresources': f'node-a IPaddr::{ADDRESS}/24/eth0 {resources}\n', **(more or {})},
                  'a': {'/etc/ha.d/ha.cf': ha_cf(media)}, 'b': {'/etc/ha.d/ha.cf': ha_cf(media_b or media)}}
         super().__init__(self.guests, os.path.join(self.scratch, f'pair{next(self.number)}'), NODES, files,
                          persist=['/var/lib/heartbeat', '/var/log'], **how)
