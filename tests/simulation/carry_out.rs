@@ -3,6 +3,7 @@
 
 use std::rc::Rc;
 
+use heartbeat::cluster::policy::Reason;
 use heartbeat::cluster::{Action, GroupId, GroupOutcome, Packet, PingId, Report};
 
 use super::invariants::{Grounds, Violation};
@@ -45,6 +46,9 @@ impl World {
                 {
                     daemon.bereaved = self.now; // what it had begun with the other is void, too
                 }
+                if let Report::GroupStopping { key, reason } = &report {
+                    self.gives_up(node, key, *reason)?;
+                }
                 let text = report.to_string();
                 self.trace
                     .step(self.now, &[4, node as u64, hash(text.as_bytes())], || {
@@ -57,6 +61,18 @@ impl World {
                 Ok(())
             }
             Action::Exit | Action::AnnounceGroup(_) => Ok(()),
+        }
+    }
+
+    /// A node has announced that it stops a group.
+    fn gives_up(&self, node: usize, key: &str, reason: Reason) -> Result<(), Violation> {
+        let mut groups = 0..self.plan.preferred.len();
+        match groups.find(|&group| self.plan.key_of(node, group) == key) {
+            Some(group) if node < STRANGER => {
+                let world = (&self.plan, self.machines.as_slice());
+                self.judge.gives_up(node, group, reason, world, self.now)
+            }
+            _ => Ok(()),
         }
     }
 
@@ -302,6 +318,7 @@ impl World {
         if resource.action != action {
             return Ok(());
         }
+        resource.until = self.now;
         resource.real = match outcome {
             GroupOutcome::Started => Real::Running,
             GroupOutcome::StopFailed => Real::Broken,

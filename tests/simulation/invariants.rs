@@ -12,6 +12,7 @@
 //! [`Judge::heal_time`], and only one of the two sides stops (S7).
 
 mod mixed;
+mod needless;
 
 pub use mixed::Grounds;
 

@@ -33,6 +33,8 @@ pub struct Resource {
     pub real: Real,
     /// Since when it is not stopped.
     pub since: Time,
+    /// When it was last seen not to be stopped.
+    pub until: Time,
     /// Numbers the actions, so that an overtaken one ends without effect.
     pub action: u64,
     /// Which run of the daemon began the action that is under way.
@@ -172,6 +174,7 @@ impl Machine {
         let resource = Resource {
             real: Real::Stopped,
             since: 0,
+            until: 0,
             action: 0,
             run: 0,
             failures: 0,
@@ -195,13 +198,16 @@ impl Machine {
     }
 
     /// Lights out: nothing runs any more.
-    pub fn lose_power(&mut self) {
+    pub fn lose_power(&mut self, now: Time) {
         self.powered = false;
         self.life += 1;
         self.is_asleep = false;
         self.daemon = None;
         self.start_again = false;
         for resource in &mut self.resources {
+            if resource.real != Real::Stopped {
+                resource.until = now;
+            }
             resource.real = Real::Stopped;
             resource.action += 1;
             resource.failures = 0;

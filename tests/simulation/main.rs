@@ -5,6 +5,7 @@
 //! fixed seeds are run.
 
 mod carry_out;
+mod exhaustive;
 mod faults;
 mod found;
 mod invariants;
@@ -94,6 +95,7 @@ fn run_all(seeds: &[u64], plan_of: MakePlan) -> (Vec<(u64, Violation)>, Figures)
                 total.starts += figures.starts;
                 total.stops += figures.stops;
                 total.burst = total.burst.max(figures.burst);
+                total.simulated += figures.simulated;
                 total.settled = total.settled.max(figures.settled);
             }
             Err(violation) => failures.push((seed, violation)),
@@ -127,7 +129,11 @@ fn try_seeds(prefix: &str, usual: u64, fresh: u64, plan_of: MakePlan) {
     let first = number_from_environment(&format!("{prefix}_FIRST")).unwrap_or(0);
     let seeds: Vec<u64> = (first..first + count).chain(fresh).collect();
     let (failures, total) = run_all(&seeds, plan_of);
-    println!("{} runs: {total:?}", seeds.len());
+    let minutes = total.simulated / plan::SECOND / 60;
+    println!(
+        "{} runs, {minutes} simulated minutes: {total:?}",
+        seeds.len()
+    );
     for (seed, violation) in failures.iter().take(40) {
         println!("seed {seed}: {violation}");
     }

@@ -41,7 +41,7 @@ impl World {
             }
             Fault::MachineCrash(node) => {
                 self.lose_daemon(node);
-                self.machines[node].lose_power();
+                self.machines[node].lose_power(self.now);
                 return self.truth_changed(node);
             }
             Fault::DaemonCrash(node) => {

@@ -76,6 +76,8 @@ pub struct Figures {
     pub stops: u64,
     /// When everything had found its place, after the last fault ended.
     pub settled: Time,
+    /// How long it took, in the simulated world.
+    pub simulated: Time,
     /// The digest of the trace.
     pub digest: u64,
 }
@@ -186,6 +188,7 @@ impl World {
             }
             self.happen(happening)?;
         }
+        self.figures.simulated = self.now;
         self.figures.digest = self.trace.digest();
         Ok(self.figures)
     }
