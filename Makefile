@@ -2,6 +2,7 @@
 # make demo    two real daemons on this machine; cables are pulled, the owner dies, the address moves
 # make install DESTDIR=… PREFIX=…    never touches the configuration in /etc/ha.d
 # make chaos   two hundred groups and random faults, for an hour (CHAOS_SEEDS="1 2 3" CHAOS_SECONDS=600)
+# make prove SEED=0 RUNS=100000    the simulator for hours, all few cuts around a move, and mistakes planted to be found
 # make deb, make rpm, make lint, make bench, make uninstall
 
 CARGO     ?= $(shell command -v cargo || echo "$$HOME/.cargo/bin/cargo")
@@ -43,8 +44,11 @@ VERSION   := $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -n 1)
 # what `make chaos` goes through
 CHAOS_SEEDS   ?= $(shell seq 1 40)
 CHAOS_SECONDS ?= 60
+# what `make prove` begins with, and how much it runs
+SEED ?= 0
+RUNS ?= 100000
 
-.PHONY: all build test chaos demo lint bench install uninstall deb rpm clean
+.PHONY: all build test chaos demo prove lint bench install uninstall deb rpm clean
 
 all: build
 
@@ -69,6 +73,15 @@ demo:
 	@packaging/prerequisites demo
 	$(CARGO) build --release --locked --bins --example demo
 	$(CARGO) run --release --locked --quiet --example demo
+
+prove:
+	@packaging/prerequisites build
+	$(CARGO) test --release --locked --test simulation --no-run
+	HB_SIM_FIRST=$(SEED) HB_SIM_RUNS=$(RUNS) \
+		$(CARGO) test --release --locked --quiet --test simulation -- --exact --nocapture no_seed_breaks_a_rule
+	HB_SIM_EXHAUSTIVE=1 \
+		$(CARGO) test --release --locked --quiet --test simulation -- --nocapture exhaustive
+	$(CARGO) run --release --locked --quiet --example planted
 
 lint:
 	@packaging/prerequisites lint

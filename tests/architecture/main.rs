@@ -2,6 +2,9 @@
 //! may not, when modules use each other in a circle, when `unsafe` stands outside `os`, or when a file grows
 //! too long. `planted.rs` plants each of these faults and sees that it is caught.
 
+#[path = "../planted/bugs.rs"]
+#[expect(dead_code, reason = "here only their places matter")]
+mod bugs;
 mod graph;
 mod planted;
 mod rules;
@@ -17,6 +20,17 @@ use source::Source;
 fn every_folder_uses_only_what_it_may() {
     let found = rules::violations(&tree(), &dependencies());
     assert!(found.is_empty(), "\n{}\n", found.join("\n"));
+}
+
+#[test]
+fn every_mistake_that_is_planted_for_the_simulator_still_has_its_place() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let lost = bugs::BUGS.iter().filter(|bug| {
+        let source = fs::read_to_string(root.join(bug.file)).unwrap_or_default();
+        bug.plant(&source).is_none()
+    });
+    let lost: Vec<_> = lost.map(|bug| bug.name).collect();
+    assert!(lost.is_empty(), "{lost:?}: see tests/planted/bugs.rs");
 }
 
 #[test]

@@ -1,0 +1,242 @@
+//! Mistakes that a core like this one is likely to have, each as a change of one place of the source. The simulator has
+//! to find every one of them: a search that finds none of a hundred faults may be blind.
+
+/// Where the simulator looks for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Search {
+    /// Two nodes of ours.
+    Pair,
+    /// Two nodes of ours with ping nodes and `ipfail`.
+    Pings,
+    /// One of ours and one of 3.0.6.
+    Mixed,
+}
+
+/// One mistake.
+#[derive(Debug, Clone, Copy)]
+pub struct Bug {
+    /// How to call it.
+    pub name: &'static str,
+    /// What the daemon then does wrong, in words.
+    pub mistake: &'static str,
+    /// The file below `src`.
+    pub file: &'static str,
+    /// What stands there, exactly once.
+    pub from: &'static str,
+    /// What is put in its place.
+    pub to: &'static str,
+    /// Which search must find it.
+    pub search: Search,
+}
+
+impl Bug {
+    /// The source with the mistake in it; `None` where its place is not there, or more than once.
+    pub fn plant(&self, source: &str) -> Option<String> {
+        let is_unique = source.matches(self.from).count() == 1;
+        is_unique.then(|| source.replacen(self.from, self.to, 1))
+    }
+}
+
+/// All of them.
+pub const BUGS: &[Bug] = &[
+    Bug {
+        name: "a-link-is-the-node",
+        mistake: "one link's silence counts as the node's (S1)",
+        file: "cluster/membership.rs",
+        from: "self.report(Report::LinkDown { node, link });",
+        to: "self.report(Report::LinkDown { node, link });\n            self.peer.last_heard = Instant::default();",
+        search: Search::Pair,
+    },
+    Bug {
+        name: "initdead-forgotten",
+        mistake: "a peer that was never heard counts as dead after deadtime instead of initdead (S1)",
+        file: "cluster/membership.rs",
+        from: "silent_at.max(self.started + self.settings.initdead)",
+        to: "silent_at",
+        search: Search::Pair,
+    },
+    Bug {
+        name: "judged-before-read",
+        mistake: "after a delay the peer is judged before what it sent meanwhile is read (S1)",
+        file: "cluster/mod.rs",
+        from: "Event::Received { link, bytes } => self.receive(link, bytes, now),",
+        to: "Event::Received { link, bytes } => {\n                self.tick(now);\n                self.receive(link, bytes, now);\n            }",
+        search: Search::Pair,
+    },
+    Bug {
+        name: "no-wait-for-release",
+        mistake: "the preferred node starts a group before the other one has said that it stopped it (S2)",
+        file: "cluster/policy.rs",
+        from: "if theirs.is_free() && mine.is_free() && prefers_me =>",
+        to: "if (theirs.is_free() || true) && mine.is_free() && prefers_me =>",
+        search: Search::Pair,
+    },
+    Bug {
+        name: "probe-is-blind",
+        mistake: "what an earlier run of the daemon left running is not noticed (S2)",
+        file: "cluster/ownership.rs",
+        from: "group.found = outcome != GroupOutcome::FoundStopped;",
+        to: "group.found = outcome == GroupOutcome::Started;",
+        search: Search::Pair,
+    },
+    Bug {
+        name: "unanswered-claims-count",
+        mistake: "claims of the peer count although it has not heard of our new run (S2)",
+        file: "cluster/membership.rs",
+        from: "NodeStatus::Active if self.is_agreed => Relation::Talking,",
+        to: "NodeStatus::Active => Relation::Talking,",
+        search: Search::Pair,
+    },
+    Bug {
+        name: "leaving-is-left",
+        mistake: "a peer that says it is about to stop counts as one that holds nothing any more (S2)",
+        file: "cluster/membership.rs",
+        from: "if heading.leaving == Leaving::Stopped\n            && !states.iter().any(|stated| stated.claim.is_held())",
+        to: "if heading.leaving != Leaving::No",
+        search: Search::Pair,
+    },
+    Bug {
+        name: "restart-goes-unnoticed",
+        mistake: "what the peer's former run claimed still counts in its next one (S2)",
+        file: "cluster/membership.rs",
+        from: "self.ask_nodes_at = None;\n        self.next_epoch();\n        self.remember_peer();",
+        to: "self.ask_nodes_at = None;\n        self.remember_peer();",
+        search: Search::Pair,
+    },
+    Bug {
+        name: "stall-is-no-matter",
+        mistake: "a node that stood still for longer than deadtime goes on with what it held (S3)",
+        file: "cluster/membership.rs",
+        from: "let groups = self.ownership.mark_stale();",
+        to: "let groups = 0;",
+        search: Search::Pair,
+    },
+    Bug {
+        name: "old-generation-is-new",
+        mistake: "a recording of an earlier run of the peer begins a new one (S4)",
+        file: "cluster/receive.rs",
+        from: "let is_higher = generation > self.peer.highest_generation;",
+        to: "let is_higher = generation != self.peer.highest_generation;",
+        search: Search::Pair,
+    },
+    Bug {
+        name: "replay-is-life",
+        mistake: "a message that was read before keeps the peer alive (S4)",
+        file: "cluster/receive.rs",
+        from: "Arrival::Copy | Arrival::Old => return Ok(()),",
+        to: "Arrival::Copy | Arrival::Old => {\n                self.note_life(now);\n                return Ok(());\n            }",
+        search: Search::Pair,
+    },
+    Bug {
+        name: "forgets-the-peer",
+        mistake: "after a restart a recording of the peer counts, because what was read before is forgotten (S4)",
+        file: "cluster/mod.rs",
+        from: "let remembered = settings.remembered_peer.unwrap_or_default();",
+        to: "let remembered = PeerMemory::default();",
+        search: Search::Pair,
+    },
+    Bug {
+        name: "any-node-is-the-peer",
+        mistake: "a node of another cluster with the same keys counts as the peer (S4)",
+        file: "cluster/receive.rs",
+        from: "if !header.source.eq_ignore_ascii_case(&self.settings.peer_node) {",
+        to: "if header.source.is_empty() {",
+        search: Search::Pair,
+    },
+    Bug {
+        name: "failed-stop-is-a-stop",
+        mistake: "a group whose stop failed is left to the peer (S6)",
+        file: "cluster/ownership.rs",
+        from: "group.mine = Some(Claim::Held {\n                    phase: Phase::Unknown,\n                    taken,\n                });\n                group.retry_at = now + STOP_AGAIN;",
+        to: "group.mine = Some(if taken { Claim::Free } else { Claim::Ceded });\n                group.retry_at = now + STOP_AGAIN;",
+        search: Search::Pair,
+    },
+    Bug {
+        name: "overtaken-answer-counts",
+        mistake: "the failure of a start that a stop has overtaken counts as the end of the stop (S6)",
+        file: "cluster/ownership.rs",
+        from: "phase: Phase::Starting | Phase::Running,\n                    ..\n                },\n                GroupOutcome::StartFailed,",
+        to: "phase: Phase::Starting | Phase::Running | Phase::Stopping,\n                    ..\n                },\n                GroupOutcome::StartFailed,",
+        search: Search::Pair,
+    },
+    Bug {
+        name: "both-yield",
+        mistake: "when two owners meet both give up (S7)",
+        file: "cluster/policy.rs",
+        from: "} else {\n                !prefers_me\n            }",
+        to: "} else {\n                true\n            }",
+        search: Search::Pair,
+    },
+    Bug {
+        name: "neither-yields",
+        mistake: "when two owners meet neither gives up (S7)",
+        file: "cluster/policy.rs",
+        from: "} else {\n                !prefers_me\n            }",
+        to: "} else {\n                false\n            }",
+        search: Search::Pair,
+    },
+    Bug {
+        name: "found-running-is-ours",
+        mistake: "what was found running at start is kept before the peer was heard (S7)",
+        file: "cluster/policy.rs",
+        from: "Relation::Unheard | Relation::Deaf { .. } => false,\n    }\n}\n\n/// S7",
+        to: "Relation::Unheard | Relation::Deaf { .. } => true,\n    }\n}\n\n/// S7",
+        search: Search::Pair,
+    },
+    Bug {
+        name: "failback-though-off",
+        mistake: "groups go home although auto_failback is off",
+        file: "cluster/policy.rs",
+        from: "    standing.fails_back\n        && standing.peer_takes",
+        to: "    standing.peer_takes",
+        search: Search::Pair,
+    },
+    Bug {
+        name: "death-is-for-ever",
+        mistake: "a peer that was thought dead and comes back is not taken in again",
+        file: "cluster/membership.rs",
+        from: "if number <= self.claims_number {",
+        to: "if number <= self.claims_number || self.peer.status == NodeStatus::Dead {",
+        search: Search::Pair,
+    },
+    Bug {
+        name: "failed-start-is-final",
+        mistake: "a group that could be started on neither node is not tried again",
+        file: "cluster/ownership.rs",
+        from: "group.mine = Some(Claim::Failed);\n                group.ending = None;\n                group.retry_at = now + START_AGAIN;",
+        to: "group.mine = Some(Claim::Failed);\n                group.ending = None;\n                group.retry_at = now + START_AGAIN * 1000;",
+        search: Search::Pair,
+    },
+    Bug {
+        name: "standby-forgotten",
+        mistake: "what an operator has moved goes home at once",
+        file: "cluster/ownership.rs",
+        from: "(Relation::Talking, Some(Reason::Standby)) if peer_is_free => Claim::HandedOver,",
+        to: "(Relation::Talking, Some(Reason::Standby)) if peer_is_free => Claim::Free,",
+        search: Search::Pair,
+    },
+    Bug {
+        name: "never-asks-again",
+        mistake: "messages that were lost are not asked for",
+        file: "cluster/transmit.rs",
+        from: "if !matches!(self.peer.status, NodeStatus::Up | NodeStatus::Active) {\n            return;\n        }\n        let delay",
+        to: "if self.peer.status != NodeStatus::Init {\n            return;\n        }\n        let delay",
+        search: Search::Mixed,
+    },
+    Bug {
+        name: "first-to-notice-moves",
+        mistake: "a ping node that falls silent for both nodes moves the groups of the one that notices first",
+        file: "cluster/ipfail.rs",
+        from: "mine.answering < theirs.fresh && is_news",
+        to: "mine.answering < theirs.answering && is_news",
+        search: Search::Pings,
+    },
+    Bug {
+        name: "back-into-the-dark",
+        mistake: "groups go home to a node that sees fewer ping nodes, and leave it again",
+        file: "cluster/membership.rs",
+        from: "&& !self.peer_sees_less(),\n        }",
+        to: ",\n        }",
+        search: Search::Pings,
+    },
+];
