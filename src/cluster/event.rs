@@ -40,6 +40,11 @@ pub enum Event<'a> {
         /// Which ping node.
         node: PingId,
     },
+    /// The command of `auto_failback when` has answered, or could not.
+    FailbackAnswered {
+        /// It ended with exit code 0.
+        agrees: bool,
+    },
     /// `authkeys` was read again.
     KeysChanged(Box<Keys>),
 }

@@ -7,6 +7,7 @@ pub mod action;
 pub mod claims;
 mod classic;
 pub mod event;
+mod failback;
 mod files_differ;
 mod former_run;
 mod giveup;
@@ -45,6 +46,7 @@ use std::time::Duration;
 
 pub use action::{Action, Packet, PeerMemory};
 pub use event::{Event, GroupOutcome};
+pub use failback::FailbackView;
 pub use holdings::Holdings;
 pub use ids::{GroupId, LinkId, PingId};
 pub use movement::{MoveFailure, MoveProgress, MoveRefusal, MoveRequest, Movement, Selection};
@@ -52,12 +54,13 @@ pub use node::NodeStatus;
 pub use ping::PingStatus;
 pub use ping_report::PingReport;
 pub use report::{Report, Severity};
-pub use settings::{GroupSettings, PingNodeSettings, PingSettings, Settings};
+pub use settings::{FailbackCondition, GroupSettings, PingNodeSettings, PingSettings, Settings};
 pub use time::Instant;
 pub use view::{GroupState, GroupView};
 
 use claims::{Claim, Leaving, Stated};
 use classic::{ClassicPeer, Questions};
+use failback::Failback;
 use giveup::Ipfail;
 use incoming::Incoming;
 use links::Links;
@@ -93,6 +96,7 @@ pub struct Cluster {
     ownership: Ownership,
     pings: PingNodes,
     ipfail: Ipfail,
+    failback: Failback,
     refusals: Refusals,
     status: NodeStatus,
     leaving: Leaving,
@@ -198,6 +202,7 @@ impl Cluster {
             ownership: Ownership::new(&settings.groups, settings.local_node < settings.peer_node),
             pings: PingNodes::new(&settings.ping, settings.initdead, now),
             ipfail: Ipfail::default(),
+            failback: Failback::default(),
             refusals: Refusals::default(),
             status: NodeStatus::Init,
             leaving: Leaving::No,
@@ -249,6 +254,7 @@ impl Cluster {
             Event::StopRequested => self.leave(),
             Event::MoveRequested(request) => self.begin_move(request, now),
             Event::PingAnswered { node } => self.ping_answered(node, now),
+            Event::FailbackAnswered { agrees } => self.failback.answered(agrees, now),
             Event::KeysChanged(keys) => self.settings.keys = *keys,
             Event::Tick => self.tick(now),
         }
@@ -269,6 +275,7 @@ impl Cluster {
             self.next_word(),
             self.move_until,
             self.pings.next_silence(),
+            self.next_failback(),
             self.ownership.next_retry(self.now),
             self.exit_at,
         ];

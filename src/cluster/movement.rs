@@ -93,6 +93,9 @@ pub enum MoveRefusal {
     Legacy,
     /// The nodes' haresources differ.
     FilesDiffer,
+    /// `auto_failback` of this node names a condition, and the other node's does not: what it gave up for want of a
+    /// network comes back by that condition.
+    Failback,
     /// One of the groups could not be stopped before and counts as running here.
     Stuck,
     /// None of the groups is where the request would take it from.
@@ -122,6 +125,9 @@ impl fmt::Display for MoveRefusal {
             }
             Self::FilesDiffer => {
                 "the nodes have different haresources files; nothing moves before they are the same"
+            }
+            Self::Failback => {
+                "auto_failback of this node is delayed or asks a command; write the same line on the other node"
             }
             Self::Stuck => "one of these groups could not be stopped and counts as running here until it is; its log lines tell why",
             Self::NothingToMove => "none of these groups is on the node that would have to give it",

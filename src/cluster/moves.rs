@@ -7,7 +7,7 @@ use super::classic::Dialogue;
 use super::movement::{MoveFailure, MoveProgress, MoveRefusal, MoveRequest, Movement, Selection};
 use super::policy::{Group, Reason};
 use super::report::Report;
-use super::{Cluster, Instant, NodeStatus, Relation};
+use super::{Cluster, FailbackCondition, Instant, NodeStatus, Relation};
 use crate::config::AutoFailback;
 use crate::message::Message;
 
@@ -140,10 +140,13 @@ impl Cluster {
         };
         if let Some(said) = said {
             let request = MoveRequest::Standby(said.seen_by_the_other());
-            if message.text("info") == Some(BY_IPFAIL) {
+            if message.text("info") != Some(BY_IPFAIL) {
+                self.begin_move(request, now);
+            } else if self.settings.failback == FailbackCondition::Nothing {
                 self.start_move(request, Asker::Ipfail, now);
             } else {
-                self.begin_move(request, now);
+                let refusal = MoveRefusal::Failback;
+                self.report(Report::MoveRefused { request, refusal });
             }
         }
         said.is_some()

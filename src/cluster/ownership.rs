@@ -15,7 +15,7 @@ use super::claims::{Claim, Phase, Stated};
 use super::event::GroupOutcome;
 use super::files_differ::OtherGroups;
 use super::policy::{
-    Breakdowns, Group, Reason, Relation, Standing, Step, prefers_me, wanted, yields,
+    Breakdowns, Group, Reason, Relation, Standing, Step, fails_back, prefers_me, wanted, yields,
 };
 use super::time::Instant;
 use super::{GroupId, GroupSettings};
@@ -90,6 +90,21 @@ impl Ownership {
             has_news: false,
             wins_ties,
         }
+    }
+
+    /// Whether anything that runs here returns to its preferred node.
+    pub fn fails_back(&self, standing: Standing) -> bool {
+        (0..self.groups.len()).any(|index| self.one_fails_back(index, standing))
+    }
+
+    /// Whether one group, the `index`-th of the file, does.
+    pub fn one_fails_back(&self, index: usize, standing: Standing) -> bool {
+        let group = self.groups.get(index);
+        group.is_some_and(|group| {
+            group.phase() == Some(Phase::Running)
+                && group.ending.is_none()
+                && fails_back(group, standing, prefers_me(group, self.wins_ties))
+        })
     }
 
     /// Whether every group was probed: before that we don't know what we hold.

@@ -348,7 +348,8 @@ pub(super) fn yields(group: &Group, standing: Standing, prefers_me: bool) -> boo
     }
 }
 
-fn fails_back(group: &Group, standing: Standing, prefers_me: bool) -> bool {
+/// Whether it returns to its preferred node while it runs here.
+pub(super) fn fails_back(group: &Group, standing: Standing, prefers_me: bool) -> bool {
     standing.fails_back
         && standing.peer_takes
         && standing.relation == Relation::Talking

@@ -9,6 +9,7 @@ use super::node::NodeStatus;
 use super::ping_report::PingReport;
 use super::policy::Reason;
 use super::refusals::RefusalKind;
+use super::settings::FailbackCondition;
 
 /// How bad it is. The words in the log: `debug info notice WARN ERROR CRIT`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -131,6 +132,18 @@ pub enum Report {
     GroupStarting { key: String, reason: Reason },
     /// A group runs here.
     GroupStarted { key: String },
+    /// What prefers the peer waits before it returns there.
+    FailbackWaits {
+        node: String,
+        condition: FailbackCondition,
+    },
+    /// The peer did not hold still meanwhile.
+    FailbackBeginsAnew { node: String },
+    /// The wait is over.
+    FailbackBegins {
+        node: String,
+        condition: FailbackCondition,
+    },
     /// A group could not be started here.
     GroupStartFailed { key: String, is_left: bool },
     /// A group runs here and does not work.
@@ -364,6 +377,20 @@ impl fmt::Display for Report {
                 write!(f, "Resource group {key}: starting here: {reason}.")
             }
             Self::GroupStarted { key } => write!(f, "Resource group {key}: running here."),
+            Self::FailbackWaits { node, condition } => write!(
+                f,
+                "Resource groups of {node} stay here until {} (auto_failback).",
+                condition.to_come(node)
+            ),
+            Self::FailbackBeginsAnew { node } => write!(
+                f,
+                "{node} did not hold still: the time before its resource groups return begins anew (auto_failback)."
+            ),
+            Self::FailbackBegins { node, condition } => write!(
+                f,
+                "Resource groups of {node} return to it: {} (auto_failback).",
+                condition.come(node)
+            ),
             Self::GroupStartFailed { key, is_left } => {
                 let next = if *is_left {
                     "it is left to the other node"

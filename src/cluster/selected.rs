@@ -199,6 +199,21 @@ impl Ownership {
         }
     }
 
+    /// Whether the peer says of any group that it could not start it.
+    pub fn peer_has_failed(&self) -> bool {
+        let failed = |group: &Group| group.their_claim() == Some(Claim::Failed);
+        self.groups.iter().any(failed)
+    }
+
+    /// What was left to the other node, and is not unfit for this one, may fail back.
+    pub fn want_back(&mut self) {
+        for group in self.selected(Selection::Local) {
+            if group.mine == Some(Claim::Waived) && !group.is_unfit {
+                group.mine = Some(Claim::Free);
+            }
+        }
+    }
+
     /// Marks these groups, as far as the peer holds them, as part of a planned move to this node.
     pub fn plan_taking(&mut self, selection: Selection) {
         for group in self.selected(selection) {

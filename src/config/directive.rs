@@ -80,6 +80,9 @@ pub enum Repeat {
 /// Where a value goes.
 pub(super) type Slot<T> = fn(&mut Settings) -> &mut T;
 
+/// Takes a line.
+pub(super) type TakeLine = fn(&mut Settings, &'static Directive, &Statement, &mut Diagnostics);
+
 /// How the values of a directive are read and where they go.
 #[derive(Debug, Clone)]
 pub(super) enum Argument {
@@ -95,6 +98,12 @@ pub(super) enum Argument {
     Choice(Slot<&'static str>, &'static [&'static str]),
     /// A word with rules of its own.
     Word(fn(&mut Settings, &str) -> Result<(), Fault>),
+    /// The same, but a line of its own where it begins with one of these words.
+    WordOrLine {
+        word: fn(&mut Settings, &str) -> Result<(), Fault>,
+        openings: &'static [&'static str],
+        line: TakeLine,
+    },
     /// Any word.
     Text(Slot<String>),
     /// A path, which should be absolute.
@@ -102,7 +111,7 @@ pub(super) enum Argument {
     /// A list whose elements are handed over one by one.
     Each(fn(&mut Settings, &'static Directive, &Word, &mut Diagnostics)),
     /// The rest of the line as it is.
-    Line(fn(&mut Settings, &'static Directive, &Statement, &mut Diagnostics)),
+    Line(TakeLine),
     /// Anything; nobody looks at it.
     Ignored,
 }

@@ -123,6 +123,20 @@ pub struct Group {
     pub peer: Option<String>,
     /// Its monitors on the node that answers, in the order of `ha.cf`.
     pub monitors: Vec<Monitor>,
+    /// Why it does not return to its preferred node yet, while it waits for that.
+    pub failback: Option<Failback>,
+}
+
+/// What a group waits for before it returns to its preferred node.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Failback {
+    /// Since when, in seconds since 1970.
+    pub since: u64,
+    /// For what, in words.
+    pub awaits: String,
+    /// When it goes, in seconds since 1970, if nothing happens to the other node; none where that can't be told.
+    pub until: Option<u64>,
 }
 
 /// A resource that is asked how it does.

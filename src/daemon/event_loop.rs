@@ -7,6 +7,7 @@ use mio::{Events, Poll};
 
 use super::control::ControlServer;
 use super::core::Core;
+use super::failback::FailbackCommand;
 use super::failfast::Failfast;
 use super::hooks::Hooks;
 use super::media::Media;
@@ -40,6 +41,8 @@ pub mod tokens {
     pub const RESOURCES: usize = 2000;
     /// The output of the scripts in `rc.d`.
     pub const HOOKS: usize = 2001;
+    /// The output of the command of `auto_failback`.
+    pub const FAILBACK: usize = 2002;
     /// The hosts that are pinged.
     pub const PINGS: Range<usize> = 3000..4000;
 }
@@ -71,6 +74,8 @@ pub struct Devices {
     pub programs: Programs,
     /// The scripts in `rc.d`.
     pub hooks: Hooks,
+    /// The command of `auto_failback`.
+    pub failback: FailbackCommand,
     /// The service manager.
     pub service_manager: ServiceManager,
     /// Resets this machine when the loop stands still.
@@ -197,7 +202,7 @@ impl Daemon {
         let devices = &self.devices;
         let has_more =
             devices.media.has_more() || devices.pings.has_more() || devices.control.has_more();
-        if has_more || !self.outcomes.is_empty() {
+        if has_more || !self.outcomes.is_empty() || devices.failback.has_answer() {
             return Duration::ZERO;
         }
         let now = clock::now();
@@ -209,6 +214,7 @@ impl Daemon {
             devices.service_manager.next_deadline(),
             devices.programs.next_deadline(),
             devices.hooks.next_deadline(),
+            devices.failback.next_deadline(),
             watchdog.map(Watchdog::next_deadline),
             Some(self.upkeep_at),
             // From then on the programs are waited for.
@@ -299,6 +305,11 @@ impl Daemon {
         }
         resources.turn(now);
         self.devices.hooks.turn(now);
+        self.devices.failback.turn(now);
+        if let Some(agrees) = self.devices.failback.next_answer() {
+            self.cluster
+                .handle(clock::now(), Event::FailbackAnswered { agrees });
+        }
         let failure = self.devices.programs.turn(now);
         if let Some(failure) = failure {
             self.give_up(&failure);
@@ -340,6 +351,7 @@ impl Daemon {
                 Action::StopGroup(group) => self.devices.resources.stop(group),
                 Action::ProbeGroup(group) => self.devices.resources.probe(group),
                 Action::AnnounceGroup(group) => self.devices.resources.announce(now, group),
+                Action::AskFailback => self.devices.failback.ask(now),
                 Action::Ping => self.devices.pings.send(now),
                 Action::RememberPeer(peer) => self.recorder.remember(peer),
                 Action::Exit => self.leave_at = Some(now + FAREWELL),

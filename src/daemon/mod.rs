@@ -10,6 +10,7 @@ pub mod datagram;
 pub mod disk;
 pub mod event_loop;
 pub mod exit_status;
+pub mod failback;
 pub mod failfast;
 pub mod hooks;
 pub mod lint_script;

@@ -5,9 +5,9 @@ use super::moves::movement;
 use super::resources::{MonitorView, Resources};
 use super::settings::{kinds_of_link, links};
 use super::state::State;
-use crate::cluster::{Cluster, GroupId, LinkId, PingId, PingStatus};
+use crate::cluster::{Cluster, FailbackView, GroupId, Instant, LinkId, PingId, PingStatus};
 use crate::config::{Config, PingNode};
-use crate::control::{Group, Link, Monitor, Node, Parameter, Status};
+use crate::control::{Failback, Group, Link, Monitor, Node, Parameter, Status};
 
 /// Everything, as it is now. `since` is the wall clock at the start.
 pub fn status(
@@ -109,9 +109,27 @@ fn groups(config: &Config, cluster: &Cluster, resources: &Resources) -> Vec<Grou
                 .into_iter()
                 .map(monitor)
                 .collect(),
+            failback: cluster.failback_of(GroupId(id)).map(failback(config)),
         }
     };
     config.groups.iter().zip(0..).map(group).collect()
+}
+
+fn failback(config: &Config) -> impl Fn(FailbackView) -> Failback {
+    |view| Failback {
+        since: wall(view.since),
+        awaits: view.awaits.to_come(&config.peer_node),
+        until: view.until.map(wall),
+    }
+}
+
+/// A moment of the monotonic clock in seconds since 1970.
+fn wall(at: Instant) -> u64 {
+    let now = clock::now();
+    let seconds = clock::wall_seconds();
+    seconds
+        .saturating_add(at.since(now).as_secs())
+        .saturating_sub(now.since(at).as_secs())
 }
 
 fn monitor(view: MonitorView) -> Monitor {

@@ -98,6 +98,10 @@ pub(super) fn write(event: &Event<'_>, names: &Names, secrecy: Secrecy, out: &mu
             push(out, format_args!(" ping-answered {}:", node.0));
             escape(names.ping(*node).as_bytes(), Blanks::Escaped, out);
         }
+        Event::FailbackAnswered { agrees } => {
+            out.push_str(" failback-answered ");
+            out.push_str(if *agrees { "yes" } else { "no" });
+        }
         Event::KeysChanged(keys) => {
             out.push_str(" keys-changed ");
             keys::write(keys, secrecy, out);
@@ -160,6 +164,13 @@ pub(super) fn read<'a>(
             known_as(names.pings.get(usize::from(id)), &name)?;
             Event::PingAnswered { node: PingId(id) }
         }
+        "failback-answered" => Event::FailbackAnswered {
+            agrees: match rest {
+                "yes" => true,
+                "no" => false,
+                _ => return Err(Problem::Value),
+            },
+        },
         "keys-changed" => Event::KeysChanged(Box::new(keys::read(rest, known)?)),
         unknown => return Err(Problem::Event(unknown.to_owned())),
     })
@@ -195,9 +206,10 @@ mod tests {
             Event::MoveRequested(MoveRequest::Takeover(_)) => 6,
             Event::KeysChanged(_) => 7,
             Event::PingAnswered { .. } => 8,
+            Event::FailbackAnswered { .. } => 9,
         }
     }
-    const KINDS: usize = 9;
+    const KINDS: usize = 10;
 
     fn samples() -> Vec<Event<'static>> {
         let mut samples = vec![
@@ -217,6 +229,7 @@ mod tests {
                 samples.push(Event::Received { link, bytes });
             }
         }
+        samples.extend([true, false].map(|agrees| Event::FailbackAnswered { agrees }));
         samples.extend([0, 1].map(|id| Event::PingAnswered { node: PingId(id) }));
         for (_, outcome) in OUTCOMES {
             let group = GroupId(1);
@@ -305,6 +318,8 @@ mod tests {
             " move-requested standby",
             " move-requested standby some",
             " move-requested away all",
+            " failback-answered",
+            " failback-answered maybe",
             " ping-answered",
             " ping-answered 2:router",
             " ping-answered 0:gate",

@@ -129,6 +129,10 @@ impl Story {
                 let key = self.key(*group);
                 self.line(format_args!("< group {key}: {outcome:?}"));
             }
+            Event::FailbackAnswered { agrees } => {
+                let word = if *agrees { "yes" } else { "no" };
+                self.line(format_args!("< whether groups may return: {word}"));
+            }
             Event::StopRequested => self.line(format_args!("< stop requested")),
             Event::MoveRequested(request) => {
                 self.line(format_args!("< move requested: {request:?}"));
@@ -226,6 +230,7 @@ impl Story {
                     "remember the peer: generation {generation}, number {sequence}"
                 ));
             }
+            Action::AskFailback => self.line(format_args!("ask whether groups may return")),
             Action::Ping if self.everything => self.line(format_args!("ping")),
             Action::Ping => {}
             Action::Exit => self.line(format_args!("exit")),

@@ -8,6 +8,7 @@
 mod lab;
 
 mod damage;
+mod failback;
 mod failover;
 mod hooks;
 mod leftovers;

@@ -74,6 +74,7 @@ impl Run {
                     }
                 }
                 Event::Group { .. } => run.others.push("group".into()),
+                Event::FailbackAnswered { .. } => run.others.push("failback".into()),
                 Event::StopRequested => run.others.push("stop".into()),
                 Event::MoveRequested(_) => run.others.push("move".into()),
                 Event::KeysChanged(_) => run.others.push("keys".into()),

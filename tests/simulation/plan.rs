@@ -1,6 +1,9 @@
 //! What one run is made of: two machines, their links and groups, and the faults that will hit them.
 //! Everything follows from the seed.
 
+use std::time::Duration;
+
+use heartbeat::cluster::FailbackCondition;
 use heartbeat::config::AutoFailback;
 use heartbeat::message::{Key, Keys, Method};
 
@@ -60,6 +63,10 @@ pub struct Plan {
     pub pings: usize,
     /// As in `ha.cf`.
     pub deadping: Time,
+    /// What a failback waits for, on each node.
+    pub conditions: [FailbackCondition; 2],
+    /// How many answers of its command in a thousand are yes while faults are on.
+    pub agrees: u64,
     /// How many answers of ping nodes in a thousand are lost while faults are on.
     pub ping_loss: u64,
 }
@@ -147,6 +154,8 @@ impl Plan {
             old: [false; 2],
             pings: 0,
             deadping: SECOND,
+            conditions: [FailbackCondition::Nothing; 2],
+            agrees: 0,
             ping_loss: 0,
         }
     }
@@ -184,6 +193,8 @@ impl Plan {
             old: [false; 2],
             pings: 0,
             deadping: deadtime,
+            conditions: [FailbackCondition::Nothing; 2],
+            agrees: 0,
             ping_loss: 0,
         };
         if rng.chance(150) {
@@ -212,6 +223,46 @@ impl Plan {
         let mut plan = Self::with_operator(seed);
         faults::silence_pings(&mut plan, &mut Rng::new(seed, 7));
         plan
+    }
+
+    /// The run that belongs to a seed where groups return only when their preferred node has been steady, or when a
+    /// command says so.
+    pub fn with_conditions(seed: u64) -> Self {
+        let mut plan = Self::with_operator(seed);
+        let rng = &mut Rng::new(seed, 10);
+        plan.failback = AutoFailback::On;
+        plan.agrees = rng.pick(&[0, 100, 500, 1000]);
+        for node in 0..2 {
+            let steady = Duration::from_micros(rng.between(1, plan.deadtime * 4));
+            plan.conditions[node] = rng.pick(&[
+                FailbackCondition::Nothing,
+                FailbackCondition::Steady(steady),
+                FailbackCondition::Steady(steady),
+                FailbackCondition::Agreed,
+            ]);
+        }
+        plan
+    }
+
+    /// What a node's own `ha.cf` says: where groups do not return at all, nothing is waited for.
+    pub fn condition_of(&self, node: usize) -> FailbackCondition {
+        let returns = self.failback_of(node % 2) == AutoFailback::On;
+        if returns {
+            self.conditions[node % 2]
+        } else {
+            FailbackCondition::Nothing
+        }
+    }
+
+    /// The longest that a failback may wait once nothing goes wrong any more.
+    fn longest_wait(&self) -> Time {
+        let waits = self.conditions.iter().map(|condition| match condition {
+            FailbackCondition::Nothing => 0,
+            FailbackCondition::Steady(time) => Time::try_from(time.as_micros()).unwrap_or(0),
+            // One question may be under way, and the next comes five seconds after its answer.
+            FailbackCondition::Agreed => 6 * SECOND + self.deadtime * 2,
+        });
+        waits.max().unwrap_or(0)
     }
 
     /// Whether somebody moves groups, so that any place may be the right one.
@@ -340,6 +391,7 @@ impl Plan {
         again
             + old
             + pings
+            + self.longest_wait()
             + self.initdead
             + self.deadtime * 4
             + self.action_time.1 * 8
