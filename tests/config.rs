@@ -11,7 +11,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use heartbeat::config::{
-    AutoFailback, Config, FailbackCondition, MediumKind, Reader, Severity, Source, check, load, load_keys,
+    AutoFailback, Config, FailbackCondition, MediumKind, Reader, Severity, Source, check, load,
+    load_keys,
 };
 use heartbeat::message::Method;
 use proptest::prelude::*;

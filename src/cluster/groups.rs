@@ -80,8 +80,8 @@ impl Cluster {
         match outcome {
             GroupOutcome::Started => self.report(Report::GroupStarted { key }),
             GroupOutcome::StartFailed if after == Some(Claim::Failed) => {
-                let is_left = !self.peer.is_classic;
-                self.report(Report::GroupStartFailed { key, is_left });
+                let next = self.ownership.after_failure(group, standing.relation, now);
+                self.report(Report::GroupStartFailed { key, next });
             }
             GroupOutcome::Stopped | GroupOutcome::StartFailed => {
                 self.report(Report::GroupStopped { key });

@@ -98,6 +98,8 @@ pub enum MoveRefusal {
     Failback,
     /// One of the groups could not be stopped before and counts as running here.
     Stuck,
+    /// They could be started on neither node, and none of them is for this one to try.
+    FailedOnBoth,
     /// None of the groups is where the request would take it from.
     NothingToMove,
 }
@@ -130,6 +132,10 @@ impl fmt::Display for MoveRefusal {
                 "auto_failback of this node is delayed or asks a command; write the same line on the other node"
             }
             Self::Stuck => "one of these groups could not be stopped and counts as running here until it is; its log lines tell why",
+            Self::FailedOnBoth => {
+                "what is left of these groups could be started on neither node; hb_takeover on the node that they prefer \
+                 tries it there at once, and a restart of heartbeat on the node that is restarted"
+            }
             Self::NothingToMove => "none of these groups is on the node that would have to give it",
         })
     }

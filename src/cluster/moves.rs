@@ -34,8 +34,11 @@ impl Cluster {
         let is_busy = self.move_is_under_way() || self.classic.dialogue != Dialogue::None;
         let moves_nothing = match request {
             MoveRequest::Standby(selection) => !self.ownership.holds_of(selection),
-            MoveRequest::Takeover(selection) => !self.ownership.peer_holds_of(selection),
+            MoveRequest::Takeover(selection) => {
+                !self.ownership.peer_holds_of(selection) && !self.ownership.has_to_try(selection)
+            }
         };
+        let (MoveRequest::Standby(selection) | MoveRequest::Takeover(selection)) = request;
         if self.leaving != Leaving::No {
             Some(MoveRefusal::Leaving)
         } else if self.settings.auto_failback == AutoFailback::Legacy {
@@ -62,6 +65,8 @@ impl Cluster {
             Some(MoveRefusal::Unsettled)
         } else if matches!(request, MoveRequest::Standby(ours) if self.ownership.is_stuck(ours)) {
             Some(MoveRefusal::Stuck)
+        } else if moves_nothing && self.ownership.has_failed_twice(selection) {
+            Some(MoveRefusal::FailedOnBoth)
         } else if moves_nothing {
             Some(MoveRefusal::NothingToMove)
         } else {
@@ -114,6 +119,9 @@ impl Cluster {
                     self.heartbeat_is_due = true; // the other node gives only to one that can take
                 }
                 self.ownership.plan_taking(ours);
+                if asker == Asker::Operator && !is_classic {
+                    self.ownership.try_at_once(ours);
+                }
                 self.move_until = Some(now + BEGIN_WITHIN);
                 self.report(Report::TakeoverWanted { selection: ours });
                 self.ask_for_half(ours, asker);

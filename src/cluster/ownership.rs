@@ -17,11 +17,12 @@ use super::files_differ::OtherGroups;
 use super::policy::{
     Breakdowns, Group, Reason, Relation, Standing, Step, fails_back, prefers_me, wanted, yields,
 };
+use super::retry::Failures;
 use super::time::Instant;
 use super::{GroupId, GroupSettings};
 use crate::message::checksum;
 
-/// Pause before a group that could be started nowhere is tried again.
+/// Pause before a group that could not be started is tried again on request.
 const START_AGAIN: Duration = Duration::from_secs(60);
 /// Pause before a failed stop is tried again.
 const STOP_AGAIN: Duration = Duration::from_secs(30);
@@ -47,7 +48,7 @@ pub struct Ownership {
     /// A claim of ours has changed by what was heard.
     has_news: bool,
     /// Decides where both files, or neither, prefer the node that reads them.
-    wins_ties: bool,
+    pub(super) wins_ties: bool,
 }
 
 impl Ownership {
@@ -80,6 +81,7 @@ impl Ownership {
                 breakdowns: Breakdowns::default(),
                 is_unfit: false,
                 retry_at: Instant::default(),
+                failures: Failures::default(),
             })
             .collect();
         Self {
@@ -180,6 +182,7 @@ impl Ownership {
     pub fn begin_anew(&mut self) {
         self.forget_claims();
         for group in &mut self.groups {
+            group.failures.thaw();
             if group.mine.is_some_and(|claim| !claim.is_held()) {
                 group.mine = Some(group.unheld());
             }
@@ -282,6 +285,7 @@ impl Ownership {
                 },
                 GroupOutcome::Started,
             ) => {
+                group.failures.forget();
                 group.mine = Some(Claim::Held {
                     phase: Phase::Running,
                     taken,
@@ -298,6 +302,10 @@ impl Ownership {
                 if group.their_claim() == Some(Claim::Ceded) {
                     group.note_breakdown(now); // else it would be left to us again in a minute
                 }
+                let both = standing.relation == Relation::Talking
+                    && group.their_claim() == Some(Claim::Failed)
+                    && prefers_me(group, self.wins_ties);
+                group.failures.add(both, now);
                 group.mine = Some(Claim::Failed);
                 group.ending = None;
                 group.retry_at = now + START_AGAIN;
@@ -357,11 +365,11 @@ impl Ownership {
             let failed = group.mine == Some(Claim::Failed) || group.phase() == Some(Phase::Unknown);
             failed && !group.found && group.retry_at > now
         };
-        self.groups
-            .iter()
-            .filter(waits)
-            .map(|group| group.retry_at)
-            .min()
+        let failed = |group: &&Group| group.mine == Some(Claim::Failed);
+        let starts = self.groups.iter().filter(failed);
+        let starts = starts.filter_map(|group| group.failures.next(now));
+        let others = self.groups.iter().filter(waits);
+        others.map(|group| group.retry_at).chain(starts).min()
     }
 
     /// Our claim on a group; `None` before it was probed.

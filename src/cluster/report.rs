@@ -9,6 +9,7 @@ use super::node::NodeStatus;
 use super::ping_report::PingReport;
 use super::policy::Reason;
 use super::refusals::RefusalKind;
+use super::retry::{AfterFailure, Elsewhere};
 use super::settings::FailbackCondition;
 
 /// How bad it is. The words in the log: `debug info notice WARN ERROR CRIT`.
@@ -145,7 +146,7 @@ pub enum Report {
         condition: FailbackCondition,
     },
     /// A group could not be started here.
-    GroupStartFailed { key: String, is_left: bool },
+    GroupStartFailed { key: String, next: AfterFailure },
     /// A group runs here and does not work.
     GroupBroken { key: String, is_left: bool },
     /// A group is about to be stopped here.
@@ -221,7 +222,10 @@ impl Report {
             Self::FilesDiffer { .. }
             | Self::ModesDiffer { .. }
             | Self::PreferencesDiffer { .. }
-            | Self::GroupStartFailed { .. }
+            | Self::GroupStartFailed {
+                next: AfterFailure::Left | AfterFailure::LeftAgain | AfterFailure::Again { .. },
+                ..
+            }
             | Self::GroupBroken { is_left: true, .. }
             | Self::IrretrievablyLost { .. }
             | Self::Refused { .. }
@@ -232,6 +236,10 @@ impl Report {
             Self::ReturnedAfterPartition { .. }
             | Self::PeerHoldsUsForDead { .. }
             | Self::GroupStopFailed { .. }
+            | Self::GroupStartFailed {
+                next: AfterFailure::Frozen { .. },
+                ..
+            }
             | Self::GroupBroken { .. }
             | Self::TwoOwners { .. }
             | Self::Stalled { .. } => Severity::Crit,
@@ -391,12 +399,7 @@ impl fmt::Display for Report {
                 "Resource groups of {node} return to it: {} (auto_failback).",
                 condition.come(node)
             ),
-            Self::GroupStartFailed { key, is_left } => {
-                let next = if *is_left {
-                    "it is left to the other node"
-                } else {
-                    "it is tried again in a minute; a node of heartbeat 3.0.6 can take only all groups of a node together"
-                };
+            Self::GroupStartFailed { key, next } => {
                 write!(f, "Resource group {key}: could not be started here; {next}.")
             }
             Self::GroupBroken { key, is_left } => {
@@ -480,6 +483,32 @@ impl fmt::Display for Report {
                     "{count} packet(s) refused: {kind} (the last one came on link {link}: {detail})"
                 )
             }
+        }
+    }
+}
+
+impl fmt::Display for AfterFailure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Left => f.write_str("it is left to the other node"),
+            Self::LeftAgain => f.write_str(
+                "the other node could not start it either and, as its preferred one, tries it again",
+            ),
+            Self::Again { pause, elsewhere } => {
+                f.write_str(match elsewhere {
+                    Elsewhere::Failed => "nor could it on the other node",
+                    Elsewhere::Nobody => "nobody else is there",
+                    Elsewhere::Classic => {
+                        "a node of heartbeat 3.0.6 can take only all groups of a node together"
+                    }
+                })?;
+                write!(f, "; it is tried again in {} s", pause.as_secs())
+            }
+            Self::Frozen { failures } => write!(
+                f,
+                "nor could it on the other node, and this was failure {failures} in a row: it is not tried any more. Mend \
+                 what its log lines tell of, then run hb_takeover on this node, or restart heartbeat on either"
+            ),
         }
     }
 }

@@ -89,7 +89,7 @@ impl FailbackCondition {
 /// Seconds, or milliseconds where they are no whole ones.
 fn in_words(time: Duration) -> String {
     let millis = time.as_millis();
-    if millis % 1000 == 0 {
+    if millis.is_multiple_of(1000) {
         format!("{} s", time.as_secs())
     } else {
         format!("{millis} ms")

@@ -125,6 +125,20 @@ pub struct Group {
     pub monitors: Vec<Monitor>,
     /// Why it does not return to its preferred node yet, while it waits for that.
     pub failback: Option<Failback>,
+    /// What comes next where it could not be started on the node that answers.
+    pub retry: Option<Retry>,
+}
+
+/// A group that could not be started.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Retry {
+    /// How often in a row.
+    pub failures: u32,
+    /// When it is tried again on this node, in seconds since 1970; none where that is for the other node, or for nobody.
+    pub next: Option<u64>,
+    /// Whether it is not tried any more before somebody asks for it.
+    pub frozen: bool,
 }
 
 /// What a group waits for before it returns to its preferred node.

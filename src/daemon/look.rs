@@ -268,7 +268,10 @@ mod tests {
                 "put it at /usr/local/sbin/no-such-command"
             )
         );
-        assert_eq!(message(Subject::FailbackCommand(Path::new("/bin/sh"))), None);
+        assert_eq!(
+            message(Subject::FailbackCommand(Path::new("/bin/sh"))),
+            None
+        );
     }
 
     #[test]

@@ -5,9 +5,11 @@ use super::moves::movement;
 use super::resources::{MonitorView, Resources};
 use super::settings::{kinds_of_link, links};
 use super::state::State;
-use crate::cluster::{Cluster, FailbackView, GroupId, Instant, LinkId, PingId, PingStatus};
+use crate::cluster::{
+    Cluster, FailbackView, GroupId, Instant, LinkId, PingId, PingStatus, RetryView,
+};
 use crate::config::{Config, PingNode};
-use crate::control::{Failback, Group, Link, Monitor, Node, Parameter, Status};
+use crate::control::{Failback, Group, Link, Monitor, Node, Parameter, Retry, Status};
 
 /// Everything, as it is now. `since` is the wall clock at the start.
 pub fn status(
@@ -109,6 +111,7 @@ fn groups(config: &Config, cluster: &Cluster, resources: &Resources) -> Vec<Grou
                 .into_iter()
                 .map(monitor)
                 .collect(),
+            retry: cluster.retry_of(GroupId(id)).map(retry),
             failback: cluster.failback_of(GroupId(id)).map(failback(config)),
         }
     };
@@ -120,6 +123,14 @@ fn failback(config: &Config) -> impl Fn(FailbackView) -> Failback {
         since: wall(view.since),
         awaits: view.awaits.to_come(&config.peer_node),
         until: view.until.map(wall),
+    }
+}
+
+fn retry(view: RetryView) -> Retry {
+    Retry {
+        failures: view.failures,
+        next: view.next.map(wall),
+        frozen: view.frozen,
     }
 }
 

@@ -24,7 +24,7 @@ impl Pair {
 
     /// What the holder says of the failback that waits.
     fn failback(&self) -> Value {
-        let text = self.b.cl_status(&["rscstatus", "--json"]);
+        let (text, _) = self.b.command("cl_status", &["rscstatus", "--json"]);
         let status: Value = serde_json::from_str(&text).expect("JSON");
         status["groups"][0]["failback"].clone()
     }

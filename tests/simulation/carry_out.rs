@@ -228,7 +228,9 @@ impl World {
                 format!("{node} STARTS group {group}")
             });
         self.own_action_is_alone(node, group, &[Real::Starting, Real::Stopping])?;
-        let outcome = if !self.calm && self.dice.chance(self.plan.start_failures) {
+        let outcome = if !self.calm && self.plan.impossible {
+            GroupOutcome::StartFailed
+        } else if !self.calm && self.dice.chance(self.plan.start_failures) {
             if self.dice.chance(300) {
                 GroupOutcome::StopFailed
             } else {

@@ -41,6 +41,8 @@ pub struct Plan {
     pub action_time: (Time, Time),
     /// How many group starts in a thousand fail while faults are on.
     pub start_failures: u64,
+    /// While faults are on nothing can be started anywhere.
+    pub impossible: bool,
     /// How many group stops in a thousand fail while faults are on.
     pub stop_failures: u64,
     /// What happens, in order of time.
@@ -143,6 +145,7 @@ impl Plan {
             starts: [0, 0],
             action_time: (5 * MS, 50 * MS),
             start_failures: 0,
+            impossible: false,
             stop_failures: 0,
             faults: Vec::new(),
             faults_end: 20 * SECOND,
@@ -179,6 +182,7 @@ impl Plan {
             starts: [rng.below(keepalive), rng.below(keepalive)],
             action_time: (MS, longest),
             start_failures: if rng.chance(200) { 150 } else { 0 },
+            impossible: false,
             stop_failures: if rng.chance(150) { 300 } else { 0 },
             faults: Vec::new(),
             faults_end: 0,
@@ -255,7 +259,7 @@ impl Plan {
     }
 
     /// The longest that a failback may wait once nothing goes wrong any more.
-    fn longest_wait(&self) -> Time {
+    pub fn longest_wait(&self) -> Time {
         let waits = self.conditions.iter().map(|condition| match condition {
             FailbackCondition::Nothing => 0,
             FailbackCondition::Steady(time) => Time::try_from(time.as_micros()).unwrap_or(0),
@@ -378,8 +382,8 @@ impl Plan {
 
     /// After the last fault ended and every daemon runs: until then everything has found its place.
     pub fn settle_time(&self) -> Time {
-        // A failed start is tried again after a minute, a failed stop after half of one.
-        let again = if self.has_failures() { 65 * SECOND } else { 0 };
+        // A failed start is tried again after a minute, the next after two and so on; a failed stop after half of one.
+        let again = if self.has_failures() { 485 * SECOND } else { 0 };
         // 3.0.6 restarts itself after a partition, waits for a stable peer, and does one thing after the other.
         let old = if self.has_old() {
             120 * SECOND + self.deadtime + self.action_time.1 * 4 * self.preferred.len() as Time

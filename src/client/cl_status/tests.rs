@@ -44,6 +44,7 @@ fn example() -> Status {
             peer: Some("stopped".into()),
             monitors: Vec::new(),
             failback: None,
+            retry: None,
         }],
         movement: Some(Movement {
             generation: 12,

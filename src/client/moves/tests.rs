@@ -61,6 +61,7 @@ fn status(movement: Movement, groups: &[(&str, &str, Option<&str>)]) -> Status {
         peer: peer.map(str::to_owned),
         monitors: Vec::new(),
         failback: None,
+        retry: None,
     };
     Status {
         version: String::new(),

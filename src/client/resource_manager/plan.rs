@@ -88,6 +88,7 @@ mod tests {
             peer: peer.map(str::to_owned),
             monitors: Vec::new(),
             failback: None,
+            retry: None,
         };
         Status {
             version: String::new(),
