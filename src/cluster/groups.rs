@@ -123,7 +123,7 @@ impl Cluster {
         }
     }
 
-    fn key(&self, group: GroupId) -> String {
+    pub(super) fn key(&self, group: GroupId) -> String {
         let settings = usize::try_from(group.0)
             .ok()
             .and_then(|index| self.settings.groups.get(index));

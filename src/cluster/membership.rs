@@ -178,6 +178,7 @@ impl Cluster {
             Some(heading) => {
                 self.claims_heard(heading, &states, number, now);
                 self.pings_heard(message, now);
+                self.readiness_heard(message);
             }
             None => self.no_claims_heard(),
         }

@@ -29,6 +29,7 @@ mod pinged;
 pub mod policy;
 mod quiet;
 pub mod random;
+mod readiness;
 mod receive;
 pub mod refusals;
 pub mod report;
@@ -256,6 +257,7 @@ impl Cluster {
             Event::StopRequested => self.leave(),
             Event::MoveRequested(request) => self.begin_move(request, now),
             Event::PingAnswered { node } => self.ping_answered(node, now),
+            Event::Readiness { group, ready } => self.readiness_found(group, ready),
             Event::FailbackAnswered { agrees } => self.failback.answered(agrees, now),
             Event::KeysChanged(keys) => self.settings.keys = *keys,
             Event::Tick => self.tick(now),

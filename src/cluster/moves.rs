@@ -110,6 +110,10 @@ impl Cluster {
                     node: self.settings.local_node.clone(),
                     selection: ours,
                 });
+                for key in self.unready_for(ours, true) {
+                    let node = self.peer_name();
+                    self.report(Report::MovesToUnready { node, key });
+                }
                 self.ownership.plan_giving(ours);
                 self.move_until = Some(now + BEGIN_WITHIN);
             }

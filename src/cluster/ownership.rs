@@ -17,6 +17,7 @@ use super::files_differ::OtherGroups;
 use super::policy::{
     Breakdowns, Group, Reason, Relation, Standing, Step, fails_back, prefers_me, wanted, yields,
 };
+use super::readiness::Readiness;
 use super::retry::Failures;
 use super::time::Instant;
 use super::{GroupId, GroupSettings};
@@ -41,7 +42,7 @@ pub enum Conflict {
 pub struct Ownership {
     pub(super) groups: Vec<Group>,
     /// Group indices in the order of their sorted keys, which is the order on the wire.
-    order: Vec<usize>,
+    pub(super) order: Vec<usize>,
     digest: u32,
     /// What the peer does where it has other groups than we.
     other_groups: OtherGroups,
@@ -82,6 +83,7 @@ impl Ownership {
                 is_unfit: false,
                 retry_at: Instant::default(),
                 failures: Failures::default(),
+                readiness: Readiness::default(),
             })
             .collect();
         Self {
@@ -194,6 +196,7 @@ impl Ownership {
         self.other_groups = OtherGroups::default();
         for group in &mut self.groups {
             group.theirs = None;
+            group.readiness.forget_peer();
         }
     }
 

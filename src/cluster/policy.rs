@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::claims::{Claim, Phase, Stated};
+use super::readiness::Readiness;
 use super::retry::Failures;
 use super::time::Instant;
 
@@ -117,6 +118,8 @@ pub(super) struct Group {
     pub(super) retry_at: Instant,
     /// Its failed starts here.
     pub(super) failures: Failures,
+    /// Whether the nodes could run it.
+    pub(super) readiness: Readiness,
 }
 
 /// How often a group was left to the other node because it did not work here. What works on neither node would go to

@@ -145,6 +145,14 @@ pub enum Report {
         node: String,
         condition: FailbackCondition,
     },
+    /// The peer says whether it could run a group that runs here, if that is news.
+    PeerReadiness {
+        node: String,
+        key: String,
+        is_ready: bool,
+    },
+    /// A planned move gives a group to a node that is not ready for it.
+    MovesToUnready { node: String, key: String },
     /// A group could not be started here.
     GroupStartFailed { key: String, next: AfterFailure },
     /// A group runs here and does not work.
@@ -217,6 +225,10 @@ impl Report {
             | Self::ClaimsWhatItGave { .. }
             | Self::GenerationsUsedUp
             | Self::MoveRefused { .. }
+            | Self::PeerReadiness {
+                is_ready: false, ..
+            }
+            | Self::MovesToUnready { .. }
             | Self::Stray { .. }
             | Self::LostMany { .. } => Severity::Warn,
             Self::FilesDiffer { .. }
@@ -398,6 +410,21 @@ impl fmt::Display for Report {
                 f,
                 "Resource groups of {node} return to it: {} (auto_failback).",
                 condition.come(node)
+            ),
+            Self::PeerReadiness {
+                node,
+                key,
+                is_ready: false,
+            } => write!(
+                f,
+                "{node} is not ready to run resource group {key}: its log and `cl_status rscstatus --json` there tell why."
+            ),
+            Self::PeerReadiness { node, key, .. } => {
+                write!(f, "{node} is ready to run resource group {key}.")
+            }
+            Self::MovesToUnready { node, key } => write!(
+                f,
+                "{node} is not ready to run resource group {key}, which goes there all the same."
             ),
             Self::GroupStartFailed { key, next } => {
                 write!(f, "Resource group {key}: could not be started here; {next}.")

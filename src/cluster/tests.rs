@@ -6,6 +6,7 @@ mod mistakes;
 mod old_ipfail;
 mod old_peer;
 mod old_peer_legacy;
+mod readiness;
 mod retry;
 mod strays;
 

@@ -127,6 +127,11 @@ pub struct Group {
     pub failback: Option<Failback>,
     /// What comes next where it could not be started on the node that answers.
     pub retry: Option<Retry>,
+    /// Whether the node that answers could run it: `ready`, or in words what keeps it from that. None where it is here,
+    /// or where nobody has looked yet.
+    pub readiness: Option<String>,
+    /// Whether the other node says of itself that it could; none where it is there, or where that is not known.
+    pub peer_ready: Option<bool>,
 }
 
 /// A group that could not be started.

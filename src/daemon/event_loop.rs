@@ -14,6 +14,7 @@ use super::media::Media;
 use super::pid_file::PidFile;
 use super::ping::Pings;
 use super::programs::{Failure, Programs};
+use super::readiness::Readiness;
 use super::reload::Loaded;
 use super::resources::Resources;
 use super::service_manager::ServiceManager;
@@ -43,6 +44,8 @@ pub mod tokens {
     pub const HOOKS: usize = 2001;
     /// The output of the command of `auto_failback`.
     pub const FAILBACK: usize = 2002;
+    /// The output of whoever looks whether this node is ready.
+    pub const READINESS: usize = 2003;
     /// The hosts that are pinged.
     pub const PINGS: Range<usize> = 3000..4000;
 }
@@ -76,6 +79,8 @@ pub struct Devices {
     pub hooks: Hooks,
     /// The command of `auto_failback`.
     pub failback: FailbackCommand,
+    /// Whether this node could run what it does not hold.
+    pub readiness: Readiness,
     /// The service manager.
     pub service_manager: ServiceManager,
     /// Resets this machine when the loop stands still.
@@ -215,6 +220,7 @@ impl Daemon {
             devices.programs.next_deadline(),
             devices.hooks.next_deadline(),
             devices.failback.next_deadline(),
+            devices.readiness.next_deadline(),
             watchdog.map(Watchdog::next_deadline),
             Some(self.upkeep_at),
             // From then on the programs are waited for.
@@ -271,6 +277,7 @@ impl Daemon {
                         .handle(clock::now(), Event::KeysChanged(Box::new(keys)));
                 }
                 self.devices.hooks.look_again();
+                self.devices.readiness.look_again(clock::now());
             }
             Signal::MoreDebug => change_debug(log::debug_level().saturating_add(1)),
             Signal::LessDebug => change_debug(log::debug_level().saturating_sub(1)),
@@ -309,6 +316,11 @@ impl Daemon {
         if let Some(agrees) = self.devices.failback.next_answer() {
             self.cluster
                 .handle(clock::now(), Event::FailbackAnswered { agrees });
+        }
+        self.devices.readiness.turn(now, &self.cluster);
+        while let Some((group, ready)) = self.devices.readiness.next_news() {
+            self.cluster
+                .handle(clock::now(), Event::Readiness { group, ready });
         }
         let failure = self.devices.programs.turn(now);
         if let Some(failure) = failure {
@@ -405,11 +417,12 @@ impl Daemon {
             control,
             poll,
             resources,
+            readiness,
             ..
         } = devices;
         let answer = |request| match request {
             Request::Status => Answer::Status(Box::new(status::status(
-                config, cluster, resources, state, *since,
+                config, cluster, resources, readiness, state, *since,
             ))),
             Request::Standby { selection } => {
                 moves::begin(cluster, Direction::Standby, selection, state.generation)

@@ -167,7 +167,8 @@ fn script_oddity(path: &Path) -> Option<Absence> {
     }
 }
 
-fn resource_absence(word: &ResourceWord, error: CatalogueError) -> Absence {
+/// What is missing of a resource that is not found.
+pub fn resource_absence(word: &ResourceWord, error: CatalogueError) -> Absence {
     let (message, help) = match error {
         CatalogueError::NotFound { name, looked_at } => (
             format!("no script, OCF agent or unit called `{name}` on this machine"),

@@ -21,6 +21,7 @@ use super::media::Media;
 use super::pid_file::{PidFile, Refused};
 use super::ping::Pings;
 use super::programs::Programs;
+use super::readiness::Readiness;
 use super::reload::{Loaded, tell};
 use super::resources::{Limits, Resources};
 use super::service_manager::ServiceManager;
@@ -262,6 +263,8 @@ impl Start<'_> {
         let hooks = Hooks::new(clock::now(), config, owner.clone(), registry()?, token);
         let token = Token(tokens::FAILBACK);
         let failback = FailbackCommand::new(config, owner.clone(), registry()?, token);
+        let token = Token(tokens::READINESS);
+        let readiness = Readiness::new(config, owner.clone(), registry()?, token);
         let resources = Resources::new(
             clock::now(),
             config,
@@ -284,6 +287,7 @@ impl Start<'_> {
             programs,
             hooks,
             failback,
+            readiness,
             service_manager,
             watchdog: None,
         })

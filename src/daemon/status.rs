@@ -2,6 +2,7 @@
 
 use super::clock;
 use super::moves::movement;
+use super::readiness::Readiness;
 use super::resources::{MonitorView, Resources};
 use super::settings::{kinds_of_link, links};
 use super::state::State;
@@ -16,6 +17,7 @@ pub fn status(
     config: &Config,
     cluster: &Cluster,
     resources: &Resources,
+    readiness: &Readiness,
     state: &State,
     since: u64,
 ) -> Status {
@@ -29,7 +31,7 @@ pub fn status(
         communicating: cluster.is_communicating(),
         holdings: cluster.holdings().to_string(),
         nodes: nodes(config, cluster),
-        groups: groups(config, cluster, resources),
+        groups: groups(config, cluster, resources, readiness),
         movement: movement(cluster, state.generation),
         parameters: parameters(config),
     }
@@ -93,7 +95,12 @@ fn links_to_peer(config: &Config, cluster: &Cluster) -> Vec<Link> {
         .collect()
 }
 
-fn groups(config: &Config, cluster: &Cluster, resources: &Resources) -> Vec<Group> {
+fn groups(
+    config: &Config,
+    cluster: &Cluster,
+    resources: &Resources,
+    readiness: &Readiness,
+) -> Vec<Group> {
     let group = |(group, id): (&crate::config::Group, u32)| {
         let view = cluster.group(GroupId(id));
         Group {
@@ -111,6 +118,8 @@ fn groups(config: &Config, cluster: &Cluster, resources: &Resources) -> Vec<Grou
                 .into_iter()
                 .map(monitor)
                 .collect(),
+            readiness: readiness.of(GroupId(id)),
+            peer_ready: cluster.peer_is_ready(GroupId(id)),
             retry: cluster.retry_of(GroupId(id)).map(retry),
             failback: cluster.failback_of(GroupId(id)).map(failback(config)),
         }

@@ -129,6 +129,15 @@ impl Story {
                 let key = self.key(*group);
                 self.line(format_args!("< group {key}: {outcome:?}"));
             }
+            Event::Readiness { group, ready } => {
+                let key = self.key(*group);
+                let word = match ready {
+                    Some(true) => "ready",
+                    Some(false) => "not ready",
+                    None => "not known",
+                };
+                self.line(format_args!("< readiness for group {key}: {word}"));
+            }
             Event::FailbackAnswered { agrees } => {
                 let word = if *agrees { "yes" } else { "no" };
                 self.line(format_args!("< whether groups may return: {word}"));

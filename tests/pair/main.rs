@@ -19,6 +19,7 @@ mod monitors;
 mod moves;
 mod pings;
 mod programs;
+mod readiness;
 mod recording;
 mod replay;
 mod resource_manager;

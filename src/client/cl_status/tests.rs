@@ -45,6 +45,8 @@ fn example() -> Status {
             monitors: Vec::new(),
             failback: None,
             retry: None,
+            readiness: None,
+            peer_ready: None,
         }],
         movement: Some(Movement {
             generation: 12,
@@ -53,6 +55,7 @@ fn example() -> Status {
             selection: Selection::Local,
             progress: MoveProgress::Done,
             reason: None,
+            warnings: Vec::new(),
         }),
         parameters: vec![Parameter {
             name: "keepalive".into(),

@@ -89,6 +89,8 @@ mod tests {
             monitors: Vec::new(),
             failback: None,
             retry: None,
+            readiness: None,
+            peer_ready: None,
         };
         Status {
             version: String::new(),

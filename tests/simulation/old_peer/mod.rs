@@ -203,6 +203,7 @@ impl Node for OldPeer {
             // It pings and asks nobody, and its operators write to its FIFO, see `command`.
             Event::PingAnswered { .. }
             | Event::FailbackAnswered { .. }
+            | Event::Readiness { .. }
             | Event::MoveRequested(_) => {}
             Event::KeysChanged(keys) => self.settings.keys = *keys,
             Event::Tick if now < self.opens_at => {}
