@@ -1,47 +1,12 @@
 //! When a group may return to its preferred node by itself: `auto_failback` with `delayed` or `when`. The node that
 //! holds the group decides, by its own setting.
 
-use std::time::Duration;
-
+use super::condition::{ASK_AGAIN, FailbackCondition, Question};
+use super::group_report::GroupReport;
 use super::policy::Standing;
 use super::report::Report;
-use super::settings::FailbackCondition;
 use super::{Action, Cluster, GroupId, Instant, Relation};
 use crate::config::AutoFailback;
-
-/// Pause before the command is asked again, from one answer to the next question.
-const ASK_AGAIN: Duration = Duration::from_secs(5);
-
-/// What is known of the conditions.
-#[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Failback {
-    /// Since when the peer is a member without a break: no restart, no link that went dead, no failed start.
-    steady_since: Option<Instant>,
-    /// Something would return but for the condition, since.
-    waits_since: Option<Instant>,
-    /// That this waits was told.
-    is_told: bool,
-    question: Question,
-    /// The condition is met now.
-    is_met: bool,
-}
-
-/// To the command.
-#[derive(Debug, Clone, Copy, Default)]
-enum Question {
-    /// None is under way.
-    #[default]
-    None,
-    /// Not to be asked before.
-    Rests(Instant),
-    /// It was asked.
-    Asked {
-        /// What it was asked for waits still.
-        counts: bool,
-    },
-    /// It said yes, which is good for one decision.
-    Agreed,
-}
 
 /// A failback that waits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,32 +17,6 @@ pub struct FailbackView {
     pub awaits: FailbackCondition,
     /// When it is over if the other node goes on as it does; `None` where nobody can tell.
     pub until: Option<Instant>,
-}
-
-impl Failback {
-    /// The peer did not hold still.
-    pub(super) fn break_off(&mut self) {
-        self.steady_since = None;
-    }
-
-    /// The command has answered.
-    pub(super) fn answered(&mut self, agrees: bool, now: Instant) {
-        self.question = match self.question {
-            Question::Asked { counts: true } if agrees => Question::Agreed,
-            Question::Asked { .. } => Question::Rests(now + ASK_AGAIN),
-            other => other,
-        };
-    }
-
-    /// When something is due.
-    fn next(&self, condition: FailbackCondition) -> Option<Instant> {
-        self.waits_since?;
-        match (condition, self.question) {
-            (FailbackCondition::Steady(time), _) => Some(self.steady_since? + time),
-            (FailbackCondition::Agreed, Question::Rests(at)) => Some(at),
-            _ => None,
-        }
-    }
 }
 
 impl Cluster {
@@ -130,11 +69,17 @@ impl Cluster {
         }
         if !self.failback.is_met && !std::mem::replace(&mut self.failback.is_told, true) {
             let node = self.peer_name();
-            self.report(Report::FailbackWaits { node, condition });
+            self.report(Report::Group(GroupReport::FailbackWaits {
+                node,
+                condition,
+            }));
         }
         if self.failback.is_met && std::mem::take(&mut self.failback.is_told) {
             let node = self.peer_name();
-            self.report(Report::FailbackBegins { node, condition });
+            self.report(Report::Group(GroupReport::FailbackBegins {
+                node,
+                condition,
+            }));
         }
     }
 
@@ -160,7 +105,7 @@ impl Cluster {
         let is_steadiness = matches!(self.settings.failback, FailbackCondition::Steady(_));
         if is_steadiness && self.failback.is_told {
             let node = self.peer_name();
-            self.report(Report::FailbackBeginsAnew { node });
+            self.report(Report::Group(GroupReport::FailbackBeginsAnew { node }));
         }
     }
 
@@ -217,36 +162,5 @@ impl Cluster {
     pub(super) fn want_back(&mut self) {
         self.ownership.want_back();
         self.heartbeat_is_due = true;
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn at(seconds: u64) -> Instant {
-        Instant::from_micros(seconds * 1_000_000)
-    }
-
-    #[test]
-    fn an_answer_counts_for_what_it_was_asked_for_and_no_other() {
-        for (question, agrees, expected) in [
-            (Question::Asked { counts: true }, true, "Agreed"),
-            (Question::Asked { counts: true }, false, "Rests"),
-            (Question::Asked { counts: false }, true, "Rests"),
-            (Question::None, true, "None"),
-            (Question::Rests(at(3)), true, "Rests"),
-        ] {
-            let mut failback = Failback {
-                question,
-                ..Failback::default()
-            };
-            failback.answered(agrees, at(1));
-            let found = format!("{:?}", failback.question);
-            assert!(
-                found.starts_with(expected),
-                "{question:?} {agrees}: {found}"
-            );
-        }
     }
 }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::claims::{Claim, Leaving, Phase};
 use super::classic::Dialogue;
+use super::group_report::GroupReport;
 use super::movement::{MoveFailure, MoveProgress, MoveRefusal, MoveRequest, Movement, Selection};
 use super::policy::{Group, Reason};
 use super::report::Report;
@@ -112,7 +113,7 @@ impl Cluster {
                 });
                 for key in self.unready_for(ours, true) {
                     let node = self.peer_name();
-                    self.report(Report::MovesToUnready { node, key });
+                    self.report(Report::Group(GroupReport::MovesToUnready { node, key }));
                 }
                 self.ownership.plan_giving(ours);
                 self.move_until = Some(now + BEGIN_WITHIN);

@@ -13,12 +13,12 @@ use std::time::Duration;
 
 use super::claims::{Claim, Phase, Stated};
 use super::event::GroupOutcome;
+use super::failures::Failures;
 use super::files_differ::OtherGroups;
 use super::policy::{
     Breakdowns, Group, Reason, Relation, Standing, Step, fails_back, prefers_me, wanted, yields,
 };
-use super::readiness::Readiness;
-use super::retry::Failures;
+use super::ready::Readiness;
 use super::time::Instant;
 use super::{GroupId, GroupSettings};
 use crate::message::checksum;

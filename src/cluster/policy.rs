@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use super::claims::{Claim, Phase, Stated};
-use super::readiness::Readiness;
-use super::retry::Failures;
+use super::failures::Failures;
+use super::ready::Readiness;
 use super::time::Instant;
 
 /// How we stand with the peer; decides what its claims are worth.

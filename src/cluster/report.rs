@@ -4,13 +4,13 @@
 use std::fmt;
 use std::time::Duration;
 
+use super::failures::AfterFailure;
+use super::group_report::GroupReport;
 use super::movement::{MoveProgress, MoveRefusal, MoveRequest, Movement, Selection};
 use super::node::NodeStatus;
 use super::ping_report::PingReport;
 use super::policy::Reason;
 use super::refusals::RefusalKind;
-use super::retry::{AfterFailure, Elsewhere};
-use super::settings::FailbackCondition;
 
 /// How bad it is. The words in the log: `debug info notice WARN ERROR CRIT`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -133,26 +133,8 @@ pub enum Report {
     GroupStarting { key: String, reason: Reason },
     /// A group runs here.
     GroupStarted { key: String },
-    /// What prefers the peer waits before it returns there.
-    FailbackWaits {
-        node: String,
-        condition: FailbackCondition,
-    },
-    /// The peer did not hold still meanwhile.
-    FailbackBeginsAnew { node: String },
-    /// The wait is over.
-    FailbackBegins {
-        node: String,
-        condition: FailbackCondition,
-    },
-    /// The peer says whether it could run a group that runs here, if that is news.
-    PeerReadiness {
-        node: String,
-        key: String,
-        is_ready: bool,
-    },
-    /// A planned move gives a group to a node that is not ready for it.
-    MovesToUnready { node: String, key: String },
+    /// Something about a group that waits, or would be better off elsewhere.
+    Group(GroupReport),
     /// A group could not be started here.
     GroupStartFailed { key: String, next: AfterFailure },
     /// A group runs here and does not work.
@@ -211,6 +193,7 @@ impl Report {
     /// How bad it is.
     pub fn severity(&self) -> Severity {
         match self {
+            Self::GroupStartFailed { next, .. } if next.is_final() => Severity::Crit,
             Self::LinkDown { .. }
             | Self::LinkNeverUp { .. }
             | Self::NodeDead { .. }
@@ -225,19 +208,12 @@ impl Report {
             | Self::ClaimsWhatItGave { .. }
             | Self::GenerationsUsedUp
             | Self::MoveRefused { .. }
-            | Self::PeerReadiness {
-                is_ready: false, ..
-            }
-            | Self::MovesToUnready { .. }
             | Self::Stray { .. }
             | Self::LostMany { .. } => Severity::Warn,
             Self::FilesDiffer { .. }
             | Self::ModesDiffer { .. }
             | Self::PreferencesDiffer { .. }
-            | Self::GroupStartFailed {
-                next: AfterFailure::Left | AfterFailure::LeftAgain | AfterFailure::Again { .. },
-                ..
-            }
+            | Self::GroupStartFailed { .. }
             | Self::GroupBroken { is_left: true, .. }
             | Self::IrretrievablyLost { .. }
             | Self::Refused { .. }
@@ -248,14 +224,11 @@ impl Report {
             Self::ReturnedAfterPartition { .. }
             | Self::PeerHoldsUsForDead { .. }
             | Self::GroupStopFailed { .. }
-            | Self::GroupStartFailed {
-                next: AfterFailure::Frozen { .. },
-                ..
-            }
             | Self::GroupBroken { .. }
             | Self::TwoOwners { .. }
             | Self::Stalled { .. } => Severity::Crit,
             Self::Ping(report) if report.is_warning() => Severity::Warn,
+            Self::Group(report) if report.is_warning() => Severity::Warn,
             _ => Severity::Info,
         }
     }
@@ -397,35 +370,7 @@ impl fmt::Display for Report {
                 write!(f, "Resource group {key}: starting here: {reason}.")
             }
             Self::GroupStarted { key } => write!(f, "Resource group {key}: running here."),
-            Self::FailbackWaits { node, condition } => write!(
-                f,
-                "Resource groups of {node} stay here until {} (auto_failback).",
-                condition.to_come(node)
-            ),
-            Self::FailbackBeginsAnew { node } => write!(
-                f,
-                "{node} did not hold still: the time before its resource groups return begins anew (auto_failback)."
-            ),
-            Self::FailbackBegins { node, condition } => write!(
-                f,
-                "Resource groups of {node} return to it: {} (auto_failback).",
-                condition.come(node)
-            ),
-            Self::PeerReadiness {
-                node,
-                key,
-                is_ready: false,
-            } => write!(
-                f,
-                "{node} is not ready to run resource group {key}: its log and `cl_status rscstatus --json` there tell why."
-            ),
-            Self::PeerReadiness { node, key, .. } => {
-                write!(f, "{node} is ready to run resource group {key}.")
-            }
-            Self::MovesToUnready { node, key } => write!(
-                f,
-                "{node} is not ready to run resource group {key}, which goes there all the same."
-            ),
+            Self::Group(report) => report.fmt(f),
             Self::GroupStartFailed { key, next } => {
                 write!(f, "Resource group {key}: could not be started here; {next}.")
             }
@@ -510,32 +455,6 @@ impl fmt::Display for Report {
                     "{count} packet(s) refused: {kind} (the last one came on link {link}: {detail})"
                 )
             }
-        }
-    }
-}
-
-impl fmt::Display for AfterFailure {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Left => f.write_str("it is left to the other node"),
-            Self::LeftAgain => f.write_str(
-                "the other node could not start it either and, as its preferred one, tries it again",
-            ),
-            Self::Again { pause, elsewhere } => {
-                f.write_str(match elsewhere {
-                    Elsewhere::Failed => "nor could it on the other node",
-                    Elsewhere::Nobody => "nobody else is there",
-                    Elsewhere::Classic => {
-                        "a node of heartbeat 3.0.6 can take only all groups of a node together"
-                    }
-                })?;
-                write!(f, "; it is tried again in {} s", pause.as_secs())
-            }
-            Self::Frozen { failures } => write!(
-                f,
-                "nor could it on the other node, and this was failure {failures} in a row: it is not tried any more. Mend \
-                 what its log lines tell of, then run hb_takeover on this node, or restart heartbeat on either"
-            ),
         }
     }
 }

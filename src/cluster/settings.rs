@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::action::PeerMemory;
+use super::condition::FailbackCondition;
 use crate::config::AutoFailback;
 use crate::message::Keys;
 
@@ -53,47 +54,6 @@ pub struct Settings {
     pub ping: PingSettings,
     /// The keys.
     pub keys: Keys,
-}
-
-/// What must be so before a group that this node holds returns to its preferred node.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum FailbackCondition {
-    /// That node is back.
-    #[default]
-    Nothing,
-    /// It has been steady for so long.
-    Steady(Duration),
-    /// A command says yes.
-    Agreed,
-}
-
-impl FailbackCondition {
-    /// As what is waited for. `node` is the preferred one.
-    pub fn to_come(self, node: &str) -> String {
-        match self {
-            Self::Nothing => format!("{node} is back"),
-            Self::Steady(time) => format!("{node} has been steady for {}", in_words(time)),
-            Self::Agreed => "the command of ha.cf says yes".to_owned(),
-        }
-    }
-
-    /// As what has come.
-    pub fn come(self, node: &str) -> String {
-        match self {
-            Self::Nothing | Self::Steady(_) => self.to_come(node),
-            Self::Agreed => "the command of ha.cf said yes".to_owned(),
-        }
-    }
-}
-
-/// Seconds, or milliseconds where they are no whole ones.
-fn in_words(time: Duration) -> String {
-    let millis = time.as_millis();
-    if millis.is_multiple_of(1000) {
-        format!("{} s", time.as_secs())
-    } else {
-        format!("{millis} ms")
-    }
 }
 
 /// What is pinged, and what follows from it.

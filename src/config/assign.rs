@@ -203,7 +203,7 @@ fn path(text: &str) -> Reading<Option<PathBuf>> {
 }
 
 /// What to tell about the value of a directive.
-pub(super) fn about_value(
+fn about_value(
     directive: &Directive,
     word: &Word,
     fault: &Fault,

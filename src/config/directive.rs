@@ -80,9 +80,6 @@ pub enum Repeat {
 /// Where a value goes.
 pub(super) type Slot<T> = fn(&mut Settings) -> &mut T;
 
-/// Takes a line.
-pub(super) type TakeLine = fn(&mut Settings, &'static Directive, &Statement, &mut Diagnostics);
-
 /// How the values of a directive are read and where they go.
 #[derive(Debug, Clone)]
 pub(super) enum Argument {
@@ -102,7 +99,8 @@ pub(super) enum Argument {
     WordOrLine {
         word: fn(&mut Settings, &str) -> Result<(), Fault>,
         openings: &'static [&'static str],
-        line: TakeLine,
+        /// Whether it was taken; then its text is remembered.
+        line: fn(&mut Settings, &'static Directive, &Statement, &mut Diagnostics) -> bool,
     },
     /// Any word.
     Text(Slot<String>),
@@ -111,7 +109,7 @@ pub(super) enum Argument {
     /// A list whose elements are handed over one by one.
     Each(fn(&mut Settings, &'static Directive, &Word, &mut Diagnostics)),
     /// The rest of the line as it is.
-    Line(TakeLine),
+    Line(fn(&mut Settings, &'static Directive, &Statement, &mut Diagnostics)),
     /// Anything; nobody looks at it.
     Ignored,
 }

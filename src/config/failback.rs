@@ -7,7 +7,7 @@ use super::directive::{Directive, Statement};
 use super::settings::Settings;
 use super::source::Word;
 use super::value::{self, Fault, Reading};
-use super::{AutoFailback, FailbackCommand, FailbackCondition, assign};
+use super::{AutoFailback, FailbackCommand, FailbackCondition};
 
 /// The words that take something behind them.
 pub(super) const OPENINGS: &[&str] = &["delayed", "when"];
@@ -31,30 +31,31 @@ pub(super) fn auto_failback(settings: &mut Settings, text: &str) -> Result<(), F
     Ok(())
 }
 
-/// `auto_failback delayed TIME` and `auto_failback when COMMAND`.
+/// `auto_failback delayed TIME` and `auto_failback when COMMAND`. Whether it was taken.
 pub(super) fn conditional_failback(
     settings: &mut Settings,
     directive: &'static Directive,
     statement: &Statement,
     out: &mut Diagnostics,
-) {
+) -> bool {
     let Some((first, rest)) = statement.words.split_first() else {
-        return;
+        return false;
     };
     let condition = if first.text.eq_ignore_ascii_case("delayed") {
         delayed(directive, first, rest, out)
     } else {
         when(statement, first, rest, out)
     };
-    let Some(condition) = condition else { return };
+    let Some(condition) = condition else {
+        return false;
+    };
     settings.auto_failback = Some(AutoFailback::On);
     settings.failback_command = match condition {
         FailbackCondition::When(_) => rest.first().map(|word| word.place.clone()),
         _ => None,
     };
     settings.failback = condition;
-    let text = statement.rest.clone();
-    assign::record(settings, directive, &text, &first.place, out);
+    true
 }
 
 fn delayed(
@@ -72,24 +73,21 @@ fn delayed(
         out.push(error.label("the line is `auto_failback delayed TIME`, for example `300`"));
         return None;
     };
-    match value::time(&time.text, false) {
-        Ok(Reading { value, remark }) => {
-            // That 3.0.6 does not know a unit is no news where it does not know the word before it.
-            if let Some((severity, fault)) = remark.filter(|(how, _)| *how != Severity::Info) {
-                out.push(assign::about_value(directive, time, &fault, severity));
-            }
-            Some(FailbackCondition::Delayed(value))
-        }
-        Err(fault) => {
-            out.push(assign::about_value(
-                directive,
-                time,
-                &fault,
-                Severity::Error,
-            ));
-            None
-        }
+    let (value, told) = match value::time(&time.text, false) {
+        // That 3.0.6 does not know a unit is no news where it does not know the word before it.
+        Ok(Reading { value, remark }) => (
+            Some(value),
+            remark.filter(|(how, _)| *how != Severity::Info),
+        ),
+        Err(fault) => (None, Some((Severity::Error, fault))),
+    };
+    if let Some((severity, fault)) = told {
+        let kind = if value.is_none() { "bad" } else { "odd" };
+        let message = format!("{kind} value `{}` for `{}`", time.text, directive.name);
+        let place = time.place.part(&fault.span);
+        out.push(Diagnostic::at(severity, &place, message).label(fault.reason));
     }
+    value.map(FailbackCondition::Delayed)
 }
 
 fn when(

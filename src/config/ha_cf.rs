@@ -143,7 +143,12 @@ fn obey(
         }
         Argument::Line(_) => out.push(no_value(directive, statement)),
         Argument::WordOrLine { openings, line, .. } if opens(statement, openings) => {
-            line(settings, directive, statement, out);
+            if let (true, Some(first)) = (
+                line(settings, directive, statement, out),
+                statement.words.first(),
+            ) {
+                assign::record(settings, directive, &statement.rest, &first.place, out);
+            }
         }
         _ => {
             let words = if statement.words.is_empty() {
