@@ -25,11 +25,16 @@ pub(super) struct Failures {
 }
 
 impl Failures {
-    /// One more. With nobody who could start it either it is frozen in the end.
-    pub(super) fn add(&mut self, both_failed: bool, now: Instant) {
+    /// One more.
+    pub(super) fn add(&mut self, now: Instant) {
         self.count = self.count.saturating_add(1);
         self.again_at = now + pause(self.count);
-        self.is_frozen = both_failed && self.count >= FREEZE_AFTER;
+    }
+
+    /// The other node could not start it either. Whether that freezes it.
+    pub(super) fn freeze(&mut self) -> bool {
+        let was_frozen = std::mem::replace(&mut self.is_frozen, self.count >= FREEZE_AFTER);
+        self.is_frozen && !was_frozen
     }
 
     /// Whether it is not to be tried now.
@@ -74,18 +79,6 @@ pub enum AfterFailure {
         /// Where else it might have been started.
         elsewhere: Elsewhere,
     },
-    /// It is not tried any more.
-    Frozen {
-        /// How often in a row it failed here.
-        failures: u32,
-    },
-}
-
-impl AfterFailure {
-    /// Whether nobody tries any more.
-    pub fn is_final(self) -> bool {
-        matches!(self, Self::Frozen { .. })
-    }
 }
 
 /// Why the other node is of no help.
@@ -116,11 +109,6 @@ impl fmt::Display for AfterFailure {
                 })?;
                 write!(f, "; it is tried again in {} s", pause.as_secs())
             }
-            Self::Frozen { failures } => write!(
-                f,
-                "nor could it on the other node, and this was failure {failures} in a row: it is not tried any more. Mend \
-                 what its log lines tell of, then run hb_takeover on this node, or restart heartbeat on either"
-            ),
         }
     }
 }
@@ -145,19 +133,22 @@ mod tests {
     }
 
     #[test]
-    fn only_what_failed_on_both_nodes_is_frozen_and_a_success_forgets_it() {
+    fn it_takes_many_failures_on_both_nodes_to_freeze_and_a_success_forgets_them() {
         let now = Instant::from_micros(1_000_000);
-        for (both, frozen) in [(false, false), (true, true)] {
-            let mut failures = Failures::default();
-            for _ in 0..FREEZE_AFTER {
-                assert!(!failures.is_frozen);
-                failures.add(both, now);
-            }
-            assert_eq!(failures.is_frozen, frozen);
-            let late = now + START_SELDOM * 10;
-            assert_eq!(failures.rest(late), frozen);
-            failures.forget();
-            assert!(!failures.rest(now));
+        let late = now + START_SELDOM * 10;
+        let mut failures = Failures::default();
+        for _ in 1..FREEZE_AFTER {
+            failures.add(now);
+            assert!(!failures.freeze() && !failures.rest(late));
         }
+        failures.add(now);
+        assert!(!failures.rest(late), "the other node may start it yet");
+        assert!(failures.freeze() && failures.rest(late));
+        assert!(!failures.freeze(), "told once");
+        failures.thaw();
+        assert!(!failures.rest(late));
+        assert!(failures.freeze(), "and soon frozen again");
+        failures.forget();
+        assert!(!failures.rest(now) && !failures.freeze());
     }
 }

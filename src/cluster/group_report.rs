@@ -31,6 +31,8 @@ pub enum GroupReport {
     },
     /// A planned move gives a group to a node that is not ready for it.
     MovesToUnready { node: String, key: String },
+    /// Neither node could start a group, and so often that it is not tried any more.
+    Frozen { key: String, failures: u32 },
 }
 
 impl GroupReport {
@@ -43,6 +45,13 @@ impl GroupReport {
                 ..
             } | Self::MovesToUnready { .. }
         )
+    }
+}
+
+impl GroupReport {
+    /// Whether a service is down for good.
+    pub fn is_alarm(&self) -> bool {
+        matches!(self, Self::Frozen { .. })
     }
 }
 
@@ -74,6 +83,11 @@ impl fmt::Display for GroupReport {
             Self::PeerReadiness { node, key, .. } => {
                 write!(f, "{node} is ready to run resource group {key}.")
             }
+            Self::Frozen { key, failures } => write!(
+                f,
+                "Resource group {key}: could be started on neither node, {failures} times in a row here: it is not tried any \
+                 more. Mend what its log lines tell of, then run hb_takeover on this node, or restart heartbeat on either."
+            ),
             Self::MovesToUnready { node, key } => write!(
                 f,
                 "{node} is not ready to run resource group {key}, which goes there all the same."

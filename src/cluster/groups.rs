@@ -1,6 +1,7 @@
 //! Carries out what [`ownership`](super::ownership) decides, and tells of it.
 
 use super::event::GroupOutcome;
+use super::group_report::GroupReport;
 use super::ownership::Conflict;
 use super::policy::{Reason, Standing, Step};
 use super::report::Report;
@@ -25,6 +26,10 @@ impl Cluster {
                 node,
                 yields: false,
             });
+        }
+        while let Some((group, failures)) = self.ownership.next_frozen(standing.relation) {
+            let key = self.key(group);
+            self.report(Report::Group(GroupReport::Frozen { key, failures }));
         }
         while let Some((group, step, reason)) = self.ownership.next_step(standing, now) {
             let key = self.key(group);

@@ -128,8 +128,10 @@ impl Cluster {
                     self.ownership.try_at_once(ours);
                 }
                 self.move_until = Some(now + BEGIN_WITHIN);
-                self.report(Report::TakeoverWanted { selection: ours });
-                self.ask_for_half(ours, asker);
+                if is_classic || self.ownership.peer_holds_of(ours) {
+                    self.report(Report::TakeoverWanted { selection: ours });
+                    self.ask_for_half(ours, asker);
+                }
             }
         }
     }

@@ -305,10 +305,7 @@ impl Ownership {
                 if group.their_claim() == Some(Claim::Ceded) {
                     group.note_breakdown(now); // else it would be left to us again in a minute
                 }
-                let both = standing.relation == Relation::Talking
-                    && group.their_claim() == Some(Claim::Failed)
-                    && prefers_me(group, self.wins_ties);
-                group.failures.add(both, now);
+                group.failures.add(now);
                 group.mine = Some(Claim::Failed);
                 group.ending = None;
                 group.retry_at = now + START_AGAIN;

@@ -193,7 +193,7 @@ impl Report {
     /// How bad it is.
     pub fn severity(&self) -> Severity {
         match self {
-            Self::GroupStartFailed { next, .. } if next.is_final() => Severity::Crit,
+            Self::Group(report) if report.is_alarm() => Severity::Crit,
             Self::LinkDown { .. }
             | Self::LinkNeverUp { .. }
             | Self::NodeDead { .. }

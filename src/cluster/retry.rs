@@ -40,14 +40,25 @@ impl Ownership {
         match relation {
             Relation::Talking if group.their_claim() != Some(Claim::Failed) => AfterFailure::Left,
             Relation::Talking if !prefers_me(group, self.wins_ties) => AfterFailure::LeftAgain,
-            Relation::Talking if group.failures.is_frozen => AfterFailure::Frozen {
-                failures: group.failures.count,
-            },
             Relation::Talking => again(Elsewhere::Failed),
             Relation::Halves { .. } => again(Elsewhere::Classic),
             Relation::Gone { .. } => again(Elsewhere::Nobody),
             Relation::Unheard | Relation::Deaf { .. } => AfterFailure::Left,
         }
+    }
+
+    /// The next group that both nodes have failed with too often, each once: how often this one did.
+    pub(super) fn next_frozen(&mut self, relation: Relation) -> Option<(GroupId, u32)> {
+        if relation != Relation::Talking {
+            return None;
+        }
+        let ties = self.wins_ties;
+        let freezes = |group: &mut Group| {
+            has_failed_twice(group) && prefers_me(group, ties) && group.failures.freeze()
+        };
+        let index = self.groups.iter_mut().position(freezes)?;
+        let failures = self.groups.get(index)?.failures.count;
+        Some((GroupId(u32::try_from(index).ok()?), failures))
     }
 
     /// Whether a group could be started on neither node, and is for this one to try.

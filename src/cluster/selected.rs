@@ -72,8 +72,8 @@ impl Ownership {
         for group in &mut self.groups {
             group.is_unfit &= !group.breakdowns.are_over(now);
             let has_failed = group.mine == Some(Claim::Failed);
-            if group.peer_holds() {
-                group.failures.forget();
+            if group.their_claim().and_then(Claim::phase) == Some(Phase::Running) {
+                group.failures.forget(); // being started there is no success yet
             }
             if has_failed && group.peer_holds() && group.retry_at <= now && !group.is_unfit {
                 group.mine = Some(Claim::Waived);

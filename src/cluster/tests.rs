@@ -35,6 +35,8 @@ struct Pair {
     agrees: [Option<bool>; 2],
     asked: [usize; 2],
     generation: u64,
+    /// How many times longer all times of `ha.cf` are: hours that are few heartbeats.
+    slowness: u32,
     /// What each calls itself.
     names: [&'static str; 2],
     /// What each file says of the first group.
@@ -72,6 +74,7 @@ impl Pair {
             agrees: [Some(true); 2],
             asked: [0; 2],
             generation: 100,
+            slowness: 1,
             names: ["a", "b"],
             contents: ["one"; 2],
             ping: PingSettings::default(),
@@ -96,10 +99,10 @@ impl Pair {
             last_generation: self.generation + 999,
             remembered_peer: None,
             seed: self.generation,
-            keepalive: Duration::from_millis(200),
-            deadtime: Duration::from_secs(1),
-            warntime: Duration::from_millis(500),
-            initdead: Duration::from_secs(10),
+            keepalive: Duration::from_millis(200) * self.slowness,
+            deadtime: Duration::from_secs(1) * self.slowness,
+            warntime: Duration::from_millis(500) * self.slowness,
+            initdead: Duration::from_secs(10) * self.slowness,
             max_rexmit_delay: Duration::from_millis(250),
             auto_failback: self.failback,
             failback: self.conditions[node],
