@@ -67,9 +67,9 @@ fn what_starts_on_neither_node_is_tried_later_each_time_and_then_frozen_with_an_
     let tries = |pair: &Pair| {
         [(0, "one"), (1, "one"), (0, "two"), (1, "two")].map(|(node, key)| pair.tries(node, key))
     };
-    assert_eq!(tries(&pair), [8, 1, 1, 8]);
+    assert_eq!(tries(&pair), [8; 4], "each time on both nodes");
     pair.run(HOUR * 24);
-    assert_eq!(tries(&pair), [8, 1, 1, 8], "and never again");
+    assert_eq!(tries(&pair), [8; 4], "and never again");
     assert_eq!([pair.said(0, FROZEN), pair.said(1, FROZEN)], [1, 1]);
     let crit = Report::Group(GroupReport::Frozen {
         key: "one".into(),
