@@ -6,8 +6,8 @@ use std::cell::Cell;
 use std::time::Duration;
 
 use heartbeat::cluster::{
-    Action, Cluster, Event, GroupId, GroupOutcome, GroupSettings, Instant, LinkId, PingSettings,
-    Settings,
+    Action, Cluster, Event, FailbackCondition, GroupId, GroupOutcome, GroupSettings, Instant,
+    LinkId, PingSettings, Settings,
 };
 use heartbeat::config::AutoFailback;
 use heartbeat::message::{Key, Keys, Message, Method, TextFrames, open, seal};
@@ -118,6 +118,7 @@ fn settings(node: usize) -> Settings {
         initdead: Duration::from_secs(20),
         max_rexmit_delay: Duration::from_millis(250),
         auto_failback: AutoFailback::On,
+        failback: FailbackCondition::Nothing,
         ttl: 3,
         inner_auth: true,
         log_badpack: true,

@@ -11,7 +11,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use heartbeat::config::{
-    AutoFailback, Config, MediumKind, Reader, Severity, Source, check, load, load_keys,
+    AutoFailback, Config, FailbackCondition, MediumKind, Reader, Severity, Source, check, load,
+    load_keys,
 };
 use heartbeat::message::Method;
 use proptest::prelude::*;
@@ -501,4 +502,26 @@ proptest! {
         check(directory(), "vm3", &reader, &|_| None, true);
         check_places(&reader, "vm3");
     }
+}
+
+#[test]
+fn a_failback_may_wait_for_a_time_or_a_command() {
+    let written = |config: &Config| {
+        let mut parameters = config.parameters.iter();
+        let found = parameters.find(|(name, _)| name == "auto_failback");
+        found.map(|(_, value)| value.clone()).unwrap_or_default()
+    };
+    let config = Case::named("valid", "failback-delayed").load();
+    let five_minutes = Duration::from_secs(300);
+    assert_eq!(config.auto_failback, AutoFailback::On);
+    assert_eq!(config.failback, FailbackCondition::Delayed(five_minutes));
+    assert_eq!(written(&config), "Delayed 5min");
+    let config = Case::named("valid", "failback-when").load();
+    assert_eq!(config.auto_failback, AutoFailback::On);
+    let FailbackCondition::When(command) = &config.failback else {
+        panic!("{:?}", config.failback);
+    };
+    assert_eq!(command.program, Path::new("/usr/local/sbin/in-sync"));
+    assert_eq!(command.line, "/usr/local/sbin/in-sync --disk \"r 0\"");
+    assert_eq!(written(&config), format!("when {}", command.line));
 }

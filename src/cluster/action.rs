@@ -21,6 +21,9 @@ pub enum Action {
     AnnounceGroup(GroupId),
     /// Send an echo request to every host of every ping node. Answered by `PingAnswered`, or by nothing.
     Ping,
+    /// Ask the command of `auto_failback when` whether groups may return to the other node. Answered by
+    /// `FailbackAnswered`, exactly once.
+    AskFailback,
     /// Tell the people.
     Report(Report),
     /// Keep what was seen of the peer over our own restart.

@@ -40,6 +40,18 @@ pub enum Event<'a> {
         /// Which ping node.
         node: PingId,
     },
+    /// The command of `auto_failback when` has answered, or could not.
+    FailbackAnswered {
+        /// It ended with exit code 0.
+        agrees: bool,
+    },
+    /// It was looked whether this node could run a group that it does not hold.
+    Readiness {
+        /// Which group.
+        group: GroupId,
+        /// Whether it could; `None` where that is not known, or not any more.
+        ready: Option<bool>,
+    },
     /// `authkeys` was read again.
     KeysChanged(Box<Keys>),
 }

@@ -1,6 +1,7 @@
 //! Carries out what [`ownership`](super::ownership) decides, and tells of it.
 
 use super::event::GroupOutcome;
+use super::group_report::GroupReport;
 use super::ownership::Conflict;
 use super::policy::{Reason, Standing, Step};
 use super::report::Report;
@@ -25,6 +26,10 @@ impl Cluster {
                 node,
                 yields: false,
             });
+        }
+        while let Some((group, failures)) = self.ownership.next_frozen(standing.relation) {
+            let key = self.key(group);
+            self.report(Report::Group(GroupReport::Frozen { key, failures }));
         }
         while let Some((group, step, reason)) = self.ownership.next_step(standing, now) {
             let key = self.key(group);
@@ -80,8 +85,8 @@ impl Cluster {
         match outcome {
             GroupOutcome::Started => self.report(Report::GroupStarted { key }),
             GroupOutcome::StartFailed if after == Some(Claim::Failed) => {
-                let is_left = !self.peer.is_classic;
-                self.report(Report::GroupStartFailed { key, is_left });
+                let next = self.ownership.after_failure(group, standing.relation, now);
+                self.report(Report::GroupStartFailed { key, next });
             }
             GroupOutcome::Stopped | GroupOutcome::StartFailed => {
                 self.report(Report::GroupStopped { key });
@@ -123,7 +128,7 @@ impl Cluster {
         }
     }
 
-    fn key(&self, group: GroupId) -> String {
+    pub(super) fn key(&self, group: GroupId) -> String {
         let settings = usize::try_from(group.0)
             .ok()
             .and_then(|index| self.settings.groups.get(index));

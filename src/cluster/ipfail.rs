@@ -18,7 +18,7 @@ use super::moves::Asker;
 use super::ping::PingCounts;
 use super::ping_report::PingReport;
 use super::report::Report;
-use super::{Cluster, Instant, NodeStatus, Relation};
+use super::{Cluster, FailbackCondition, Instant, NodeStatus, Relation};
 use crate::config::AutoFailback;
 use crate::message::Message;
 
@@ -325,6 +325,11 @@ impl Cluster {
         }
         let request = MoveRequest::Takeover(Selection::Local);
         match self.refuses(request) {
+            None if self.settings.failback != FailbackCondition::Nothing => {
+                self.report(Report::Ping(PingReport::TakingBack));
+                self.ipfail.gave_with = None;
+                self.want_back();
+            }
             None => {
                 self.report(Report::Ping(PingReport::TakingBack));
                 self.begin_move_of_ipfail(request, now);

@@ -33,6 +33,7 @@ impl Cluster {
         self.converse(now);
         self.pursue_move();
         self.ownership.forget_failures(now);
+        self.weigh_failback(now);
         self.move_groups(now);
         self.offer_failback(now);
         self.offer_what_failed(now);
@@ -120,8 +121,7 @@ impl Cluster {
             is_active: self.status == NodeStatus::Active,
             is_leaving: self.leaving != Leaving::No,
             peer_takes: self.peer.status == NodeStatus::Active && !self.peer.is_leaving,
-            fails_back: self.settings.auto_failback != crate::config::AutoFailback::Off
-                && !self.peer_sees_less(),
+            fails_back: self.has_failback() && self.failback_is_due(),
         }
     }
 
@@ -178,6 +178,7 @@ impl Cluster {
             Some(heading) => {
                 self.claims_heard(heading, &states, number, now);
                 self.pings_heard(message, now);
+                self.readiness_heard(message);
             }
             None => self.no_claims_heard(),
         }
@@ -280,6 +281,7 @@ impl Cluster {
         while let Some(link) = self.links.take_down_silent(self.peer.deadtime, now) {
             let (node, link) = (self.peer_name(), self.links.name(link).to_owned());
             self.report(Report::LinkDown { node, link });
+            self.failback.break_off();
             let recently = self.peer.deadtime / 2;
             if !self.peer.has_left && self.links.is_down_to_one(recently, now) {
                 let node = self.peer_name();
@@ -381,6 +383,7 @@ impl Cluster {
         self.told.deaf = false;
         self.told.settled = false;
         self.heartbeat_is_due = true;
+        self.failback.break_off();
         self.ownership.begin_anew();
         if self.classic.dialogue != Dialogue::None {
             self.report(Report::StandbyCancelled);

@@ -6,10 +6,14 @@
 pub mod action;
 pub mod claims;
 mod classic;
+mod condition;
 pub mod event;
+mod failback;
+mod failures;
 mod files_differ;
 mod former_run;
 mod giveup;
+mod group_report;
 mod groups;
 pub mod holdings;
 mod ids;
@@ -28,9 +32,12 @@ mod pinged;
 pub mod policy;
 mod quiet;
 pub mod random;
+mod readiness;
+mod ready;
 mod receive;
 pub mod refusals;
 pub mod report;
+mod retry;
 mod selected;
 mod settings;
 pub mod time;
@@ -44,7 +51,11 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 pub use action::{Action, Packet, PeerMemory};
+pub use condition::FailbackCondition;
 pub use event::{Event, GroupOutcome};
+pub use failback::FailbackView;
+pub use failures::{AfterFailure, Elsewhere};
+pub use group_report::GroupReport;
 pub use holdings::Holdings;
 pub use ids::{GroupId, LinkId, PingId};
 pub use movement::{MoveFailure, MoveProgress, MoveRefusal, MoveRequest, Movement, Selection};
@@ -52,12 +63,14 @@ pub use node::NodeStatus;
 pub use ping::PingStatus;
 pub use ping_report::PingReport;
 pub use report::{Report, Severity};
+pub use retry::RetryView;
 pub use settings::{GroupSettings, PingNodeSettings, PingSettings, Settings};
 pub use time::Instant;
 pub use view::{GroupState, GroupView};
 
 use claims::{Claim, Leaving, Stated};
 use classic::{ClassicPeer, Questions};
+use condition::Failback;
 use giveup::Ipfail;
 use incoming::Incoming;
 use links::Links;
@@ -93,6 +106,7 @@ pub struct Cluster {
     ownership: Ownership,
     pings: PingNodes,
     ipfail: Ipfail,
+    failback: Failback,
     refusals: Refusals,
     status: NodeStatus,
     leaving: Leaving,
@@ -198,6 +212,7 @@ impl Cluster {
             ownership: Ownership::new(&settings.groups, settings.local_node < settings.peer_node),
             pings: PingNodes::new(&settings.ping, settings.initdead, now),
             ipfail: Ipfail::default(),
+            failback: Failback::default(),
             refusals: Refusals::default(),
             status: NodeStatus::Init,
             leaving: Leaving::No,
@@ -249,6 +264,8 @@ impl Cluster {
             Event::StopRequested => self.leave(),
             Event::MoveRequested(request) => self.begin_move(request, now),
             Event::PingAnswered { node } => self.ping_answered(node, now),
+            Event::Readiness { group, ready } => self.readiness_found(group, ready),
+            Event::FailbackAnswered { agrees } => self.failback.answered(agrees, now),
             Event::KeysChanged(keys) => self.settings.keys = *keys,
             Event::Tick => self.tick(now),
         }
@@ -269,6 +286,7 @@ impl Cluster {
             self.next_word(),
             self.move_until,
             self.pings.next_silence(),
+            self.next_failback(),
             self.ownership.next_retry(self.now),
             self.exit_at,
         ];

@@ -93,8 +93,13 @@ pub enum MoveRefusal {
     Legacy,
     /// The nodes' haresources differ.
     FilesDiffer,
+    /// `auto_failback` of this node names a condition, and the other node's does not: what it gave up for want of a
+    /// network comes back by that condition.
+    Failback,
     /// One of the groups could not be stopped before and counts as running here.
     Stuck,
+    /// They could be started on neither node, and none of them is for this one to try.
+    FailedOnBoth,
     /// None of the groups is where the request would take it from.
     NothingToMove,
 }
@@ -123,7 +128,14 @@ impl fmt::Display for MoveRefusal {
             Self::FilesDiffer => {
                 "the nodes have different haresources files; nothing moves before they are the same"
             }
+            Self::Failback => {
+                "auto_failback of this node is delayed or asks a command; write the same line on the other node"
+            }
             Self::Stuck => "one of these groups could not be stopped and counts as running here until it is; its log lines tell why",
+            Self::FailedOnBoth => {
+                "what is left of these groups could be started on neither node; hb_takeover on the node that they prefer \
+                 tries it there at once, and a restart of heartbeat on the node that is restarted"
+            }
             Self::NothingToMove => "none of these groups is on the node that would have to give it",
         })
     }

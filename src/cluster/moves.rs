@@ -4,10 +4,11 @@ use std::time::Duration;
 
 use super::claims::{Claim, Leaving, Phase};
 use super::classic::Dialogue;
+use super::group_report::GroupReport;
 use super::movement::{MoveFailure, MoveProgress, MoveRefusal, MoveRequest, Movement, Selection};
 use super::policy::{Group, Reason};
 use super::report::Report;
-use super::{Cluster, Instant, NodeStatus, Relation};
+use super::{Cluster, FailbackCondition, Instant, NodeStatus, Relation};
 use crate::config::AutoFailback;
 use crate::message::Message;
 
@@ -34,8 +35,11 @@ impl Cluster {
         let is_busy = self.move_is_under_way() || self.classic.dialogue != Dialogue::None;
         let moves_nothing = match request {
             MoveRequest::Standby(selection) => !self.ownership.holds_of(selection),
-            MoveRequest::Takeover(selection) => !self.ownership.peer_holds_of(selection),
+            MoveRequest::Takeover(selection) => {
+                !self.ownership.peer_holds_of(selection) && !self.ownership.has_to_try(selection)
+            }
         };
+        let (MoveRequest::Standby(selection) | MoveRequest::Takeover(selection)) = request;
         if self.leaving != Leaving::No {
             Some(MoveRefusal::Leaving)
         } else if self.settings.auto_failback == AutoFailback::Legacy {
@@ -62,6 +66,8 @@ impl Cluster {
             Some(MoveRefusal::Unsettled)
         } else if matches!(request, MoveRequest::Standby(ours) if self.ownership.is_stuck(ours)) {
             Some(MoveRefusal::Stuck)
+        } else if moves_nothing && self.ownership.has_failed_twice(selection) {
+            Some(MoveRefusal::FailedOnBoth)
         } else if moves_nothing {
             Some(MoveRefusal::NothingToMove)
         } else {
@@ -105,6 +111,10 @@ impl Cluster {
                     node: self.settings.local_node.clone(),
                     selection: ours,
                 });
+                for key in self.unready_for(ours, true) {
+                    let node = self.peer_name();
+                    self.report(Report::Group(GroupReport::MovesToUnready { node, key }));
+                }
                 self.ownership.plan_giving(ours);
                 self.move_until = Some(now + BEGIN_WITHIN);
             }
@@ -114,9 +124,14 @@ impl Cluster {
                     self.heartbeat_is_due = true; // the other node gives only to one that can take
                 }
                 self.ownership.plan_taking(ours);
+                if asker == Asker::Operator && !is_classic {
+                    self.ownership.try_at_once(ours);
+                }
                 self.move_until = Some(now + BEGIN_WITHIN);
-                self.report(Report::TakeoverWanted { selection: ours });
-                self.ask_for_half(ours, asker);
+                if is_classic || self.ownership.peer_holds_of(ours) {
+                    self.report(Report::TakeoverWanted { selection: ours });
+                    self.ask_for_half(ours, asker);
+                }
             }
         }
     }
@@ -140,10 +155,13 @@ impl Cluster {
         };
         if let Some(said) = said {
             let request = MoveRequest::Standby(said.seen_by_the_other());
-            if message.text("info") == Some(BY_IPFAIL) {
+            if message.text("info") != Some(BY_IPFAIL) {
+                self.begin_move(request, now);
+            } else if self.settings.failback == FailbackCondition::Nothing {
                 self.start_move(request, Asker::Ipfail, now);
             } else {
-                self.begin_move(request, now);
+                let refusal = MoveRefusal::Failback;
+                self.report(Report::MoveRefused { request, refusal });
             }
         }
         said.is_some()

@@ -13,15 +13,17 @@ use std::time::Duration;
 
 use super::claims::{Claim, Phase, Stated};
 use super::event::GroupOutcome;
+use super::failures::Failures;
 use super::files_differ::OtherGroups;
 use super::policy::{
-    Breakdowns, Group, Reason, Relation, Standing, Step, prefers_me, wanted, yields,
+    Breakdowns, Group, Reason, Relation, Standing, Step, fails_back, prefers_me, wanted, yields,
 };
+use super::ready::Readiness;
 use super::time::Instant;
 use super::{GroupId, GroupSettings};
 use crate::message::checksum;
 
-/// Pause before a group that could be started nowhere is tried again.
+/// Pause before a group that could not be started is tried again on request.
 const START_AGAIN: Duration = Duration::from_secs(60);
 /// Pause before a failed stop is tried again.
 const STOP_AGAIN: Duration = Duration::from_secs(30);
@@ -40,14 +42,14 @@ pub enum Conflict {
 pub struct Ownership {
     pub(super) groups: Vec<Group>,
     /// Group indices in the order of their sorted keys, which is the order on the wire.
-    order: Vec<usize>,
+    pub(super) order: Vec<usize>,
     digest: u32,
     /// What the peer does where it has other groups than we.
     other_groups: OtherGroups,
     /// A claim of ours has changed by what was heard.
     has_news: bool,
     /// Decides where both files, or neither, prefer the node that reads them.
-    wins_ties: bool,
+    pub(super) wins_ties: bool,
 }
 
 impl Ownership {
@@ -80,6 +82,8 @@ impl Ownership {
                 breakdowns: Breakdowns::default(),
                 is_unfit: false,
                 retry_at: Instant::default(),
+                failures: Failures::default(),
+                readiness: Readiness::default(),
             })
             .collect();
         Self {
@@ -90,6 +94,21 @@ impl Ownership {
             has_news: false,
             wins_ties,
         }
+    }
+
+    /// Whether anything that runs here returns to its preferred node.
+    pub fn fails_back(&self, standing: Standing) -> bool {
+        (0..self.groups.len()).any(|index| self.one_fails_back(index, standing))
+    }
+
+    /// Whether one group, the `index`-th of the file, does.
+    pub fn one_fails_back(&self, index: usize, standing: Standing) -> bool {
+        let group = self.groups.get(index);
+        group.is_some_and(|group| {
+            group.phase() == Some(Phase::Running)
+                && group.ending.is_none()
+                && fails_back(group, standing, prefers_me(group, self.wins_ties))
+        })
     }
 
     /// Whether every group was probed: before that we don't know what we hold.
@@ -165,6 +184,7 @@ impl Ownership {
     pub fn begin_anew(&mut self) {
         self.forget_claims();
         for group in &mut self.groups {
+            group.failures.thaw();
             if group.mine.is_some_and(|claim| !claim.is_held()) {
                 group.mine = Some(group.unheld());
             }
@@ -176,6 +196,7 @@ impl Ownership {
         self.other_groups = OtherGroups::default();
         for group in &mut self.groups {
             group.theirs = None;
+            group.readiness.forget_peer();
         }
     }
 
@@ -267,6 +288,7 @@ impl Ownership {
                 },
                 GroupOutcome::Started,
             ) => {
+                group.failures.forget();
                 group.mine = Some(Claim::Held {
                     phase: Phase::Running,
                     taken,
@@ -283,6 +305,7 @@ impl Ownership {
                 if group.their_claim() == Some(Claim::Ceded) {
                     group.note_breakdown(now); // else it would be left to us again in a minute
                 }
+                group.failures.add(now);
                 group.mine = Some(Claim::Failed);
                 group.ending = None;
                 group.retry_at = now + START_AGAIN;
@@ -342,11 +365,11 @@ impl Ownership {
             let failed = group.mine == Some(Claim::Failed) || group.phase() == Some(Phase::Unknown);
             failed && !group.found && group.retry_at > now
         };
-        self.groups
-            .iter()
-            .filter(waits)
-            .map(|group| group.retry_at)
-            .min()
+        let failed = |group: &&Group| group.mine == Some(Claim::Failed);
+        let starts = self.groups.iter().filter(failed);
+        let starts = starts.filter_map(|group| group.failures.next(now));
+        let others = self.groups.iter().filter(waits);
+        others.map(|group| group.retry_at).chain(starts).min()
     }
 
     /// Our claim on a group; `None` before it was probed.

@@ -3,6 +3,8 @@
 use std::time::Duration;
 
 use super::claims::{Claim, Phase, Stated};
+use super::failures::Failures;
+use super::ready::Readiness;
 use super::time::Instant;
 
 /// How we stand with the peer; decides what its claims are worth.
@@ -112,7 +114,12 @@ pub(super) struct Group {
     pub(super) breakdowns: Breakdowns,
     /// It did not work here, and that is not forgotten yet.
     pub(super) is_unfit: bool,
+    /// A failed stop is due again; after a failed start, nobody is to ask for it before.
     pub(super) retry_at: Instant,
+    /// Its failed starts here.
+    pub(super) failures: Failures,
+    /// Whether the nodes could run it.
+    pub(super) readiness: Readiness,
 }
 
 /// How often a group was left to the other node because it did not work here. What works on neither node would go to
@@ -265,7 +272,9 @@ fn wanted_free(
         return None;
     }
     let mine = group.mine?;
-    let rests = mine == Claim::Failed && group.retry_at > now;
+    // On request it is tried again before it would be of itself.
+    let rests_for_others = mine == Claim::Failed && group.retry_at > now;
+    let rests = mine == Claim::Failed && group.failures.rest(now);
     let reason = match (standing.relation, group.their_claim()) {
         (Relation::Gone { .. }, _) if rests => return None,
         (Relation::Gone { .. }, _) if mine == Claim::Failed => Reason::Retry,
@@ -276,7 +285,7 @@ fn wanted_free(
         // On request it is tried again here, but not over and over.
         (Relation::Talking, Some(Claim::HandedOver))
         | (Relation::Halves { .. }, Some(Claim::Ceded))
-            if !rests =>
+            if !rests_for_others =>
         {
             Reason::Ceded
         }
@@ -348,7 +357,8 @@ pub(super) fn yields(group: &Group, standing: Standing, prefers_me: bool) -> boo
     }
 }
 
-fn fails_back(group: &Group, standing: Standing, prefers_me: bool) -> bool {
+/// Whether it returns to its preferred node while it runs here.
+pub(super) fn fails_back(group: &Group, standing: Standing, prefers_me: bool) -> bool {
     standing.fails_back
         && standing.peer_takes
         && standing.relation == Relation::Talking

@@ -4,6 +4,8 @@
 use std::fmt;
 use std::time::Duration;
 
+use super::failures::AfterFailure;
+use super::group_report::GroupReport;
 use super::movement::{MoveProgress, MoveRefusal, MoveRequest, Movement, Selection};
 use super::node::NodeStatus;
 use super::ping_report::PingReport;
@@ -131,8 +133,10 @@ pub enum Report {
     GroupStarting { key: String, reason: Reason },
     /// A group runs here.
     GroupStarted { key: String },
+    /// Something about a group that waits, or would be better off elsewhere.
+    Group(GroupReport),
     /// A group could not be started here.
-    GroupStartFailed { key: String, is_left: bool },
+    GroupStartFailed { key: String, next: AfterFailure },
     /// A group runs here and does not work.
     GroupBroken { key: String, is_left: bool },
     /// A group is about to be stopped here.
@@ -189,6 +193,7 @@ impl Report {
     /// How bad it is.
     pub fn severity(&self) -> Severity {
         match self {
+            Self::Group(report) if report.is_alarm() => Severity::Crit,
             Self::LinkDown { .. }
             | Self::LinkNeverUp { .. }
             | Self::NodeDead { .. }
@@ -223,6 +228,7 @@ impl Report {
             | Self::TwoOwners { .. }
             | Self::Stalled { .. } => Severity::Crit,
             Self::Ping(report) if report.is_warning() => Severity::Warn,
+            Self::Group(report) if report.is_warning() => Severity::Warn,
             _ => Severity::Info,
         }
     }
@@ -364,12 +370,8 @@ impl fmt::Display for Report {
                 write!(f, "Resource group {key}: starting here: {reason}.")
             }
             Self::GroupStarted { key } => write!(f, "Resource group {key}: running here."),
-            Self::GroupStartFailed { key, is_left } => {
-                let next = if *is_left {
-                    "it is left to the other node"
-                } else {
-                    "it is tried again in a minute; a node of heartbeat 3.0.6 can take only all groups of a node together"
-                };
+            Self::Group(report) => report.fmt(f),
+            Self::GroupStartFailed { key, next } => {
                 write!(f, "Resource group {key}: could not be started here; {next}.")
             }
             Self::GroupBroken { key, is_left } => {

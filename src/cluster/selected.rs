@@ -72,6 +72,9 @@ impl Ownership {
         for group in &mut self.groups {
             group.is_unfit &= !group.breakdowns.are_over(now);
             let has_failed = group.mine == Some(Claim::Failed);
+            if group.their_claim().and_then(Claim::phase) == Some(Phase::Running) {
+                group.failures.forget(); // being started there is no success yet
+            }
             if has_failed && group.peer_holds() && group.retry_at <= now && !group.is_unfit {
                 group.mine = Some(Claim::Waived);
             }
@@ -193,8 +196,25 @@ impl Ownership {
         for group in self.selected(selection) {
             group.is_unfit = false;
             group.breakdowns = Breakdowns::default();
-            if group.mine == Some(Claim::Failed) && group.retry_at <= now {
+            // What the other node could not start either stays what it is: who has to try again is settled.
+            let is_alone_in_it = group.their_claim() != Some(Claim::Failed);
+            if group.mine == Some(Claim::Failed) && group.retry_at <= now && is_alone_in_it {
                 group.mine = Some(Claim::Waived);
+            }
+        }
+    }
+
+    /// Whether the peer says of any group that it could not start it.
+    pub fn peer_has_failed(&self) -> bool {
+        let failed = |group: &Group| group.their_claim() == Some(Claim::Failed);
+        self.groups.iter().any(failed)
+    }
+
+    /// What was left to the other node, and is not unfit for this one, may fail back.
+    pub fn want_back(&mut self) {
+        for group in self.selected(Selection::Local) {
+            if group.mine == Some(Claim::Waived) && !group.is_unfit {
+                group.mine = Some(Claim::Free);
             }
         }
     }
@@ -229,13 +249,13 @@ impl Ownership {
         }
     }
 
-    fn these(&self, selection: Selection) -> impl Iterator<Item = &Group> {
+    pub(super) fn these(&self, selection: Selection) -> impl Iterator<Item = &Group> {
         self.groups
             .iter()
             .filter(move |group| selection.includes(group.prefers_local))
     }
 
-    fn selected(&mut self, selection: Selection) -> impl Iterator<Item = &mut Group> {
+    pub(super) fn selected(&mut self, selection: Selection) -> impl Iterator<Item = &mut Group> {
         self.groups
             .iter_mut()
             .filter(move |group| selection.includes(group.prefers_local))

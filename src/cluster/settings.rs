@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::action::PeerMemory;
+use super::condition::FailbackCondition;
 use crate::config::AutoFailback;
 use crate::message::Keys;
 
@@ -37,6 +38,8 @@ pub struct Settings {
     pub max_rexmit_delay: Duration,
     /// See `ha.cf`.
     pub auto_failback: AutoFailback,
+    /// What a failback waits for where there is one.
+    pub failback: FailbackCondition,
     /// The value of the `ttl` field: hopfudge plus the number of configured nodes.
     pub ttl: u32,
     /// `msgfmt classic`: netstrings carry the inner signature too.

@@ -1,10 +1,13 @@
 //! Two cores on perfect wires. Everything that needs loss, delay and chance is in `tests/simulation`.
 
+mod failback;
 mod ipfail;
 mod mistakes;
 mod old_ipfail;
 mod old_peer;
 mod old_peer_legacy;
+mod readiness;
+mod retry;
 mod strays;
 
 use std::time::Duration;
@@ -26,7 +29,14 @@ struct Pair {
     log: Vec<(usize, String)>,
     exited: [bool; 2],
     failback: AutoFailback,
+    /// By node.
+    conditions: [FailbackCondition; 2],
+    /// What the command of each says, at once or not at all, and how often it was asked.
+    agrees: [Option<bool>; 2],
+    asked: [usize; 2],
     generation: u64,
+    /// How many times longer all times of `ha.cf` are: hours that are few heartbeats.
+    slowness: u32,
     /// What each calls itself.
     names: [&'static str; 2],
     /// What each file says of the first group.
@@ -60,7 +70,11 @@ impl Pair {
             log: Vec::new(),
             exited: [false; 2],
             failback,
+            conditions: [FailbackCondition::Nothing; 2],
+            agrees: [Some(true); 2],
+            asked: [0; 2],
             generation: 100,
+            slowness: 1,
             names: ["a", "b"],
             contents: ["one"; 2],
             ping: PingSettings::default(),
@@ -85,12 +99,13 @@ impl Pair {
             last_generation: self.generation + 999,
             remembered_peer: None,
             seed: self.generation,
-            keepalive: Duration::from_millis(200),
-            deadtime: Duration::from_secs(1),
-            warntime: Duration::from_millis(500),
-            initdead: Duration::from_secs(10),
+            keepalive: Duration::from_millis(200) * self.slowness,
+            deadtime: Duration::from_secs(1) * self.slowness,
+            warntime: Duration::from_millis(500) * self.slowness,
+            initdead: Duration::from_secs(10) * self.slowness,
             max_rexmit_delay: Duration::from_millis(250),
             auto_failback: self.failback,
+            failback: self.conditions[node],
             ttl: 3,
             inner_auth: true,
             log_badpack: true,
@@ -126,6 +141,7 @@ impl Pair {
             cluster.handle(self.now, Event::Tick);
             let mut done = Vec::new();
             let mut pinged = false;
+            let mut asks = false;
             while let Some(action) = cluster.next_action() {
                 match action {
                     Action::Send(packet) => {
@@ -147,6 +163,7 @@ impl Pair {
                     Action::ProbeGroup(id) => done.push((id, GroupOutcome::FoundStopped)),
                     Action::Report(report) => self.log.push((node, report.to_string())),
                     Action::Ping => pinged = true,
+                    Action::AskFailback => asks = true,
                     Action::RememberPeer(_) | Action::AnnounceGroup(_) => {}
                     Action::Exit => self.exited[node] = true,
                 }
@@ -155,6 +172,11 @@ impl Pair {
             for (_, id) in answers.filter(|(answers, _)| pinged && **answers) {
                 let node = PingId(id);
                 cluster.handle(self.now, Event::PingAnswered { node });
+            }
+            self.asked[node] += usize::from(asks);
+            if let Some(agrees) = self.agrees[node].filter(|_| asks) {
+                cluster.handle(self.now, Event::FailbackAnswered { agrees });
+                waiting.push((node, None));
             }
             for (group, outcome) in &done {
                 cluster.handle(

@@ -42,6 +42,7 @@ impl Cluster {
         if let Some(counts) = pings {
             message.push_fmt(super::ipfail::FIELD, format_args!("{counts}"));
         }
+        self.push_readiness();
         self.finish(true);
         self.last_heartbeat = now;
         self.heartbeat_is_due = false;

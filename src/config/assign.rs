@@ -94,7 +94,7 @@ pub(super) fn note(settings: &mut Settings, directive: &'static Directive, state
 }
 
 /// Remembers the accepted text of a directive and looks at an earlier mention.
-fn record(
+pub(super) fn record(
     settings: &mut Settings,
     directive: &'static Directive,
     text: &str,
@@ -139,7 +139,9 @@ fn store(
         Argument::Choice(slot, words) => put(slot(settings), value::choice(text, words, false)?),
         Argument::Text(slot) => put(slot(settings), Reading::plain(text.to_owned())),
         Argument::Path(slot) => put(slot(settings), path(text)),
-        Argument::Word(read) => read(settings, text).map(|()| None)?,
+        Argument::Word(read) | Argument::WordOrLine { word: read, .. } => {
+            read(settings, text).map(|()| None)?
+        }
         Argument::Each(_) | Argument::Line(_) | Argument::Ignored => None,
     })
 }

@@ -95,6 +95,13 @@ pub(super) enum Argument {
     Choice(Slot<&'static str>, &'static [&'static str]),
     /// A word with rules of its own.
     Word(fn(&mut Settings, &str) -> Result<(), Fault>),
+    /// The same, but a line of its own where it begins with one of these words.
+    WordOrLine {
+        word: fn(&mut Settings, &str) -> Result<(), Fault>,
+        openings: &'static [&'static str],
+        /// Whether it was taken; then its text is remembered.
+        line: fn(&mut Settings, &'static Directive, &Statement, &mut Diagnostics) -> bool,
+    },
     /// Any word.
     Text(Slot<String>),
     /// A path, which should be absolute.

@@ -4,7 +4,7 @@ use super::diagnostic::{Diagnostic, Diagnostics};
 use super::directive::{Argument, Directive, Fate, Statement};
 use super::secrets::without_passwords;
 use super::settings::Settings;
-use super::source::{File, Line, is_blank, is_blank_or_comma};
+use super::source::{File, Line, Word, is_blank, is_blank_or_comma};
 use super::{assign, spelling, suggest, table};
 
 /// The most bytes of a line that heartbeat 3.0.6 takes for one line.
@@ -142,6 +142,14 @@ fn obey(
             take(settings, directive, statement, out);
         }
         Argument::Line(_) => out.push(no_value(directive, statement)),
+        Argument::WordOrLine { openings, line, .. } if opens(statement, openings) => {
+            if let (true, Some(first)) = (
+                line(settings, directive, statement, out),
+                statement.words.first(),
+            ) {
+                assign::record(settings, directive, &statement.rest, &first.place, out);
+            }
+        }
         _ => {
             let words = if statement.words.is_empty() {
                 Vec::new()
@@ -154,6 +162,16 @@ fn obey(
             assign::assign(settings, directive, &words, out);
         }
     }
+}
+
+/// Whether the first value is one of these words, in any case.
+fn opens(statement: &Statement, openings: &[&str]) -> bool {
+    let is_one = |word: &Word| {
+        openings
+            .iter()
+            .any(|name| word.text.eq_ignore_ascii_case(name))
+    };
+    statement.words.first().is_some_and(is_one)
 }
 
 fn no_value(directive: &Directive, statement: &Statement) -> Diagnostic {

@@ -11,7 +11,7 @@ use super::diagnostic::{Diagnostic, Diagnostics, Severity};
 use super::look::{self, Look, Subject};
 use super::settings::Settings;
 use super::source::{File, Reader, Source};
-use super::{AutoFailback, CompressionMethod, Config, Group, MessageFormat};
+use super::{AutoFailback, CompressionMethod, Config, FailbackCondition, Group, MessageFormat};
 use super::{authkeys, ha_cf, haresources, monitor, rules, timeouts, witnesses};
 use crate::message::Keys;
 
@@ -95,12 +95,23 @@ fn look_for_devices(settings: &Settings, look: Look<'_>, out: &mut Diagnostics) 
     if let (Some(path), Some(place)) = (&settings.watchdog, settings.place("watchdog")) {
         out.extend(look::warning(look, Subject::Watchdog(path), place));
     }
+    look_for_command(settings, look, out);
     for (client, [user, program]) in &settings.respawn {
         if !client.is_ipfail() {
             out.extend(look::error(look, Subject::User(&client.user), user));
             let subject = Subject::Program(&client.program);
             out.extend(look::error(look, subject, program));
         }
+    }
+}
+
+/// Tells of a command of `auto_failback when` that can't be run.
+fn look_for_command(settings: &Settings, look: Look<'_>, out: &mut Diagnostics) {
+    if let (FailbackCondition::When(command), Some(place)) =
+        (&settings.failback, &settings.failback_command)
+    {
+        let subject = Subject::FailbackCommand(&command.program);
+        out.extend(look::warning(look, subject, place));
     }
 }
 
@@ -255,6 +266,7 @@ fn build(
         generation_from_time: settings.hbgenmethod == "time",
         uuid_from_node_name: settings.uuidfrom == "nodename",
         parameters: parameters(&settings),
+        failback: settings.failback,
         logfacility: Some(settings.logfacility)
             .filter(|name| !matches!(*name, "" | "none"))
             .map(str::to_owned),

@@ -23,6 +23,8 @@ pub enum Subject<'a> {
     User(&'a str),
     /// That program.
     Program(&'a Path),
+    /// The program that `auto_failback when` asks.
+    FailbackCommand(&'a Path),
 }
 
 /// What is missing, in the words of a [`Diagnostic`].

@@ -10,6 +10,7 @@ mod check;
 mod clients;
 pub mod diagnostic;
 pub mod directive;
+mod failback;
 mod ha_cf;
 mod haresources;
 mod load;
@@ -63,6 +64,8 @@ pub struct Config {
     pub deadping: Duration,
     /// Whether resources return to their preferred node.
     pub auto_failback: AutoFailback,
+    /// What they wait for before they do.
+    pub failback: FailbackCondition,
     /// The media in the order of their lines, ping media left out.
     pub media: Vec<Medium>,
     /// Hosts to ping, from `ping`, `ping6` and `ping_group`.
@@ -141,6 +144,27 @@ pub enum AutoFailback {
     Off,
     /// `legacy`, or the directive is missing: behaves like [`AutoFailback::On`].
     Legacy,
+}
+
+/// What must be so before a group returns to its preferred node, once that is back.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum FailbackCondition {
+    /// Nothing.
+    #[default]
+    Nothing,
+    /// `delayed TIME`: that node has been a member without a break for so long.
+    Delayed(Duration),
+    /// `when COMMAND`: the command ends with exit code 0.
+    When(FailbackCommand),
+}
+
+/// The command of `auto_failback when`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FailbackCommand {
+    /// The full path of its program.
+    pub program: PathBuf,
+    /// All of it, as a shell reads it.
+    pub line: String,
 }
 
 /// One way to reach the peer.

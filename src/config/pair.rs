@@ -1,6 +1,5 @@
-//! The directives about the pair itself: its nodes, where resources stay, and what a pair cannot be.
+//! The directives about the pair itself: its nodes, and what a pair cannot be.
 
-use super::AutoFailback;
 use super::diagnostic::{Diagnostic, Diagnostics};
 use super::directive::Directive;
 use super::settings::Settings;
@@ -33,23 +32,6 @@ pub(super) fn node(
         text: name,
         place: word.place.clone(),
     });
-}
-
-/// `auto_failback`: a boolean or `legacy`.
-pub(super) fn auto_failback(settings: &mut Settings, text: &str) -> Result<(), Fault> {
-    settings.auto_failback = Some(if text.eq_ignore_ascii_case("legacy") {
-        AutoFailback::Legacy
-    } else {
-        match value::boolean(text) {
-            Ok(Reading { value: true, .. }) => AutoFailback::On,
-            Ok(Reading { value: false, .. }) => AutoFailback::Off,
-            Err(_) => {
-                let reason = value::choice(text, &["on", "off", "legacy"], true);
-                return reason.map(|_| ());
-            }
-        }
-    });
-    Ok(())
 }
 
 /// `crm` and `pacemaker`: only "no" is possible.

@@ -5,7 +5,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::source::{Place, Word};
-use super::{ApiAuth, AutoFailback, Medium, Monitor, PingNode, Respawn, Timeout};
+use super::{
+    ApiAuth, AutoFailback, FailbackCondition, Medium, Monitor, PingNode, Respawn, Timeout,
+};
 
 /// The values of all directives. Those with a default have it before the first line is read.
 #[derive(Debug, Default)]
@@ -18,6 +20,9 @@ pub(super) struct Settings {
     pub(super) initdead: Duration,
     pub(super) deadping: Duration,
     pub(super) auto_failback: Option<AutoFailback>,
+    pub(super) failback: FailbackCondition,
+    /// Where its command is named.
+    pub(super) failback_command: Option<Place>,
     pub(super) nice_failback: bool,
     pub(super) media: Vec<(Medium, Place)>,
     pub(super) baud: u32,

@@ -2,12 +2,13 @@
 
 use super::clients::{apiauth, client, env, stonith, stonith_host};
 use super::directive::Argument::{
-    Boolean, Choice, Each, Ignored, Integer, Line, Path, Text, Time, TimeOrZero, Word,
+    Boolean, Choice, Each, Ignored, Integer, Line, Path, Text, Time, TimeOrZero, Word, WordOrLine,
 };
 use super::directive::Directive;
+use super::failback::{OPENINGS, auto_failback, conditional_failback};
 use super::media::{bcast, mcast, mcast6, ping, ping_group, serial, ucast, ucast6};
 use super::monitor::monitor;
-use super::pair::{auto_failback, autojoin, node, pacemaker};
+use super::pair::{autojoin, node, pacemaker};
 use super::timeouts::timeout;
 
 const FACILITIES: &[&str] = &[
@@ -53,10 +54,18 @@ pub static ALL: &[Directive] = &[
         .derived("deadtime")
         .example("deadping 10"),
     // Resources
-    Directive::new("auto_failback", "on | off | legacy", Word(auto_failback))
-        .doc("Whether resources return to their preferred node")
-        .default("legacy")
-        .example("auto_failback on"),
+    Directive::new(
+        "auto_failback",
+        "on | off | legacy | delayed TIME | when COMMAND",
+        WordOrLine {
+            word: auto_failback,
+            openings: OPENINGS,
+            line: conditional_failback,
+        },
+    )
+    .doc("Whether resources return to their preferred node, and what they wait for before")
+    .default("legacy")
+    .example("auto_failback on"),
     Directive::new(
         "nice_failback",
         "BOOLEAN",

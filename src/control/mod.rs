@@ -123,6 +123,39 @@ pub struct Group {
     pub peer: Option<String>,
     /// Its monitors on the node that answers, in the order of `ha.cf`.
     pub monitors: Vec<Monitor>,
+    /// Why it does not return to its preferred node yet, while it waits for that.
+    pub failback: Option<Failback>,
+    /// What comes next where it could not be started on the node that answers.
+    pub retry: Option<Retry>,
+    /// Whether the node that answers could run it: `ready`, or in words what keeps it from that. None where it is here,
+    /// or where nobody has looked yet.
+    pub readiness: Option<String>,
+    /// Whether the other node says of itself that it could; none where it is there, or where that is not known.
+    pub peer_ready: Option<bool>,
+}
+
+/// A group that could not be started.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Retry {
+    /// How often in a row.
+    pub failures: u32,
+    /// When it is tried again on this node, in seconds since 1970; none where that is for the other node, or for nobody.
+    pub next: Option<u64>,
+    /// Whether it is not tried any more before somebody asks for it.
+    pub frozen: bool,
+}
+
+/// What a group waits for before it returns to its preferred node.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Failback {
+    /// Since when, in seconds since 1970.
+    pub since: u64,
+    /// For what, in words.
+    pub awaits: String,
+    /// When it goes, in seconds since 1970, if nothing happens to the other node; none where that can't be told.
+    pub until: Option<u64>,
 }
 
 /// A resource that is asked how it does.

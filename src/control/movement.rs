@@ -69,6 +69,9 @@ pub struct Movement {
     pub progress: MoveProgress,
     /// Why it failed.
     pub reason: Option<String>,
+    /// What speaks against it, as it is told when it begins.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
 }
 
 #[cfg(test)]
@@ -119,6 +122,7 @@ mod tests {
             selection: Selection::Local,
             progress: MoveProgress::Asked,
             reason: None,
+            warnings: Vec::new(),
         };
         assert_eq!(
             json(&Answer::Movement(movement.clone())),

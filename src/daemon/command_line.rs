@@ -265,6 +265,15 @@ fn question(parser: &mut lexopt::Parser) -> Result<Question, String> {
     let kind = text(parser)?;
     match kind.as_str() {
         "process" => Ok(Question::Process(text(parser)?)),
+        "ready" => {
+            let directory = value(parser)?.into();
+            let words = parser.raw_args().map_err(|error| error.to_string())?;
+            let words = words.map(|word| word.to_string_lossy().into_owned());
+            Ok(Question::Ready {
+                directory,
+                words: words.collect(),
+            })
+        }
         "tcp" => Ok(Question::Tcp {
             host: text(parser)?,
             port: number(parser)?,

@@ -7,12 +7,14 @@ use mio::{Events, Poll};
 
 use super::control::ControlServer;
 use super::core::Core;
+use super::failback::FailbackCommand;
 use super::failfast::Failfast;
 use super::hooks::Hooks;
 use super::media::Media;
 use super::pid_file::PidFile;
 use super::ping::Pings;
 use super::programs::{Failure, Programs};
+use super::readiness::Readiness;
 use super::reload::Loaded;
 use super::resources::Resources;
 use super::service_manager::ServiceManager;
@@ -40,6 +42,10 @@ pub mod tokens {
     pub const RESOURCES: usize = 2000;
     /// The output of the scripts in `rc.d`.
     pub const HOOKS: usize = 2001;
+    /// The output of the command of `auto_failback`.
+    pub const FAILBACK: usize = 2002;
+    /// The output of whoever looks whether this node is ready.
+    pub const READINESS: usize = 2003;
     /// The hosts that are pinged.
     pub const PINGS: Range<usize> = 3000..4000;
 }
@@ -71,6 +77,10 @@ pub struct Devices {
     pub programs: Programs,
     /// The scripts in `rc.d`.
     pub hooks: Hooks,
+    /// The command of `auto_failback`.
+    pub failback: FailbackCommand,
+    /// Whether this node could run what it does not hold.
+    pub readiness: Readiness,
     /// The service manager.
     pub service_manager: ServiceManager,
     /// Resets this machine when the loop stands still.
@@ -197,7 +207,7 @@ impl Daemon {
         let devices = &self.devices;
         let has_more =
             devices.media.has_more() || devices.pings.has_more() || devices.control.has_more();
-        if has_more || !self.outcomes.is_empty() {
+        if has_more || !self.outcomes.is_empty() || devices.failback.has_answer() {
             return Duration::ZERO;
         }
         let now = clock::now();
@@ -209,6 +219,8 @@ impl Daemon {
             devices.service_manager.next_deadline(),
             devices.programs.next_deadline(),
             devices.hooks.next_deadline(),
+            devices.failback.next_deadline(),
+            devices.readiness.next_deadline(),
             watchdog.map(Watchdog::next_deadline),
             Some(self.upkeep_at),
             // From then on the programs are waited for.
@@ -265,6 +277,7 @@ impl Daemon {
                         .handle(clock::now(), Event::KeysChanged(Box::new(keys)));
                 }
                 self.devices.hooks.look_again();
+                self.devices.readiness.look_again(clock::now());
             }
             Signal::MoreDebug => change_debug(log::debug_level().saturating_add(1)),
             Signal::LessDebug => change_debug(log::debug_level().saturating_sub(1)),
@@ -299,6 +312,16 @@ impl Daemon {
         }
         resources.turn(now);
         self.devices.hooks.turn(now);
+        self.devices.failback.turn(now);
+        if let Some(agrees) = self.devices.failback.next_answer() {
+            self.cluster
+                .handle(clock::now(), Event::FailbackAnswered { agrees });
+        }
+        self.devices.readiness.turn(now, &self.cluster);
+        while let Some((group, ready)) = self.devices.readiness.next_news() {
+            self.cluster
+                .handle(clock::now(), Event::Readiness { group, ready });
+        }
         let failure = self.devices.programs.turn(now);
         if let Some(failure) = failure {
             self.give_up(&failure);
@@ -340,6 +363,7 @@ impl Daemon {
                 Action::StopGroup(group) => self.devices.resources.stop(group),
                 Action::ProbeGroup(group) => self.devices.resources.probe(group),
                 Action::AnnounceGroup(group) => self.devices.resources.announce(now, group),
+                Action::AskFailback => self.devices.failback.ask(now),
                 Action::Ping => self.devices.pings.send(now),
                 Action::RememberPeer(peer) => self.recorder.remember(peer),
                 Action::Exit => self.leave_at = Some(now + FAREWELL),
@@ -393,11 +417,12 @@ impl Daemon {
             control,
             poll,
             resources,
+            readiness,
             ..
         } = devices;
         let answer = |request| match request {
             Request::Status => Answer::Status(Box::new(status::status(
-                config, cluster, resources, state, *since,
+                config, cluster, resources, readiness, state, *since,
             ))),
             Request::Standby { selection } => {
                 moves::begin(cluster, Direction::Standby, selection, state.generation)

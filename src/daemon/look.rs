@@ -27,16 +27,19 @@ pub fn look(places: &Places, subject: Subject<'_>) -> Option<Absence> {
             Ok(Resource::Unit(_)) => None,
             Err(error) => Some(resource_absence(word, error)),
         },
-        Subject::User(_) | Subject::Program(_) => look_for_programs(subject),
+        Subject::User(_) | Subject::Program(_) | Subject::FailbackCommand(_) => {
+            look_for_programs(subject)
+        }
     }
 }
 
-/// Looks for what a daemon does not start without: the users and programs of `respawn` and `failfast`. May ask the
-/// network for users: not for the event loop.
+/// Looks for what `ha.cf` names to be run: the users and programs of `respawn` and `failfast`, without which a daemon
+/// does not start, and the command of `auto_failback`. May ask the network for users: not for the event loop.
 pub fn look_for_programs(subject: Subject<'_>) -> Option<Absence> {
     match subject {
         Subject::User(name) => user_absence(name),
         Subject::Program(path) => program_absence(path),
+        Subject::FailbackCommand(path) => command_absence(path),
         _ => None,
     }
 }
@@ -81,6 +84,15 @@ fn program_absence(path: &Path) -> Option<Absence> {
         message,
         label: "heartbeat does not start without it".into(),
         help: help.into(),
+    })
+}
+
+fn command_absence(path: &Path) -> Option<Absence> {
+    let fault = soundness::look(path).err()?;
+    Some(Absence {
+        message: format!("{} {fault}", path.display()),
+        label: "it can't be asked here: what runs here does not return by itself".into(),
+        help: fault.remedy(path),
     })
 }
 
@@ -155,7 +167,8 @@ fn script_oddity(path: &Path) -> Option<Absence> {
     }
 }
 
-fn resource_absence(word: &ResourceWord, error: CatalogueError) -> Absence {
+/// What is missing of a resource that is not found.
+pub fn resource_absence(word: &ResourceWord, error: CatalogueError) -> Absence {
     let (message, help) = match error {
         CatalogueError::NotFound { name, looked_at } => (
             format!("no script, OCF agent or unit called `{name}` on this machine"),
@@ -243,6 +256,23 @@ mod tests {
         let address = ResourceWord::new("10.0.0.9/24/no-such-if:0");
         let said = message(Subject::Resource(&address)).expect("missing");
         assert!(said.starts_with("no interface `no-such-if`"), "{said}");
+    }
+
+    #[test]
+    fn a_command_that_cannot_be_asked_is_named_with_its_remedy() {
+        let missing = Path::new("/usr/local/sbin/no-such-command");
+        let absence = look_for_programs(Subject::FailbackCommand(missing)).expect("missing");
+        assert_eq!(
+            (absence.message.as_str(), absence.help.as_str()),
+            (
+                "/usr/local/sbin/no-such-command does not exist",
+                "put it at /usr/local/sbin/no-such-command"
+            )
+        );
+        assert_eq!(
+            message(Subject::FailbackCommand(Path::new("/bin/sh"))),
+            None
+        );
     }
 
     #[test]

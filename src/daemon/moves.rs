@@ -21,13 +21,37 @@ pub fn begin(
         ::log::info!("{command} [{selection}] refused: {refusal}");
         return Answer::Error(refusal.to_string());
     }
+    let warnings = warnings(cluster, request);
     let last = cluster.movement().map(|movement| movement.number);
     cluster.handle(clock::now(), Event::MoveRequested(request));
     match movement(cluster, generation) {
-        Some(movement) if Some(movement.number) != last => Answer::Movement(movement),
+        Some(movement) if Some(movement.number) != last => Answer::Movement(Movement {
+            warnings,
+            ..movement
+        }),
         // Between question and event the core found that time had passed, as after a suspend.
         _ => Answer::Error("things changed just now; try again in a moment".into()),
     }
+}
+
+/// A node that is not ready may do it all the same: who asks for the move knows more.
+fn warnings(cluster: &Cluster, request: MoveRequest) -> Vec<String> {
+    let (selection, there) = match request {
+        MoveRequest::Standby(selection) => (selection, true),
+        MoveRequest::Takeover(selection) => (selection, false),
+    };
+    let (node, place) = if there {
+        ("the other", "there")
+    } else {
+        ("this", "here")
+    };
+    let keys = cluster.unready_for(selection, there).into_iter();
+    keys.map(|key| {
+        format!(
+            "{node} node is not ready to run {key}; `cl_status rscstatus --json` {place} tells why"
+        )
+    })
+    .collect()
 }
 
 fn request(direction: Direction, selection: Selection) -> MoveRequest {
@@ -60,6 +84,7 @@ pub fn movement(cluster: &Cluster, generation: u64) -> Option<Movement> {
         selection,
         progress,
         reason,
+        warnings: Vec::new(),
     })
 }
 

@@ -3,7 +3,9 @@
 
 use std::io::{Read, Write};
 use std::net::{TcpStream, ToSocketAddrs};
+use std::path::PathBuf;
 
+use super::unready;
 use crate::os::proc;
 
 /// No page is read further than this.
@@ -36,6 +38,13 @@ pub enum Question {
     },
     /// Does a process of this name run?
     Process(String),
+    /// Could this machine run these groups? What keeps it from that is printed, see [`unready`].
+    Ready {
+        /// The configuration directory.
+        directory: PathBuf,
+        /// The words of all groups.
+        words: Vec<String>,
+    },
 }
 
 /// Asks. The error is a sentence without its end.
@@ -54,6 +63,11 @@ pub fn ask(question: &Question) -> Result<(), String> {
         } => {
             let answer = get(host, *port, path)?;
             judge(&answer, *expect, body.as_deref())
+        }
+        Question::Ready { directory, words } => {
+            let lines = unready::report(directory, words);
+            let written = std::io::stdout().write_all(lines.as_bytes());
+            written.map_err(|error| error.to_string())
         }
         Question::Process(name) => {
             let all = proc::all().map_err(|error| format!("cannot read /proc: {error}"))?;

@@ -202,7 +202,7 @@ mod tests {
     use std::os::unix::fs::PermissionsExt;
 
     use super::*;
-    use crate::cluster::{GroupSettings, LinkId, PingSettings};
+    use crate::cluster::{FailbackCondition, GroupSettings, LinkId, PingSettings};
     use crate::config::AutoFailback;
     use crate::message::{Key, Keys, Method};
     use crate::recording::{Reader, RecordingError};
@@ -228,6 +228,7 @@ mod tests {
             initdead: Duration::from_secs(10),
             max_rexmit_delay: Duration::from_millis(250),
             auto_failback: AutoFailback::On,
+            failback: FailbackCondition::Nothing,
             ttl: 3,
             inner_auth: false,
             log_badpack: true,

@@ -5,8 +5,10 @@ use std::path::PathBuf;
 use super::log;
 use super::ping;
 use super::state::State;
-use crate::cluster::{GroupSettings, PingId, PingNodeSettings, PingSettings, Settings};
-use crate::config::{AutoFailback, Config, MediumKind, MessageFormat, Respawn};
+use crate::cluster::{
+    FailbackCondition, GroupSettings, PingId, PingNodeSettings, PingSettings, Settings,
+};
+use crate::config::{self, AutoFailback, Config, MediumKind, MessageFormat, Respawn};
 
 /// Where the system's log daemon listens, unless the environment says otherwise (for tests).
 const SYSLOG_SOCKET: &str = "/dev/log";
@@ -29,6 +31,7 @@ pub fn of_core(config: &Config, state: &State, seed: u64, own: &[PingId]) -> Set
         initdead: config.initdead,
         max_rexmit_delay: config.max_rexmit_delay,
         auto_failback: config.auto_failback,
+        failback: failback(config),
         ttl: u32::from(config.hopfudge).saturating_add(nodes),
         inner_auth: config.msgfmt == MessageFormat::Classic,
         log_badpack: config.log_badpack,
@@ -36,6 +39,14 @@ pub fn of_core(config: &Config, state: &State, seed: u64, own: &[PingId]) -> Set
         groups: groups(config),
         ping: pings(config, own),
         keys: config.keys.clone(),
+    }
+}
+
+fn failback(config: &Config) -> FailbackCondition {
+    match config.failback {
+        config::FailbackCondition::Nothing => FailbackCondition::Nothing,
+        config::FailbackCondition::Delayed(time) => FailbackCondition::Steady(time),
+        config::FailbackCondition::When(_) => FailbackCondition::Agreed,
     }
 }
 

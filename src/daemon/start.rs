@@ -16,11 +16,13 @@ use super::core::Core;
 use super::disk::{Disk, load_here};
 use super::event_loop::{Daemon, Devices, Identity, tokens};
 use super::exit_status::{CONFIGURATION, DONE, FAILED, PERMISSION};
+use super::failback::FailbackCommand;
 use super::hooks::Hooks;
 use super::media::Media;
 use super::pid_file::{PidFile, Refused};
 use super::ping::Pings;
 use super::programs::Programs;
+use super::readiness::Readiness;
 use super::reload::{Loaded, tell};
 use super::resources::{Limits, Resources};
 use super::service_manager::ServiceManager;
@@ -271,6 +273,10 @@ impl Start<'_> {
             .map_err(|error| Refusal::new(&error, false))?;
         let token = Token(tokens::HOOKS);
         let hooks = Hooks::new(clock::now(), config, owner.clone(), registry()?, token);
+        let token = Token(tokens::FAILBACK);
+        let failback = FailbackCommand::new(config, owner.clone(), registry()?, token);
+        let token = Token(tokens::READINESS);
+        let readiness = Readiness::new(config, owner.clone(), registry()?, token);
         let resources = Resources::new(
             clock::now(),
             config,
@@ -292,6 +298,8 @@ impl Start<'_> {
             resources,
             programs,
             hooks,
+            failback,
+            readiness,
             service_manager,
             watchdog: None,
         })

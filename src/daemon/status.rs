@@ -2,18 +2,22 @@
 
 use super::clock;
 use super::moves::movement;
+use super::readiness::Readiness;
 use super::resources::{MonitorView, Resources};
 use super::settings::{kinds_of_link, links};
 use super::state::State;
-use crate::cluster::{Cluster, GroupId, LinkId, PingId, PingStatus};
+use crate::cluster::{
+    Cluster, FailbackView, GroupId, Instant, LinkId, PingId, PingStatus, RetryView,
+};
 use crate::config::{Config, PingNode};
-use crate::control::{Group, Link, Monitor, Node, Parameter, Status};
+use crate::control::{Failback, Group, Link, Monitor, Node, Parameter, Retry, Status};
 
 /// Everything, as it is now. `since` is the wall clock at the start.
 pub fn status(
     config: &Config,
     cluster: &Cluster,
     resources: &Resources,
+    readiness: &Readiness,
     state: &State,
     since: u64,
 ) -> Status {
@@ -27,7 +31,7 @@ pub fn status(
         communicating: cluster.is_communicating(),
         holdings: cluster.holdings().to_string(),
         nodes: nodes(config, cluster),
-        groups: groups(config, cluster, resources),
+        groups: groups(config, cluster, resources, readiness),
         movement: movement(cluster, state.generation),
         parameters: parameters(config),
     }
@@ -91,7 +95,12 @@ fn links_to_peer(config: &Config, cluster: &Cluster) -> Vec<Link> {
         .collect()
 }
 
-fn groups(config: &Config, cluster: &Cluster, resources: &Resources) -> Vec<Group> {
+fn groups(
+    config: &Config,
+    cluster: &Cluster,
+    resources: &Resources,
+    readiness: &Readiness,
+) -> Vec<Group> {
     let group = |(group, id): (&crate::config::Group, u32)| {
         let view = cluster.group(GroupId(id));
         Group {
@@ -109,9 +118,38 @@ fn groups(config: &Config, cluster: &Cluster, resources: &Resources) -> Vec<Grou
                 .into_iter()
                 .map(monitor)
                 .collect(),
+            readiness: readiness.of(GroupId(id)),
+            peer_ready: cluster.peer_is_ready(GroupId(id)),
+            retry: cluster.retry_of(GroupId(id)).map(retry),
+            failback: cluster.failback_of(GroupId(id)).map(failback(config)),
         }
     };
     config.groups.iter().zip(0..).map(group).collect()
+}
+
+fn failback(config: &Config) -> impl Fn(FailbackView) -> Failback {
+    |view| Failback {
+        since: wall(view.since),
+        awaits: view.awaits.to_come(&config.peer_node),
+        until: view.until.map(wall),
+    }
+}
+
+fn retry(view: RetryView) -> Retry {
+    Retry {
+        failures: view.failures,
+        next: view.next.map(wall),
+        frozen: view.frozen,
+    }
+}
+
+/// A moment of the monotonic clock in seconds since 1970.
+fn wall(at: Instant) -> u64 {
+    let now = clock::now();
+    let seconds = clock::wall_seconds();
+    seconds
+        .saturating_add(at.since(now).as_secs())
+        .saturating_sub(now.since(at).as_secs())
 }
 
 fn monitor(view: MonitorView) -> Monitor {

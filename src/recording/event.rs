@@ -98,6 +98,19 @@ pub(super) fn write(event: &Event<'_>, names: &Names, secrecy: Secrecy, out: &mu
             push(out, format_args!(" ping-answered {}:", node.0));
             escape(names.ping(*node).as_bytes(), Blanks::Escaped, out);
         }
+        Event::Readiness { group, ready } => {
+            push(out, format_args!(" readiness {}:", group.0));
+            escape(names.group(*group).as_bytes(), Blanks::Escaped, out);
+            out.push_str(match ready {
+                Some(true) => " ready",
+                Some(false) => " not-ready",
+                None => " unknown",
+            });
+        }
+        Event::FailbackAnswered { agrees } => {
+            out.push_str(" failback-answered ");
+            out.push_str(if *agrees { "yes" } else { "no" });
+        }
         Event::KeysChanged(keys) => {
             out.push_str(" keys-changed ");
             keys::write(keys, secrecy, out);
@@ -135,15 +148,10 @@ pub(super) fn read<'a>(
         },
         "group" => {
             let (group, outcome) = rest.split_once(' ').ok_or(Problem::Value)?;
-            let (id, name) = numbered(group)?;
-            let index = usize::try_from(id).unwrap_or(usize::MAX);
-            known_as(names.groups.get(index), &name)?;
+            let group = known_group(names, group)?;
             let outcome = OUTCOMES.iter().find(|(known, _)| *known == outcome);
             let &(_, outcome) = outcome.ok_or(Problem::Value)?;
-            Event::Group {
-                group: GroupId(id),
-                outcome,
-            }
+            Event::Group { group, outcome }
         }
         "stop-requested" if rest.is_empty() => Event::StopRequested,
         "move-requested" => {
@@ -160,6 +168,24 @@ pub(super) fn read<'a>(
             known_as(names.pings.get(usize::from(id)), &name)?;
             Event::PingAnswered { node: PingId(id) }
         }
+        "readiness" => {
+            let (group, ready) = rest.split_once(' ').ok_or(Problem::Value)?;
+            let ready = match ready {
+                "ready" => Some(true),
+                "not-ready" => Some(false),
+                "unknown" => None,
+                _ => return Err(Problem::Value),
+            };
+            let group = known_group(names, group)?;
+            Event::Readiness { group, ready }
+        }
+        "failback-answered" => Event::FailbackAnswered {
+            agrees: match rest {
+                "yes" => true,
+                "no" => false,
+                _ => return Err(Problem::Value),
+            },
+        },
         "keys-changed" => Event::KeysChanged(Box::new(keys::read(rest, known)?)),
         unknown => return Err(Problem::Event(unknown.to_owned())),
     })
@@ -170,6 +196,14 @@ fn numbered<T: std::str::FromStr>(word: &str) -> Result<(T, String), Problem> {
     let (number, name) = word.split_once(':').ok_or(Problem::Value)?;
     let number = number.parse().map_err(|_| Problem::Value)?;
     Ok((number, unescape_text(name)?))
+}
+
+/// `1:IPaddr::10.0.0.1`
+fn known_group(names: &Names, word: &str) -> Result<GroupId, Problem> {
+    let (id, name) = numbered(word)?;
+    let index = usize::try_from(id).unwrap_or(usize::MAX);
+    known_as(names.groups.get(index), &name)?;
+    Ok(GroupId(id))
 }
 
 fn known_as(known: Option<&String>, name: &str) -> Result<(), Problem> {
@@ -195,9 +229,11 @@ mod tests {
             Event::MoveRequested(MoveRequest::Takeover(_)) => 6,
             Event::KeysChanged(_) => 7,
             Event::PingAnswered { .. } => 8,
+            Event::FailbackAnswered { .. } => 9,
+            Event::Readiness { .. } => 10,
         }
     }
-    const KINDS: usize = 9;
+    const KINDS: usize = 11;
 
     fn samples() -> Vec<Event<'static>> {
         let mut samples = vec![
@@ -217,6 +253,11 @@ mod tests {
                 samples.push(Event::Received { link, bytes });
             }
         }
+        samples.extend([Some(true), Some(false), None].map(|ready| {
+            let group = GroupId(1);
+            Event::Readiness { group, ready }
+        }));
+        samples.extend([true, false].map(|agrees| Event::FailbackAnswered { agrees }));
         samples.extend([0, 1].map(|id| Event::PingAnswered { node: PingId(id) }));
         for (_, outcome) in OUTCOMES {
             let group = GroupId(1);
@@ -305,6 +346,11 @@ mod tests {
             " move-requested standby",
             " move-requested standby some",
             " move-requested away all",
+            " readiness 1:a\\x20b",
+            " readiness 1:a\\x20b perhaps",
+            " readiness 2:a\\x20b ready",
+            " failback-answered",
+            " failback-answered maybe",
             " ping-answered",
             " ping-answered 2:router",
             " ping-answered 0:gate",

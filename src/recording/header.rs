@@ -6,7 +6,7 @@ use super::error::{Problem, RecordingError};
 use super::keys::{self, Secrecy};
 use super::text::{Blanks, Seconds, escape, parse_seconds, push, unescape_text};
 use crate::cluster::{
-    GroupSettings, Instant, PeerMemory, PingNodeSettings, PingSettings, Settings,
+    FailbackCondition, GroupSettings, Instant, PeerMemory, PingNodeSettings, PingSettings, Settings,
 };
 use crate::config::AutoFailback;
 use crate::message::Keys;
@@ -52,6 +52,7 @@ pub(super) fn write(program: &str, started: Instant, settings: &Settings, how: S
         initdead,
         max_rexmit_delay,
         auto_failback,
+        failback,
         ttl,
         inner_auth,
         log_badpack,
@@ -92,6 +93,13 @@ pub(super) fn write(program: &str, started: Instant, settings: &Settings, how: S
     lines.plain("max_rexmit_delay", &Seconds(*max_rexmit_delay));
     let known = FAILBACK.iter().find(|(_, known)| known == auto_failback);
     lines.plain("auto_failback", &known.map_or("unknown", |(name, _)| name));
+    match failback {
+        FailbackCondition::Nothing => {} // recordings of old have no such line
+        FailbackCondition::Steady(time) => {
+            lines.plain("failback", &format_args!("steady {}", Seconds(*time)));
+        }
+        FailbackCondition::Agreed => lines.plain("failback", &"agreed"),
+    }
     lines.plain("ttl", ttl);
     lines.plain("inner_auth", inner_auth);
     lines.plain("log_badpack", log_badpack);
@@ -182,6 +190,7 @@ pub(super) struct Reading {
     initdead: Option<Duration>,
     max_rexmit_delay: Option<Duration>,
     auto_failback: Option<AutoFailback>,
+    failback: Option<FailbackCondition>,
     ttl: Option<u32>,
     inner_auth: Option<bool>,
     log_badpack: Option<bool>,
@@ -225,6 +234,7 @@ impl Reading {
                 let &(_, meant) = known.ok_or(Problem::Value)?;
                 once(&mut self.auto_failback, name, meant)
             }
+            "failback" => once(&mut self.failback, name, failback(value)?),
             "ttl" => once(&mut self.ttl, name, parse(value)?),
             "inner_auth" => once(&mut self.inner_auth, name, parse(value)?),
             "log_badpack" => once(&mut self.log_badpack, name, parse(value)?),
@@ -267,6 +277,7 @@ impl Reading {
                 initdead: needed(self.initdead, "initdead")?,
                 max_rexmit_delay: needed(self.max_rexmit_delay, "max_rexmit_delay")?,
                 auto_failback: needed(self.auto_failback, "auto_failback")?,
+                failback: self.failback.unwrap_or_default(),
                 ttl: needed(self.ttl, "ttl")?,
                 inner_auth: needed(self.inner_auth, "inner_auth")?,
                 log_badpack: needed(self.log_badpack, "log_badpack")?,
@@ -280,6 +291,14 @@ impl Reading {
                 keys: needed(self.keys, "keys")?,
             },
         })
+    }
+}
+
+fn failback(text: &str) -> Result<FailbackCondition, Problem> {
+    match text.split_once(' ') {
+        Some(("steady", time)) => Ok(FailbackCondition::Steady(seconds(time)?)),
+        None if text == "agreed" => Ok(FailbackCondition::Agreed),
+        _ => Err(Problem::Value),
     }
 }
 
@@ -395,6 +414,7 @@ pub(super) mod tests {
             initdead: Duration::from_secs(60),
             max_rexmit_delay: Duration::from_millis(250),
             auto_failback: AutoFailback::Legacy,
+            failback: FailbackCondition::Steady(Duration::from_millis(90_500)),
             ttl: 6,
             inner_auth: true,
             log_badpack: false,
@@ -440,6 +460,7 @@ pub(super) mod tests {
             |settings: &mut Settings| {
                 settings.remembered_peer = Some(PeerMemory::default());
                 settings.auto_failback = AutoFailback::On;
+                settings.failback = FailbackCondition::Agreed;
                 settings.groups.clear();
                 settings.ping = PingSettings::default();
             },
@@ -486,6 +507,7 @@ pub(super) mod tests {
             "uuid 000102030405060708090a0b0c0d0e0f",
             "deadtime 3.000000",
             "auto_failback legacy",
+            "failback steady 90.500000",
             "link /dev/ttyS0",
             "group local IPaddr::10.0.0.1 alpha IPaddr::10.0.0.1 web",
             "ping_node counted router",
@@ -502,6 +524,7 @@ pub(super) mod tests {
         let optional = [
             "node ",
             "remembered_peer ",
+            "failback ",
             "link ",
             "group ",
             "ping_node ",
@@ -532,6 +555,9 @@ pub(super) mod tests {
             "group mine a b",
             "group local",
             "auto_failback maybe",
+            "failback steady",
+            "failback steady soon",
+            "failback agreed 3",
             "remembered_peer unknown 1",
             "ping_node router",
             "ping_node some router",

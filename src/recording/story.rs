@@ -129,6 +129,19 @@ impl Story {
                 let key = self.key(*group);
                 self.line(format_args!("< group {key}: {outcome:?}"));
             }
+            Event::Readiness { group, ready } => {
+                let key = self.key(*group);
+                let word = match ready {
+                    Some(true) => "ready",
+                    Some(false) => "not ready",
+                    None => "not known",
+                };
+                self.line(format_args!("< readiness for group {key}: {word}"));
+            }
+            Event::FailbackAnswered { agrees } => {
+                let word = if *agrees { "yes" } else { "no" };
+                self.line(format_args!("< whether groups may return: {word}"));
+            }
             Event::StopRequested => self.line(format_args!("< stop requested")),
             Event::MoveRequested(request) => {
                 self.line(format_args!("< move requested: {request:?}"));
@@ -226,6 +239,7 @@ impl Story {
                     "remember the peer: generation {generation}, number {sequence}"
                 ));
             }
+            Action::AskFailback => self.line(format_args!("ask whether groups may return")),
             Action::Ping if self.everything => self.line(format_args!("ping")),
             Action::Ping => {}
             Action::Exit => self.line(format_args!("exit")),

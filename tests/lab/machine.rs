@@ -290,6 +290,22 @@ impl Machine {
         (text, child.wait().ok().and_then(|status| status.code()))
     }
 
+    /// Runs a command of its heartbeat there: what it said on standard error, and its exit status.
+    pub fn complaint(&self, name: &str, arguments: &[&str]) -> (String, Option<i32>) {
+        let mut command = self.program.command(name, self.installed);
+        command
+            .args(arguments)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped());
+        let mut child = self.namespace.spawn(&mut command);
+        let mut text = String::new();
+        if let Some(mut error) = child.stderr.take() {
+            let _ = error.read_to_string(&mut text);
+        }
+        (text, child.wait().ok().and_then(|status| status.code()))
+    }
+
     /// `cl_status` with these arguments: the first line that it prints.
     pub fn cl_status(&self, arguments: &[&str]) -> String {
         let (text, _status) = self.command("cl_status", arguments);

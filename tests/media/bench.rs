@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use heartbeat::cluster::{Instant, Packet};
 use heartbeat::config::{
-    AutoFailback, CompressionMethod, Config, Medium, MediumKind, MessageFormat,
+    AutoFailback, CompressionMethod, Config, FailbackCondition, Medium, MediumKind, MessageFormat,
 };
 use heartbeat::daemon::media::Media;
 use heartbeat::daemon::media::report::{MediaError, MediaReport};
@@ -406,6 +406,7 @@ fn config(media: Vec<Medium>) -> Config {
         initdead: 20 * second,
         deadping: 10 * second,
         auto_failback: AutoFailback::Off,
+        failback: FailbackCondition::Nothing,
         media,
         ping_nodes: Vec::new(),
         logfile: None,

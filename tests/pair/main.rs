@@ -8,6 +8,7 @@
 mod lab;
 
 mod damage;
+mod failback;
 mod failover;
 mod hooks;
 mod leftovers;
@@ -18,6 +19,7 @@ mod monitors;
 mod moves;
 mod pings;
 mod programs;
+mod readiness;
 mod recording;
 mod replay;
 mod resource_manager;

@@ -67,13 +67,17 @@ impl Run {
         };
         while let Some(step) = replay.step().expect("a sound recording") {
             match step.event {
-                Event::Tick | Event::WallClock { .. } | Event::PingAnswered { .. } => {}
+                Event::Tick
+                | Event::WallClock { .. }
+                | Event::PingAnswered { .. }
+                | Event::Readiness { .. } => {}
                 Event::Received { bytes, .. } => {
                     if let Some((source, number)) = opened(bytes) {
                         run.received.push((source, number, bytes.to_vec()));
                     }
                 }
                 Event::Group { .. } => run.others.push("group".into()),
+                Event::FailbackAnswered { .. } => run.others.push("failback".into()),
                 Event::StopRequested => run.others.push("stop".into()),
                 Event::MoveRequested(_) => run.others.push("move".into()),
                 Event::KeysChanged(_) => run.others.push("keys".into()),

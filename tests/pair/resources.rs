@@ -5,10 +5,11 @@ use std::time::{Duration, Instant};
 use nix::sys::socket::{AddressFamily, SockFlag, SockProtocol, SockType, recv, socket};
 use nix::sys::socket::{MsgFlags, setsockopt, sockopt::ReceiveTimeout};
 use nix::sys::time::{TimeVal, TimeValLike};
+use serde_json::Value;
 use std::os::fd::AsRawFd;
 
 use crate::lab::journal::Mark;
-use crate::lab::machine::here;
+use crate::lab::machine::{Machine, here};
 use crate::lab::stranger::Stranger;
 use crate::lab::{Networks, PATIENCE, Pair, Setup, claim, eventually, files, throughout};
 
@@ -80,6 +81,45 @@ fn a_group_that_starts_nowhere_is_not_thrown_back_and_forth() {
                 .count()
                 <= 6
         });
+        pair.assert_never_two_owners();
+    });
+}
+
+#[test]
+fn a_group_that_starts_nowhere_shows_its_next_try_and_is_tried_at_once_by_a_takeover() {
+    claim(|| {
+        let mut pair = Pair::alone(Setup::default());
+        for machine in [&pair.a, &pair.b] {
+            files::write(&machine.file("fail-start-data"), "", 0o644);
+        }
+        pair.a.start();
+        pair.b.start();
+        let retry = |machine: &Machine| {
+            let (text, _) = machine.command("cl_status", &["rscstatus", "--json"]);
+            let status: Value = serde_json::from_str(&text).unwrap_or_default();
+            status["groups"][0]["retry"].clone()
+        };
+        eventually("both have failed", || {
+            retry(&pair.a) != Value::Null && retry(&pair.b) != Value::Null
+        });
+        assert_eq!(retry(&pair.a)["failures"], 1);
+        assert_eq!(retry(&pair.a)["frozen"], false);
+        assert!(retry(&pair.a)["next"].is_u64(), "{}", retry(&pair.a));
+        assert_eq!(
+            retry(&pair.b)["next"],
+            Value::Null,
+            "that is for the preferred node"
+        );
+        let (said, exit) = pair.b.command("hb_takeover", &[]);
+        assert_ne!(exit, Some(0), "{said}");
+        assert!(!pair.b.holds(pair.address()));
+        for machine in [&pair.a, &pair.b] {
+            std::fs::remove_file(machine.file("fail-start-data")).expect("it was there");
+        }
+        let (said, exit) = pair.a.command("hb_takeover", &[]);
+        assert_eq!(exit, Some(0), "{said}");
+        assert!(pair.a.holds(pair.address()));
+        assert_eq!(retry(&pair.a), Value::Null);
         pair.assert_never_two_owners();
     });
 }

@@ -40,6 +40,10 @@ impl World {
                 self.ping(node);
                 Ok(())
             }
+            Action::AskFailback => {
+                self.ask_command(node);
+                Ok(())
+            }
             Action::Report(report) => {
                 if let (Report::NewRun { .. }, Some(daemon)) =
                     (&report, &mut self.machines[node].daemon)
@@ -74,6 +78,37 @@ impl World {
             }
             _ => Ok(()),
         }
+    }
+
+    /// The command of `auto_failback when` takes its time.
+    fn ask_command(&mut self, node: usize) {
+        let Some(run) = self.machines[node].daemon.as_ref().map(|daemon| daemon.run) else {
+            return;
+        };
+        let agrees = self.calm || self.dice.chance(self.plan.agrees);
+        let at = self.now + MS + self.dice.below(self.plan.deadtime);
+        let machine = node;
+        self.at(
+            at,
+            Happening::Agreed {
+                machine,
+                run,
+                agrees,
+            },
+        );
+    }
+
+    /// It has answered.
+    pub fn agreed(&mut self, node: usize, run: u64, agrees: bool) -> Result<(), Violation> {
+        let daemon = self.machines[node].daemon.as_ref();
+        if daemon.is_none_or(|daemon| daemon.run != run) {
+            return Ok(());
+        }
+        self.trace
+            .step(self.now, &[12, node as u64, u64::from(agrees)], || {
+                format!("{node} is told whether groups may return: {agrees}")
+            });
+        self.arrive(node, Inbound::Agreed(agrees))
     }
 
     /// Every ping node is asked.
@@ -209,7 +244,9 @@ impl World {
                 format!("{node} STARTS group {group}")
             });
         self.own_action_is_alone(node, group, &[Real::Starting, Real::Stopping])?;
-        let outcome = if !self.calm && self.dice.chance(self.plan.start_failures) {
+        let outcome = if !self.calm && self.plan.impossible {
+            GroupOutcome::StartFailed
+        } else if !self.calm && self.dice.chance(self.plan.start_failures) {
             if self.dice.chance(300) {
                 GroupOutcome::StopFailed
             } else {

@@ -55,6 +55,8 @@ pub enum Inbound {
     Command(Command),
     /// A ping node has answered.
     Answer(PingId),
+    /// The command of `auto_failback when` has answered.
+    Agreed(bool),
     /// `authkeys` was read again.
     Keys(Box<Keys>),
 }

@@ -158,6 +158,11 @@ fn no_seed_with_ping_nodes_breaks_a_rule() {
 }
 
 #[test]
+fn no_seed_with_conditions_for_a_failback_breaks_a_rule() {
+    try_seeds("HB_SIM_FAILBACK", 1000, 10, Plan::with_conditions);
+}
+
+#[test]
 fn the_same_seed_gives_the_same_trace() {
     for seed in 0..50 {
         let once = run(Plan::with_operator(seed), node::honest);

@@ -1,6 +1,9 @@
 //! What one run is made of: two machines, their links and groups, and the faults that will hit them.
 //! Everything follows from the seed.
 
+use std::time::Duration;
+
+use heartbeat::cluster::FailbackCondition;
 use heartbeat::config::AutoFailback;
 use heartbeat::message::{Key, Keys, Method};
 
@@ -38,6 +41,8 @@ pub struct Plan {
     pub action_time: (Time, Time),
     /// How many group starts in a thousand fail while faults are on.
     pub start_failures: u64,
+    /// While faults are on nothing can be started anywhere.
+    pub impossible: bool,
     /// How many group stops in a thousand fail while faults are on.
     pub stop_failures: u64,
     /// What happens, in order of time.
@@ -60,6 +65,10 @@ pub struct Plan {
     pub pings: usize,
     /// As in `ha.cf`.
     pub deadping: Time,
+    /// What a failback waits for, on each node.
+    pub conditions: [FailbackCondition; 2],
+    /// How many answers of its command in a thousand are yes while faults are on.
+    pub agrees: u64,
     /// How many answers of ping nodes in a thousand are lost while faults are on.
     pub ping_loss: u64,
 }
@@ -136,6 +145,7 @@ impl Plan {
             starts: [0, 0],
             action_time: (5 * MS, 50 * MS),
             start_failures: 0,
+            impossible: false,
             stop_failures: 0,
             faults: Vec::new(),
             faults_end: 20 * SECOND,
@@ -147,6 +157,8 @@ impl Plan {
             old: [false; 2],
             pings: 0,
             deadping: SECOND,
+            conditions: [FailbackCondition::Nothing; 2],
+            agrees: 0,
             ping_loss: 0,
         }
     }
@@ -170,6 +182,7 @@ impl Plan {
             starts: [rng.below(keepalive), rng.below(keepalive)],
             action_time: (MS, longest),
             start_failures: if rng.chance(200) { 150 } else { 0 },
+            impossible: false,
             stop_failures: if rng.chance(150) { 300 } else { 0 },
             faults: Vec::new(),
             faults_end: 0,
@@ -184,6 +197,8 @@ impl Plan {
             old: [false; 2],
             pings: 0,
             deadping: deadtime,
+            conditions: [FailbackCondition::Nothing; 2],
+            agrees: 0,
             ping_loss: 0,
         };
         if rng.chance(150) {
@@ -212,6 +227,46 @@ impl Plan {
         let mut plan = Self::with_operator(seed);
         faults::silence_pings(&mut plan, &mut Rng::new(seed, 7));
         plan
+    }
+
+    /// The run that belongs to a seed where groups return only when their preferred node has been steady, or when a
+    /// command says so.
+    pub fn with_conditions(seed: u64) -> Self {
+        let mut plan = Self::with_operator(seed);
+        let rng = &mut Rng::new(seed, 10);
+        plan.failback = AutoFailback::On;
+        plan.agrees = rng.pick(&[0, 100, 500, 1000]);
+        for node in 0..2 {
+            let steady = Duration::from_micros(rng.between(1, plan.deadtime * 4));
+            plan.conditions[node] = rng.pick(&[
+                FailbackCondition::Nothing,
+                FailbackCondition::Steady(steady),
+                FailbackCondition::Steady(steady),
+                FailbackCondition::Agreed,
+            ]);
+        }
+        plan
+    }
+
+    /// What a node's own `ha.cf` says: where groups do not return at all, nothing is waited for.
+    pub fn condition_of(&self, node: usize) -> FailbackCondition {
+        let returns = self.failback_of(node % 2) == AutoFailback::On;
+        if returns {
+            self.conditions[node % 2]
+        } else {
+            FailbackCondition::Nothing
+        }
+    }
+
+    /// The longest that a failback may wait once nothing goes wrong any more.
+    pub fn longest_wait(&self) -> Time {
+        let waits = self.conditions.iter().map(|condition| match condition {
+            FailbackCondition::Nothing => 0,
+            FailbackCondition::Steady(time) => Time::try_from(time.as_micros()).unwrap_or(0),
+            // One question may be under way, and the next comes five seconds after its answer.
+            FailbackCondition::Agreed => 6 * SECOND + self.deadtime * 2,
+        });
+        waits.max().unwrap_or(0)
     }
 
     /// Whether somebody moves groups, so that any place may be the right one.
@@ -327,8 +382,8 @@ impl Plan {
 
     /// After the last fault ended and every daemon runs: until then everything has found its place.
     pub fn settle_time(&self) -> Time {
-        // A failed start is tried again after a minute, a failed stop after half of one.
-        let again = if self.has_failures() { 65 * SECOND } else { 0 };
+        // A failed start is tried again after a minute, the next after two and so on; a failed stop after half of one.
+        let again = if self.has_failures() { 485 * SECOND } else { 0 };
         // 3.0.6 restarts itself after a partition, waits for a stable peer, and does one thing after the other.
         let old = if self.has_old() {
             120 * SECOND + self.deadtime + self.action_time.1 * 4 * self.preferred.len() as Time
@@ -340,6 +395,7 @@ impl Plan {
         again
             + old
             + pings
+            + self.longest_wait()
             + self.initdead
             + self.deadtime * 4
             + self.action_time.1 * 8

@@ -74,6 +74,10 @@ impl World {
                     daemon.core.handle(local, Event::Group { group, outcome });
                 }
                 Inbound::Answer(node) => daemon.core.handle(local, Event::PingAnswered { node }),
+                Inbound::Agreed(agrees) => {
+                    let event = Event::FailbackAnswered { agrees };
+                    daemon.core.handle(local, event);
+                }
                 Inbound::Keys(keys) => daemon.core.handle(local, Event::KeysChanged(keys)),
                 Inbound::Command(command) => daemon.core.command(local, command),
                 Inbound::Stop => daemon.core.handle(local, Event::StopRequested),

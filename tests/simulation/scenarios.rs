@@ -5,6 +5,7 @@ use heartbeat::config::AutoFailback;
 
 use super::faults::{Fault, Weather};
 use super::machine::Real;
+use super::old_peer::{Command, Hold};
 use super::plan::{MS, Plan, SECOND, Stranger};
 use super::story::Story;
 
@@ -324,4 +325,28 @@ fn a_quiet_pair_says_little_more_than_its_heartbeats() {
         (100..130).contains(&sent),
         "{sent} packets in ten seconds of two nodes that beat five times a second"
     );
+}
+
+#[test]
+fn what_starts_nowhere_is_frozen_after_a_few_tries_and_thawed_by_a_takeover() {
+    let mut story = Story::new(Plan {
+        impossible: true,
+        keepalive: 5 * SECOND,
+        deadtime: 25 * SECOND,
+        initdead: 60 * SECOND,
+        faults_end: 7300 * SECOND,
+        ..Plan::quiet(1)
+    });
+    story.until(6000 * SECOND);
+    // Each group eight times where it belongs, and hardly as often on the other node.
+    let starts = story.world.figures.starts;
+    assert!((18..=32).contains(&starts), "{starts}");
+    story.until(7301 * SECOND);
+    assert_eq!(story.world.figures.starts, starts);
+    story.owners(&[None, None]);
+    for node in 0..2 {
+        let takeover = Command::Takeover(Hold::LOCAL);
+        story.strike(Fault::Command(node, takeover));
+    }
+    story.wait_for(&[Some(0), Some(1)], 10 * SECOND);
 }

@@ -33,8 +33,12 @@ impl World {
                 Err(self.violation("settling", text))
             }
             (Some(_), Some(_))
-                if self.plan.has_failures() || self.plan.has_old() || self.plan.pings > 0 =>
+                if self.plan.has_failures()
+                    || self.plan.has_old()
+                    || self.plan.pings > 0
+                    || self.plan.longest_wait() > 0 =>
             {
+                // A group that somebody moved may be anywhere, and return when what it waits for is there.
                 // What a node gave up for want of a network comes back when that has been there for a while. A failed stop that succeeds later lets its group go home; and the scripts of 3.0.6 queue up, so that
                 // it does long after what it decided in haste.
                 self.settled_since = None;

@@ -160,6 +160,7 @@ impl World {
             initdead: micros(plan.initdead),
             max_rexmit_delay: micros(250 * MS),
             auto_failback: plan.failback_of(node),
+            failback: plan.condition_of(node),
             ttl: 3,
             inner_auth: plan.inner_auth,
             log_badpack: true,

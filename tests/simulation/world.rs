@@ -53,6 +53,12 @@ pub enum Happening {
         run: u64,
         ping: usize,
     },
+    /// The command of `auto_failback when` has answered.
+    Agreed {
+        machine: usize,
+        run: u64,
+        agrees: bool,
+    },
     /// A machine is to be started again, if it has been left alone since.
     Begin { machine: usize, life: u64 },
     /// A timer of a daemon.
@@ -235,6 +241,11 @@ impl World {
                 group,
             } => self.probed(machine, run, group),
             Happening::Answered { machine, run, ping } => self.answered(machine, run, ping),
+            Happening::Agreed {
+                machine,
+                run,
+                agrees,
+            } => self.agreed(machine, run, agrees),
             Happening::Begin { machine, life } => {
                 if self.machines[machine].life == life {
                     self.machines[machine].is_asleep = false;

@@ -43,6 +43,10 @@ fn example() -> Status {
             local: "running".into(),
             peer: Some("stopped".into()),
             monitors: Vec::new(),
+            failback: None,
+            retry: None,
+            readiness: None,
+            peer_ready: None,
         }],
         movement: Some(Movement {
             generation: 12,
@@ -51,6 +55,7 @@ fn example() -> Status {
             selection: Selection::Local,
             progress: MoveProgress::Done,
             reason: None,
+            warnings: Vec::new(),
         }),
         parameters: vec![Parameter {
             name: "keepalive".into(),

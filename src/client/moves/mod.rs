@@ -124,7 +124,15 @@ impl Daemon for Live {
             Direction::Takeover => Request::Takeover { selection },
         };
         match super::ask(&self.socket, request)? {
-            Answer::Movement(movement) => Ok(movement),
+            Answer::Movement(movement) => {
+                for warning in &movement.warnings {
+                    warn(&format!(
+                        "{}: WARNING: {warning}\n",
+                        arguments::name(direction)
+                    ));
+                }
+                Ok(movement)
+            }
             _ => Err(Error::Nonsense("it answers another question".into())),
         }
     }

@@ -43,6 +43,7 @@ fn movement(direction: Direction, progress: MoveProgress) -> Movement {
         selection: Selection::All,
         progress,
         reason: (progress == MoveProgress::Failed).then(|| "because".to_owned()),
+        warnings: Vec::new(),
     }
 }
 
@@ -60,6 +61,10 @@ fn status(movement: Movement, groups: &[(&str, &str, Option<&str>)]) -> Status {
         local: local.into(),
         peer: peer.map(str::to_owned),
         monitors: Vec::new(),
+        failback: None,
+        retry: None,
+        readiness: None,
+        peer_ready: None,
     };
     Status {
         version: String::new(),

@@ -87,6 +87,10 @@ mod tests {
             local: local.into(),
             peer: peer.map(str::to_owned),
             monitors: Vec::new(),
+            failback: None,
+            retry: None,
+            readiness: None,
+            peer_ready: None,
         };
         Status {
             version: String::new(),

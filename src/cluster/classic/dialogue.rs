@@ -54,21 +54,29 @@ impl Cluster {
 
     /// What returned from a death goes back to its preferred node.
     pub(in crate::cluster) fn offer_failback(&mut self, now: Instant) {
+        if self.would_offer_failback() && self.can_offer_failback(now) && self.failback_is_due() {
+            self.offer_again_after(now);
+            self.offer(Selection::Foreign, Reason::Failback, now);
+        }
+    }
+
+    /// Whether anything is to go back to its preferred node, as soon as that can be.
+    pub(in crate::cluster) fn would_offer_failback(&self) -> bool {
         let classic = &self.classic;
-        let wants = self.settings.auto_failback == AutoFailback::On
-            && self.can_offer()
+        self.settings.auto_failback == AutoFailback::On
+            && matches!(self.standing().relation, Relation::Halves { .. })
             && !self.peer_sees_less()
             && !classic.waived.has(Selection::Foreign)
             && classic
                 .holds
                 .is_some_and(|halves| !halves.has(Selection::Foreign))
-            && classic.offer_at.is_none_or(|at| at <= now)
             && !self.ownership.is_stuck(Selection::Foreign)
-            && self.ownership.holds_of(Selection::Foreign);
-        if wants {
-            self.offer_again_after(now);
-            self.offer(Selection::Foreign, Reason::Failback, now);
-        }
+            && self.ownership.holds_of(Selection::Foreign)
+    }
+
+    /// Whether that can be now.
+    pub(in crate::cluster) fn can_offer_failback(&self, now: Instant) -> bool {
+        self.can_offer() && self.classic.offer_at.is_none_or(|at| at <= now)
     }
 
     /// A half of which nothing could be started here: perhaps the peer can.

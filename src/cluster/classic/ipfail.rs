@@ -186,12 +186,19 @@ impl Cluster {
 
     /// With `auto_failback on`, what the peer gave because it saw fewer goes back to it.
     fn give_back(&mut self, now: Instant) {
-        let is_wanted = self.settings.auto_failback == AutoFailback::On && self.ipfail.old.gave;
-        if is_wanted && self.ownership.holds_of(Selection::Foreign) && self.can_offer() {
+        if self.would_give_back() && self.can_offer() && self.failback_is_due() {
             self.ipfail.old.gave = false;
             self.report(Report::Ping(PingReport::GivingBack));
             self.delay_giveup(Selection::Foreign, Word::Sure, now);
         }
+    }
+
+    /// Whether something is to go back because the peer gave it for want of a network.
+    pub(in crate::cluster) fn would_give_back(&self) -> bool {
+        self.settings.auto_failback == AutoFailback::On
+            && self.ipfail.old.gave
+            && !self.peer_sees_less()
+            && self.ownership.holds_of(Selection::Foreign)
     }
 
     fn send_to_ipfail(&mut self, kind: &str) {

@@ -389,6 +389,8 @@ fn two_owners_never_both_yield_and_never_both_stay() {
                     breakdowns: Breakdowns::default(),
                     is_unfit: false,
                     retry_at: NOW,
+                    failures: Failures::default(),
+                    readiness: Readiness::default(),
                 };
                 let (a, b) = (node(true), node(false));
                 let (ga, gb) = (

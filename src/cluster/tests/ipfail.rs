@@ -32,7 +32,17 @@ fn pair(failback: AutoFailback, ping: PingSettings) -> Pair {
 
 /// Two ping nodes that answer both, and each group at home.
 fn settled(failback: AutoFailback) -> Pair {
-    let mut pair = pair(failback, nodes(&[true, true]));
+    settle(pair(failback, nodes(&[true, true])))
+}
+
+/// The same with `auto_failback on`, where a failback waits for something.
+pub(super) fn settled_with(conditions: [FailbackCondition; 2]) -> Pair {
+    let mut pair = pair(AutoFailback::On, nodes(&[true, true]));
+    pair.conditions = conditions;
+    settle(pair)
+}
+
+fn settle(mut pair: Pair) -> Pair {
     pair.start(0);
     pair.start(1);
     pair.run(Duration::from_secs(3));
