@@ -11,6 +11,7 @@ mod files_differ;
 mod former_run;
 mod giveup;
 mod groups;
+mod hardware;
 pub mod holdings;
 mod ids;
 pub mod incoming;
@@ -45,6 +46,8 @@ use std::time::Duration;
 
 pub use action::{Action, Packet, PeerMemory};
 pub use event::{Event, GroupOutcome};
+pub use hardware::{Ethernet, MOST_ETHERNET};
+pub(crate) use hardware::{read_ethernet, write_ethernet};
 pub use holdings::Holdings;
 pub use ids::{GroupId, LinkId, PingId};
 pub use movement::{MoveFailure, MoveProgress, MoveRefusal, MoveRequest, Movement, Selection};
@@ -59,6 +62,7 @@ pub use view::{GroupState, GroupView};
 use claims::{Claim, Leaving, Stated};
 use classic::{ClassicPeer, Questions};
 use giveup::Ipfail;
+use hardware::Hardware;
 use incoming::Incoming;
 use links::Links;
 use node::Peer;
@@ -93,6 +97,7 @@ pub struct Cluster {
     ownership: Ownership,
     pings: PingNodes,
     ipfail: Ipfail,
+    hardware: Hardware,
     refusals: Refusals,
     status: NodeStatus,
     leaving: Leaving,
@@ -198,6 +203,7 @@ impl Cluster {
             ownership: Ownership::new(&settings.groups, settings.local_node < settings.peer_node),
             pings: PingNodes::new(&settings.ping, settings.initdead, now),
             ipfail: Ipfail::default(),
+            hardware: Hardware::default(),
             refusals: Refusals::default(),
             status: NodeStatus::Init,
             leaving: Leaving::No,
@@ -250,6 +256,7 @@ impl Cluster {
             Event::MoveRequested(request) => self.begin_move(request, now),
             Event::PingAnswered { node } => self.ping_answered(node, now),
             Event::KeysChanged(keys) => self.settings.keys = *keys,
+            Event::Hardware(own) => self.hardware_changed(own),
             Event::Tick => self.tick(now),
         }
     }

@@ -1,5 +1,6 @@
 //! Two cores on perfect wires. Everything that needs loss, delay and chance is in `tests/simulation`.
 
+mod hardware;
 mod ipfail;
 mod mistakes;
 mod old_ipfail;
@@ -25,6 +26,8 @@ struct Pair {
     fails_to_stop: [bool; 2],
     log: Vec<(usize, String)>,
     exited: [bool; 2],
+    /// What each was told of the other's.
+    told_hardware: [Vec<Ethernet>; 2],
     failback: AutoFailback,
     generation: u64,
     /// What each calls itself.
@@ -59,6 +62,7 @@ impl Pair {
             fails_to_stop: [false; 2],
             log: Vec::new(),
             exited: [false; 2],
+            told_hardware: [Vec::new(), Vec::new()],
             failback,
             generation: 100,
             names: ["a", "b"],
@@ -147,6 +151,7 @@ impl Pair {
                     Action::ProbeGroup(id) => done.push((id, GroupOutcome::FoundStopped)),
                     Action::Report(report) => self.log.push((node, report.to_string())),
                     Action::Ping => pinged = true,
+                    Action::PeerHardware(all) => self.told_hardware[node] = all,
                     Action::RememberPeer(_) | Action::AnnounceGroup(_) => {}
                     Action::Exit => self.exited[node] = true,
                 }

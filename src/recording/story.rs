@@ -11,6 +11,7 @@ use super::text::{Blanks, Seconds, escape, push};
 use crate::cluster::refusals::KINDS;
 use crate::cluster::{
     Action, Cluster, Event, GroupId, GroupView, Holdings, Movement, NodeStatus, Packet,
+    write_ethernet,
 };
 use crate::message::{FieldKind, Keys, Message, open};
 
@@ -130,6 +131,10 @@ impl Story {
                 self.line(format_args!("< group {key}: {outcome:?}"));
             }
             Event::StopRequested => self.line(format_args!("< stop requested")),
+            Event::Hardware(own) => {
+                let own = write_ethernet(own);
+                self.line(format_args!("< this node has {own}"));
+            }
             Event::MoveRequested(request) => {
                 self.line(format_args!("< move requested: {request:?}"));
             }
@@ -225,6 +230,10 @@ impl Story {
                 self.line(format_args!(
                     "remember the peer: generation {generation}, number {sequence}"
                 ));
+            }
+            Action::PeerHardware(all) => {
+                let all = write_ethernet(all);
+                self.line(format_args!("the peer has {all}"));
             }
             Action::Ping if self.everything => self.line(format_args!("ping")),
             Action::Ping => {}

@@ -67,7 +67,10 @@ impl Run {
         };
         while let Some(step) = replay.step().expect("a sound recording") {
             match step.event {
-                Event::Tick | Event::WallClock { .. } | Event::PingAnswered { .. } => {}
+                Event::Tick
+                | Event::WallClock { .. }
+                | Event::PingAnswered { .. }
+                | Event::Hardware(_) => {}
                 Event::Received { bytes, .. } => {
                     if let Some((source, number)) = opened(bytes) {
                         run.received.push((source, number, bytes.to_vec()));
