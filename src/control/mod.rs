@@ -123,6 +123,24 @@ pub struct Group {
     pub peer: Option<String>,
     /// Its monitors on the node that answers, in the order of `ha.cf`.
     pub monitors: Vec<Monitor>,
+    /// Other machines that claim its addresses while they are on the node that answers.
+    pub rivals: Vec<Rival>,
+}
+
+/// Another machine that claims a floating address.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Rival {
+    /// The address.
+    pub address: String,
+    /// The Ethernet address of that machine.
+    pub hardware: String,
+    /// Whether it is the other node; none when that node has not told its Ethernet addresses.
+    pub is_other_node: Option<bool>,
+    /// How often it was heard to claim the address.
+    pub claims: u64,
+    /// How long ago it was heard last.
+    pub seconds_ago: u64,
 }
 
 /// A resource that is asked how it does.

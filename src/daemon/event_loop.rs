@@ -303,6 +303,10 @@ impl Daemon {
         if let Some(failure) = failure {
             self.give_up(&failure);
         }
+        let hardware = self.devices.resources.news_of_hardware(now);
+        if let Some(own) = hardware {
+            self.cluster.handle(clock::now(), Event::Hardware(own));
+        }
         self.collect_outcomes();
         for (group, outcome) in std::mem::take(&mut self.outcomes) {
             self.cluster
@@ -341,6 +345,7 @@ impl Daemon {
                 Action::ProbeGroup(group) => self.devices.resources.probe(group),
                 Action::AnnounceGroup(group) => self.devices.resources.announce(now, group),
                 Action::Ping => self.devices.pings.send(now),
+                Action::PeerHardware(all) => self.devices.resources.know_peer(all),
                 Action::RememberPeer(peer) => self.recorder.remember(peer),
                 Action::Exit => self.leave_at = Some(now + FAREWELL),
                 Action::Report(report) => {

@@ -2,12 +2,12 @@
 
 use super::clock;
 use super::moves::movement;
-use super::resources::{MonitorView, Resources};
+use super::resources::{MonitorView, Resources, RivalView};
 use super::settings::{kinds_of_link, links};
 use super::state::State;
 use crate::cluster::{Cluster, GroupId, LinkId, PingId, PingStatus};
 use crate::config::{Config, PingNode};
-use crate::control::{Group, Link, Monitor, Node, Parameter, Status};
+use crate::control::{Group, Link, Monitor, Node, Parameter, Rival, Status};
 
 /// Everything, as it is now. `since` is the wall clock at the start.
 pub fn status(
@@ -109,6 +109,11 @@ fn groups(config: &Config, cluster: &Cluster, resources: &Resources) -> Vec<Grou
                 .into_iter()
                 .map(monitor)
                 .collect(),
+            rivals: resources
+                .rivals_of(clock::now(), GroupId(id))
+                .into_iter()
+                .map(rival)
+                .collect(),
         }
     };
     config.groups.iter().zip(0..).map(group).collect()
@@ -128,6 +133,16 @@ fn monitor(view: MonitorView) -> Monitor {
         works,
         failures,
         restarts,
+    }
+}
+
+fn rival(view: RivalView) -> Rival {
+    Rival {
+        address: view.address.to_string(),
+        hardware: view.hardware,
+        is_other_node: view.is_peer,
+        claims: view.claims,
+        seconds_ago: view.ago.as_secs(),
     }
 }
 

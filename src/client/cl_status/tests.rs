@@ -43,6 +43,7 @@ fn example() -> Status {
             local: "running".into(),
             peer: Some("stopped".into()),
             monitors: Vec::new(),
+            rivals: Vec::new(),
         }],
         movement: Some(Movement {
             generation: 12,

@@ -60,6 +60,7 @@ fn status(movement: Movement, groups: &[(&str, &str, Option<&str>)]) -> Status {
         local: local.into(),
         peer: peer.map(str::to_owned),
         monitors: Vec::new(),
+        rivals: Vec::new(),
     };
     Status {
         version: String::new(),

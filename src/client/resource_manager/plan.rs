@@ -87,6 +87,7 @@ mod tests {
             local: local.into(),
             peer: peer.map(str::to_owned),
             monitors: Vec::new(),
+            rivals: Vec::new(),
         };
         Status {
             version: String::new(),
