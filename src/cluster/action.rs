@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use super::GroupId;
-use super::hardware::Ethernet;
+use super::ethernet::Ethernet;
 use super::report::Report;
 
 /// What the core asks for. Actions are to be carried out in the order given.

@@ -1,6 +1,6 @@
 //! Everything that can happen to the core.
 
-use super::hardware::Ethernet;
+use super::ethernet::Ethernet;
 use super::movement::MoveRequest;
 use super::{GroupId, LinkId, PingId};
 use crate::message::Keys;

@@ -6,6 +6,7 @@
 pub mod action;
 pub mod claims;
 mod classic;
+mod ethernet;
 pub mod event;
 mod files_differ;
 mod former_run;
@@ -45,9 +46,9 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 pub use action::{Action, Packet, PeerMemory};
+pub use ethernet::{Ethernet, MOST_ETHERNET};
+pub(crate) use ethernet::{read_ethernet, write_ethernet};
 pub use event::{Event, GroupOutcome};
-pub use hardware::{Ethernet, MOST_ETHERNET};
-pub(crate) use hardware::{read_ethernet, write_ethernet};
 pub use holdings::Holdings;
 pub use ids::{GroupId, LinkId, PingId};
 pub use movement::{MoveFailure, MoveProgress, MoveRefusal, MoveRequest, Movement, Selection};
@@ -61,8 +62,8 @@ pub use view::{GroupState, GroupView};
 
 use claims::{Claim, Leaving, Stated};
 use classic::{ClassicPeer, Questions};
+use ethernet::Hardware;
 use giveup::Ipfail;
-use hardware::Hardware;
 use incoming::Incoming;
 use links::Links;
 use node::Peer;

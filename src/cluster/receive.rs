@@ -2,8 +2,8 @@
 //! What fails a step changes nothing but a counter (S4).
 
 use super::claims::{self, hex};
+use super::ethernet;
 use super::former_run::FormerRun;
-use super::hardware;
 use super::incoming::{Arrival, Incoming};
 use super::refusals::RefusalKind;
 use super::report::Report;
@@ -335,7 +335,7 @@ impl Cluster {
             "hbapi-clstat" => self.client_heard(message, now),
             "query-cstatus" => self.answer_client_query(message),
             "shutdone" => self.peer_left(),
-            hardware::KIND => return self.hardware_heard(message, number),
+            ethernet::KIND => return self.hardware_heard(message, number),
             _ => {} // counted and acknowledged; nothing that we act on
         }
         true
