@@ -3,6 +3,7 @@
 use std::rc::Rc;
 
 use super::GroupId;
+use super::ethernet::Ethernet;
 use super::report::Report;
 
 /// What the core asks for. Actions are to be carried out in the order given.
@@ -26,6 +27,9 @@ pub enum Action {
     AskFailback,
     /// Tell the people.
     Report(Report),
+    /// These are the peer's Ethernet addresses, all of them, until it tells others or another run of it does. It may be
+    /// dead: its machine has them still.
+    PeerHardware(Vec<Ethernet>),
     /// Keep what was seen of the peer over our own restart.
     RememberPeer(PeerMemory),
     /// The local node stopped cleanly: leave the event loop once what was sent has left.

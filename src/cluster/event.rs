@@ -1,5 +1,6 @@
 //! Everything that can happen to the core.
 
+use super::ethernet::Ethernet;
 use super::movement::MoveRequest;
 use super::{GroupId, LinkId, PingId};
 use crate::message::Keys;
@@ -54,6 +55,9 @@ pub enum Event<'a> {
     },
     /// `authkeys` was read again.
     KeysChanged(Box<Keys>),
+    /// The Ethernet addresses of this machine, in any order, but in the same one for the same addresses. At most
+    /// [`MOST_ETHERNET`](super::MOST_ETHERNET) count.
+    Hardware(Vec<Ethernet>),
 }
 
 /// How an action on a resource group ended.

@@ -442,7 +442,10 @@ impl Cluster {
         } else {
             self.unanswered_since.get_or_insert(now);
         }
-        self.is_agreed = is_agreed;
+        let was_agreed = std::mem::replace(&mut self.is_agreed, is_agreed);
+        if is_agreed && !was_agreed {
+            self.send_hardware();
+        }
         let is_same = self.ownership.hear(heading.digest, states, is_agreed);
         self.heartbeat_is_due |= self.ownership.take_news();
         if !std::mem::replace(&mut self.told.files_differ, !is_same) && !is_same {

@@ -7,6 +7,7 @@ pub mod action;
 pub mod claims;
 mod classic;
 mod condition;
+mod ethernet;
 pub mod event;
 mod failback;
 mod failures;
@@ -15,6 +16,7 @@ mod former_run;
 mod giveup;
 mod group_report;
 mod groups;
+mod hardware;
 pub mod holdings;
 mod ids;
 pub mod incoming;
@@ -52,6 +54,8 @@ use std::time::Duration;
 
 pub use action::{Action, Packet, PeerMemory};
 pub use condition::FailbackCondition;
+pub use ethernet::{Ethernet, MOST_ETHERNET};
+pub(crate) use ethernet::{read_ethernet, write_ethernet};
 pub use event::{Event, GroupOutcome};
 pub use failback::FailbackView;
 pub use failures::{AfterFailure, Elsewhere};
@@ -71,6 +75,7 @@ pub use view::{GroupState, GroupView};
 use claims::{Claim, Leaving, Stated};
 use classic::{ClassicPeer, Questions};
 use condition::Failback;
+use ethernet::Hardware;
 use giveup::Ipfail;
 use incoming::Incoming;
 use links::Links;
@@ -107,6 +112,7 @@ pub struct Cluster {
     pings: PingNodes,
     ipfail: Ipfail,
     failback: Failback,
+    hardware: Hardware,
     refusals: Refusals,
     status: NodeStatus,
     leaving: Leaving,
@@ -213,6 +219,7 @@ impl Cluster {
             pings: PingNodes::new(&settings.ping, settings.initdead, now),
             ipfail: Ipfail::default(),
             failback: Failback::default(),
+            hardware: Hardware::default(),
             refusals: Refusals::default(),
             status: NodeStatus::Init,
             leaving: Leaving::No,
@@ -267,6 +274,7 @@ impl Cluster {
             Event::Readiness { group, ready } => self.readiness_found(group, ready),
             Event::FailbackAnswered { agrees } => self.failback.answered(agrees, now),
             Event::KeysChanged(keys) => self.settings.keys = *keys,
+            Event::Hardware(own) => self.hardware_changed(own),
             Event::Tick => self.tick(now),
         }
     }

@@ -2,6 +2,7 @@
 //! What fails a step changes nothing but a counter (S4).
 
 use super::claims::{self, hex};
+use super::ethernet;
 use super::former_run::FormerRun;
 use super::incoming::{Arrival, Incoming};
 use super::refusals::RefusalKind;
@@ -334,6 +335,7 @@ impl Cluster {
             "hbapi-clstat" => self.client_heard(message, now),
             "query-cstatus" => self.answer_client_query(message),
             "shutdone" => self.peer_left(),
+            ethernet::KIND => return self.hardware_heard(message, number),
             _ => {} // counted and acknowledged; nothing that we act on
         }
         true

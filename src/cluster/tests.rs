@@ -1,6 +1,7 @@
 //! Two cores on perfect wires. Everything that needs loss, delay and chance is in `tests/simulation`.
 
 mod failback;
+mod hardware;
 mod ipfail;
 mod mistakes;
 mod old_ipfail;
@@ -28,6 +29,8 @@ struct Pair {
     fails_to_stop: [bool; 2],
     log: Vec<(usize, String)>,
     exited: [bool; 2],
+    /// What each was told of the other's.
+    told_hardware: [Vec<Ethernet>; 2],
     failback: AutoFailback,
     /// By node.
     conditions: [FailbackCondition; 2],
@@ -69,6 +72,7 @@ impl Pair {
             fails_to_stop: [false; 2],
             log: Vec::new(),
             exited: [false; 2],
+            told_hardware: [Vec::new(), Vec::new()],
             failback,
             conditions: [FailbackCondition::Nothing; 2],
             agrees: [Some(true); 2],
@@ -164,6 +168,7 @@ impl Pair {
                     Action::Report(report) => self.log.push((node, report.to_string())),
                     Action::Ping => pinged = true,
                     Action::AskFailback => asks = true,
+                    Action::PeerHardware(all) => self.told_hardware[node] = all,
                     Action::RememberPeer(_) | Action::AnnounceGroup(_) => {}
                     Action::Exit => self.exited[node] = true,
                 }

@@ -299,6 +299,7 @@ fn build(
             .map(|(client, _)| client)
             .collect(),
         announce_every: settings.announce_every,
+        check_address: settings.check_address,
         monitors: settings
             .monitors
             .into_iter()

@@ -129,6 +129,8 @@ pub struct Config {
     pub groups: Vec<Group>,
     /// `announce_every`: from one announcement of a floating address to the next; zero for none after the first minute.
     pub announce_every: Duration,
+    /// `check_address`: how long it is asked whether anybody has a floating address before it is taken; zero for not at all.
+    pub check_address: Duration,
     /// `monitor` lines in order.
     pub monitors: Vec<Monitor>,
     /// The configuration directory, `/etc/ha.d` unless told otherwise.

@@ -17,6 +17,9 @@ const MEDIA: [&str; 7] = [
 /// The rates that heartbeat 3.0.6 takes.
 const OLD_BAUD_RATES: [u32; 7] = [9600, 19200, 38400, 57600, 115_200, 230_400, 460_800];
 
+/// Whoever has an address answers within milliseconds, and every takeover waits for it.
+const LONGEST_CHECK: Duration = Duration::from_secs(10);
+
 /// A signed heartbeat on a serial line, in bytes.
 const HEARTBEAT_BYTES: u64 = 210;
 
@@ -176,6 +179,21 @@ fn check_times(settings: &Settings, out: &mut Diagnostics) {
     }
     if let (true, Some(place)) = (sound(&["initdead", "deadtime"]), settings.place("initdead")) {
         check_initdead(settings, place, out);
+    }
+    if let (true, Some(place)) = (
+        settings.check_address > LONGEST_CHECK,
+        settings.place("check_address"),
+    ) {
+        let message = format!(
+            "check_address of {} is too long",
+            seconds(settings.check_address)
+        );
+        let label = format!(
+            "at most {}: every start of an address waits for it",
+            seconds(LONGEST_CHECK)
+        );
+        let error = Diagnostic::error(place, message).label(label);
+        out.push(error.help("500ms is enough on a local network"));
     }
     if let (true, Some(place)) = (
         sound(&["warntime", "deadtime", "keepalive"]),

@@ -39,6 +39,7 @@ pub(super) struct Settings {
     /// With the places of user and program.
     pub(super) respawn: Vec<(Respawn, [Place; 2])>,
     pub(super) announce_every: Duration,
+    pub(super) check_address: Duration,
     /// With the word that names the resource.
     pub(super) monitors: Vec<(Monitor, Word)>,
     /// By client.

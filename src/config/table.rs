@@ -82,6 +82,11 @@ pub static ALL: &[Directive] = &[
         .default("60")
         .unrecorded()
         .example("announce_every 30"),
+    Directive::new("check_address", "TIME", TimeOrZero(|s| &mut s.check_address))
+        .doc("How long it is asked whether a stranger has a floating address before it is taken; 0 for not at all")
+        .default("0")
+        .unrecorded()
+        .example("check_address 500ms"),
     Directive::new(
         "monitor",
         "RESOURCE [every=TIME] [after=TIME] [timeout=TIME] [fall=N] [restarts=N] [PROBE]",

@@ -132,6 +132,8 @@ pub struct Group {
     pub readiness: Option<String>,
     /// Whether the other node says of itself that it could; none where it is there, or where that is not known.
     pub peer_ready: Option<bool>,
+    /// Other machines that claim its addresses while they are on the node that answers.
+    pub rivals: Vec<Rival>,
 }
 
 /// A group that could not be started.
@@ -156,6 +158,22 @@ pub struct Failback {
     pub awaits: String,
     /// When it goes, in seconds since 1970, if nothing happens to the other node; none where that can't be told.
     pub until: Option<u64>,
+}
+
+/// Another machine that claims a floating address.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Rival {
+    /// The address.
+    pub address: String,
+    /// The Ethernet address of that machine.
+    pub hardware: String,
+    /// Whether it is the other node; none when that node has not told its Ethernet addresses.
+    pub is_other_node: Option<bool>,
+    /// How often it was heard to claim the address.
+    pub claims: u64,
+    /// How long ago it was heard last.
+    pub seconds_ago: u64,
 }
 
 /// A resource that is asked how it does.

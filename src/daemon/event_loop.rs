@@ -326,6 +326,10 @@ impl Daemon {
         if let Some(failure) = failure {
             self.give_up(&failure);
         }
+        let hardware = self.devices.resources.news_of_hardware(now);
+        if let Some(own) = hardware {
+            self.cluster.handle(clock::now(), Event::Hardware(own));
+        }
         self.collect_outcomes();
         for (group, outcome) in std::mem::take(&mut self.outcomes) {
             self.cluster
@@ -365,6 +369,7 @@ impl Daemon {
                 Action::AnnounceGroup(group) => self.devices.resources.announce(now, group),
                 Action::AskFailback => self.devices.failback.ask(now),
                 Action::Ping => self.devices.pings.send(now),
+                Action::PeerHardware(all) => self.devices.resources.know_peer(all),
                 Action::RememberPeer(peer) => self.recorder.remember(peer),
                 Action::Exit => self.leave_at = Some(now + FAREWELL),
                 Action::Report(report) => {

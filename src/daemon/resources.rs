@@ -3,10 +3,13 @@
 
 mod agents;
 mod care;
+mod checks;
+mod ears;
 mod floating;
 mod group;
 mod losses;
 mod monitors;
+mod rivals;
 mod verdict;
 mod vigil;
 
@@ -25,6 +28,7 @@ use crate::resource::group::{Aim, Answer, Outcome, Sequence, Step};
 use crate::resource::{Action, Invocation, environment};
 use agents::Agents;
 use floating::FloatingAddresses;
+pub use floating::RivalView;
 use group::Group;
 pub use monitors::MonitorView;
 use monitors::Monitors;
@@ -128,8 +132,8 @@ impl Resources {
         let for_probes = registry.try_clone().map_err(ResourceError::Registry)?;
         let probes = Children::new(for_probes, token, surroundings(Kind::Probe));
         let refresh = Some(config.announce_every).filter(|every| !every.is_zero());
-        let floating =
-            FloatingAddresses::open(&registry, token, refresh).map_err(ResourceError::Netlink)?;
+        let floating = FloatingAddresses::open(&registry, token, refresh, config.check_address)
+            .map_err(ResourceError::Netlink)?;
         let children = Children::new(registry, token, surroundings(Kind::Action));
         let groups = config.groups.iter().zip(0..).map(|(group, id)| {
             let words: Vec<&str> = group
@@ -217,6 +221,10 @@ impl Resources {
             self.send_out(now, errand);
         }
         self.floating.begin_turn(MOST_ADDRESS_ACTIONS);
+        self.floating.hear(now);
+        while let Some((group, answer)) = self.floating.next_decided() {
+            self.answer(group, answer);
+        }
         while let Some(group) = self.ready.pop_front() {
             if !self.advance(now, group) {
                 self.ready.push_front(group);
@@ -381,7 +389,8 @@ impl Resources {
             _ => log::info!(target: TAG, "Running {}", errand.invocation),
         }
         if let Resource::Address { spec, agent, .. } = found {
-            return Some(self.floating.run(now, spec, agent, action, is_start));
+            let address = (&*spec, agent.as_str());
+            return self.floating.run(now, index, address, action, is_start);
         }
         if self.has_room() && self.children.has_time() {
             self.send_out(now, errand);

@@ -3,14 +3,14 @@
 use super::clock;
 use super::moves::movement;
 use super::readiness::Readiness;
-use super::resources::{MonitorView, Resources};
+use super::resources::{MonitorView, Resources, RivalView};
 use super::settings::{kinds_of_link, links};
 use super::state::State;
 use crate::cluster::{
     Cluster, FailbackView, GroupId, Instant, LinkId, PingId, PingStatus, RetryView,
 };
 use crate::config::{Config, PingNode};
-use crate::control::{Failback, Group, Link, Monitor, Node, Parameter, Retry, Status};
+use crate::control::{Failback, Group, Link, Monitor, Node, Parameter, Retry, Rival, Status};
 
 /// Everything, as it is now. `since` is the wall clock at the start.
 pub fn status(
@@ -122,6 +122,11 @@ fn groups(
             peer_ready: cluster.peer_is_ready(GroupId(id)),
             retry: cluster.retry_of(GroupId(id)).map(retry),
             failback: cluster.failback_of(GroupId(id)).map(failback(config)),
+            rivals: resources
+                .rivals_of(clock::now(), GroupId(id))
+                .into_iter()
+                .map(rival)
+                .collect(),
         }
     };
     config.groups.iter().zip(0..).map(group).collect()
@@ -166,6 +171,16 @@ fn monitor(view: MonitorView) -> Monitor {
         works,
         failures,
         restarts,
+    }
+}
+
+fn rival(view: RivalView) -> Rival {
+    Rival {
+        address: view.address.to_string(),
+        hardware: view.hardware,
+        is_other_node: view.is_peer,
+        claims: view.claims,
+        seconds_ago: view.ago.as_secs(),
     }
 }
 

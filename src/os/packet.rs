@@ -34,6 +34,12 @@ impl PacketSocket {
     }
 }
 
+/// An Ethernet address as people write it, in small letters.
+pub fn written(ethernet: [u8; 6]) -> String {
+    let bytes = ethernet.map(|byte| format!("{byte:02x}"));
+    bytes.join(":")
+}
+
 /// Where packets of a kind go, or come from: an interface.
 pub(super) fn address(index: i32, kind: u16) -> SockAddr {
     let mut storage = SockAddrStorage::zeroed();

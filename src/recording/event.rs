@@ -4,7 +4,8 @@ use super::error::Problem;
 use super::keys::{self, Secrecy};
 use super::text::{Blanks, escape, push, unescape, unescape_text};
 use crate::cluster::{
-    Event, GroupId, GroupOutcome, LinkId, MoveRequest, PingId, Selection, Settings,
+    Event, GroupId, GroupOutcome, LinkId, MoveRequest, PingId, Selection, Settings, read_ethernet,
+    write_ethernet,
 };
 use crate::message::Keys;
 
@@ -115,6 +116,7 @@ pub(super) fn write(event: &Event<'_>, names: &Names, secrecy: Secrecy, out: &mu
             out.push_str(" keys-changed ");
             keys::write(keys, secrecy, out);
         }
+        Event::Hardware(own) => push(out, format_args!(" hardware {}", write_ethernet(own))),
     }
 }
 
@@ -186,6 +188,7 @@ pub(super) fn read<'a>(
                 _ => return Err(Problem::Value),
             },
         },
+        "hardware" => Event::Hardware(read_ethernet(rest).ok_or(Problem::Value)?),
         "keys-changed" => Event::KeysChanged(Box::new(keys::read(rest, known)?)),
         unknown => return Err(Problem::Event(unknown.to_owned())),
     })
@@ -231,9 +234,10 @@ mod tests {
             Event::PingAnswered { .. } => 8,
             Event::FailbackAnswered { .. } => 9,
             Event::Readiness { .. } => 10,
+            Event::Hardware(_) => 11,
         }
     }
-    const KINDS: usize = 11;
+    const KINDS: usize = 12;
 
     fn samples() -> Vec<Event<'static>> {
         let mut samples = vec![
@@ -241,6 +245,7 @@ mod tests {
             Event::WallClock { seconds: u64::MAX },
             Event::StopRequested,
             Event::KeysChanged(Box::new(settings().keys)),
+            Event::Hardware(vec![[2, 0, 0, 0, 0, 1], [0xfe; 6]]),
         ];
         let everything: Vec<u8> = (0..=u8::MAX).collect();
         for bytes in [
@@ -317,6 +322,10 @@ mod tests {
             said(&Event::PingAnswered { node: PingId(1) }),
             r" ping-answered 1:the\x20gates"
         );
+        assert_eq!(
+            said(&Event::Hardware(vec![[2, 0, 0, 0, 0, 1], [0xfe; 6]])),
+            " hardware 020000000001,fefefefefefe"
+        );
         let changed = said(&Event::KeysChanged(Box::new(settings().keys)));
         assert!(
             changed.starts_with(" keys-changed auth=1 1=sha1:check:"),
@@ -355,6 +364,8 @@ mod tests {
             " ping-answered 2:router",
             " ping-answered 0:gate",
             " ping-answered 0:router again",
+            " hardware",
+            " hardware 02:00:00:00:00:01",
             " keys-changed",
             " keys-changed auth=1",
         ] {

@@ -11,6 +11,7 @@ use super::text::{Blanks, Seconds, escape, push};
 use crate::cluster::refusals::KINDS;
 use crate::cluster::{
     Action, Cluster, Event, GroupId, GroupView, Holdings, Movement, NodeStatus, Packet,
+    write_ethernet,
 };
 use crate::message::{FieldKind, Keys, Message, open};
 
@@ -143,6 +144,10 @@ impl Story {
                 self.line(format_args!("< whether groups may return: {word}"));
             }
             Event::StopRequested => self.line(format_args!("< stop requested")),
+            Event::Hardware(own) => {
+                let own = write_ethernet(own);
+                self.line(format_args!("< this node has {own}"));
+            }
             Event::MoveRequested(request) => {
                 self.line(format_args!("< move requested: {request:?}"));
             }
@@ -240,6 +245,10 @@ impl Story {
                 ));
             }
             Action::AskFailback => self.line(format_args!("ask whether groups may return")),
+            Action::PeerHardware(all) => {
+                let all = write_ethernet(all);
+                self.line(format_args!("the peer has {all}"));
+            }
             Action::Ping if self.everything => self.line(format_args!("ping")),
             Action::Ping => {}
             Action::Exit => self.line(format_args!("exit")),

@@ -47,8 +47,10 @@ struct Table {
 pub enum Presence {
     /// As it should, on this interface.
     Right(Interface),
-    /// It is there, but with another prefix length, label or broadcast address, or the kernel lets nobody use it.
+    /// It is there, but with another prefix length, label or broadcast address.
     Changed,
+    /// It is there, and the kernel lets nobody use it: it found that another machine has it.
+    Refused,
     /// It is not there.
     Missing,
 }
@@ -76,6 +78,20 @@ impl Addresses {
     pub fn forget(&mut self) {
         self.table = None;
         self.networks.clear();
+    }
+
+    /// The Ethernet addresses of this machine, those of the interfaces that were there first in front.
+    pub fn hardware(&mut self) -> Result<Vec<[u8; 6]>, AddressError> {
+        let interfaces = self.netlink.interfaces();
+        let mut interfaces = interfaces.map_err(kernel("read the interfaces"))?;
+        interfaces.sort_by_key(|interface| interface.index);
+        let mut found: Vec<[u8; 6]> = Vec::new();
+        for ethernet in interfaces.iter().filter_map(|each| each.ethernet) {
+            if ethernet != [0; 6] && !found.contains(&ethernet) {
+                found.push(ethernet);
+            }
+        }
+        Ok(found)
     }
 
     /// The interfaces that have the address, with whatever prefix length: the one that is given, or without
@@ -113,6 +129,7 @@ impl Addresses {
             match right.and_then(|entry| table.interface(entry.interface)) {
                 Some(interface) => Presence::Right(interface.clone()),
                 None if entries.is_empty() => Presence::Missing,
+                None if entries.iter().any(|entry| entry.is_refused) => Presence::Refused,
                 None => Presence::Changed,
             },
         )

@@ -18,9 +18,9 @@ const GAPS: [Duration; 7] = [
     Duration::from_secs(30),
 ];
 
-const BROADCAST: [u8; 6] = [0xff; 6];
-const ARP: u16 = 0x0806;
-const ARP_REQUEST: u16 = 1;
+pub(super) const BROADCAST: [u8; 6] = [0xff; 6];
+pub(super) const ARP: u16 = 0x0806;
+pub(super) const ARP_REQUEST: u16 = 1;
 const ARP_REPLY: u16 = 2;
 const IPV6: u16 = 0x86dd;
 const ICMPV6: u8 = 58;
@@ -81,6 +81,26 @@ impl Announcements {
         self.queue.insert((now, address));
     }
 
+    /// Announces an address that is here once more, at that time, unless that is due earlier anyway.
+    pub fn once_more(&mut self, at: Duration, address: IpAddr, interface: u32, ethernet: [u8; 6]) {
+        let Some(announcement) = self.running.get_mut(&address) else {
+            let announcement = Announcement {
+                interface,
+                ethernet,
+                sent: GAPS.len(),
+                due: at,
+            };
+            self.running.insert(address, announcement);
+            self.queue.insert((at, address));
+            return;
+        };
+        if at < announcement.due {
+            self.queue.remove(&(announcement.due, address));
+            announcement.due = at;
+            self.queue.insert((at, address));
+        }
+    }
+
     /// The address is no longer here.
     pub fn cancel(&mut self, address: IpAddr) {
         if let Some(announcement) = self.running.remove(&address) {
@@ -134,24 +154,34 @@ fn spread(address: IpAddr, time: Duration) -> Duration {
 
 /// The frames of one announcement. Some systems listen to one form of gratuitous ARP, some to the other.
 fn frames(address: IpAddr, ethernet: [u8; 6]) -> Vec<Vec<u8>> {
+    let gratuitous = |operation, address| {
+        let mut frame = header(BROADCAST, ethernet, ARP);
+        let (sender, target) = ((ethernet, address), (BROADCAST, address));
+        arp(&mut frame, operation, sender, target);
+        frame
+    };
     match address {
         IpAddr::V4(address) => vec![
-            arp(ARP_REQUEST, address, ethernet),
-            arp(ARP_REPLY, address, ethernet),
+            gratuitous(ARP_REQUEST, address),
+            gratuitous(ARP_REPLY, address),
         ],
         IpAddr::V6(address) => vec![neighbour_advertisement(address, ethernet)],
     }
 }
 
-fn arp(operation: u16, address: Ipv4Addr, ethernet: [u8; 6]) -> Vec<u8> {
-    let mut frame = header(BROADCAST, ethernet, ARP);
+/// Appends an ARP packet, from one and about another pair of addresses.
+pub(super) fn arp(
+    frame: &mut Vec<u8>,
+    operation: u16,
+    sender: ([u8; 6], Ipv4Addr),
+    target: ([u8; 6], Ipv4Addr),
+) {
     frame.extend([0, 1, 8, 0, 6, 4]); // Ethernet, IPv4, lengths of their addresses
     frame.extend(operation.to_be_bytes());
-    frame.extend(ethernet);
-    frame.extend(address.octets());
-    frame.extend(BROADCAST);
-    frame.extend(address.octets());
-    frame
+    for (ethernet, address) in [sender, target] {
+        frame.extend(ethernet);
+        frame.extend(address.octets());
+    }
 }
 
 /// Override set, so that neighbours replace what they know; solicited clear, because nobody asked.
@@ -160,10 +190,23 @@ fn neighbour_advertisement(address: Ipv6Addr, ethernet: [u8; 6]) -> Vec<u8> {
     message.extend(address.octets());
     message.extend([2, 1]); // option: the sender's Ethernet address, in units of eight bytes
     message.extend(ethernet);
+    icmp(
+        (ALL_NODES_ETHERNET, ALL_NODES),
+        (ethernet, address),
+        message,
+    )
+}
+
+/// A whole frame around an `ICMPv6` message of an even length, whose checksum is filled in.
+pub(super) fn icmp(
+    to: ([u8; 6], Ipv6Addr),
+    from: ([u8; 6], Ipv6Addr),
+    mut message: Vec<u8>,
+) -> Vec<u8> {
     let length = u16::try_from(message.len())
         .unwrap_or_default()
         .to_be_bytes();
-    let pseudo_header = [address.octets(), ALL_NODES.octets()].concat();
+    let pseudo_header = [from.1.octets(), to.1.octets()].concat();
     let sum = checksum(
         pseudo_header
             .iter()
@@ -174,17 +217,17 @@ fn neighbour_advertisement(address: Ipv6Addr, ethernet: [u8; 6]) -> Vec<u8> {
     for (byte, sum) in message.iter_mut().skip(2).zip(sum.to_be_bytes()) {
         *byte = sum;
     }
-    let mut frame = header(ALL_NODES_ETHERNET, ethernet, IPV6);
+    let mut frame = header(to.0, from.0, IPV6);
     frame.extend([0x60, 0, 0, 0]);
     frame.extend(length);
     frame.extend([ICMPV6, 255]); // a receiver drops what may have come through a router
-    frame.extend(address.octets());
-    frame.extend(ALL_NODES.octets());
+    frame.extend(from.1.octets());
+    frame.extend(to.1.octets());
     frame.extend(message);
     frame
 }
 
-fn header(to: [u8; 6], from: [u8; 6], kind: u16) -> Vec<u8> {
+pub(super) fn header(to: [u8; 6], from: [u8; 6], kind: u16) -> Vec<u8> {
     let mut frame = Vec::with_capacity(96);
     frame.extend(to);
     frame.extend(from);
@@ -193,7 +236,7 @@ fn header(to: [u8; 6], from: [u8; 6], kind: u16) -> Vec<u8> {
 }
 
 /// The Internet checksum of an even number of bytes.
-fn checksum<'a>(bytes: impl Iterator<Item = &'a u8>) -> u16 {
+pub(super) fn checksum<'a>(bytes: impl Iterator<Item = &'a u8>) -> u16 {
     let mut sum = 0_u16;
     for (position, &byte) in bytes.enumerate() {
         let word = if position % 2 == 0 {
@@ -297,6 +340,28 @@ mod tests {
         }
         let most = at_once.values().max();
         assert!(most < Some(&10), "{most:?} of a hundred");
+    }
+
+    #[test]
+    fn once_more_is_one_announcement_and_never_a_later_one() {
+        let address = IpAddr::from([10, 0, 0, 9]);
+        let second = Duration::from_secs(1);
+        let mut announcements = Announcements::default();
+        announcements.once_more(second, address, 2, MAC);
+        let due = announcements.next_due(second).expect("it is due");
+        assert_eq!((due.address, due.is_first), (address, false));
+        assert_eq!(announcements.next_deadline(), None, "no more than that");
+        announcements.begin(second, address, 2, MAC);
+        announcements.once_more(second * 9, address, 2, MAC);
+        assert_eq!(announcements.next_deadline(), Some(second));
+        for _ in 0..5 {
+            let now = announcements.next_deadline().expect("five in a row");
+            announcements.next_due(now).expect("its deadline has come");
+        }
+        announcements.once_more(second * 3, address, 2, MAC);
+        assert_eq!(announcements.next_deadline(), Some(second * 3));
+        announcements.next_due(second * 3).expect("it is due");
+        assert_eq!(announcements.next_deadline(), Some(second * 23), "goes on");
     }
 
     #[test]

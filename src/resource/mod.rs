@@ -11,7 +11,7 @@
 //! | [`environment`] | what scripts find around them |
 //! | [`placement`], [`address`] | floating addresses: where they belong; adding and removing them |
 //! | [`culprit`] | which other program looks after an interface |
-//! | [`announce`] | telling the neighbours where an address is now |
+//! | [`announce`], [`inquiry`] | telling the neighbours where an address is now; asking whether anybody has it |
 
 pub mod address;
 pub mod announce;
@@ -21,6 +21,7 @@ pub mod culprit;
 pub mod environment;
 mod error;
 pub mod group;
+pub mod inquiry;
 pub mod meta_data;
 pub mod ocf;
 pub mod placement;

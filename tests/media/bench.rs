@@ -432,6 +432,7 @@ fn config(media: Vec<Medium>) -> Config {
         env: Vec::new(),
         respawn: Vec::new(),
         announce_every: second,
+        check_address: Duration::ZERO,
         monitors: Vec::new(),
         apiauth: Vec::new(),
         timeouts: Vec::new(),

@@ -24,6 +24,7 @@ mod recording;
 mod replay;
 mod resource_manager;
 mod resources;
+mod rivals;
 mod start;
 mod status;
 mod storm;

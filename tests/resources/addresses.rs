@@ -15,7 +15,7 @@ use nix::sys::socket::{
 };
 
 /// The addresses of an interface, one `address/prefix [brd …] scope … label` each, without lifetimes.
-fn addresses(interface: &str) -> Vec<String> {
+pub fn addresses(interface: &str) -> Vec<String> {
     let shown = ip(&format!("-o addr show dev {interface} scope global"));
     let lines = shown.lines().map(|line| {
         let words: Vec<&str> = line.split_whitespace().skip(3).collect();
@@ -207,13 +207,13 @@ fn the_first_address_of_a_network_leaves_without_the_others() {
 }
 
 /// Everything that arrives on an interface.
-struct Ear {
-    socket: OwnedFd,
-    interface: usize,
+pub struct Ear {
+    pub socket: OwnedFd,
+    pub interface: usize,
 }
 
 impl Ear {
-    fn new(interface: &str) -> Self {
+    pub fn new(interface: &str) -> Self {
         let flags = SockFlag::SOCK_NONBLOCK | SockFlag::SOCK_CLOEXEC;
         let socket = socket(
             AddressFamily::Packet,
@@ -231,7 +231,7 @@ impl Ear {
         Self { socket, interface }
     }
 
-    fn next(&self) -> Option<Vec<u8>> {
+    pub fn next(&self) -> Option<Vec<u8>> {
         let mut buffer = [0; 2048];
         loop {
             match recvfrom::<LinkAddr>(self.socket.as_raw_fd(), &mut buffer) {

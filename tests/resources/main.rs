@@ -9,4 +9,5 @@ mod bench;
 mod leftovers;
 mod namespace;
 mod scripts;
+mod strangers;
 mod units;

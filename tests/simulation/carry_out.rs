@@ -64,7 +64,7 @@ impl World {
                 self.machines[node].remembered = Some(memory);
                 Ok(())
             }
-            Action::Exit | Action::AnnounceGroup(_) => Ok(()),
+            Action::Exit | Action::AnnounceGroup(_) | Action::PeerHardware(_) => Ok(()),
         }
     }
 

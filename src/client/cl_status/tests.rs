@@ -47,6 +47,7 @@ fn example() -> Status {
             retry: None,
             readiness: None,
             peer_ready: None,
+            rivals: Vec::new(),
         }],
         movement: Some(Movement {
             generation: 12,

@@ -65,6 +65,7 @@ fn status(movement: Movement, groups: &[(&str, &str, Option<&str>)]) -> Status {
         retry: None,
         readiness: None,
         peer_ready: None,
+        rivals: Vec::new(),
     };
     Status {
         version: String::new(),

@@ -91,6 +91,7 @@ mod tests {
             retry: None,
             readiness: None,
             peer_ready: None,
+            rivals: Vec::new(),
         };
         Status {
             version: String::new(),

@@ -3,8 +3,9 @@
 use std::net::IpAddr;
 
 use super::Resources;
+use super::floating::RivalView;
 use super::monitors::{MonitorView, Remedy};
-use crate::cluster::{GroupId, GroupOutcome, Instant};
+use crate::cluster::{Ethernet, GroupId, GroupOutcome, Instant};
 use crate::resource::group::Sequence;
 
 impl Resources {
@@ -22,6 +23,26 @@ impl Resources {
             self.floating
                 .announce_again(now, &group.addresses(0).collect());
         }
+    }
+
+    /// The other node's Ethernet addresses: from now on it is told from strangers.
+    pub fn know_peer(&mut self, hardware: Vec<Ethernet>) {
+        self.floating.know_peer(hardware);
+    }
+
+    /// The Ethernet addresses of this machine, when they are not what they were when this was asked last.
+    pub fn news_of_hardware(&mut self, now: Instant) -> Option<Vec<Ethernet>> {
+        self.floating.news_of_hardware(now)
+    }
+
+    /// Who else was heard to claim the addresses of a group, since it was started.
+    pub fn rivals_of(&self, now: Instant, id: GroupId) -> Vec<RivalView> {
+        let group = usize::try_from(id.0).ok();
+        let group = group.and_then(|index| self.groups.get(index));
+        let addresses = group.into_iter().flat_map(|group| group.addresses(0));
+        addresses
+            .flat_map(|address| self.floating.rivals_of(now, address))
+            .collect()
     }
 
     /// Puts back, announces and asks what is due.

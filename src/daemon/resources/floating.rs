@@ -1,6 +1,8 @@
 //! Built-in addresses: added, removed and announced without a child process.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod claims;
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::io;
 use std::net::IpAddr;
 use std::os::fd::AsRawFd;
@@ -10,8 +12,11 @@ use std::time::Duration;
 use mio::unix::SourceFd;
 use mio::{Interest, Registry, Token};
 
+use super::checks::Checks;
+use super::ears::Ears;
 use super::losses::{Losses, Note};
-use crate::cluster::Instant;
+use super::rivals::{Lines, Rivals};
+use crate::cluster::{Ethernet, Instant};
 use crate::config::AddressSpec;
 use crate::os::netlink::Interface;
 use crate::os::netlink_news::NetlinkNews;
@@ -28,6 +33,8 @@ const LOOK: Duration = Duration::from_secs(2);
 /// After the kernel has said something, so that many changes together are looked at once.
 const LOOK_AFTER_NEWS: Duration = Duration::from_millis(50);
 
+pub use claims::RivalView;
+
 /// The addresses of this machine, and those that are being announced.
 #[derive(Debug)]
 pub(super) struct FloatingAddresses {
@@ -42,6 +49,20 @@ pub(super) struct FloatingAddresses {
     /// Opened with the first announcement, because it needs a privilege that the rest does not.
     socket: Option<PacketSocket>,
     share: usize,
+    ears: Ears,
+    /// Addresses have come or gone since it was said what to listen for.
+    concern_changed: bool,
+    /// This node's own, until the kernel says that something has changed.
+    own: Option<Vec<Ethernet>>,
+    own_at: Instant,
+    /// What was told of them last.
+    told_own: Vec<Ethernet>,
+    /// The other node's, as it told them.
+    peer: Option<Vec<Ethernet>>,
+    lines: Lines,
+    checks: Checks,
+    /// Groups whose start has waited for a check.
+    decided: VecDeque<(usize, Answer)>,
 }
 
 #[derive(Debug)]
@@ -51,13 +72,23 @@ struct Held {
     exact: AddressSpec,
     tag: String,
     losses: Losses,
+    rivals: Rivals,
+    /// Of the interface that has it.
+    index: u32,
+    ethernet: Option<Ethernet>,
     /// Whether its interface had a carrier when it was looked at last.
     carrier: bool,
 }
 
 impl FloatingAddresses {
-    /// News of the kernel are signalled under `token`. Addresses are announced anew after each `refresh`, if any.
-    pub fn open(registry: &Registry, token: Token, refresh: Option<Duration>) -> io::Result<Self> {
+    /// News of the kernel and claims of others are signalled under `token`. Addresses are announced anew after each
+    /// `refresh`, if any, and checked for so long before they are taken, if that is not zero.
+    pub fn open(
+        registry: &Registry,
+        token: Token,
+        refresh: Option<Duration>,
+        check: Duration,
+    ) -> io::Result<Self> {
         let addresses = Addresses::open()?;
         let news = NetlinkNews::open()?;
         registry.register(&mut SourceFd(&news.as_raw_fd()), token, Interest::READABLE)?;
@@ -70,12 +101,22 @@ impl FloatingAddresses {
             announcements: Announcements::new(refresh),
             socket: None,
             share: 0,
+            ears: Ears::new(registry.try_clone()?, token),
+            concern_changed: false,
+            own: None,
+            own_at: Instant::default(),
+            told_own: Vec::new(),
+            peer: None,
+            lines: Lines::default(),
+            checks: Checks::new(check),
+            decided: VecDeque::new(),
         })
     }
 
-    /// The descriptor has become readable.
+    /// A descriptor has become readable.
     pub fn stir(&mut self) {
         self.stirred = true;
+        self.ears.stir();
     }
 
     /// From now on the kernel is asked anew, and at most `share` times for something to be done.
@@ -88,37 +129,40 @@ impl FloatingAddresses {
         self.share == 0
     }
 
-    /// Carries out an action. An address that is there already when it is to be started is announced all
-    /// the same: whoever had it before may have spoken last.
+    /// Carries out an action for a group. An address that is there already when it is to be started is announced all
+    /// the same: whoever had it before may have spoken last. Without an answer the address is checked first, and
+    /// [`next_decided`](Self::next_decided) has it in the end.
     pub fn run(
         &mut self,
         now: Instant,
-        spec: &AddressSpec,
-        agent: &str,
+        group: usize,
+        (spec, agent): (&AddressSpec, &str),
         action: Action,
         is_start: bool,
-    ) -> Answer {
+    ) -> Option<Answer> {
         self.share = self.share.saturating_sub(1);
         let tag = format!("{agent}({agent}_{})", spec.address);
         let answer = match action {
             Action::Status => self.status(now, spec, &tag, is_start),
+            Action::Start if self.begin_check(now, group, spec, &tag) => return None,
             Action::Start => self.start(now, spec, &tag).map(|()| Answer::Succeeded),
             Action::Stop => self.stop(spec, &tag).map(|()| Answer::Succeeded),
         };
-        answer.unwrap_or_else(|error| {
+        Some(answer.unwrap_or_else(|error| {
             log::error!(target: &tag, "{error}");
             if action == Action::Status {
                 Answer::Found(Standing::Unknown)
             } else {
                 Answer::Failed
             }
-        })
+        }))
     }
 
     /// From now on it is not put back if it is missed, nor announced: another machine may have it.
     pub fn let_go(&mut self, address: IpAddr) {
-        self.held.remove(&address);
+        self.concern_changed |= self.held.remove(&address).is_some();
         self.announcements.cancel(address);
+        self.cancel_check(address);
     }
 
     /// Puts back what somebody else removed or changed: a person, or a program that sets up an interface anew. Gives
@@ -168,6 +212,8 @@ impl FloatingAddresses {
     fn take_news(&mut self, now: Instant) {
         if std::mem::take(&mut self.stirred) && self.news.take() {
             self.stirred = true; // there may be more than was taken
+            self.own = None;
+            self.own_at = self.own_at.max(now + LOOK_AFTER_NEWS);
             self.look_at = self.look_at.min(now + LOOK_AFTER_NEWS);
         }
     }
@@ -175,6 +221,7 @@ impl FloatingAddresses {
     /// A switch forgets who is behind a port that was without a carrier.
     fn is_right(&mut self, now: Instant, address: IpAddr, held: &mut Held, interface: &Interface) {
         held.losses.is_there();
+        (held.index, held.ethernet) = (interface.index, interface.ethernet);
         if interface.running && !std::mem::replace(&mut held.carrier, interface.running) {
             log::info!(target: &held.tag, "{} has a carrier again", interface.name);
             self.begin_announcing(now, address, interface, &held.tag);
@@ -188,6 +235,13 @@ impl FloatingAddresses {
             Presence::Changed => "changed",
             _ => "removed",
         };
+        if *presence == Presence::Refused {
+            log::error!(
+                target: tag,
+                "The kernel lets nobody use {address}: when it was added by somebody, another machine had it. It is \
+                 added again without asking"
+            );
+        }
         let place = match self.put_back(now, held, presence) {
             Ok(place) => place,
             Err(error) => {
@@ -239,7 +293,11 @@ impl FloatingAddresses {
             .next_deadline()
             .map(|due| Instant::from_micros(u64::try_from(due.as_micros()).unwrap_or(u64::MAX)));
         let look = (!self.held.is_empty()).then_some(self.look_at);
-        announcement.into_iter().chain(look).min()
+        announcement
+            .into_iter()
+            .chain(look)
+            .chain(self.next_claim_deadline())
+            .min()
     }
 
     fn status(
@@ -255,8 +313,8 @@ impl FloatingAddresses {
             for interface in &holders {
                 self.begin_announcing(now, spec.address, interface, tag);
             }
-            if !holders.is_empty() {
-                self.hold(spec, tag)?;
+            if let Some(interface) = holders.first() {
+                self.hold(spec, tag, interface)?;
             }
         }
         Ok(Answer::Found(if holders.is_empty() {
@@ -277,7 +335,7 @@ impl FloatingAddresses {
             );
         }
         self.begin_announcing(now, spec.address, &placement.interface, tag);
-        self.hold(spec, tag)?;
+        self.hold(spec, tag, &placement.interface)?;
         log::info!(target: tag, "Success");
         Ok(())
     }
@@ -289,7 +347,7 @@ impl FloatingAddresses {
         held: &Held,
         presence: &Presence,
     ) -> Result<Placement, AddressError> {
-        if *presence == Presence::Changed {
+        if *presence != Presence::Missing {
             self.addresses.remove(&held.exact)?;
         }
         let placement = match self.addresses.place(&held.exact) {
@@ -301,15 +359,24 @@ impl FloatingAddresses {
         Ok(placement)
     }
 
-    fn hold(&mut self, spec: &AddressSpec, tag: &str) -> Result<(), AddressError> {
+    fn hold(
+        &mut self,
+        spec: &AddressSpec,
+        tag: &str,
+        interface: &Interface,
+    ) -> Result<(), AddressError> {
         let held = Held {
             spec: spec.clone(),
             exact: self.addresses.exactly(spec)?,
             tag: tag.to_owned(),
             losses: Losses::default(),
+            rivals: Rivals::default(),
+            index: interface.index,
+            ethernet: interface.ethernet,
             carrier: true,
         };
         self.held.insert(spec.address, held);
+        self.concern_changed = true;
         Ok(())
     }
 

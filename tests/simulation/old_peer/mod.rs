@@ -204,6 +204,7 @@ impl Node for OldPeer {
             Event::PingAnswered { .. }
             | Event::FailbackAnswered { .. }
             | Event::Readiness { .. }
+            | Event::Hardware(_)
             | Event::MoveRequested(_) => {}
             Event::KeysChanged(keys) => self.settings.keys = *keys,
             Event::Tick if now < self.opens_at => {}
