@@ -23,6 +23,8 @@ pub enum Subject<'a> {
     User(&'a str),
     /// That program.
     Program(&'a Path),
+    /// The program of a fencing device of this type.
+    FenceDevice(&'a str),
 }
 
 /// What is missing, in the words of a [`Diagnostic`].

@@ -10,6 +10,7 @@ mod check;
 mod clients;
 pub mod diagnostic;
 pub mod directive;
+mod fencing;
 mod ha_cf;
 mod haresources;
 mod load;
@@ -31,6 +32,7 @@ mod witnesses;
 pub use address::{AddressError, parse_address};
 pub use check::{Checked, check};
 pub use diagnostic::{Diagnostic, Diagnostics, Severity};
+pub use fencing::{FenceDevice, FenceParameters, Fencing};
 pub use load::{load, load_keys, load_looking};
 pub use look::{Absence, Look, Subject};
 pub use source::{Place, Reader, Source};
@@ -83,6 +85,10 @@ pub struct Config {
     pub log_badpack: bool,
     /// `watchdog` device.
     pub watchdog: Option<PathBuf>,
+    /// `stonith`, `stonith_host`, `fence_delay`, `takeover_unfenced`.
+    pub fencing: Fencing,
+    /// `stop_failure`.
+    pub stop_failure: StopFailure,
     /// `realtime`: whether to ask for realtime scheduling.
     pub realtime: bool,
     /// `rtprio`, 1–99.
@@ -141,6 +147,17 @@ pub enum AutoFailback {
     Off,
     /// `legacy`, or the directive is missing: behaves like [`AutoFailback::On`].
     Legacy,
+}
+
+/// What becomes of a node on which a resource group does not stop.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StopFailure {
+    /// The group counts as running there, and stopping is tried again.
+    Hold,
+    /// The other node resets it, where it can, and takes its groups.
+    Fence,
+    /// It resets itself.
+    Reboot,
 }
 
 /// One way to reach the peer.
