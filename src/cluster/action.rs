@@ -21,6 +21,15 @@ pub enum Action {
     AnnounceGroup(GroupId),
     /// Send an echo request to every host of every ping node. Answered by `PingAnswered`, or by nothing.
     Ping,
+    /// Have the devices reset the peer, one after the other until one has. Answered by `Fenced` with this number.
+    Fence {
+        /// To be named in the answer.
+        request: u64,
+    },
+    /// The last `Fence` is not wanted any more. Nobody waits for its answer.
+    StopFencing,
+    /// Reset this machine at once: a group does not stop.
+    ResetMachine,
     /// Tell the people.
     Report(Report),
     /// Keep what was seen of the peer over our own restart.

@@ -40,6 +40,16 @@ pub enum Event<'a> {
         /// Which ping node.
         node: PingId,
     },
+    /// The answer to `Action::Fence`.
+    Fenced {
+        /// Which request.
+        request: u64,
+        /// A device says that it has reset the peer; else none did.
+        is_reset: bool,
+    },
+    /// An operator says that the peer is down. [`Cluster::refuses_confirmation`](super::Cluster::refuses_confirmation)
+    /// tells beforehand whether that counts; where it does not it is ignored.
+    PeerConfirmedDead,
     /// `authkeys` was read again.
     KeysChanged(Box<Keys>),
 }

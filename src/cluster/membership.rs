@@ -4,8 +4,10 @@ use std::time::Duration;
 
 use super::claims::{self, Heading, Leaving};
 use super::classic::Dialogue;
+use super::fencing::FencingStage;
 use super::movement::MoveFailure;
 use super::report::Report;
+use super::stop_failure::Plea;
 use super::{
     ASK_NODES_AGAIN, Action, ClassicPeer, Cluster, Instant, LINGER, NodeStatus, Questions,
     Relation, Standing,
@@ -27,6 +29,8 @@ impl Cluster {
         }
         self.judge_links(now);
         self.judge_peer(now);
+        self.pursue_fencing(now);
+        self.review_plea();
         self.judge_pings(now);
         self.join(now);
         self.send_retransmission_requests(now);
@@ -77,6 +81,7 @@ impl Cluster {
         self.last_heartbeat = now;
         self.heartbeat_is_due = true;
         let groups = self.ownership.mark_stale();
+        self.halt_fencing(FencingStage::None); // whatever was found out is old by now
         self.report(Report::Stalled { gap, groups });
         self.has_settled = false;
         self.fail_move(MoveFailure::PeerLost);
@@ -104,6 +109,7 @@ impl Cluster {
     pub(super) fn standing(&self) -> Standing {
         let relation = match self.peer.status {
             _ if self.peer.has_left => Relation::Gone { died: false },
+            NodeStatus::Dead if self.is_in_doubt() => Relation::Unfenced,
             NodeStatus::Dead => Relation::Gone { died: true },
             NodeStatus::Init => Relation::Unheard,
             _ if self.peer.is_classic => self.classic_relation(),
@@ -155,6 +161,7 @@ impl Cluster {
         if self.peer.status != status {
             let node = self.peer_name();
             if self.peer.status == NodeStatus::Dead {
+                self.spare_peer();
                 self.classic.number = number; // what is missing from before, it said to nobody
             }
             if self.peer.status == NodeStatus::Dead && self.peer.is_classic {
@@ -178,6 +185,7 @@ impl Cluster {
             Some(heading) => {
                 self.claims_heard(heading, &states, number, now);
                 self.pings_heard(message, now);
+                self.plea_heard(message);
             }
             None => self.no_claims_heard(),
         }
@@ -191,10 +199,12 @@ impl Cluster {
                 node: self.peer_name(),
             });
         }
+        self.spare_peer();
         self.peer.status = NodeStatus::Init;
         self.peer.has_left = false;
         self.peer.is_leaving = false;
         self.peer.acknowledged = 0;
+        self.peer.plea = Plea::default();
         self.peer.last_heartbeat = None;
         self.peer.takes_over_until = None;
         self.peer.takeover_ended = 0;
@@ -304,6 +314,7 @@ impl Cluster {
             return;
         }
         let node = self.peer_name();
+        let patience = self.fencing_patience();
         self.peer.status = NodeStatus::Dead;
         self.peer.is_leaving = false;
         self.peer.incoming.forget_missing();
@@ -317,8 +328,7 @@ impl Cluster {
             if self.peer.is_classic {
                 self.begin_new_run();
             }
-            self.report(Report::NoFencing);
-            self.report(Report::TakingOver { node });
+            self.begin_fencing(patience, now);
         }
     }
 

@@ -7,6 +7,8 @@ pub mod action;
 pub mod claims;
 mod classic;
 pub mod event;
+pub mod fencing;
+pub mod fencing_report;
 mod files_differ;
 mod former_run;
 mod giveup;
@@ -33,6 +35,8 @@ pub mod refusals;
 pub mod report;
 mod selected;
 mod settings;
+mod severity;
+mod stop_failure;
 pub mod time;
 mod transmit;
 mod view;
@@ -45,6 +49,8 @@ use std::time::Duration;
 
 pub use action::{Action, Packet, PeerMemory};
 pub use event::{Event, GroupOutcome};
+pub use fencing::{ConfirmationRefusal, FencingStage};
+pub use fencing_report::FencingReport;
 pub use holdings::Holdings;
 pub use ids::{GroupId, LinkId, PingId};
 pub use movement::{MoveFailure, MoveProgress, MoveRefusal, MoveRequest, Movement, Selection};
@@ -52,12 +58,13 @@ pub use node::NodeStatus;
 pub use ping::PingStatus;
 pub use ping_report::PingReport;
 pub use report::{Report, Severity};
-pub use settings::{GroupSettings, PingNodeSettings, PingSettings, Settings};
+pub use settings::{FencingSettings, GroupSettings, PingNodeSettings, PingSettings, Settings};
 pub use time::Instant;
 pub use view::{GroupState, GroupView};
 
 use claims::{Claim, Leaving, Stated};
 use classic::{ClassicPeer, Questions};
+use fencing::Fencing;
 use giveup::Ipfail;
 use incoming::Incoming;
 use links::Links;
@@ -69,6 +76,7 @@ use policy::{Relation, Standing};
 use quiet::Quiet;
 use random::Jitter;
 use refusals::Refusals;
+use stop_failure::Plea;
 
 use crate::message::Message;
 
@@ -96,6 +104,9 @@ pub struct Cluster {
     refusals: Refusals,
     status: NodeStatus,
     leaving: Leaving,
+    fencing: Fencing,
+    /// A group does not stop, and the peer is to reset this node for that.
+    wants_reset: bool,
     now: Instant,
     /// Since when a peer that was never heard is waited for.
     started: Instant,
@@ -179,6 +190,7 @@ impl Cluster {
             takes_over_until: None,
             takeover_ended: 0,
             is_classic: false,
+            plea: Plea::default(),
         };
         let identity = Identity {
             name: settings.local_node.clone(),
@@ -201,6 +213,8 @@ impl Cluster {
             refusals: Refusals::default(),
             status: NodeStatus::Init,
             leaving: Leaving::No,
+            fencing: Fencing::default(),
+            wants_reset: false,
             now,
             started: now,
             wall_clock: 1,
@@ -249,6 +263,8 @@ impl Cluster {
             Event::StopRequested => self.leave(),
             Event::MoveRequested(request) => self.begin_move(request, now),
             Event::PingAnswered { node } => self.ping_answered(node, now),
+            Event::Fenced { request, is_reset } => self.fencing_answered(request, is_reset, now),
+            Event::PeerConfirmedDead => self.death_confirmed(),
             Event::KeysChanged(keys) => self.settings.keys = *keys,
             Event::Tick => self.tick(now),
         }
@@ -267,6 +283,7 @@ impl Cluster {
             self.ask_nodes_at,
             self.next_request_at(),
             self.next_word(),
+            self.next_fencing(),
             self.move_until,
             self.pings.next_silence(),
             self.ownership.next_retry(self.now),

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::former_run::FormerRun;
 use super::incoming::Incoming;
+use super::stop_failure::Plea;
 use super::time::Instant;
 
 /// The status of a node, in the words of `status` messages and `cl_status`.
@@ -88,4 +89,6 @@ pub struct Peer {
     pub takeover_ended: u64,
     /// It does not state its groups in its heartbeats: it runs heartbeat 3.0.6.
     pub is_classic: bool,
+    /// What it says of fencing.
+    pub(super) plea: Plea,
 }

@@ -1,16 +1,18 @@
 //! Two cores on perfect wires. Everything that needs loss, delay and chance is in `tests/simulation`.
 
+mod fencing;
 mod ipfail;
 mod mistakes;
 mod old_ipfail;
 mod old_peer;
 mod old_peer_legacy;
+mod stop_failure;
 mod strays;
 
 use std::time::Duration;
 
 use super::*;
-use crate::config::AutoFailback;
+use crate::config::{AutoFailback, StopFailure};
 use crate::message::{self, Key, Keys, Method};
 
 const LINKS: usize = 3;
@@ -34,6 +36,16 @@ struct Pair {
     ping: PingSettings,
     /// By node and ping node: whether it answers that node.
     answers: [Vec<bool>; 2],
+    fencing: FencingSettings,
+    stop_failure: StopFailure,
+    /// By node: how often it wanted to reset itself.
+    resets: [usize; 2],
+    /// By node: what its device answers; nothing yet with `None`.
+    device: [Option<bool>; 2],
+    /// By node: the requests that its device has got.
+    fenced: [Vec<u64>; 2],
+    /// By node: how often it was told to let it be.
+    halted: [usize; 2],
 }
 
 fn keys() -> Keys {
@@ -65,6 +77,12 @@ impl Pair {
             contents: ["one"; 2],
             ping: PingSettings::default(),
             answers: [Vec::new(), Vec::new()],
+            fencing: FencingSettings::default(),
+            stop_failure: StopFailure::Hold,
+            resets: [0; 2],
+            device: [None; 2],
+            fenced: [Vec::new(), Vec::new()],
+            halted: [0; 2],
         }
     }
 
@@ -100,6 +118,8 @@ impl Pair {
                 group("two", "two", node == 1),
             ],
             ping: self.ping.clone(),
+            fencing: self.fencing.clone(),
+            stop_failure: self.stop_failure,
             keys: keys(),
         };
         self.running[node] = vec![false; 2];
@@ -126,6 +146,7 @@ impl Pair {
             cluster.handle(self.now, Event::Tick);
             let mut done = Vec::new();
             let mut pinged = false;
+            let mut answered = None;
             while let Some(action) = cluster.next_action() {
                 match action {
                     Action::Send(packet) => {
@@ -147,6 +168,9 @@ impl Pair {
                     Action::ProbeGroup(id) => done.push((id, GroupOutcome::FoundStopped)),
                     Action::Report(report) => self.log.push((node, report.to_string())),
                     Action::Ping => pinged = true,
+                    Action::Fence { request } => answered = self.fence(node, request),
+                    Action::ResetMachine => self.resets[node] += 1,
+                    Action::StopFencing => self.halted[node] += 1,
                     Action::RememberPeer(_) | Action::AnnounceGroup(_) => {}
                     Action::Exit => self.exited[node] = true,
                 }
@@ -155,6 +179,10 @@ impl Pair {
             for (_, id) in answers.filter(|(answers, _)| pinged && **answers) {
                 let node = PingId(id);
                 cluster.handle(self.now, Event::PingAnswered { node });
+            }
+            if let Some(event) = answered {
+                cluster.handle(self.now, event);
+                waiting.push((node, None));
             }
             for (group, outcome) in &done {
                 cluster.handle(
@@ -170,6 +198,16 @@ impl Pair {
             }
             self.nodes[node] = Some(cluster);
         }
+    }
+
+    /// The answer of a node's device, which does what it says.
+    fn fence(&mut self, node: usize, request: u64) -> Option<Event<'static>> {
+        self.fenced[node].push(request);
+        let is_reset = self.device[node]?;
+        if is_reset {
+            self.kill(1 - node);
+        }
+        Some(Event::Fenced { request, is_reset })
     }
 
     fn start_group(&mut self, node: usize, id: GroupId) -> GroupOutcome {

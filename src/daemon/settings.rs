@@ -5,7 +5,9 @@ use std::path::PathBuf;
 use super::log;
 use super::ping;
 use super::state::State;
-use crate::cluster::{GroupSettings, PingId, PingNodeSettings, PingSettings, Settings};
+use crate::cluster::{
+    FencingSettings, GroupSettings, PingId, PingNodeSettings, PingSettings, Settings,
+};
 use crate::config::{AutoFailback, Config, MediumKind, MessageFormat, Respawn};
 
 /// Where the system's log daemon listens, unless the environment says otherwise (for tests).
@@ -35,6 +37,12 @@ pub fn of_core(config: &Config, state: &State, seed: u64, own: &[PingId]) -> Set
         links: links(config),
         groups: groups(config),
         ping: pings(config, own),
+        fencing: FencingSettings {
+            has_device: !config.fencing.devices.is_empty(),
+            delay: config.fencing.delay,
+            takeover_unfenced: config.fencing.takeover_unfenced,
+        },
+        stop_failure: config.stop_failure,
         keys: config.keys.clone(),
     }
 }

@@ -98,6 +98,11 @@ pub(super) fn write(event: &Event<'_>, names: &Names, secrecy: Secrecy, out: &mu
             push(out, format_args!(" ping-answered {}:", node.0));
             escape(names.ping(*node).as_bytes(), Blanks::Escaped, out);
         }
+        Event::Fenced { request, is_reset } => {
+            let how = if *is_reset { "reset" } else { "failed" };
+            push(out, format_args!(" fenced {request} {how}"));
+        }
+        Event::PeerConfirmedDead => out.push_str(" peer-confirmed-dead"),
         Event::KeysChanged(keys) => {
             out.push_str(" keys-changed ");
             keys::write(keys, secrecy, out);
@@ -160,6 +165,17 @@ pub(super) fn read<'a>(
             known_as(names.pings.get(usize::from(id)), &name)?;
             Event::PingAnswered { node: PingId(id) }
         }
+        "fenced" => {
+            let (request, how) = rest.split_once(' ').ok_or(Problem::Value)?;
+            let is_reset = match how {
+                "reset" => true,
+                "failed" => false,
+                _ => return Err(Problem::Value),
+            };
+            let request = request.parse().map_err(|_| Problem::Value)?;
+            Event::Fenced { request, is_reset }
+        }
+        "peer-confirmed-dead" if rest.is_empty() => Event::PeerConfirmedDead,
         "keys-changed" => Event::KeysChanged(Box::new(keys::read(rest, known)?)),
         unknown => return Err(Problem::Event(unknown.to_owned())),
     })
@@ -195,15 +211,26 @@ mod tests {
             Event::MoveRequested(MoveRequest::Takeover(_)) => 6,
             Event::KeysChanged(_) => 7,
             Event::PingAnswered { .. } => 8,
+            Event::Fenced { .. } => 9,
+            Event::PeerConfirmedDead => 10,
         }
     }
-    const KINDS: usize = 9;
+    const KINDS: usize = 11;
 
     fn samples() -> Vec<Event<'static>> {
         let mut samples = vec![
             Event::Tick,
             Event::WallClock { seconds: u64::MAX },
             Event::StopRequested,
+            Event::PeerConfirmedDead,
+            Event::Fenced {
+                request: 1,
+                is_reset: true,
+            },
+            Event::Fenced {
+                request: u64::MAX,
+                is_reset: false,
+            },
             Event::KeysChanged(Box::new(settings().keys)),
         ];
         let everything: Vec<u8> = (0..=u8::MAX).collect();
@@ -309,6 +336,11 @@ mod tests {
             " ping-answered 2:router",
             " ping-answered 0:gate",
             " ping-answered 0:router again",
+            " fenced",
+            " fenced 1",
+            " fenced one reset",
+            " fenced 1 killed",
+            " peer-confirmed-dead now",
             " keys-changed",
             " keys-changed auth=1",
         ] {

@@ -129,6 +129,11 @@ impl Story {
                 let key = self.key(*group);
                 self.line(format_args!("< group {key}: {outcome:?}"));
             }
+            Event::Fenced { request, is_reset } => {
+                let how = if *is_reset { "reset" } else { "not reset" };
+                self.line(format_args!("< fencing {request}: {how}"));
+            }
+            Event::PeerConfirmedDead => self.line(format_args!("< peer confirmed dead")),
             Event::StopRequested => self.line(format_args!("< stop requested")),
             Event::MoveRequested(request) => {
                 self.line(format_args!("< move requested: {request:?}"));
@@ -226,6 +231,9 @@ impl Story {
                     "remember the peer: generation {generation}, number {sequence}"
                 ));
             }
+            Action::Fence { request } => self.line(format_args!("fence the peer, {request}")),
+            Action::ResetMachine => self.line(format_args!("reset this machine")),
+            Action::StopFencing => self.line(format_args!("stop fencing")),
             Action::Ping if self.everything => self.line(format_args!("ping")),
             Action::Ping => {}
             Action::Exit => self.line(format_args!("exit")),
