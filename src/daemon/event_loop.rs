@@ -8,12 +8,14 @@ use mio::{Events, Poll};
 use super::control::ControlServer;
 use super::core::Core;
 use super::failfast::Failfast;
+use super::fencing::{self, Fencer};
 use super::hooks::Hooks;
 use super::media::Media;
 use super::pid_file::PidFile;
 use super::ping::Pings;
 use super::programs::{Failure, Programs};
 use super::reload::Loaded;
+use super::reset::Reset;
 use super::resources::Resources;
 use super::service_manager::ServiceManager;
 use super::signals::{Signal, Signals};
@@ -40,6 +42,8 @@ pub mod tokens {
     pub const RESOURCES: usize = 2000;
     /// The output of the scripts in `rc.d`.
     pub const HOOKS: usize = 2001;
+    /// The output of fencing devices.
+    pub const FENCING: usize = 2002;
     /// The hosts that are pinged.
     pub const PINGS: Range<usize> = 3000..4000;
 }
@@ -71,6 +75,8 @@ pub struct Devices {
     pub programs: Programs,
     /// The scripts in `rc.d`.
     pub hooks: Hooks,
+    /// The fencing devices.
+    pub fencer: Fencer,
     /// The service manager.
     pub service_manager: ServiceManager,
     /// Resets this machine when the loop stands still.
@@ -111,6 +117,8 @@ pub struct Daemon {
     leave_at: Option<Instant>,
     /// Whether a program has failed without which this node must not serve.
     failfast: Failfast,
+    /// Whether this machine resets itself.
+    reset: Reset,
     /// Whether the watchdog is to reset this machine.
     is_starving: bool,
 }
@@ -128,6 +136,7 @@ impl Daemon {
             upkeep_at: clock::now() + UPKEEP,
             leave_at: None,
             failfast: Failfast::default(),
+            reset: Reset::default(),
             is_starving: false,
         }
     }
@@ -173,14 +182,19 @@ impl Daemon {
         let Some(watchdog) = &mut self.devices.watchdog else {
             return;
         };
-        let was_starving = std::mem::replace(&mut self.is_starving, self.failfast.wants_reset(now));
+        let wants_reset = self.failfast.wants_reset(now) || self.reset.is_wanted();
+        let was_starving = std::mem::replace(&mut self.is_starving, wants_reset);
         if !self.is_starving {
             watchdog.feed(now);
         } else if !was_starving {
             ::log::error!(
                 target: "CRIT:heartbeat",
-                "A failfast program has failed and not everything can be stopped: the watchdog is fed no more and \
-                 resets this machine"
+                "{}: the watchdog is fed no more and resets this machine",
+                if self.reset.is_wanted() {
+                    "A resource group does not stop (stop_failure reboot)"
+                } else {
+                    "A failfast program has failed and not everything can be stopped"
+                }
             );
         }
     }
@@ -209,6 +223,7 @@ impl Daemon {
             devices.service_manager.next_deadline(),
             devices.programs.next_deadline(),
             devices.hooks.next_deadline(),
+            devices.fencer.next_deadline(),
             watchdog.map(Watchdog::next_deadline),
             Some(self.upkeep_at),
             // From then on the programs are waited for.
@@ -268,7 +283,10 @@ impl Daemon {
             }
             Signal::MoreDebug => change_debug(log::debug_level().saturating_add(1)),
             Signal::LessDebug => change_debug(log::debug_level().saturating_sub(1)),
-            Signal::Child => self.recorder.turn(),
+            Signal::Child => {
+                self.recorder.turn();
+                self.reset.turn();
+            }
         }
     }
 
@@ -299,6 +317,11 @@ impl Daemon {
         }
         resources.turn(now);
         self.devices.hooks.turn(now);
+        self.devices.fencer.turn(now);
+        while let Some((request, is_reset)) = self.devices.fencer.next_answer() {
+            self.cluster
+                .handle(clock::now(), Event::Fenced { request, is_reset });
+        }
         let failure = self.devices.programs.turn(now);
         if let Some(failure) = failure {
             self.give_up(&failure);
@@ -341,6 +364,9 @@ impl Daemon {
                 Action::ProbeGroup(group) => self.devices.resources.probe(group),
                 Action::AnnounceGroup(group) => self.devices.resources.announce(now, group),
                 Action::Ping => self.devices.pings.send(now),
+                Action::Fence { request } => self.devices.fencer.reset(request),
+                Action::StopFencing => self.devices.fencer.stop(now),
+                Action::ResetMachine => self.reset.begin(),
                 Action::RememberPeer(peer) => self.recorder.remember(peer),
                 Action::Exit => self.leave_at = Some(now + FAREWELL),
                 Action::Report(report) => {
@@ -362,6 +388,7 @@ impl Daemon {
         let hooks = &mut self.devices.hooks;
         hooks.heed(report, local_status, clock::wall_seconds());
         self.failfast.heed(report);
+        self.devices.fencer.heed(report);
         match report {
             Report::LocalStatus(NodeStatus::Active) => self.devices.programs.start(),
             Report::AllGivenUp => self.devices.programs.stop(),
@@ -393,12 +420,14 @@ impl Daemon {
             control,
             poll,
             resources,
+            fencer,
             ..
         } = devices;
         let answer = |request| match request {
             Request::Status => Answer::Status(Box::new(status::status(
-                config, cluster, resources, state, *since,
+                config, cluster, resources, fencer, state, *since,
             ))),
+            Request::ConfirmDead { node } => fencing::confirm(cluster, &config.peer_node, &node),
             Request::Standby { selection } => {
                 moves::begin(cluster, Direction::Standby, selection, state.generation)
             }

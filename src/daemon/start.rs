@@ -15,6 +15,7 @@ use super::core::Core;
 use super::disk::{Disk, load_here};
 use super::event_loop::{Daemon, Devices, Identity, tokens};
 use super::exit_status::{CONFIGURATION, DONE, FAILED, PERMISSION};
+use super::fencing::Fencer;
 use super::hooks::Hooks;
 use super::media::Media;
 use super::pid_file::{PidFile, Refused};
@@ -259,6 +260,8 @@ impl Start<'_> {
             .map_err(|error| Refusal::new(&error, false))?;
         let token = Token(tokens::HOOKS);
         let hooks = Hooks::new(clock::now(), config, owner.clone(), registry()?, token);
+        let token = Token(tokens::FENCING);
+        let fencer = Fencer::new(clock::now(), config, owner.clone(), registry()?, token);
         let resources = Resources::new(
             clock::now(),
             config,
@@ -280,6 +283,7 @@ impl Start<'_> {
             resources,
             programs,
             hooks,
+            fencer,
             service_manager,
             watchdog: None,
         })

@@ -1,6 +1,8 @@
 //! What the daemon tells about itself over the control socket.
 
 use super::clock;
+use super::core::Core;
+use super::fencing::Fencer;
 use super::moves::movement;
 use super::resources::{MonitorView, Resources};
 use super::settings::{kinds_of_link, links};
@@ -12,8 +14,9 @@ use crate::control::{Group, Link, Monitor, Node, Parameter, Status};
 /// Everything, as it is now. `since` is the wall clock at the start.
 pub fn status(
     config: &Config,
-    cluster: &Cluster,
+    cluster: &Core,
     resources: &Resources,
+    fencer: &Fencer,
     state: &State,
     since: u64,
 ) -> Status {
@@ -29,6 +32,7 @@ pub fn status(
         nodes: nodes(config, cluster),
         groups: groups(config, cluster, resources),
         movement: movement(cluster, state.generation),
+        fencing: fencer.view(cluster),
         parameters: parameters(config),
     }
 }
