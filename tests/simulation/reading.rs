@@ -74,6 +74,12 @@ impl World {
                     daemon.core.handle(local, Event::Group { group, outcome });
                 }
                 Inbound::Answer(node) => daemon.core.handle(local, Event::PingAnswered { node }),
+                Inbound::Fenced(request, is_reset) => {
+                    daemon
+                        .core
+                        .handle(local, Event::Fenced { request, is_reset });
+                }
+                Inbound::ConfirmDead => daemon.core.handle(local, Event::PeerConfirmedDead),
                 Inbound::Keys(keys) => daemon.core.handle(local, Event::KeysChanged(keys)),
                 Inbound::Command(command) => daemon.core.command(local, command),
                 Inbound::Stop => daemon.core.handle(local, Event::StopRequested),

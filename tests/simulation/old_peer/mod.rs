@@ -200,8 +200,11 @@ impl Node for OldPeer {
             Event::WallClock { seconds } => self.wall = seconds.max(1),
             Event::Group { group, outcome } => self.ended.push_back((group, outcome)),
             Event::StopRequested => self.leaving.request_stop(),
-            // It pings nobody, and its operators write to its FIFO, see `command`.
-            Event::PingAnswered { .. } | Event::MoveRequested(_) => {}
+            // It pings and fences nobody, and its operators write to its FIFO, see `command`.
+            Event::PingAnswered { .. }
+            | Event::MoveRequested(_)
+            | Event::Fenced { .. }
+            | Event::PeerConfirmedDead => {}
             Event::KeysChanged(keys) => self.settings.keys = *keys,
             Event::Tick if now < self.opens_at => {}
             Event::Tick => {
