@@ -9,6 +9,7 @@ mod lab;
 
 mod damage;
 mod failover;
+mod fencing;
 mod hooks;
 mod leftovers;
 mod links;
