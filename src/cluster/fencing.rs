@@ -4,10 +4,10 @@
 //! When both nodes live and nothing gets through between them, each resets the other. The one that has less to lose
 //! waits for `fence_delay`, so that the other is not reset too. Both know who that is without a word.
 
-use std::fmt;
 use std::time::Duration;
 
 use super::claims::Leaving;
+use super::fence_state::{ConfirmationRefusal, Fencing, FencingStage};
 use super::fencing_report::FencingReport;
 use super::movement::Selection;
 use super::report::Report;
@@ -16,70 +16,6 @@ use super::{Action, Cluster, Instant, NodeStatus, Relation};
 /// Pause after the first failure, as in 3.0.6, and the longest one: it doubles.
 const FIRST_PAUSE: Duration = Duration::from_secs(5);
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
-
-/// How far the fencing of a dead peer is.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum FencingStage {
-    /// The peer is not dead, or needs no fencing.
-    #[default]
-    None,
-    /// A device is asked then.
-    Waiting(Instant),
-    /// The devices are being asked.
-    Trying,
-    /// This node is about to leave: no device is asked any more, and nothing of the peer is taken.
-    Abandoned,
-    /// It was reset, or counts as that.
-    Done,
-}
-
-/// How far it is, and what was tried.
-#[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Fencing {
-    stage: FencingStage,
-    /// When the peer was found dead.
-    since: Instant,
-    failures: u32,
-    /// The peer lives and asks for it.
-    is_on_request: bool,
-    /// When a device said that it has reset the peer.
-    done_at: Instant,
-    /// Numbers the requests of this run, so that a late answer is not taken for one to a newer request.
-    request: u64,
-}
-
-/// Why a peer can't be declared dead by hand.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ConfirmationRefusal {
-    /// It talks.
-    Heard,
-    /// It may still be heard: its time is not over.
-    NotDeadYet,
-    /// Nothing waits for that.
-    NothingWaits,
-}
-
-impl fmt::Display for ConfirmationRefusal {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Heard => "it is heard, so it is not down; nothing was done",
-            Self::NotDeadYet => {
-                "it does not count as dead yet; wait for deadtime, or initdead after a start"
-            }
-            Self::NothingWaits => "nothing waits for it to be reset",
-        })
-    }
-}
-
-impl Fencing {
-    /// Whether the peer is dead and nobody knows whether it really is.
-    pub(super) fn is_open(&self) -> bool {
-        matches!(
-            self.stage,
-            FencingStage::Waiting(_) | FencingStage::Trying | FencingStage::Abandoned
-        )
-    }
-}
 
 impl Cluster {
     /// How far the fencing of the peer is.

@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use super::claims::{self, Heading, Leaving};
 use super::classic::Dialogue;
-use super::fencing::FencingStage;
+use super::fence_state::FencingStage;
 use super::movement::MoveFailure;
+use super::node::Plea;
 use super::report::Report;
-use super::stop_failure::Plea;
 use super::{
     ASK_NODES_AGAIN, Action, ClassicPeer, Cluster, Instant, LINGER, NodeStatus, Questions,
     Relation, Standing,

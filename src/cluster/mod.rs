@@ -7,7 +7,8 @@ pub mod action;
 pub mod claims;
 mod classic;
 pub mod event;
-pub mod fencing;
+mod fence_state;
+mod fencing;
 pub mod fencing_report;
 mod files_differ;
 mod former_run;
@@ -49,7 +50,7 @@ use std::time::Duration;
 
 pub use action::{Action, Packet, PeerMemory};
 pub use event::{Event, GroupOutcome};
-pub use fencing::{ConfirmationRefusal, FencingStage};
+pub use fence_state::{ConfirmationRefusal, FencingStage};
 pub use fencing_report::FencingReport;
 pub use holdings::Holdings;
 pub use ids::{GroupId, LinkId, PingId};
@@ -64,11 +65,11 @@ pub use view::{GroupState, GroupView};
 
 use claims::{Claim, Leaving, Stated};
 use classic::{ClassicPeer, Questions};
-use fencing::Fencing;
+use fence_state::Fencing;
 use giveup::Ipfail;
 use incoming::Incoming;
 use links::Links;
-use node::Peer;
+use node::{Peer, Plea};
 use outgoing::{Identity, Outgoing};
 use ownership::Ownership;
 use ping::PingNodes;
@@ -76,7 +77,6 @@ use policy::{Relation, Standing};
 use quiet::Quiet;
 use random::Jitter;
 use refusals::Refusals;
-use stop_failure::Plea;
 
 use crate::message::Message;
 

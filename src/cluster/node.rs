@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use super::former_run::FormerRun;
 use super::incoming::Incoming;
-use super::stop_failure::Plea;
 use super::time::Instant;
 
 /// The status of a node, in the words of `status` messages and `cl_status`.
@@ -44,6 +43,15 @@ impl fmt::Display for NodeStatus {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.word())
     }
+}
+
+/// What the peer says of fencing.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Plea {
+    /// It has a fencing device.
+    pub(super) can_fence: bool,
+    /// It asks to be reset.
+    pub(super) wants_reset: bool,
 }
 
 /// What is known of the peer.

@@ -6,6 +6,7 @@
 
 use super::claims::Leaving;
 use super::fencing_report::FencingReport;
+use super::node::Plea;
 use super::report::Report;
 use super::{Action, Cluster, NodeStatus, Relation};
 use crate::config::StopFailure;
@@ -13,15 +14,6 @@ use crate::message::Message;
 
 /// Name of the field.
 const FIELD: &str = "hf";
-
-/// What the peer says in that field.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct Plea {
-    /// It has a fencing device.
-    pub(super) can_fence: bool,
-    /// It asks to be reset.
-    pub(super) wants_reset: bool,
-}
 
 impl Cluster {
     /// A group could not be stopped, although that was tried again.

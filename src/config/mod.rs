@@ -8,6 +8,7 @@ mod assign;
 mod authkeys;
 mod check;
 mod clients;
+mod device;
 pub mod diagnostic;
 pub mod directive;
 mod fencing;
@@ -31,8 +32,8 @@ mod witnesses;
 
 pub use address::{AddressError, parse_address};
 pub use check::{Checked, check};
+pub use device::{FenceDevice, FenceParameters, Fencing};
 pub use diagnostic::{Diagnostic, Diagnostics, Severity};
-pub use fencing::{FenceDevice, FenceParameters, Fencing};
 pub use load::{load, load_keys, load_looking};
 pub use look::{Absence, Look, Subject};
 pub use source::{Place, Reader, Source};

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::fencing::FenceLine;
+use super::device::FenceLine;
 use super::source::{Place, Word};
 use super::{ApiAuth, AutoFailback, Medium, Monitor, PingNode, Respawn, Timeout};
 
