@@ -2,6 +2,10 @@
 
 use std::process::ExitCode;
 
+use heartbeat::client::confirm;
+use heartbeat::daemon::command;
+
 fn main() -> ExitCode {
-    ExitCode::from(heartbeat::daemon::command::run(std::env::args_os().skip(1)))
+    let words = std::env::args_os().skip(1);
+    ExitCode::from(command::run(words, confirm::run))
 }

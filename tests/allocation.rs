@@ -6,10 +6,10 @@ use std::cell::Cell;
 use std::time::Duration;
 
 use heartbeat::cluster::{
-    Action, Cluster, Event, FailbackCondition, GroupId, GroupOutcome, GroupSettings, Instant,
-    LinkId, PingSettings, Settings,
+    Action, Cluster, Event, FailbackCondition, FencingSettings, GroupId, GroupOutcome,
+    GroupSettings, Instant, LinkId, PingSettings, Settings,
 };
-use heartbeat::config::AutoFailback;
+use heartbeat::config::{AutoFailback, StopFailure};
 use heartbeat::message::{Key, Keys, Message, Method, TextFrames, open, seal};
 
 struct Counting;
@@ -129,6 +129,8 @@ fn settings(node: usize) -> Settings {
             prefers_local: node == 0,
         }],
         ping: PingSettings::default(),
+        fencing: FencingSettings::default(),
+        stop_failure: StopFailure::Hold,
         keys: Keys {
             entries,
             signing: 2,

@@ -1,6 +1,7 @@
 //! The other end of the control socket: asks one daemon for its state or for something to do, for the commands.
 
 pub mod cl_status;
+pub mod confirm;
 pub mod moves;
 pub mod resource_manager;
 
@@ -53,13 +54,13 @@ impl fmt::Display for Error {
 /// # Errors
 /// See [`Error`].
 pub fn status(socket: &Path) -> Result<Status, Error> {
-    match ask(socket, Request::Status)? {
+    match ask(socket, &Request::Status)? {
         Answer::Status(status) => Ok(*status),
         _ => Err(Error::Nonsense("it answers another question".into())),
     }
 }
 
-fn ask(socket: &Path, request: Request) -> Result<Answer, Error> {
+fn ask(socket: &Path, request: &Request) -> Result<Answer, Error> {
     let mut stream = UnixStream::connect(socket).map_err(|error| match error.kind() {
         io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => Error::Stopped(error),
         _ => Error::Unreachable(error),
@@ -74,10 +75,10 @@ fn ask(socket: &Path, request: Request) -> Result<Answer, Error> {
     }
 }
 
-fn exchange(stream: &mut UnixStream, request: Request) -> io::Result<Answer> {
+fn exchange(stream: &mut UnixStream, request: &Request) -> io::Result<Answer> {
     stream.set_read_timeout(Some(PATIENCE))?;
     stream.set_write_timeout(Some(PATIENCE))?;
-    let mut request = serde_json::to_vec(&request)?;
+    let mut request = serde_json::to_vec(request)?;
     request.push(b'\n');
     stream.write_all(&request)?;
     let mut answer = Vec::new();

@@ -25,6 +25,15 @@ pub enum Action {
     /// Ask the command of `auto_failback when` whether groups may return to the other node. Answered by
     /// `FailbackAnswered`, exactly once.
     AskFailback,
+    /// Have the devices reset the peer, one after the other until one has. Answered by `Fenced` with this number.
+    Fence {
+        /// To be named in the answer.
+        request: u64,
+    },
+    /// The last `Fence` is not wanted any more. Nobody waits for its answer.
+    StopFencing,
+    /// Reset this machine at once: a group does not stop.
+    ResetMachine,
     /// Tell the people.
     Report(Report),
     /// These are the peer's Ethernet addresses, all of them, until it tells others or another run of it does. It may be

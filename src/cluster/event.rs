@@ -53,6 +53,16 @@ pub enum Event<'a> {
         /// Whether it could; `None` where that is not known, or not any more.
         ready: Option<bool>,
     },
+    /// The answer to `Action::Fence`.
+    Fenced {
+        /// Which request.
+        request: u64,
+        /// A device says that it has reset the peer; else none did.
+        is_reset: bool,
+    },
+    /// An operator says that the peer is down. [`Cluster::refuses_confirmation`](super::Cluster::refuses_confirmation)
+    /// tells beforehand whether that counts; where it does not it is ignored.
+    PeerConfirmedDead,
     /// `authkeys` was read again.
     KeysChanged(Box<Keys>),
     /// The Ethernet addresses of this machine, in any order, but in the same one for the same addresses. At most

@@ -91,7 +91,10 @@ impl Cluster {
             GroupOutcome::Stopped | GroupOutcome::StartFailed => {
                 self.report(Report::GroupStopped { key });
             }
-            GroupOutcome::StopFailed => self.report(Report::GroupStopFailed { key }),
+            GroupOutcome::StopFailed => {
+                self.report(Report::GroupStopFailed { key: key.clone() });
+                self.stop_failed(key);
+            }
             GroupOutcome::FoundRunning => self.report(Report::GroupFoundRunning { key }),
             GroupOutcome::FoundStopped | GroupOutcome::Broken => {}
         }

@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use super::claims::{self, Heading, Leaving};
 use super::classic::Dialogue;
+use super::fence_state::FencingStage;
 use super::movement::MoveFailure;
+use super::node::Plea;
 use super::report::Report;
 use super::{
     ASK_NODES_AGAIN, Action, ClassicPeer, Cluster, Instant, LINGER, NodeStatus, Questions,
@@ -27,6 +29,8 @@ impl Cluster {
         }
         self.judge_links(now);
         self.judge_peer(now);
+        self.pursue_fencing(now);
+        self.review_plea();
         self.judge_pings(now);
         self.join(now);
         self.send_retransmission_requests(now);
@@ -78,6 +82,7 @@ impl Cluster {
         self.last_heartbeat = now;
         self.heartbeat_is_due = true;
         let groups = self.ownership.mark_stale();
+        self.halt_fencing(FencingStage::None); // whatever was found out is old by now
         self.report(Report::Stalled { gap, groups });
         self.has_settled = false;
         self.fail_move(MoveFailure::PeerLost);
@@ -105,6 +110,7 @@ impl Cluster {
     pub(super) fn standing(&self) -> Standing {
         let relation = match self.peer.status {
             _ if self.peer.has_left => Relation::Gone { died: false },
+            NodeStatus::Dead if self.is_in_doubt() => Relation::Unfenced,
             NodeStatus::Dead => Relation::Gone { died: true },
             NodeStatus::Init => Relation::Unheard,
             _ if self.peer.is_classic => self.classic_relation(),
@@ -155,6 +161,7 @@ impl Cluster {
         if self.peer.status != status {
             let node = self.peer_name();
             if self.peer.status == NodeStatus::Dead {
+                self.spare_peer();
                 self.classic.number = number; // what is missing from before, it said to nobody
             }
             if self.peer.status == NodeStatus::Dead && self.peer.is_classic {
@@ -179,6 +186,7 @@ impl Cluster {
                 self.claims_heard(heading, &states, number, now);
                 self.pings_heard(message, now);
                 self.readiness_heard(message);
+                self.plea_heard(message);
             }
             None => self.no_claims_heard(),
         }
@@ -192,10 +200,12 @@ impl Cluster {
                 node: self.peer_name(),
             });
         }
+        self.spare_peer();
         self.peer.status = NodeStatus::Init;
         self.peer.has_left = false;
         self.peer.is_leaving = false;
         self.peer.acknowledged = 0;
+        self.peer.plea = Plea::default();
         self.peer.last_heartbeat = None;
         self.peer.takes_over_until = None;
         self.peer.takeover_ended = 0;
@@ -306,6 +316,7 @@ impl Cluster {
             return;
         }
         let node = self.peer_name();
+        let patience = self.fencing_patience();
         self.peer.status = NodeStatus::Dead;
         self.peer.is_leaving = false;
         self.peer.incoming.forget_missing();
@@ -319,8 +330,7 @@ impl Cluster {
             if self.peer.is_classic {
                 self.begin_new_run();
             }
-            self.report(Report::NoFencing);
-            self.report(Report::TakingOver { node });
+            self.begin_fencing(patience, now);
         }
     }
 

@@ -11,6 +11,9 @@ mod ethernet;
 pub mod event;
 mod failback;
 mod failures;
+mod fence_state;
+mod fencing;
+pub mod fencing_report;
 mod files_differ;
 mod former_run;
 mod giveup;
@@ -42,6 +45,8 @@ pub mod report;
 mod retry;
 mod selected;
 mod settings;
+mod severity;
+mod stop_failure;
 pub mod time;
 mod transmit;
 mod view;
@@ -59,6 +64,8 @@ pub(crate) use ethernet::{read_ethernet, write_ethernet};
 pub use event::{Event, GroupOutcome};
 pub use failback::FailbackView;
 pub use failures::{AfterFailure, Elsewhere};
+pub use fence_state::{ConfirmationRefusal, FencingStage};
+pub use fencing_report::FencingReport;
 pub use group_report::GroupReport;
 pub use holdings::Holdings;
 pub use ids::{GroupId, LinkId, PingId};
@@ -68,7 +75,7 @@ pub use ping::PingStatus;
 pub use ping_report::PingReport;
 pub use report::{Report, Severity};
 pub use retry::RetryView;
-pub use settings::{GroupSettings, PingNodeSettings, PingSettings, Settings};
+pub use settings::{FencingSettings, GroupSettings, PingNodeSettings, PingSettings, Settings};
 pub use time::Instant;
 pub use view::{GroupState, GroupView};
 
@@ -76,10 +83,11 @@ use claims::{Claim, Leaving, Stated};
 use classic::{ClassicPeer, Questions};
 use condition::Failback;
 use ethernet::Hardware;
+use fence_state::Fencing;
 use giveup::Ipfail;
 use incoming::Incoming;
 use links::Links;
-use node::Peer;
+use node::{Peer, Plea};
 use outgoing::{Identity, Outgoing};
 use ownership::Ownership;
 use ping::PingNodes;
@@ -116,6 +124,9 @@ pub struct Cluster {
     refusals: Refusals,
     status: NodeStatus,
     leaving: Leaving,
+    fencing: Fencing,
+    /// A group does not stop, and the peer is to reset this node for that.
+    wants_reset: bool,
     now: Instant,
     /// Since when a peer that was never heard is waited for.
     started: Instant,
@@ -199,6 +210,7 @@ impl Cluster {
             takes_over_until: None,
             takeover_ended: 0,
             is_classic: false,
+            plea: Plea::default(),
         };
         let identity = Identity {
             name: settings.local_node.clone(),
@@ -223,6 +235,8 @@ impl Cluster {
             refusals: Refusals::default(),
             status: NodeStatus::Init,
             leaving: Leaving::No,
+            fencing: Fencing::default(),
+            wants_reset: false,
             now,
             started: now,
             wall_clock: 1,
@@ -273,6 +287,8 @@ impl Cluster {
             Event::PingAnswered { node } => self.ping_answered(node, now),
             Event::Readiness { group, ready } => self.readiness_found(group, ready),
             Event::FailbackAnswered { agrees } => self.failback.answered(agrees, now),
+            Event::Fenced { request, is_reset } => self.fencing_answered(request, is_reset, now),
+            Event::PeerConfirmedDead => self.death_confirmed(),
             Event::KeysChanged(keys) => self.settings.keys = *keys,
             Event::Hardware(own) => self.hardware_changed(own),
             Event::Tick => self.tick(now),
@@ -292,6 +308,7 @@ impl Cluster {
             self.ask_nodes_at,
             self.next_request_at(),
             self.next_word(),
+            self.next_fencing(),
             self.move_until,
             self.pings.next_silence(),
             self.next_failback(),

@@ -46,8 +46,10 @@ impl Cluster {
             Some(MoveRefusal::Legacy)
         } else if self.status != NodeStatus::Active {
             Some(MoveRefusal::Starting)
-        } else if matches!(relation, Relation::Gone { .. } | Relation::Deaf { .. })
-            || self.peer.is_leaving
+        } else if matches!(
+            relation,
+            Relation::Gone { .. } | Relation::Unfenced | Relation::Deaf { .. }
+        ) || self.peer.is_leaving
         {
             Some(MoveRefusal::NobodyThere)
         } else if is_busy {

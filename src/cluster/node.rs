@@ -45,6 +45,15 @@ impl fmt::Display for NodeStatus {
     }
 }
 
+/// What the peer says of fencing.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Plea {
+    /// It has a fencing device.
+    pub(super) can_fence: bool,
+    /// It asks to be reset.
+    pub(super) wants_reset: bool,
+}
+
 /// What is known of the peer.
 #[derive(Debug, Clone)]
 pub struct Peer {
@@ -88,4 +97,6 @@ pub struct Peer {
     pub takeover_ended: u64,
     /// It does not state its groups in its heartbeats: it runs heartbeat 3.0.6.
     pub is_classic: bool,
+    /// What it says of fencing.
+    pub(super) plea: Plea,
 }

@@ -25,6 +25,8 @@ pub enum Relation {
         /// It wants nothing more and no dialogue is under way: what neither node holds now, nobody will start.
         settled: bool,
     },
+    /// It fell silent and was not reset yet: it may be alive and serve.
+    Unfenced,
     /// It is dead, or has left holding nothing.
     Gone {
         /// It fell silent, as opposed to leaving.
@@ -318,7 +320,7 @@ fn may_adopt(group: &Group, standing: Standing) -> bool {
         Relation::Talking | Relation::Halves { .. } => {
             standing.is_active && group.theirs.is_some() && !group.peer_holds()
         }
-        Relation::Unheard | Relation::Deaf { .. } => false,
+        Relation::Unheard | Relation::Unfenced | Relation::Deaf { .. } => false,
     }
 }
 
@@ -353,7 +355,7 @@ pub(super) fn yields(group: &Group, standing: Standing, prefers_me: bool) -> boo
                 !prefers_me
             }
         }
-        Relation::Unheard | Relation::Gone { .. } => false,
+        Relation::Unheard | Relation::Unfenced | Relation::Gone { .. } => false,
     }
 }
 

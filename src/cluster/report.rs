@@ -5,43 +5,14 @@ use std::fmt;
 use std::time::Duration;
 
 use super::failures::AfterFailure;
+use super::fencing_report::FencingReport;
 use super::group_report::GroupReport;
 use super::movement::{MoveProgress, MoveRefusal, MoveRequest, Movement, Selection};
 use super::node::NodeStatus;
 use super::ping_report::PingReport;
 use super::policy::Reason;
 use super::refusals::RefusalKind;
-
-/// How bad it is. The words in the log: `debug info notice WARN ERROR CRIT`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Severity {
-    /// Only with `debug` above 0.
-    Debug,
-    /// A state change.
-    Info,
-    /// Worth a look.
-    Notice,
-    /// Something degraded.
-    Warn,
-    /// Something failed.
-    Error,
-    /// Service or data are in danger.
-    Crit,
-}
-
-impl Severity {
-    /// The word before the text of a log line, by which people grep.
-    pub const fn word(self) -> &'static str {
-        match self {
-            Self::Debug => "debug",
-            Self::Info => "info",
-            Self::Notice => "notice",
-            Self::Warn => "WARN",
-            Self::Error => "ERROR",
-            Self::Crit => "CRIT",
-        }
-    }
-}
+pub use super::severity::Severity;
 
 /// One thing to tell. `Display` is the text of the log line.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -178,6 +149,8 @@ pub enum Report {
         generation: u64,
         number: u64,
     },
+    /// Something about fencing.
+    Fencing(FencingReport),
     /// Something about ping nodes.
     Ping(PingReport),
     /// Packets were refused.
@@ -227,6 +200,7 @@ impl Report {
             | Self::GroupBroken { .. }
             | Self::TwoOwners { .. }
             | Self::Stalled { .. } => Severity::Crit,
+            Self::Fencing(report) => report.severity(),
             Self::Ping(report) if report.is_warning() => Severity::Warn,
             Self::Group(report) if report.is_warning() => Severity::Warn,
             _ => Severity::Info,
@@ -443,6 +417,7 @@ impl fmt::Display for Report {
                      before it go on: it is ignored. Does another machine use this node's name and key?"
                 )
             }
+            Self::Fencing(report) => report.fmt(f),
             Self::Ping(report) => report.fmt(f),
             Self::Refused {
                 kind,

@@ -168,6 +168,15 @@ impl Ownership {
             .any(|group| group.phase() == Some(Phase::Unknown))
     }
 
+    /// Whether one could not be stopped, or is being stopped once more.
+    pub fn has_stop_failed(&self) -> bool {
+        let is_stuck = |group: &Group| match group.phase() {
+            Some(Phase::Unknown) => !group.found,
+            phase => phase == Some(Phase::Stopping),
+        };
+        self.these(Selection::All).any(is_stuck)
+    }
+
     /// Whether some of these groups could not be started here and no other of them may be running.
     pub fn has_failed(&self, selection: Selection) -> bool {
         let failed = |group: &Group| group.mine == Some(Claim::Failed);

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::action::PeerMemory;
 use super::condition::FailbackCondition;
-use crate::config::AutoFailback;
+use crate::config::{AutoFailback, StopFailure};
 use crate::message::Keys;
 
 /// Everything from the configuration, and what earlier runs left.
@@ -52,8 +52,23 @@ pub struct Settings {
     pub groups: Vec<GroupSettings>,
     /// The ping nodes.
     pub ping: PingSettings,
+    /// How the peer is reset when it is dead.
+    pub fencing: FencingSettings,
+    /// See `ha.cf`.
+    pub stop_failure: StopFailure,
     /// The keys.
     pub keys: Keys,
+}
+
+/// How a dead peer is reset, and when its groups are taken.
+#[derive(Debug, Clone, Default)]
+pub struct FencingSettings {
+    /// Whether this node has a device for it.
+    pub has_device: bool,
+    /// See `fence_delay` in `ha.cf`.
+    pub delay: Duration,
+    /// After this time without success the groups are taken all the same; `None` for never.
+    pub takeover_unfenced: Option<Duration>,
 }
 
 /// What is pinged, and what follows from it.

@@ -1,6 +1,7 @@
 //! Two cores on perfect wires. Everything that needs loss, delay and chance is in `tests/simulation`.
 
 mod failback;
+mod fencing;
 mod hardware;
 mod ipfail;
 mod mistakes;
@@ -9,12 +10,13 @@ mod old_peer;
 mod old_peer_legacy;
 mod readiness;
 mod retry;
+mod stop_failure;
 mod strays;
 
 use std::time::Duration;
 
 use super::*;
-use crate::config::AutoFailback;
+use crate::config::{AutoFailback, StopFailure};
 use crate::message::{self, Key, Keys, Method};
 
 const LINKS: usize = 3;
@@ -47,6 +49,16 @@ struct Pair {
     ping: PingSettings,
     /// By node and ping node: whether it answers that node.
     answers: [Vec<bool>; 2],
+    fencing: FencingSettings,
+    stop_failure: StopFailure,
+    /// By node: how often it wanted to reset itself.
+    resets: [usize; 2],
+    /// By node: what its device answers; nothing yet with `None`.
+    device: [Option<bool>; 2],
+    /// By node: the requests that its device has got.
+    fenced: [Vec<u64>; 2],
+    /// By node: how often it was told to let it be.
+    halted: [usize; 2],
 }
 
 fn keys() -> Keys {
@@ -83,6 +95,12 @@ impl Pair {
             contents: ["one"; 2],
             ping: PingSettings::default(),
             answers: [Vec::new(), Vec::new()],
+            fencing: FencingSettings::default(),
+            stop_failure: StopFailure::Hold,
+            resets: [0; 2],
+            device: [None; 2],
+            fenced: [Vec::new(), Vec::new()],
+            halted: [0; 2],
         }
     }
 
@@ -119,6 +137,8 @@ impl Pair {
                 group("two", "two", node == 1),
             ],
             ping: self.ping.clone(),
+            fencing: self.fencing.clone(),
+            stop_failure: self.stop_failure,
             keys: keys(),
         };
         self.running[node] = vec![false; 2];
@@ -146,6 +166,7 @@ impl Pair {
             let mut done = Vec::new();
             let mut pinged = false;
             let mut asks = false;
+            let mut answered = None;
             while let Some(action) = cluster.next_action() {
                 match action {
                     Action::Send(packet) => {
@@ -169,6 +190,9 @@ impl Pair {
                     Action::Ping => pinged = true,
                     Action::AskFailback => asks = true,
                     Action::PeerHardware(all) => self.told_hardware[node] = all,
+                    Action::Fence { request } => answered = self.fence(node, request),
+                    Action::ResetMachine => self.resets[node] += 1,
+                    Action::StopFencing => self.halted[node] += 1,
                     Action::RememberPeer(_) | Action::AnnounceGroup(_) => {}
                     Action::Exit => self.exited[node] = true,
                 }
@@ -181,6 +205,10 @@ impl Pair {
             self.asked[node] += usize::from(asks);
             if let Some(agrees) = self.agrees[node].filter(|_| asks) {
                 cluster.handle(self.now, Event::FailbackAnswered { agrees });
+                waiting.push((node, None));
+            }
+            if let Some(event) = answered {
+                cluster.handle(self.now, event);
                 waiting.push((node, None));
             }
             for (group, outcome) in &done {
@@ -197,6 +225,16 @@ impl Pair {
             }
             self.nodes[node] = Some(cluster);
         }
+    }
+
+    /// The answer of a node's device, which does what it says.
+    fn fence(&mut self, node: usize, request: u64) -> Option<Event<'static>> {
+        self.fenced[node].push(request);
+        let is_reset = self.device[node]?;
+        if is_reset {
+            self.kill(1 - node);
+        }
+        Some(Event::Fenced { request, is_reset })
     }
 
     fn start_group(&mut self, node: usize, id: GroupId) -> GroupOutcome {

@@ -25,6 +25,7 @@ impl Cluster {
             leaving: self.leaving,
         };
         let pings = self.stated_pings(now);
+        let plea = self.stated_plea();
         let message = self.outgoing.begin("status");
         message.push_text("st", self.status.word());
         message.push_fmt(
@@ -41,6 +42,9 @@ impl Cluster {
         }
         if let Some(counts) = pings {
             message.push_fmt(super::ipfail::FIELD, format_args!("{counts}"));
+        }
+        if let Some((name, letters)) = plea {
+            message.push_text(name, letters);
         }
         self.push_readiness();
         self.finish(true);

@@ -1,7 +1,7 @@
 //! What may be asked of the core: nothing here changes it.
 
 use super::action::PeerMemory;
-use super::claims::{Claim, Phase};
+use super::claims::{Claim, Leaving, Phase};
 use super::policy::Relation;
 use super::refusals::RefusalKind;
 use super::{Cluster, GroupId, Holdings, LinkId, NodeStatus};
@@ -105,7 +105,8 @@ impl Cluster {
 
     /// What this node holds, in the old words.
     pub fn holdings(&self) -> Holdings {
-        if self.status != NodeStatus::Active || self.ownership.is_moving() {
+        let is_unsure = self.is_in_doubt() && self.leaving == Leaving::No;
+        if self.status != NodeStatus::Active || self.ownership.is_moving() || is_unsure {
             return Holdings::Transition;
         }
         self.settled_holdings()

@@ -1,4 +1,4 @@
-//! The directives about other programs: `respawn`, `failfast`, `env`, `apiauth`, and those about fencing devices.
+//! The directives about other programs: `respawn`, `failfast`, `env` and `apiauth`.
 
 use std::path::PathBuf;
 
@@ -175,37 +175,6 @@ pub(super) fn built_in_apiauth() -> [ApiAuth; 5] {
         entry("lha-snmpagent", &["root"], &[]),
         entry("anon", &["root"], &["haclient"]),
     ]
-}
-
-/// `stonith TYPE FILE`.
-pub(super) fn stonith(
-    _settings: &mut Settings,
-    directive: &'static Directive,
-    statement: &Statement,
-    out: &mut Diagnostics,
-) {
-    needs(directive, statement, 2, out);
-}
-
-/// `stonith_host HOST TYPE PARAMETERS`; parameters depend on the type and may be missing.
-pub(super) fn stonith_host(
-    _settings: &mut Settings,
-    directive: &'static Directive,
-    statement: &Statement,
-    out: &mut Diagnostics,
-) {
-    needs(directive, statement, 2, out);
-}
-
-fn needs(directive: &Directive, statement: &Statement, count: usize, out: &mut Diagnostics) {
-    if statement.words.len() < count {
-        let last = statement.words.last().unwrap_or(&statement.name);
-        let error = Diagnostic::error(&last.place, format!("`{}` is incomplete", directive.name));
-        out.push(error.label(format!(
-            "the line is `{} {}`",
-            directive.name, directive.syntax
-        )));
-    }
 }
 
 /// One `NAME=VALUE` after `env`.

@@ -11,8 +11,11 @@ use super::diagnostic::{Diagnostic, Diagnostics, Severity};
 use super::look::{self, Look, Subject};
 use super::settings::Settings;
 use super::source::{File, Reader, Source};
-use super::{AutoFailback, CompressionMethod, Config, FailbackCondition, Group, MessageFormat};
-use super::{authkeys, ha_cf, haresources, monitor, rules, timeouts, witnesses};
+use super::{
+    AutoFailback, CompressionMethod, Config, FailbackCondition, FenceDevice, Fencing, Group,
+    MessageFormat, StopFailure,
+};
+use super::{authkeys, fencing, ha_cf, haresources, monitor, rules, timeouts, witnesses};
 use crate::message::Keys;
 
 /// Reads `nodeinfo`, `ha.cf`, `authkeys` and `haresources` below `directory`.
@@ -43,12 +46,14 @@ pub fn load_looking(
     let local = files.local_node(host_name);
 
     let mut settings = None;
+    let mut devices = Vec::new();
     if let Some((path, source)) = files.read("ha.cf", HA_CF_HELP) {
         let file = File::new(&path, &source.text);
         let (mut read, diagnostics) = ha_cf::parse(&file);
         files.out.append(diagnostics);
         rules::check(&mut read, &file, &local, &mut files.out);
         look_for_devices(&read, look, &mut files.out);
+        devices = fencing::check(&mut read, &local, reader, look, &mut files.out);
         settings = Some(read);
     }
     let keys = files
@@ -81,7 +86,7 @@ pub fn load_looking(
     else {
         return Err(out);
     };
-    match build(directory, local, settings, keys, groups) {
+    match build(directory, local, settings, devices, keys, groups) {
         Some(config) => Ok((config, out)),
         None => Err(out),
     }
@@ -225,6 +230,7 @@ fn build(
     directory: &Path,
     local_node: String,
     settings: Settings,
+    devices: Vec<FenceDevice>,
     keys: Keys,
     groups: Vec<Group>,
 ) -> Option<Config> {
@@ -267,6 +273,16 @@ fn build(
         uuid_from_node_name: settings.uuidfrom == "nodename",
         parameters: parameters(&settings),
         failback: settings.failback,
+        fencing: Fencing {
+            devices,
+            delay: settings.fence_delay,
+            takeover_unfenced: settings.takeover_unfenced,
+        },
+        stop_failure: match settings.stop_failure {
+            "fence" => StopFailure::Fence,
+            "reboot" => StopFailure::Reboot,
+            _ => StopFailure::Hold,
+        },
         logfacility: Some(settings.logfacility)
             .filter(|name| !matches!(*name, "" | "none"))
             .map(str::to_owned),

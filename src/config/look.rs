@@ -25,6 +25,8 @@ pub enum Subject<'a> {
     Program(&'a Path),
     /// The program that `auto_failback when` asks.
     FailbackCommand(&'a Path),
+    /// The program of a fencing device of this type.
+    FenceDevice(&'a str),
 }
 
 /// What is missing, in the words of a [`Diagnostic`].

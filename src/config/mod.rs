@@ -8,9 +8,11 @@ mod assign;
 mod authkeys;
 mod check;
 mod clients;
+mod device;
 pub mod diagnostic;
 pub mod directive;
 mod failback;
+mod fencing;
 mod ha_cf;
 mod haresources;
 mod load;
@@ -31,6 +33,7 @@ mod witnesses;
 
 pub use address::{AddressError, parse_address};
 pub use check::{Checked, check};
+pub use device::{FenceDevice, FenceParameters, Fencing};
 pub use diagnostic::{Diagnostic, Diagnostics, Severity};
 pub use load::{load, load_keys, load_looking};
 pub use look::{Absence, Look, Subject};
@@ -86,6 +89,10 @@ pub struct Config {
     pub log_badpack: bool,
     /// `watchdog` device.
     pub watchdog: Option<PathBuf>,
+    /// `stonith`, `stonith_host`, `fence_delay`, `takeover_unfenced`.
+    pub fencing: Fencing,
+    /// `stop_failure`.
+    pub stop_failure: StopFailure,
     /// `realtime`: whether to ask for realtime scheduling.
     pub realtime: bool,
     /// `rtprio`, 1–99.
@@ -167,6 +174,17 @@ pub struct FailbackCommand {
     pub program: PathBuf,
     /// All of it, as a shell reads it.
     pub line: String,
+}
+
+/// What becomes of a node on which a resource group does not stop.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StopFailure {
+    /// The group counts as running there, and stopping is tried again.
+    Hold,
+    /// The other node resets it, where it can, and takes its groups.
+    Fence,
+    /// It resets itself.
+    Reboot,
 }
 
 /// One way to reach the peer.

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::device::FenceLine;
 use super::source::{Place, Word};
 use super::{
     ApiAuth, AutoFailback, FailbackCondition, Medium, Monitor, PingNode, Respawn, Timeout,
@@ -47,6 +48,10 @@ pub(super) struct Settings {
     pub(super) env: Vec<(String, String)>,
     pub(super) timeouts: Vec<(Timeout, Place)>,
     pub(super) watchdog: Option<PathBuf>,
+    pub(super) fence_lines: Vec<FenceLine>,
+    pub(super) fence_delay: Duration,
+    pub(super) takeover_unfenced: Option<Duration>,
+    pub(super) stop_failure: &'static str,
     pub(super) realtime: bool,
     pub(super) rtprio: u32,
     pub(super) coredumps: bool,

@@ -1,11 +1,12 @@
 //! Every directive of `ha.cf`: name, syntax, kind of argument, default, fate, one line of doc.
 
-use super::clients::{apiauth, client, env, stonith, stonith_host};
+use super::clients::{apiauth, client, env};
 use super::directive::Argument::{
     Boolean, Choice, Each, Ignored, Integer, Line, Path, Text, Time, TimeOrZero, Word, WordOrLine,
 };
 use super::directive::Directive;
 use super::failback::{OPENINGS, auto_failback, conditional_failback};
+use super::fencing::{stonith, stonith_host, takeover_unfenced};
 use super::media::{bcast, mcast, mcast6, ping, ping_group, serial, ucast, ucast6};
 use super::monitor::monitor;
 use super::pair::{autojoin, node, pacemaker};
@@ -222,13 +223,30 @@ pub static ALL: &[Directive] = &[
     Directive::new("stonith", "TYPE FILE", Line(stonith))
         .doc("A fencing device for the pair")
         .adds()
-        .not_yet()
         .example("stonith baytech /etc/ha.d/stonith.baytech"),
     Directive::new("stonith_host", "HOST TYPE PARAMETERS", Line(stonith_host))
         .doc("A fencing device that is reached from a host, or from all for *")
         .adds()
-        .not_yet()
         .example("stonith_host * baytech 10.0.0.3 login password"),
+    Directive::new("fence_delay", "TIME", TimeOrZero(|s| &mut s.fence_delay))
+        .doc("How much later the node resets the other that holds less, so that not both are reset")
+        .default("5")
+        .unrecorded()
+        .example("fence_delay 15"),
+    Directive::new("takeover_unfenced", "never | TIME", Word(takeover_unfenced))
+        .doc("When resources of a dead node are taken although no device has reset it")
+        .default("never")
+        .unrecorded()
+        .example("takeover_unfenced 10min"),
+    Directive::new(
+        "stop_failure",
+        "hold | fence | reboot",
+        Choice(|s| &mut s.stop_failure, &["hold", "fence", "reboot"]),
+    )
+    .doc("What becomes of a node on which a resource group does not stop")
+    .default("hold")
+    .unrecorded()
+    .example("stop_failure reboot"),
     // Process
     Directive::new("realtime", "BOOLEAN", Boolean(|s| &mut s.realtime))
         .doc("Whether to run with realtime priority")

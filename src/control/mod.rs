@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 pub const MAX_REQUEST: usize = 4096;
 
 /// What a client can ask for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "request", rename_all = "kebab-case")]
 pub enum Request {
     /// `{"request":"status"}`
@@ -29,11 +29,16 @@ pub enum Request {
         /// Which groups.
         selection: Selection,
     },
+    /// `{"request":"confirm-dead","node":"beta"}`: an operator has seen to it that the other node is down.
+    ConfirmDead {
+        /// Its name.
+        node: String,
+    },
 }
 
 impl Request {
     /// Whether it asks for more than an answer.
-    pub const fn changes_something(self) -> bool {
+    pub const fn changes_something(&self) -> bool {
         !matches!(self, Self::Status)
     }
 }
@@ -47,6 +52,8 @@ pub enum Answer {
     /// The answer to [`Request::Standby`] and [`Request::Takeover`]: the move has begun. [`Status::movement`] tells
     /// from then on how far it is.
     Movement(Movement),
+    /// The answer to [`Request::ConfirmDead`]: this node counts as reset.
+    Confirmed(String),
     /// Why there is none.
     Error(String),
 }
@@ -77,8 +84,34 @@ pub struct Status {
     pub groups: Vec<Group>,
     /// The planned move that is under way, or the last one of this run.
     pub movement: Option<Movement>,
+    /// How the other node is reset; none on a node without a device for that.
+    #[serde(default)]
+    pub fencing: Option<Fencing>,
     /// Recorded directives of `ha.cf` with the text as written, in the order of the file.
     pub parameters: Vec<Parameter>,
+}
+
+/// The fencing devices, and what they are asked for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Fencing {
+    /// `none` while nobody is to be reset; `waiting` for the next attempt, or `resetting`: nothing of the other node is
+    /// taken; `done` once it was reset or counts as that; `abandoned` by a node that stops.
+    pub state: String,
+    /// How often all devices have failed since the other node was found dead.
+    pub failures: u32,
+    /// In the order in which they are tried.
+    pub devices: Vec<FencingDevice>,
+}
+
+/// A device that resets the other node.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct FencingDevice {
+    /// Its type, as in `ha.cf`.
+    pub kind: String,
+    /// What came of it when it was asked last; none before.
+    pub works: Option<bool>,
 }
 
 /// A node as one daemon sees it.
@@ -253,6 +286,21 @@ mod tests {
         assert_eq!(
             serde_json::to_string(&Request::Status).expect("serializes"),
             r#"{"request":"status"}"#
+        );
+    }
+
+    #[test]
+    fn a_node_is_declared_dead_by_the_documented_line() {
+        let node = "beta".to_owned();
+        let request = Request::ConfirmDead { node: node.clone() };
+        assert!(request.changes_something());
+        assert_eq!(
+            serde_json::to_string(&request).expect("serializes"),
+            r#"{"request":"confirm-dead","node":"beta"}"#
+        );
+        assert_eq!(
+            serde_json::to_string(&Answer::Confirmed(node)).expect("serializes"),
+            r#"{"confirmed":"beta"}"#
         );
     }
 

@@ -10,7 +10,7 @@ mod output;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::ffi::{OsStr, OsString};
-use std::io;
+use std::io::{self, Write};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -37,6 +37,8 @@ const GRACE: Duration = Duration::from_secs(5);
 /// Time that starting children may take between two turns. Each start waits until the child has become its program, on
 /// a busy machine for some milliseconds; heartbeats must not wait for hundreds of them.
 const SHARE: Duration = Duration::from_millis(5);
+/// The least that a pipe holds, in bytes.
+const SMALLEST_PIPE: usize = 4096;
 /// How often the pipes that ended children left behind are emptied, and how many of them are.
 const LINGERING_PACE: Duration = Duration::from_secs(1);
 const LINGERING: usize = 256;
@@ -173,6 +175,27 @@ impl Children {
 
     /// Starts a child in a process group of its own. It inherits no descriptor but /dev/null and two pipes.
     pub fn spawn(&mut self, now: Instant, order: Order<'_>) -> io::Result<ChildId> {
+        self.spawn_from(now, order, Stdio::null())
+    }
+
+    /// The same for one that is to read this, at most a page of memory, on its standard input.
+    pub fn spawn_with_input(
+        &mut self,
+        now: Instant,
+        order: Order<'_>,
+        input: &[u8],
+    ) -> io::Result<ChildId> {
+        // What fits into a pipe can be written before anybody reads it.
+        if input.len() > SMALLEST_PIPE {
+            return Err(io::ErrorKind::InvalidInput.into());
+        }
+        let (reader, mut writer) = io::pipe()?;
+        writer.write_all(input)?;
+        drop(writer);
+        self.spawn_from(now, order, Stdio::from(reader))
+    }
+
+    fn spawn_from(&mut self, now: Instant, order: Order<'_>, stdin: Stdio) -> io::Result<ChildId> {
         let Surroundings {
             environment,
             directory,
@@ -193,7 +216,7 @@ impl Children {
             )
             .current_dir(directory)
             .process_group(0)
-            .stdin(Stdio::null())
+            .stdin(stdin)
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
         let rest = mark::rest(now, owner, order.limit, order.invocation);

@@ -17,6 +17,7 @@ use super::look;
 use super::pid_file::{Presence, presence};
 use super::probe;
 use super::replay;
+use super::reset;
 use super::sniff;
 use super::start;
 use super::terminal::{say, show};
@@ -28,8 +29,12 @@ use crate::resource::catalogue;
 /// How often the end of the daemon is looked for.
 const POLL: Duration = Duration::from_millis(50);
 
-/// Runs the program with the words that follow its name; gives back the exit status.
-pub fn run(words: impl IntoIterator<Item = OsString>) -> u8 {
+/// Runs the program with the words that follow its name; gives back the exit status. `confirm` tells a running daemon
+/// that the node of this name is down: what is said to a daemon is not this half's business.
+pub fn run(
+    words: impl IntoIterator<Item = OsString>,
+    confirm: impl FnOnce(&Places, &str) -> u8,
+) -> u8 {
     let mut line = match parse(words) {
         Ok(line) => line,
         Err(error) => {
@@ -69,9 +74,11 @@ pub fn run(words: impl IntoIterator<Item = OsString>) -> u8 {
         )),
         Command::Help => print(USAGE),
         Command::Check => check(&line, &places),
+        Command::ConfirmDead { node } => confirm(&places, node),
         Command::LintScript(options) => lint_script::run(options, &places),
         Command::Replay { file } => replay::run(file, &line, &places),
         Command::Sniff(options) => sniff::run(options, &places),
+        Command::ResetMachine => reset::run(),
         Command::StoreFile { path, text } => store_file(path, text),
         Command::Probe(question) => match probe::ask(question) {
             Ok(()) => DONE,

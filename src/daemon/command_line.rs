@@ -19,6 +19,7 @@ usage: heartbeat [-C DIR] [-f] [-d] [-l] [-M] [-v]   start; -f stays in the fore
        heartbeat [-C DIR] -s                         tell whether it runs
        heartbeat [-C DIR] -r                         check the configuration, then have it read again
        heartbeat [-C DIR] check                      check the configuration
+       heartbeat [-C DIR] confirm-dead NODE          the other node is down for sure: take what it held
        heartbeat [-C DIR] lint-script [--force] [--timeout SECONDS] PATH|NAME [ARGUMENT]...
                                                      try a resource script and say what is wrong with it
        heartbeat [-C DIR] replay [-v] [--until SECONDS] FILE
@@ -53,6 +54,11 @@ pub enum Command {
     Help,
     /// `check`
     Check,
+    /// `confirm-dead NODE`
+    ConfirmDead {
+        /// The name of the other node.
+        node: String,
+    },
     /// `lint-script`
     LintScript(lint_script::Options),
     /// `replay FILE`
@@ -62,6 +68,8 @@ pub enum Command {
     },
     /// `sniff`
     Sniff(sniff::Options),
+    /// `reset-machine`: the daemon's own child, which may wait for drivers.
+    ResetMachine,
     /// `store-file PATH TEXT`: the daemon's own child, which may wait for the disk.
     StoreFile {
         /// What to replace.
@@ -147,6 +155,10 @@ pub fn parse(words: impl IntoIterator<Item = OsString>) -> Result<CommandLine, S
             Value(word) if word == "lint-script" && found.command == Command::Start => {
                 Command::LintScript(lint_script::parse(&mut parser, &mut found.directory)?)
             }
+            Value(word) if word == "confirm-dead" && found.command == Command::Start => {
+                let node = text(&mut parser)?;
+                Command::ConfirmDead { node }
+            }
             Value(word) if word == "replay" && found.command == Command::Start => Command::Replay {
                 file: PathBuf::new(),
             },
@@ -154,6 +166,7 @@ pub fn parse(words: impl IntoIterator<Item = OsString>) -> Result<CommandLine, S
                 found.command = Command::Replay { file: path.into() };
                 continue;
             }
+            Value(word) if word == "reset-machine" => Command::ResetMachine,
             Value(word) if word == "store-file" => store_file(&mut parser)?,
             Value(word) if word == "probe" => Command::Probe(question(&mut parser)?),
             // With -R the original's -C is followed by what is held.
@@ -162,8 +175,8 @@ pub fn parse(words: impl IntoIterator<Item = OsString>) -> Result<CommandLine, S
         };
         if found.command != Command::Start && found.command != command {
             return Err(
-                "one thing at a time: -k, -s, -r, -R, -D, -V, check, lint-script, replay and sniff exclude each \
-                 other"
+                "one thing at a time: -k, -s, -r, -R, -D, -V, check, confirm-dead, lint-script, replay and sniff \
+                 exclude each other"
                     .into(),
             );
         }
@@ -332,6 +345,12 @@ mod tests {
             ),
             ("replay f", Command::Replay { file: "f".into() }),
             (
+                "-C /srv/pair confirm-dead beta",
+                Command::ConfirmDead {
+                    node: "beta".into(),
+                },
+            ),
+            (
                 "-v replay --until 1.5 replay -C /srv/pair",
                 Command::Replay {
                     file: "replay".into(),
@@ -387,6 +406,9 @@ mod tests {
             "start",
             "-k -s",
             "-k sniff",
+            "confirm-dead",
+            "-k confirm-dead beta",
+            "confirm-dead beta gamma",
             "-W",
             "-C",
             "--verbose",

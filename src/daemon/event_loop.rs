@@ -9,6 +9,7 @@ use super::control::ControlServer;
 use super::core::Core;
 use super::failback::FailbackCommand;
 use super::failfast::Failfast;
+use super::fencing::{self, Fencer};
 use super::hooks::Hooks;
 use super::media::Media;
 use super::pid_file::PidFile;
@@ -16,6 +17,7 @@ use super::ping::Pings;
 use super::programs::{Failure, Programs};
 use super::readiness::Readiness;
 use super::reload::Loaded;
+use super::reset::Reset;
 use super::resources::Resources;
 use super::service_manager::ServiceManager;
 use super::signals::{Signal, Signals};
@@ -46,6 +48,8 @@ pub mod tokens {
     pub const FAILBACK: usize = 2002;
     /// The output of whoever looks whether this node is ready.
     pub const READINESS: usize = 2003;
+    /// The output of fencing devices.
+    pub const FENCING: usize = 2004;
     /// The hosts that are pinged.
     pub const PINGS: Range<usize> = 3000..4000;
 }
@@ -81,6 +85,8 @@ pub struct Devices {
     pub failback: FailbackCommand,
     /// Whether this node could run what it does not hold.
     pub readiness: Readiness,
+    /// The fencing devices.
+    pub fencer: Fencer,
     /// The service manager.
     pub service_manager: ServiceManager,
     /// Resets this machine when the loop stands still.
@@ -121,6 +127,8 @@ pub struct Daemon {
     leave_at: Option<Instant>,
     /// Whether a program has failed without which this node must not serve.
     failfast: Failfast,
+    /// Whether this machine resets itself.
+    reset: Reset,
     /// Whether the watchdog is to reset this machine.
     is_starving: bool,
 }
@@ -138,6 +146,7 @@ impl Daemon {
             upkeep_at: clock::now() + UPKEEP,
             leave_at: None,
             failfast: Failfast::default(),
+            reset: Reset::default(),
             is_starving: false,
         }
     }
@@ -183,14 +192,19 @@ impl Daemon {
         let Some(watchdog) = &mut self.devices.watchdog else {
             return;
         };
-        let was_starving = std::mem::replace(&mut self.is_starving, self.failfast.wants_reset(now));
+        let wants_reset = self.failfast.wants_reset(now) || self.reset.is_wanted();
+        let was_starving = std::mem::replace(&mut self.is_starving, wants_reset);
         if !self.is_starving {
             watchdog.feed(now);
         } else if !was_starving {
             ::log::error!(
                 target: "CRIT:heartbeat",
-                "A failfast program has failed and not everything can be stopped: the watchdog is fed no more and \
-                 resets this machine"
+                "{}: the watchdog is fed no more and resets this machine",
+                if self.reset.is_wanted() {
+                    "A resource group does not stop (stop_failure reboot)"
+                } else {
+                    "A failfast program has failed and not everything can be stopped"
+                }
             );
         }
     }
@@ -221,6 +235,7 @@ impl Daemon {
             devices.hooks.next_deadline(),
             devices.failback.next_deadline(),
             devices.readiness.next_deadline(),
+            devices.fencer.next_deadline(),
             watchdog.map(Watchdog::next_deadline),
             Some(self.upkeep_at),
             // From then on the programs are waited for.
@@ -281,7 +296,10 @@ impl Daemon {
             }
             Signal::MoreDebug => change_debug(log::debug_level().saturating_add(1)),
             Signal::LessDebug => change_debug(log::debug_level().saturating_sub(1)),
-            Signal::Child => self.recorder.turn(),
+            Signal::Child => {
+                self.recorder.turn();
+                self.reset.turn();
+            }
         }
     }
 
@@ -321,6 +339,11 @@ impl Daemon {
         while let Some((group, ready)) = self.devices.readiness.next_news() {
             self.cluster
                 .handle(clock::now(), Event::Readiness { group, ready });
+        }
+        self.devices.fencer.turn(now);
+        while let Some((request, is_reset)) = self.devices.fencer.next_answer() {
+            self.cluster
+                .handle(clock::now(), Event::Fenced { request, is_reset });
         }
         let failure = self.devices.programs.turn(now);
         if let Some(failure) = failure {
@@ -370,6 +393,9 @@ impl Daemon {
                 Action::AskFailback => self.devices.failback.ask(now),
                 Action::Ping => self.devices.pings.send(now),
                 Action::PeerHardware(all) => self.devices.resources.know_peer(all),
+                Action::Fence { request } => self.devices.fencer.reset(request),
+                Action::StopFencing => self.devices.fencer.stop(now),
+                Action::ResetMachine => self.reset.begin(),
                 Action::RememberPeer(peer) => self.recorder.remember(peer),
                 Action::Exit => self.leave_at = Some(now + FAREWELL),
                 Action::Report(report) => {
@@ -391,6 +417,7 @@ impl Daemon {
         let hooks = &mut self.devices.hooks;
         hooks.heed(report, local_status, clock::wall_seconds());
         self.failfast.heed(report);
+        self.devices.fencer.heed(report);
         match report {
             Report::LocalStatus(NodeStatus::Active) => self.devices.programs.start(),
             Report::AllGivenUp => self.devices.programs.stop(),
@@ -423,12 +450,14 @@ impl Daemon {
             poll,
             resources,
             readiness,
+            fencer,
             ..
         } = devices;
         let answer = |request| match request {
             Request::Status => Answer::Status(Box::new(status::status(
-                config, cluster, resources, readiness, state, *since,
+                config, cluster, resources, readiness, fencer, state, *since,
             ))),
+            Request::ConfirmDead { node } => fencing::confirm(cluster, &config.peer_node, &node),
             Request::Standby { selection } => {
                 moves::begin(cluster, Direction::Standby, selection, state.generation)
             }

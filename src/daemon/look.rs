@@ -1,6 +1,8 @@
 //! What the configuration names, looked for on this machine: for `heartbeat check`, which opens and changes nothing,
 //! and for a start.
 
+mod device;
+
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
@@ -27,19 +29,22 @@ pub fn look(places: &Places, subject: Subject<'_>) -> Option<Absence> {
             Ok(Resource::Unit(_)) => None,
             Err(error) => Some(resource_absence(word, error)),
         },
-        Subject::User(_) | Subject::Program(_) | Subject::FailbackCommand(_) => {
-            look_for_programs(subject)
-        }
+        Subject::User(_)
+        | Subject::Program(_)
+        | Subject::FailbackCommand(_)
+        | Subject::FenceDevice(_) => look_for_programs(subject),
     }
 }
 
-/// Looks for what `ha.cf` names to be run: the users and programs of `respawn` and `failfast`, without which a daemon
-/// does not start, and the command of `auto_failback`. May ask the network for users: not for the event loop.
+/// Looks for what `ha.cf` names to be run: the users and programs of `respawn` and `failfast` and the programs of fencing
+/// devices, without which a daemon does not start, and the command of `auto_failback`. May ask the network for users: not
+/// for the event loop.
 pub fn look_for_programs(subject: Subject<'_>) -> Option<Absence> {
     match subject {
         Subject::User(name) => user_absence(name),
         Subject::Program(path) => program_absence(path),
         Subject::FailbackCommand(path) => command_absence(path),
+        Subject::FenceDevice(kind) => device::absence(kind, Path::new("/")),
         _ => None,
     }
 }

@@ -202,8 +202,8 @@ mod tests {
     use std::os::unix::fs::PermissionsExt;
 
     use super::*;
-    use crate::cluster::{FailbackCondition, GroupSettings, LinkId, PingSettings};
-    use crate::config::AutoFailback;
+    use crate::cluster::{FailbackCondition, FencingSettings, GroupSettings, LinkId, PingSettings};
+    use crate::config::{AutoFailback, StopFailure};
     use crate::message::{Key, Keys, Method};
     use crate::recording::{Reader, RecordingError};
 
@@ -235,6 +235,8 @@ mod tests {
             links: vec!["eth0".into()],
             groups: Vec::<GroupSettings>::new(),
             ping: PingSettings::default(),
+            fencing: FencingSettings::default(),
+            stop_failure: StopFailure::Hold,
             keys: Keys {
                 entries,
                 signing: 1,

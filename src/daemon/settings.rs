@@ -6,7 +6,8 @@ use super::log;
 use super::ping;
 use super::state::State;
 use crate::cluster::{
-    FailbackCondition, GroupSettings, PingId, PingNodeSettings, PingSettings, Settings,
+    FailbackCondition, FencingSettings, GroupSettings, PingId, PingNodeSettings, PingSettings,
+    Settings,
 };
 use crate::config::{self, AutoFailback, Config, MediumKind, MessageFormat, Respawn};
 
@@ -38,6 +39,12 @@ pub fn of_core(config: &Config, state: &State, seed: u64, own: &[PingId]) -> Set
         links: links(config),
         groups: groups(config),
         ping: pings(config, own),
+        fencing: FencingSettings {
+            has_device: !config.fencing.devices.is_empty(),
+            delay: config.fencing.delay,
+            takeover_unfenced: config.fencing.takeover_unfenced,
+        },
+        stop_failure: config.stop_failure,
         keys: config.keys.clone(),
     }
 }

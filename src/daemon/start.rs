@@ -17,6 +17,7 @@ use super::disk::{Disk, load_here};
 use super::event_loop::{Daemon, Devices, Identity, tokens};
 use super::exit_status::{CONFIGURATION, DONE, FAILED, PERMISSION};
 use super::failback::FailbackCommand;
+use super::fencing::Fencer;
 use super::hooks::Hooks;
 use super::media::Media;
 use super::pid_file::{PidFile, Refused};
@@ -277,6 +278,8 @@ impl Start<'_> {
         let failback = FailbackCommand::new(config, owner.clone(), registry()?, token);
         let token = Token(tokens::READINESS);
         let readiness = Readiness::new(config, owner.clone(), registry()?, token);
+        let token = Token(tokens::FENCING);
+        let fencer = Fencer::new(clock::now(), config, owner.clone(), registry()?, token);
         let resources = Resources::new(
             clock::now(),
             config,
@@ -300,6 +303,7 @@ impl Start<'_> {
             hooks,
             failback,
             readiness,
+            fencer,
             service_manager,
             watchdog: None,
         })

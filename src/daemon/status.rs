@@ -1,6 +1,8 @@
 //! What the daemon tells about itself over the control socket.
 
 use super::clock;
+use super::core::Core;
+use super::fencing::Fencer;
 use super::moves::movement;
 use super::readiness::Readiness;
 use super::resources::{MonitorView, Resources, RivalView};
@@ -15,9 +17,10 @@ use crate::control::{Failback, Group, Link, Monitor, Node, Parameter, Retry, Riv
 /// Everything, as it is now. `since` is the wall clock at the start.
 pub fn status(
     config: &Config,
-    cluster: &Cluster,
+    cluster: &Core,
     resources: &Resources,
     readiness: &Readiness,
+    fencer: &Fencer,
     state: &State,
     since: u64,
 ) -> Status {
@@ -33,6 +36,7 @@ pub fn status(
         nodes: nodes(config, cluster),
         groups: groups(config, cluster, resources, readiness),
         movement: movement(cluster, state.generation),
+        fencing: fencer.view(cluster),
         parameters: parameters(config),
     }
 }

@@ -14,6 +14,7 @@ pub mod packet_tap;
 pub mod proc;
 pub mod process;
 pub mod regular_file;
+pub mod reset;
 pub mod scheduling;
 pub mod socket;
 pub mod spawn;

@@ -112,6 +112,11 @@ pub(super) fn write(event: &Event<'_>, names: &Names, secrecy: Secrecy, out: &mu
             out.push_str(" failback-answered ");
             out.push_str(if *agrees { "yes" } else { "no" });
         }
+        Event::Fenced { request, is_reset } => {
+            let how = if *is_reset { "reset" } else { "failed" };
+            push(out, format_args!(" fenced {request} {how}"));
+        }
+        Event::PeerConfirmedDead => out.push_str(" peer-confirmed-dead"),
         Event::KeysChanged(keys) => {
             out.push_str(" keys-changed ");
             keys::write(keys, secrecy, out);
@@ -189,6 +194,17 @@ pub(super) fn read<'a>(
             },
         },
         "hardware" => Event::Hardware(read_ethernet(rest).ok_or(Problem::Value)?),
+        "fenced" => {
+            let (request, how) = rest.split_once(' ').ok_or(Problem::Value)?;
+            let is_reset = match how {
+                "reset" => true,
+                "failed" => false,
+                _ => return Err(Problem::Value),
+            };
+            let request = request.parse().map_err(|_| Problem::Value)?;
+            Event::Fenced { request, is_reset }
+        }
+        "peer-confirmed-dead" if rest.is_empty() => Event::PeerConfirmedDead,
         "keys-changed" => Event::KeysChanged(Box::new(keys::read(rest, known)?)),
         unknown => return Err(Problem::Event(unknown.to_owned())),
     })
@@ -235,15 +251,26 @@ mod tests {
             Event::FailbackAnswered { .. } => 9,
             Event::Readiness { .. } => 10,
             Event::Hardware(_) => 11,
+            Event::Fenced { .. } => 12,
+            Event::PeerConfirmedDead => 13,
         }
     }
-    const KINDS: usize = 12;
+    const KINDS: usize = 14;
 
     fn samples() -> Vec<Event<'static>> {
         let mut samples = vec![
             Event::Tick,
             Event::WallClock { seconds: u64::MAX },
             Event::StopRequested,
+            Event::PeerConfirmedDead,
+            Event::Fenced {
+                request: 1,
+                is_reset: true,
+            },
+            Event::Fenced {
+                request: u64::MAX,
+                is_reset: false,
+            },
             Event::KeysChanged(Box::new(settings().keys)),
             Event::Hardware(vec![[2, 0, 0, 0, 0, 1], [0xfe; 6]]),
         ];
@@ -366,6 +393,11 @@ mod tests {
             " ping-answered 0:router again",
             " hardware",
             " hardware 02:00:00:00:00:01",
+            " fenced",
+            " fenced 1",
+            " fenced one reset",
+            " fenced 1 killed",
+            " peer-confirmed-dead now",
             " keys-changed",
             " keys-changed auth=1",
         ] {

@@ -6,9 +6,10 @@ use super::error::{Problem, RecordingError};
 use super::keys::{self, Secrecy};
 use super::text::{Blanks, Seconds, escape, parse_seconds, push, unescape_text};
 use crate::cluster::{
-    FailbackCondition, GroupSettings, Instant, PeerMemory, PingNodeSettings, PingSettings, Settings,
+    FailbackCondition, FencingSettings, GroupSettings, Instant, PeerMemory, PingNodeSettings,
+    PingSettings, Settings,
 };
-use crate::config::AutoFailback;
+use crate::config::{AutoFailback, StopFailure};
 use crate::message::Keys;
 
 /// The form of recordings, to be raised whenever an older program would misread a newer one or the other way
@@ -21,6 +22,12 @@ const FAILBACK: [(&str, AutoFailback); 3] = [
     ("on", AutoFailback::On),
     ("off", AutoFailback::Off),
     ("legacy", AutoFailback::Legacy),
+];
+
+/// Without such a line a group is held.
+const STOP_FAILURE: [(&str, StopFailure); 2] = [
+    ("fence", StopFailure::Fence),
+    ("reboot", StopFailure::Reboot),
 ];
 
 /// The beginning of a recording.
@@ -59,6 +66,8 @@ pub(super) fn write(program: &str, started: Instant, settings: &Settings, how: S
         links,
         groups,
         ping,
+        fencing,
+        stop_failure,
         keys,
     } = settings;
     let mut lines = Lines(format!("{FIRST_WORD} {FORM}\n"));
@@ -118,6 +127,10 @@ pub(super) fn write(program: &str, started: Instant, settings: &Settings, how: S
         lines.text("", line);
     }
     write_ping(&mut lines, ping);
+    write_fencing(&mut lines, fencing);
+    if let Some((name, _)) = STOP_FAILURE.iter().find(|(_, known)| known == stop_failure) {
+        lines.plain("stop_failure", name);
+    }
     lines.0 += "keys ";
     keys::write(keys, how, &mut lines.0);
     lines.0 += "\n\n";
@@ -143,6 +156,22 @@ fn write_ping(lines: &mut Lines, ping: &PingSettings) {
             "ping_node ignored"
         };
         lines.text("", name);
+    }
+}
+
+/// Nothing where there is no device.
+fn write_fencing(lines: &mut Lines, fencing: &FencingSettings) {
+    let FencingSettings {
+        has_device,
+        delay,
+        takeover_unfenced,
+    } = fencing;
+    if !has_device {
+        return;
+    }
+    lines.plain("fence_delay", &Seconds(*delay));
+    if let Some(limit) = takeover_unfenced {
+        lines.plain("takeover_unfenced", &Seconds(*limit));
     }
 }
 
@@ -199,6 +228,9 @@ pub(super) struct Reading {
     ping_nodes: Vec<PingNodeSettings>,
     deadping: Option<Duration>,
     ipfail: Option<bool>,
+    fence_delay: Option<Duration>,
+    takeover_unfenced: Option<Duration>,
+    stop_failure: Option<StopFailure>,
     keys: Option<Keys>,
 }
 
@@ -252,6 +284,13 @@ impl Reading {
             }
             "deadping" => once(&mut self.deadping, name, seconds(value)?),
             "ipfail" => once(&mut self.ipfail, name, parse(value)?),
+            "fence_delay" => once(&mut self.fence_delay, name, seconds(value)?),
+            "takeover_unfenced" => once(&mut self.takeover_unfenced, name, seconds(value)?),
+            "stop_failure" => {
+                let known = STOP_FAILURE.iter().find(|(known, _)| *known == value);
+                let &(_, meant) = known.ok_or(Problem::Value)?;
+                once(&mut self.stop_failure, name, meant)
+            }
             "keys" => once(&mut self.keys, name, keys::read(value, known)?),
             unknown => Err(Problem::Setting(unknown.to_owned())),
         }
@@ -288,6 +327,12 @@ impl Reading {
                     deadping: self.deadping.unwrap_or_default(),
                     ipfail: self.ipfail.unwrap_or_default(),
                 },
+                fencing: FencingSettings {
+                    has_device: self.fence_delay.is_some(),
+                    delay: self.fence_delay.unwrap_or_default(),
+                    takeover_unfenced: self.takeover_unfenced,
+                },
+                stop_failure: self.stop_failure.unwrap_or(StopFailure::Hold),
                 keys: needed(self.keys, "keys")?,
             },
         })
@@ -433,6 +478,12 @@ pub(super) mod tests {
                 deadping: Duration::from_secs(4),
                 ipfail: true,
             },
+            fencing: FencingSettings {
+                has_device: true,
+                delay: Duration::from_millis(1250),
+                takeover_unfenced: Some(Duration::from_secs(600)),
+            },
+            stop_failure: StopFailure::Reboot,
             keys: Keys {
                 entries,
                 signing: 1,
@@ -463,6 +514,8 @@ pub(super) mod tests {
                 settings.failback = FailbackCondition::Agreed;
                 settings.groups.clear();
                 settings.ping = PingSettings::default();
+                settings.fencing = FencingSettings::default();
+                settings.stop_failure = StopFailure::Hold;
             },
         ] {
             let mut settings = settings();

@@ -143,6 +143,11 @@ impl Story {
                 let word = if *agrees { "yes" } else { "no" };
                 self.line(format_args!("< whether groups may return: {word}"));
             }
+            Event::Fenced { request, is_reset } => {
+                let how = if *is_reset { "reset" } else { "not reset" };
+                self.line(format_args!("< fencing {request}: {how}"));
+            }
+            Event::PeerConfirmedDead => self.line(format_args!("< peer confirmed dead")),
             Event::StopRequested => self.line(format_args!("< stop requested")),
             Event::Hardware(own) => {
                 let own = write_ethernet(own);
@@ -249,6 +254,9 @@ impl Story {
                 let all = write_ethernet(all);
                 self.line(format_args!("the peer has {all}"));
             }
+            Action::Fence { request } => self.line(format_args!("fence the peer, {request}")),
+            Action::ResetMachine => self.line(format_args!("reset this machine")),
+            Action::StopFencing => self.line(format_args!("stop fencing")),
             Action::Ping if self.everything => self.line(format_args!("ping")),
             Action::Ping => {}
             Action::Exit => self.line(format_args!("exit")),

@@ -3,6 +3,7 @@
 
 mod cl_status;
 mod command_line;
+mod fencing;
 mod hooks;
 mod inheritance;
 mod kinds;

@@ -24,6 +24,8 @@ pub struct Machine {
     pub namespace: Namespace,
     /// More words for the command line of our daemon.
     pub options: Vec<String>,
+    /// More variables for the environment of our daemon.
+    pub environment: Vec<(&'static str, PathBuf)>,
     /// Which heartbeat it runs. To change it, stop the one and start the other.
     pub program: Program,
     /// The cables by interface name, `eth0` first.
@@ -57,6 +59,7 @@ impl Machine {
             name,
             namespace,
             options: Vec::new(),
+            environment: Vec::new(),
             program: Program::Ours,
             cables: Vec::new(),
             fixed: Vec::new(),
@@ -123,6 +126,7 @@ impl Machine {
         let mut command = self.program.daemon(self.installed);
         if self.program == Program::Ours {
             command.args(&self.options);
+            command.envs(self.environment.iter().map(|(name, value)| (name, value)));
         }
         command
             .stdin(Stdio::null())

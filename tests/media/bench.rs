@@ -416,6 +416,8 @@ fn config(media: Vec<Medium>) -> Config {
         debug: 0,
         syslogmsgfmt: false,
         log_badpack: true,
+        fencing: heartbeat::config::Fencing::default(),
+        stop_failure: heartbeat::config::StopFailure::Hold,
         watchdog: None,
         realtime: false,
         rtprio: 1,

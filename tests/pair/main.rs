@@ -10,6 +10,7 @@ mod lab;
 mod damage;
 mod failback;
 mod failover;
+mod fencing;
 mod hooks;
 mod leftovers;
 mod links;

@@ -81,6 +81,9 @@ impl Run {
                 Event::FailbackAnswered { .. } => run.others.push("failback".into()),
                 Event::StopRequested => run.others.push("stop".into()),
                 Event::MoveRequested(_) => run.others.push("move".into()),
+                Event::Fenced { .. } | Event::PeerConfirmedDead => {
+                    run.others.push("fencing".into());
+                }
                 Event::KeysChanged(_) => run.others.push("keys".into()),
             }
             for action in step.actions {

@@ -44,6 +44,18 @@ impl World {
                 self.ask_command(node);
                 Ok(())
             }
+            Action::Fence { request } => {
+                self.fence(node, request);
+                Ok(())
+            }
+            Action::StopFencing => {
+                self.machines[node].fencing = None;
+                Ok(())
+            }
+            Action::ResetMachine => {
+                self.reset_itself(node);
+                Ok(())
+            }
             Action::Report(report) => {
                 if let (Report::NewRun { .. }, Some(daemon)) =
                     (&report, &mut self.machines[node].daemon)

@@ -45,6 +45,8 @@ pub enum Fault {
     },
     /// The operator moves groups, where the node runs 3.0.6.
     Command(usize, Command),
+    /// The operator says that the other machine is down, if he sees that it has no power.
+    ConfirmDead(usize),
     /// Datagrams recorded earlier arrive again, from all of the run so far.
     Replay { to: usize, count: u32 },
 }
@@ -153,6 +155,18 @@ pub fn silence_pings(plan: &mut Plan, rng: &mut Rng) {
     plan.faults.sort_by_key(|&(at, _)| at);
     let last = plan.faults.last().map_or(0, |&(at, _)| at);
     plan.faults_end = plan.faults_end.max(last + plan.keepalive);
+}
+
+/// Adds an operator who looks after a node whose peer lies dark.
+pub fn confirm_deaths(plan: &mut Plan, rng: &mut Rng) {
+    for (at, fault) in plan.faults.clone() {
+        if let (Fault::MachineCrash(node), true) = (fault, rng.chance(300)) {
+            let at = at + rng.below(plan.deadtime * 3);
+            plan.faults.push((at, Fault::ConfirmDead(1 - node)));
+            plan.faults_end = plan.faults_end.max(at + plan.keepalive);
+        }
+    }
+    plan.faults.sort_by_key(|&(at, _)| at);
 }
 
 /// One disaster and its end.

@@ -91,6 +91,9 @@ pub struct Judge {
     old_tells: bool,
     hearing: [Hearing; 2],
     clashes: Vec<Option<Clash>>,
+    /// After so long without a word of the peer a group may be taken although nothing has reset it; `None` where there
+    /// is no device, and the dead time alone counts.
+    unfenced_after: Option<Time>,
     /// By group: whether it is the same one on both nodes.
     shared: Vec<bool>,
     /// By node and group: whether the node was cut off when it last started the group.
@@ -122,6 +125,9 @@ impl Judge {
             both_may_yield: plan.has_old()
                 || plan.news_time() >= plan.deadtime
                 || plan.quarrel == Some(Quarrel::Groups),
+            unfenced_after: plan
+                .fencing
+                .map(|fencing| fencing.takeover_unfenced.unwrap_or(Time::MAX)),
             hearing: Default::default(),
             clashes: vec![None; plan.preferred.len()],
             shared: (0..plan.preferred.len())
@@ -287,12 +293,36 @@ impl Judge {
                 "node {node} starts group {group}, which 3.0.6 says it holds"
             ));
         }
+        if real != Real::Stopped && self.shared[group] && !self.may_be_unfenced(node, now) {
+            return Err(Violation {
+                rule: "fencing",
+                at: now,
+                text: format!(
+                    "node {node} starts group {group}, which is {real:?} on the other, and nothing has reset that"
+                ),
+            });
+        }
         if real == Real::Stopped || is_left || is_blind || is_race || !self.shared[group] {
             return Ok(());
         }
         breach(format!(
             "node {node} starts group {group}, which is {real:?} on the other"
         ))
+    }
+
+    /// Whether a node may take what the other has not stopped: no device is there, or the operator's time is over for it
+    /// or for the other.
+    fn may_be_unfenced(&self, node: usize, now: Time) -> bool {
+        let Some(limit) = self.unfenced_after else {
+            return true;
+        };
+        limit != Time::MAX && {
+            let hearing = &self.hearing[node];
+            let silent_since = hearing.fresh.map(|(at, _)| at).or(hearing.since);
+            let silence = now - silent_since.unwrap_or(now);
+            let taken = self.taken_blindly[1 - node].iter().any(|taken| *taken);
+            silence >= limit || taken
+        }
     }
 
     /// Whether the node is cut off, or was so until what it reads in this very moment.

@@ -57,6 +57,10 @@ pub enum Inbound {
     Answer(PingId),
     /// The command of `auto_failback when` has answered.
     Agreed(bool),
+    /// The devices have answered a request.
+    Fenced(u64, bool),
+    /// The operator says that the peer is down.
+    ConfirmDead,
     /// `authkeys` was read again.
     Keys(Box<Keys>),
 }
@@ -129,6 +133,8 @@ pub struct Machine {
     pub goodbye: Option<u64>,
     /// By ping node: whether its answers arrive here.
     pub answers: Vec<bool>,
+    /// The request that its devices work on.
+    pub fencing: Option<u64>,
     /// What its `authkeys` says.
     pub keys: Keys,
     /// When it booted, in the time of the world; before its beginning for those that run already.
@@ -193,6 +199,7 @@ impl Machine {
             gone_since: 0,
             goodbye: None,
             answers: vec![true; pings],
+            fencing: None,
             keys,
             boot: -signed(uptime),
             wall: 0,

@@ -7,6 +7,7 @@
 mod carry_out;
 mod exhaustive;
 mod faults;
+mod fencing;
 mod found;
 mod invariants;
 mod machine;
@@ -163,6 +164,11 @@ fn no_seed_with_conditions_for_a_failback_breaks_a_rule() {
 }
 
 #[test]
+fn no_seed_with_fencing_breaks_a_rule() {
+    try_seeds("HB_SIM_FENCE", 2000, 20, Plan::with_fencing);
+}
+
+#[test]
 fn the_same_seed_gives_the_same_trace() {
     for seed in 0..50 {
         let once = run(Plan::with_operator(seed), node::honest);
@@ -176,8 +182,12 @@ fn the_same_seed_gives_the_same_trace() {
 
 /// The rules that a hundred seeds show to be broken by a node with this mistake.
 fn caught(make: MakeNode) -> Vec<&'static str> {
+    caught_in(Plan::with_operator, make)
+}
+
+fn caught_in(plan_of: MakePlan, make: MakeNode) -> Vec<&'static str> {
     (0..100)
-        .filter_map(|seed| run(Plan::with_operator(seed), make).err())
+        .filter_map(|seed| run(plan_of(seed), make).err())
         .map(|violation| violation.rule)
         .collect()
 }
@@ -204,4 +214,10 @@ fn a_blind_probe_is_caught() {
 fn a_clock_that_misses_stalls_is_caught() {
     let rules = caught(node::clock_misses_stalls);
     assert!(rules.contains(&"S3"), "{rules:?}");
+}
+
+#[test]
+fn a_reset_that_was_only_asked_for_and_taken_for_done_is_caught() {
+    let rules = caught_in(Plan::with_fencing, node::believes_in_devices);
+    assert!(rules.contains(&"fencing"), "{rules:?}");
 }

@@ -136,6 +136,14 @@ pub fn clock_misses_stalls(now: Instant, settings: Settings) -> Box<dyn Node> {
     })
 }
 
+/// Planted: what was asked of a device is taken for done.
+pub fn believes_in_devices(now: Instant, settings: Settings) -> Box<dyn Node> {
+    Box::new(Wrapped {
+        core: Cluster::new(now, settings),
+        mistake: Mistake::Believer { now },
+    })
+}
+
 struct Wrapped {
     core: Cluster,
     mistake: Mistake,
@@ -148,6 +156,9 @@ enum Mistake {
     },
     Optimist,
     Blind,
+    Believer {
+        now: Instant,
+    },
     Sleeper {
         longest: Duration,
         last: Instant,
@@ -211,12 +222,23 @@ impl Mistake {
 impl Node for Wrapped {
     fn handle(&mut self, now: Instant, event: Event<'_>) {
         let now = self.mistake.clock(now);
+        if let Mistake::Believer { now: last } = &mut self.mistake {
+            *last = now;
+        }
         if let Some(event) = self.mistake.distort(now, event) {
             self.core.handle(now, event);
         }
     }
     fn next_action(&mut self) -> Option<Action> {
-        self.core.next_action()
+        let action = self.core.next_action()?;
+        if let (Mistake::Believer { now }, Action::Fence { request }) = (&self.mistake, &action) {
+            let done = Event::Fenced {
+                request: *request,
+                is_reset: true,
+            };
+            self.core.handle(*now, done);
+        }
+        Some(action)
     }
     fn next_deadline(&self) -> Instant {
         match self.mistake {

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use heartbeat::cluster::FailbackCondition;
-use heartbeat::config::AutoFailback;
+use heartbeat::config::{AutoFailback, StopFailure};
 use heartbeat::message::{Key, Keys, Method};
 
 use super::faults::{self, Fault};
@@ -71,6 +71,25 @@ pub struct Plan {
     pub agrees: u64,
     /// How many answers of ping nodes in a thousand are lost while faults are on.
     pub ping_loss: u64,
+    /// The fencing devices of both nodes.
+    pub fencing: Option<FencePlan>,
+    /// As in `ha.cf`.
+    pub stop_failure: StopFailure,
+}
+
+/// Devices that reset the other machine, and when groups are taken.
+#[derive(Debug, Clone, Copy)]
+pub struct FencePlan {
+    /// How many requests in a thousand fail while faults are on.
+    pub failures: u64,
+    /// How long a request takes, least and most.
+    pub time: (Time, Time),
+    /// After this time a machine that was reset has booted and started its daemon.
+    pub boot: Time,
+    /// As in `ha.cf`.
+    pub delay: Time,
+    /// As in `ha.cf`; `None` for never.
+    pub takeover_unfenced: Option<Time>,
 }
 
 /// One link of the pair.
@@ -160,6 +179,8 @@ impl Plan {
             conditions: [FailbackCondition::Nothing; 2],
             agrees: 0,
             ping_loss: 0,
+            fencing: None,
+            stop_failure: StopFailure::Hold,
         }
     }
 
@@ -200,6 +221,8 @@ impl Plan {
             conditions: [FailbackCondition::Nothing; 2],
             agrees: 0,
             ping_loss: 0,
+            fencing: None,
+            stop_failure: StopFailure::Hold,
         };
         if rng.chance(150) {
             plan.stranger =
@@ -267,6 +290,34 @@ impl Plan {
             FailbackCondition::Agreed => 6 * SECOND + self.deadtime * 2,
         });
         waits.max().unwrap_or(0)
+    }
+
+    /// The run that belongs to a seed with a device on both nodes that resets the other, sometimes after long, sometimes
+    /// not at all; and with groups that do not stop.
+    pub fn with_fencing(seed: u64) -> Self {
+        let mut plan = Self::with_operator(seed);
+        let rng = &mut Rng::new(seed, 11);
+        plan.fencing = Some(FencePlan {
+            failures: rng.pick(&[0, 0, 300, 700]),
+            time: (
+                MS,
+                rng.pick(&[50 * MS, SECOND, plan.deadtime, plan.initdead]),
+            ),
+            boot: rng.pick(&[2 * SECOND, plan.deadtime * 2, plan.initdead * 2]),
+            delay: rng.pick(&[0, plan.deadtime / 2, plan.deadtime * 2]),
+            takeover_unfenced: rng.pick(&[None, None, Some(plan.deadtime * 3)]),
+        });
+        plan.stop_failure = rng.pick(&[StopFailure::Hold, StopFailure::Fence, StopFailure::Reboot]);
+        if rng.chance(400) {
+            plan.stop_failures = 300;
+        }
+        faults::confirm_deaths(&mut plan, rng);
+        plan
+    }
+
+    /// Whether a machine may go down when no fault strikes any more: an order to reset it was on its way.
+    pub fn resets_late(&self) -> bool {
+        self.fencing.is_some() || self.stop_failure != StopFailure::Hold
     }
 
     /// Whether somebody moves groups, so that any place may be the right one.
@@ -392,10 +443,15 @@ impl Plan {
         };
         // Groups come back to a node that lost its network only after a while, and longer each time.
         let pings = if self.pings > 0 { 700 * SECOND } else { 0 };
+        // A machine is reset in the last moment, and its peer waits for the next attempt.
+        let fencing = self.fencing.map_or(0, |fencing| {
+            130 * SECOND + fencing.delay * 4 + fencing.time.1 * 4 + fencing.boot * 3
+        });
         again
             + old
             + pings
             + self.longest_wait()
+            + fencing
             + self.initdead
             + self.deadtime * 4
             + self.action_time.1 * 8

@@ -78,6 +78,12 @@ impl World {
                     let event = Event::FailbackAnswered { agrees };
                     daemon.core.handle(local, event);
                 }
+                Inbound::Fenced(request, is_reset) => {
+                    daemon
+                        .core
+                        .handle(local, Event::Fenced { request, is_reset });
+                }
+                Inbound::ConfirmDead => daemon.core.handle(local, Event::PeerConfirmedDead),
                 Inbound::Keys(keys) => daemon.core.handle(local, Event::KeysChanged(keys)),
                 Inbound::Command(command) => daemon.core.command(local, command),
                 Inbound::Stop => daemon.core.handle(local, Event::StopRequested),

@@ -28,7 +28,8 @@ impl World {
             }
             (None, Some(since)) => Ok(self.now - since > self.plan.deadtime * 2),
             (Some(text), Some(_))
-                if (self.plan.has_old() || self.plan.pings > 0) && self.now > self.deadline =>
+                if (self.plan.has_old() || self.plan.pings > 0 || self.plan.resets_late())
+                    && self.now > self.deadline =>
             {
                 Err(self.violation("settling", text))
             }
@@ -36,7 +37,8 @@ impl World {
                 if self.plan.has_failures()
                     || self.plan.has_old()
                     || self.plan.pings > 0
-                    || self.plan.longest_wait() > 0 =>
+                    || self.plan.longest_wait() > 0
+                    || self.plan.resets_late() =>
             {
                 // A group that somebody moved may be anywhere, and return when what it waits for is there.
                 // What a node gave up for want of a network comes back when that has been there for a while. A failed stop that succeeds later lets its group go home; and the scripts of 3.0.6 queue up, so that
@@ -171,7 +173,11 @@ impl World {
                 .max(daemon.started)
                 .max(daemon.went_on)
                 .max(replays);
-            let enough = self.plan.initdead + self.plan.action_time.1 * 3 + self.plan.news_time();
+            let Some(fencing) = self.fence_time() else {
+                continue; // its devices fail, and nothing else ends the waiting
+            };
+            let enough =
+                self.plan.initdead + self.plan.action_time.1 * 3 + self.plan.news_time() + fencing;
             let idle =
                 |resource: &Resource| resource.failures == 0 && resource.real != Real::Running;
             if self.now > begin + enough

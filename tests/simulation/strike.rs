@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use heartbeat::cluster::{
-    GroupOutcome, GroupSettings, Packet, PingNodeSettings, PingSettings, Settings,
+    FencingSettings, GroupOutcome, GroupSettings, Packet, PingNodeSettings, PingSettings, Settings,
 };
 
 use super::carry_out::group_id;
@@ -77,6 +77,10 @@ impl World {
                 ping,
                 answers,
             } => self.machines[machine].answers[ping] = answers,
+            Fault::ConfirmDead(node) if !self.machines[1 - node].powered => {
+                return self.arrive(node, Inbound::ConfirmDead);
+            }
+            Fault::ConfirmDead(_) => {}
             Fault::Command(node, command) => return self.arrive(node, Inbound::Command(command)),
             Fault::Garbage { to, count } => self.garbage(to, count),
             Fault::Replay { to, count } => self.replay(to, count),
@@ -184,6 +188,15 @@ impl World {
                 deadping: micros(plan.deadping),
                 ipfail: plan.pings > 0,
             },
+            fencing: plan.fencing.filter(|_| node < STRANGER).map_or_else(
+                FencingSettings::default,
+                |fencing| FencingSettings {
+                    has_device: true,
+                    delay: micros(fencing.delay),
+                    takeover_unfenced: fencing.takeover_unfenced.map(micros),
+                },
+            ),
+            stop_failure: plan.stop_failure,
             keys: self.machines[node].keys.clone(),
         }
     }

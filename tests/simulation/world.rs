@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use heartbeat::cluster::GroupOutcome;
 
 use super::faults::Fault;
+use super::fencing::Order;
 use super::invariants::{Judge, Violation};
 use super::machine::{Inbound, Machine};
 use super::node::MakeNode;
@@ -58,6 +59,15 @@ pub enum Happening {
         machine: usize,
         run: u64,
         agrees: bool,
+    },
+    /// A machine loses its power for a moment.
+    Reset(Order),
+    /// The devices of a machine answer.
+    FenceAnswer {
+        machine: usize,
+        run: u64,
+        request: u64,
+        is_reset: bool,
     },
     /// A machine is to be started again, if it has been left alone since.
     Begin { machine: usize, life: u64 },
@@ -246,6 +256,13 @@ impl World {
                 run,
                 agrees,
             } => self.agreed(machine, run, agrees),
+            Happening::Reset(order) => self.reset(order),
+            Happening::FenceAnswer {
+                machine,
+                run,
+                request,
+                is_reset,
+            } => self.fence_answers(machine, run, request, is_reset),
             Happening::Begin { machine, life } => {
                 if self.machines[machine].life == life {
                     self.machines[machine].is_asleep = false;

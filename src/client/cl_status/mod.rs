@@ -8,7 +8,7 @@ use std::io::Write;
 use std::path::Path;
 
 use super::Error;
-use crate::control::{Node, Places, Status};
+use crate::control::{Fencing, Node, Places, Status};
 use arguments::{Arguments, Query};
 
 /// The question was answered, and the answer is good news.
@@ -121,6 +121,7 @@ fn running(arguments: &Arguments, status: &Status) -> Reply {
         );
         reply.out.push_str(&version);
         reply.out.push_str(&all_nodes(arguments, status));
+        reply.out.extend(status.fencing.iter().map(fencing));
     }
     reply
 }
@@ -201,6 +202,24 @@ fn answer(arguments: &Arguments, query: &Query, status: &Status) -> Reply {
             }
         }
     }
+}
+
+/// How the other node is reset, in the form of what is told of nodes and links.
+fn fencing(fencing: &Fencing) -> String {
+    let mut text = format!("\nfencing\t{}", fencing.state);
+    if fencing.failures > 0 {
+        text.extend(["\t(", &fencing.failures.to_string(), " failed)"]);
+    }
+    text.push('\n');
+    for device in &fencing.devices {
+        let state = match device.works {
+            Some(true) => "works",
+            Some(false) => "fails",
+            None => "not asked yet",
+        };
+        text.extend(["\t", &device.kind, "\t", state, "\n"]);
+    }
+    text
 }
 
 /// One word, as a sentence with `-m`, as a string with `--json`.

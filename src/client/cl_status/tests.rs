@@ -3,7 +3,9 @@
 use std::io;
 
 use super::*;
-use crate::control::{Direction, Group, Link, MoveProgress, Movement, Parameter, Selection};
+use crate::control::{
+    Direction, FencingDevice, Group, Link, MoveProgress, Movement, Parameter, Selection,
+};
 
 fn example() -> Status {
     let link = |name: &str, up| Link {
@@ -58,6 +60,7 @@ fn example() -> Status {
             reason: None,
             warnings: Vec::new(),
         }),
+        fencing: None,
         parameters: vec![Parameter {
             name: "keepalive".into(),
             value: "500ms".into(),
@@ -210,4 +213,26 @@ fn wrong_words_are_refused_as_ever() {
     assert_eq!(parse("hbparameter"), Err("Not enough parameters.".into()));
     assert_eq!(parse(""), Ok(None));
     assert_eq!(parse("-h"), Ok(None));
+}
+
+#[test]
+fn how_fencing_is_follows_the_nodes() {
+    let mut status = example();
+    let verbose = |status: &Status| ask_of(Ok(status.clone()), "hbstatus -v").out;
+    assert!(!verbose(&status).contains("fencing"));
+    let device = |kind: &str, works| FencingDevice {
+        kind: kind.into(),
+        works,
+    };
+    status.fencing = Some(Fencing {
+        state: "waiting".into(),
+        failures: 2,
+        devices: vec![
+            device("external/ipmi", Some(false)),
+            device("fence_apc", Some(true)),
+            device("meatware", None),
+        ],
+    });
+    let expected = "\nfencing\twaiting\t(2 failed)\n\texternal/ipmi\tfails\n\tfence_apc\tworks\n\tmeatware\tnot asked yet\n";
+    assert!(verbose(&status).ends_with(expected), "{}", verbose(&status));
 }

@@ -123,7 +123,7 @@ impl Daemon for Live {
             Direction::Standby => Request::Standby { selection },
             Direction::Takeover => Request::Takeover { selection },
         };
-        match super::ask(&self.socket, request)? {
+        match super::ask(&self.socket, &request)? {
             Answer::Movement(movement) => {
                 for warning in &movement.warnings {
                     warn(&format!(

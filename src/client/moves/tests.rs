@@ -83,6 +83,7 @@ fn status(movement: Movement, groups: &[(&str, &str, Option<&str>)]) -> Status {
         ],
         groups: groups.iter().map(group).collect(),
         movement: Some(movement),
+        fencing: None,
         parameters: Vec::new(),
     }
 }

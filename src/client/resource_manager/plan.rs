@@ -105,6 +105,7 @@ mod tests {
             nodes: Vec::new(),
             groups: groups.iter().map(group).collect(),
             movement: None,
+            fencing: None,
             parameters: Vec::new(),
         }
     }

@@ -28,7 +28,7 @@ fn back(condition: FailbackCondition) -> Pair {
 
 impl Pair {
     /// The command has answered at last.
-    fn answer(&mut self, node: usize, agrees: bool) {
+    fn answer_when(&mut self, node: usize, agrees: bool) {
         let mut core = self.nodes[node].take().expect("it runs");
         core.handle(self.now, Event::FailbackAnswered { agrees });
         self.nodes[node] = Some(core);
@@ -137,12 +137,12 @@ fn a_yes_to_what_has_changed_meanwhile_moves_nothing() {
     pair.start(0);
     pair.run(seconds(2));
     assert_eq!(pair.asked[1], asked, "one question at a time");
-    pair.answer(1, true);
+    pair.answer_when(1, true);
     pair.run(seconds(1));
     assert_eq!(pair.owners(), [[false; 2], [true; 2]]);
     pair.run(seconds(5));
     assert_eq!(pair.asked[1], asked + 1, "it is asked anew");
-    pair.answer(1, true);
+    pair.answer_when(1, true);
     pair.run(seconds(1));
     assert_eq!(pair.owners(), [[true, false], [false, true]]);
 }

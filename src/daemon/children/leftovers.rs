@@ -10,7 +10,8 @@
 //! service. Only where we killed the group ourselves all of it has to be gone.
 //!
 //! A script of `rc.d` is waited for alike, by the next such script alone. A program of `respawn` has no end of its
-//! own: it is ended at once with its whole group, because a second one is about to be started.
+//! own: it is ended at once with its whole group, because a second one is about to be started; and so is the program of
+//! a fencing device, because the other node may be well again.
 
 use std::fmt;
 use std::time::Duration;
@@ -82,7 +83,11 @@ impl Leftovers {
                     ..process
                 }),
                 stage: Stage::InTime,
-                deadline: now + mark.limit,
+                deadline: if kind == Kind::Fence {
+                    now
+                } else {
+                    now + mark.limit
+                },
             })
         };
         let mut left: Vec<_> = pids.into_iter().filter_map(leftover).collect();
@@ -146,6 +151,7 @@ impl Leftover {
                 "Until it has ended, which it must within {limit} s, no other script of rc.d is run"
             ),
             Kind::Probe => "Nothing waits for its answer".into(),
+            Kind::Fence => "It is ended: the other node may be well by now".into(),
         }
     }
 
@@ -169,7 +175,7 @@ impl Leftover {
         self.deadline = now + GRACE;
         match self.stage {
             Stage::InTime => {
-                if self.kind != Kind::Program {
+                if !matches!(self.kind, Kind::Program | Kind::Fence) {
                     let limit = self.limit.as_secs();
                     log::error!("{self} did not end within {limit} s and is killed");
                 }
@@ -187,6 +193,7 @@ impl Leftover {
                     Kind::Program => "No program of respawn or failfast is started",
                     Kind::Hook => "No script of rc.d is run",
                     Kind::Probe => "Nothing waits for it",
+                    Kind::Fence => "No fencing device is asked",
                 };
                 log::error!(
                     "{self} cannot be killed: it hangs in the kernel. {waiting} as long as it is there: restart this \

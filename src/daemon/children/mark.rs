@@ -20,6 +20,8 @@ pub enum Kind {
     Hook,
     /// A probe of a monitor. Nothing waits for it.
     Probe,
+    /// A fencing device that is asked. It is ended, because the other node may be well by then.
+    Fence,
 }
 
 impl Kind {
@@ -30,6 +32,7 @@ impl Kind {
             Self::Program => "HEARTBEAT_PROGRAM",
             Self::Hook => "HEARTBEAT_HOOK",
             Self::Probe => "HEARTBEAT_PROBE",
+            Self::Fence => "HEARTBEAT_FENCE",
         }
     }
 }

@@ -200,11 +200,13 @@ impl Node for OldPeer {
             Event::WallClock { seconds } => self.wall = seconds.max(1),
             Event::Group { group, outcome } => self.ended.push_back((group, outcome)),
             Event::StopRequested => self.leaving.request_stop(),
-            // It pings and asks nobody, and its operators write to its FIFO, see `command`.
+            // It pings, asks and fences nobody, and its operators write to its FIFO, see `command`.
             Event::PingAnswered { .. }
             | Event::FailbackAnswered { .. }
             | Event::Readiness { .. }
             | Event::Hardware(_)
+            | Event::Fenced { .. }
+            | Event::PeerConfirmedDead
             | Event::MoveRequested(_) => {}
             Event::KeysChanged(keys) => self.settings.keys = *keys,
             Event::Tick if now < self.opens_at => {}
