@@ -1,6 +1,7 @@
 //! Everything that can happen to the core.
 
 use super::movement::MoveRequest;
+use super::reload::Reload;
 use super::{GroupId, LinkId, PingId};
 use crate::message::Keys;
 
@@ -42,6 +43,9 @@ pub enum Event<'a> {
     },
     /// `authkeys` was read again.
     KeysChanged(Box<Keys>),
+    /// `ha.cf` and `haresources` were read again. [`Cluster::refuses_reload`](super::Cluster::refuses_reload) tells
+    /// beforehand whether they can be taken over now; what can't is ignored.
+    Reloaded(Box<Reload>),
 }
 
 /// How an action on a resource group ended.

@@ -30,6 +30,8 @@ mod quiet;
 pub mod random;
 mod receive;
 pub mod refusals;
+pub mod reload;
+mod reloading;
 pub mod report;
 mod selected;
 mod settings;
@@ -51,6 +53,7 @@ pub use movement::{MoveFailure, MoveProgress, MoveRefusal, MoveRequest, Movement
 pub use node::NodeStatus;
 pub use ping::PingStatus;
 pub use ping_report::PingReport;
+pub use reload::{GroupPlace, Reload, ReloadRefusal};
 pub use report::{Report, Severity};
 pub use settings::{GroupSettings, PingNodeSettings, PingSettings, Settings};
 pub use time::Instant;
@@ -135,6 +138,10 @@ pub struct Cluster {
     movement: Option<Movement>,
     /// Until when the peer must have begun what it was asked for.
     move_until: Option<Instant>,
+    /// How often the files were taken over again.
+    reloads: u64,
+    /// The shortest deadtime that the peer may still go by; `None` once it goes by ours.
+    former_deadtime: Option<Duration>,
 }
 
 /// What was told once and need not be told again until it changes.
@@ -226,6 +233,8 @@ impl Cluster {
             has_settled: false,
             movement: None,
             move_until: None,
+            reloads: 0,
+            former_deadtime: None,
             settings,
         };
         for index in 0..cluster.settings.groups.len() {
@@ -250,6 +259,7 @@ impl Cluster {
             Event::MoveRequested(request) => self.begin_move(request, now),
             Event::PingAnswered { node } => self.ping_answered(node, now),
             Event::KeysChanged(keys) => self.settings.keys = *keys,
+            Event::Reloaded(reload) => self.reload(*reload, now),
             Event::Tick => self.tick(now),
         }
     }

@@ -5,6 +5,7 @@ mod mistakes;
 mod old_ipfail;
 mod old_peer;
 mod old_peer_legacy;
+mod reload;
 mod strays;
 
 use std::time::Duration;

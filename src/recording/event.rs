@@ -2,6 +2,7 @@
 
 use super::error::Problem;
 use super::keys::{self, Secrecy};
+use super::reload;
 use super::text::{Blanks, escape, push, unescape, unescape_text};
 use crate::cluster::{
     Event, GroupId, GroupOutcome, LinkId, MoveRequest, PingId, Selection, Settings,
@@ -42,6 +43,14 @@ impl Names {
                 .iter()
                 .map(|node| node.name.clone())
                 .collect(),
+        }
+    }
+
+    /// After this event.
+    pub fn heed(&mut self, event: &Event<'_>) {
+        if let Event::Reloaded(reload) = event {
+            let keys = reload.groups.iter().map(|place| place.group.key.clone());
+            self.groups = keys.collect();
         }
     }
 
@@ -102,6 +111,10 @@ pub(super) fn write(event: &Event<'_>, names: &Names, secrecy: Secrecy, out: &mu
             out.push_str(" keys-changed ");
             keys::write(keys, secrecy, out);
         }
+        Event::Reloaded(reload) => {
+            out.push_str(" reloaded ");
+            reload::write(reload, out);
+        }
     }
 }
 
@@ -160,6 +173,7 @@ pub(super) fn read<'a>(
             known_as(names.pings.get(usize::from(id)), &name)?;
             Event::PingAnswered { node: PingId(id) }
         }
+        "reloaded" => Event::Reloaded(Box::new(reload::read(rest)?)),
         "keys-changed" => Event::KeysChanged(Box::new(keys::read(rest, known)?)),
         unknown => return Err(Problem::Event(unknown.to_owned())),
     })
@@ -195,9 +209,10 @@ mod tests {
             Event::MoveRequested(MoveRequest::Takeover(_)) => 6,
             Event::KeysChanged(_) => 7,
             Event::PingAnswered { .. } => 8,
+            Event::Reloaded(_) => 9,
         }
     }
-    const KINDS: usize = 9;
+    const KINDS: usize = 10;
 
     fn samples() -> Vec<Event<'static>> {
         let mut samples = vec![
@@ -205,6 +220,7 @@ mod tests {
             Event::WallClock { seconds: u64::MAX },
             Event::StopRequested,
             Event::KeysChanged(Box::new(settings().keys)),
+            Event::Reloaded(Box::new(super::super::reload::tests::sample())),
         ];
         let everything: Vec<u8> = (0..=u8::MAX).collect();
         for bytes in [
@@ -311,6 +327,8 @@ mod tests {
             " ping-answered 0:router again",
             " keys-changed",
             " keys-changed auth=1",
+            " reloaded",
+            " reloaded keepalive 1",
         ] {
             let mut buffer = Vec::new();
             let read = read(text, &names, None, &mut buffer);

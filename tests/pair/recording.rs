@@ -77,6 +77,7 @@ impl Run {
                 Event::StopRequested => run.others.push("stop".into()),
                 Event::MoveRequested(_) => run.others.push("move".into()),
                 Event::KeysChanged(_) => run.others.push("keys".into()),
+                Event::Reloaded(_) => run.others.push("reload".into()),
             }
             for action in step.actions {
                 match action {

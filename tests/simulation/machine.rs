@@ -9,6 +9,7 @@ use heartbeat::message::Keys;
 use super::node::Node;
 use super::old_peer::Command;
 use super::plan::{SECOND, Time};
+use super::reloads::Edition;
 use super::virtual_link::Cargo;
 
 /// What a resource group really does.
@@ -53,6 +54,8 @@ pub enum Inbound {
     Command(Command),
     /// A ping node has answered.
     Answer(PingId),
+    /// `ha.cf` and `haresources` are to be read again.
+    Reload,
     /// `authkeys` was read again.
     Keys(Box<Keys>),
 }
@@ -99,6 +102,10 @@ pub struct Daemon {
     pub peer_was_dead: bool,
     /// Reports about bytes that nobody of the pair sent.
     pub complaints: u64,
+    /// The files that it goes by, and since when.
+    pub file: Edition,
+    /// See `file`.
+    pub file_since: Time,
 }
 
 /// One machine.
@@ -127,6 +134,8 @@ pub struct Machine {
     pub answers: Vec<bool>,
     /// What its `authkeys` says.
     pub keys: Keys,
+    /// What its other files say.
+    pub file: Edition,
     /// When it booted, in the time of the world; before its beginning for those that run already.
     boot: i64,
     /// How far its wall clock is off, in seconds.
@@ -157,6 +166,8 @@ impl Daemon {
             bereaved: 0,
             peer_was_dead: false,
             complaints: 0,
+            file: Edition::default(),
+            file_since: started,
         }
     }
 
@@ -189,6 +200,7 @@ impl Machine {
             goodbye: None,
             answers: vec![true; pings],
             keys,
+            file: Edition::default(),
             boot: -signed(uptime),
             wall: 0,
         }

@@ -74,6 +74,7 @@ impl World {
                     daemon.core.handle(local, Event::Group { group, outcome });
                 }
                 Inbound::Answer(node) => daemon.core.handle(local, Event::PingAnswered { node }),
+                Inbound::Reload => self.read_files(node, daemon),
                 Inbound::Keys(keys) => daemon.core.handle(local, Event::KeysChanged(keys)),
                 Inbound::Command(command) => daemon.core.command(local, command),
                 Inbound::Stop => daemon.core.handle(local, Event::StopRequested),
