@@ -255,6 +255,11 @@ fn build(
         generation_from_time: settings.hbgenmethod == "time",
         uuid_from_node_name: settings.uuidfrom == "nodename",
         parameters: parameters(&settings),
+        lines: settings
+            .lines
+            .into_iter()
+            .flat_map(|(name, texts)| texts.into_iter().map(move |text| (name, text)))
+            .collect(),
         logfacility: Some(settings.logfacility)
             .filter(|name| !matches!(*name, "" | "none"))
             .map(str::to_owned),
