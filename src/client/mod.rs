@@ -10,7 +10,7 @@ use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::time::Duration;
 
-use crate::control::{Answer, Request, Status};
+use crate::control::{Answer, Files, Plan, Request, Status};
 
 /// A daemon that takes longer is not well.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -53,13 +53,35 @@ impl fmt::Display for Error {
 /// # Errors
 /// See [`Error`].
 pub fn status(socket: &Path) -> Result<Status, Error> {
-    match ask(socket, Request::Status)? {
+    match ask(socket, &Request::Status)? {
         Answer::Status(status) => Ok(*status),
         _ => Err(Error::Nonsense("it answers another question".into())),
     }
 }
 
-fn ask(socket: &Path, request: Request) -> Result<Answer, Error> {
+/// Hands files to the daemon behind `socket`, which goes on with them or, for a dry run, only tells what would change.
+/// `mistakes` in them, where there are any, are for its log.
+///
+/// # Errors
+/// See [`Error`]; nothing was changed then.
+pub fn reload(
+    socket: &Path,
+    files: Files,
+    mistakes: Vec<String>,
+    dry_run: bool,
+) -> Result<Plan, Error> {
+    let request = Request::Reload {
+        dry_run,
+        files,
+        mistakes,
+    };
+    match ask(socket, &request)? {
+        Answer::Reload(plan) => Ok(plan),
+        _ => Err(Error::Nonsense("it answers another question".into())),
+    }
+}
+
+fn ask(socket: &Path, request: &Request) -> Result<Answer, Error> {
     let mut stream = UnixStream::connect(socket).map_err(|error| match error.kind() {
         io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => Error::Stopped(error),
         _ => Error::Unreachable(error),
@@ -74,10 +96,10 @@ fn ask(socket: &Path, request: Request) -> Result<Answer, Error> {
     }
 }
 
-fn exchange(stream: &mut UnixStream, request: Request) -> io::Result<Answer> {
+fn exchange(stream: &mut UnixStream, request: &Request) -> io::Result<Answer> {
     stream.set_read_timeout(Some(PATIENCE))?;
     stream.set_write_timeout(Some(PATIENCE))?;
-    let mut request = serde_json::to_vec(&request)?;
+    let mut request = serde_json::to_vec(request)?;
     request.push(b'\n');
     stream.write_all(&request)?;
     let mut answer = Vec::new();

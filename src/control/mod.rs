@@ -3,18 +3,22 @@
 //! A client connects, writes one [`Request`] as a line of JSON, and reads one [`Answer`] as JSON until the
 //! daemon closes the connection.
 
+mod files;
 mod movement;
 
 use std::path::{Path, PathBuf};
 
+pub use files::{File, Files, Plan};
 pub use movement::{Direction, MoveProgress, Movement, Selection};
 use serde::{Deserialize, Serialize};
 
-/// The longest request line that the daemon reads.
+/// The longest request line that the daemon reads of those who may only ask.
 pub const MAX_REQUEST: usize = 4096;
+/// The longest that it reads of those who may do everything: the files of a reload.
+pub const MAX_RELOAD: usize = 16 * 1024 * 1024;
 
 /// What a client can ask for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "request", rename_all = "kebab-case")]
 pub enum Request {
     /// `{"request":"status"}`
@@ -29,11 +33,20 @@ pub enum Request {
         /// Which groups.
         selection: Selection,
     },
+    /// `{"request":"reload","dry_run":false,"files":{…},"mistakes":[]}`: go on with these files.
+    Reload {
+        /// Only tell what would change.
+        dry_run: bool,
+        /// The files as they were read, by their names.
+        files: Files,
+        /// What is wrong with them, a line each. Where there is anything, it goes into the daemon's log and nothing changes.
+        mistakes: Vec<String>,
+    },
 }
 
 impl Request {
     /// Whether it asks for more than an answer.
-    pub const fn changes_something(self) -> bool {
+    pub const fn changes_something(&self) -> bool {
         !matches!(self, Self::Status)
     }
 }
@@ -47,6 +60,8 @@ pub enum Answer {
     /// The answer to [`Request::Standby`] and [`Request::Takeover`]: the move has begun. [`Status::movement`] tells
     /// from then on how far it is.
     Movement(Movement),
+    /// The answer to [`Request::Reload`].
+    Reload(Plan),
     /// Why there is none.
     Error(String),
 }

@@ -19,6 +19,7 @@ usage: heartbeat [-C DIR] [-f] [-d] [-l] [-M] [-v]   start; -f stays in the fore
        heartbeat [-C DIR] -s                         tell whether it runs
        heartbeat [-C DIR] -r                         check the configuration, then have it read again
        heartbeat [-C DIR] check                      check the configuration
+       heartbeat [-C DIR] reload [--dry-run]         go on with changed files; tell what changes
        heartbeat [-C DIR] lint-script [--force] [--timeout SECONDS] PATH|NAME [ARGUMENT]...
                                                      try a resource script and say what is wrong with it
        heartbeat [-C DIR] replay [-v] [--until SECONDS] FILE
@@ -53,6 +54,11 @@ pub enum Command {
     Help,
     /// `check`
     Check,
+    /// `reload`
+    ReloadNow {
+        /// `--dry-run`
+        dry_run: bool,
+    },
     /// `lint-script`
     LintScript(lint_script::Options),
     /// `replay FILE`
@@ -131,6 +137,10 @@ pub fn parse(words: impl IntoIterator<Item = OsString>) -> Result<CommandLine, S
                 found.command = Command::Defaults { wiki: true };
                 continue;
             }
+            Long("dry-run") if matches!(found.command, Command::ReloadNow { .. }) => {
+                found.command = Command::ReloadNow { dry_run: true };
+                continue;
+            }
             Short('k') => Command::Stop,
             Short('s') => Command::Status,
             Short('r') => Command::Reload,
@@ -139,6 +149,9 @@ pub fn parse(words: impl IntoIterator<Item = OsString>) -> Result<CommandLine, S
             Short('V') | Long("version") => Command::Version,
             Short('h') | Long("help") => Command::Help,
             Value(word) if word == "check" => Command::Check,
+            Value(word) if word == "reload" && found.command == Command::Start => {
+                Command::ReloadNow { dry_run: false }
+            }
             Value(word) if word == "sniff" && found.command == Command::Start => {
                 let mut options = sniff::parse(&mut parser, &mut found.directory)?;
                 options.verbose |= found.verbose;
@@ -162,8 +175,8 @@ pub fn parse(words: impl IntoIterator<Item = OsString>) -> Result<CommandLine, S
         };
         if found.command != Command::Start && found.command != command {
             return Err(
-                "one thing at a time: -k, -s, -r, -R, -D, -V, check, lint-script, replay and sniff exclude each \
-                 other"
+                "one thing at a time: -k, -s, -r, -R, -D, -V, check, reload, lint-script, replay and sniff exclude \
+                 each other"
                     .into(),
             );
         }
@@ -316,6 +329,11 @@ mod tests {
             ("-DW", Command::Defaults { wiki: true }),
             ("-V", Command::Version),
             ("check -C /srv/pair", Command::Check),
+            ("reload", Command::ReloadNow { dry_run: false }),
+            (
+                "reload --dry-run -C /srv/pair",
+                Command::ReloadNow { dry_run: true },
+            ),
             ("-C /srv/pair check", Command::Check),
             (
                 "-C /srv/pair sniff",
@@ -378,6 +396,11 @@ mod tests {
             "start",
             "-k -s",
             "-k sniff",
+            "--dry-run",
+            "check --dry-run",
+            "reload check",
+            "-k reload",
+            "reload now",
             "-W",
             "-C",
             "--verbose",

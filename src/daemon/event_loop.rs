@@ -13,7 +13,7 @@ use super::media::Media;
 use super::pid_file::PidFile;
 use super::ping::Pings;
 use super::programs::{Failure, Programs};
-use super::reload::Loaded;
+use super::reload::{Messenger, Running};
 use super::resources::Resources;
 use super::service_manager::ServiceManager;
 use super::signals::{Signal, Signals};
@@ -86,8 +86,8 @@ pub struct Identity {
     pub places: Places,
     /// `-M`
     pub no_resources: bool,
-    /// What a reload compares with.
-    pub loaded: Loaded,
+    /// `-d`, as often as given.
+    pub more_debug: u8,
     /// Uuid and generation.
     pub state: State,
     /// Wall clock at the start.
@@ -101,6 +101,7 @@ pub struct Daemon {
     cluster: Core,
     devices: Devices,
     recorder: Recorder,
+    messenger: Messenger,
     /// Answers of resources that the core has not seen.
     outcomes: VecDeque<(GroupId, GroupOutcome)>,
     /// The second that the core knows of.
@@ -123,6 +124,7 @@ impl Daemon {
             cluster,
             devices,
             recorder,
+            messenger: Messenger::default(),
             outcomes: VecDeque::new(),
             wall_seconds: 0,
             upkeep_at: clock::now() + UPKEEP,
@@ -256,19 +258,18 @@ impl Daemon {
                 self.cluster.handle(clock::now(), Event::StopRequested);
             }
             Signal::Reload => {
-                let identity = &mut self.identity;
-                if let Some(keys) = identity
-                    .loaded
-                    .reload(&identity.places, identity.no_resources)
-                {
-                    self.cluster
-                        .handle(clock::now(), Event::KeysChanged(Box::new(keys)));
-                }
+                log::reopen();
                 self.devices.hooks.look_again();
+                let identity = &self.identity;
+                self.messenger.send(&identity.places, identity.no_resources);
             }
             Signal::MoreDebug => change_debug(log::debug_level().saturating_add(1)),
             Signal::LessDebug => change_debug(log::debug_level().saturating_sub(1)),
-            Signal::Child => self.recorder.turn(),
+            Signal::Child => {
+                self.recorder.turn();
+                let identity = &self.identity;
+                self.messenger.turn(&identity.places, identity.no_resources);
+            }
         }
     }
 
@@ -385,14 +386,19 @@ impl Daemon {
         } = self;
         let Identity {
             config,
+            places,
+            no_resources,
+            more_debug,
             state,
             since,
-            ..
         } = identity;
         let Devices {
             control,
             poll,
             resources,
+            programs,
+            hooks,
+            watchdog,
             ..
         } = devices;
         let answer = |request| match request {
@@ -404,6 +410,27 @@ impl Daemon {
             }
             Request::Takeover { selection } => {
                 moves::begin(cluster, Direction::Takeover, selection, state.generation)
+            }
+            Request::Reload {
+                dry_run,
+                files,
+                mistakes,
+            } => {
+                if !dry_run {
+                    hooks.look_again();
+                }
+                let mut running = Running {
+                    config,
+                    places,
+                    no_resources: *no_resources,
+                    more_debug: *more_debug,
+                    cluster,
+                    resources,
+                    programs,
+                    hooks,
+                    watchdog: watchdog.as_mut(),
+                };
+                running.reload(&files, &mistakes, dry_run)
             }
         };
         control.turn(now, poll.registry(), answer);

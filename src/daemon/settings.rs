@@ -5,7 +5,9 @@ use std::path::PathBuf;
 use super::log;
 use super::ping;
 use super::state::State;
-use crate::cluster::{GroupSettings, PingId, PingNodeSettings, PingSettings, Settings};
+use crate::cluster::{
+    GroupPlace, GroupSettings, PingId, PingNodeSettings, PingSettings, Reload, Settings,
+};
 use crate::config::{AutoFailback, Config, MediumKind, MessageFormat, Respawn};
 
 /// Where the system's log daemon listens, unless the environment says otherwise (for tests).
@@ -36,6 +38,21 @@ pub fn of_core(config: &Config, state: &State, seed: u64, own: &[PingId]) -> Set
         groups: groups(config),
         ping: pings(config, own),
         keys: config.keys.clone(),
+    }
+}
+
+/// What a reload brings to the core, with the groups in the places that it has found for them.
+pub fn of_reload(config: &Config, places: Vec<GroupPlace>) -> Reload {
+    Reload {
+        keepalive: config.keepalive,
+        deadtime: config.deadtime,
+        warntime: config.warntime,
+        initdead: config.initdead,
+        deadping: config.deadping,
+        max_rexmit_delay: config.max_rexmit_delay,
+        auto_failback: config.auto_failback,
+        log_badpack: config.log_badpack,
+        groups: places,
     }
 }
 

@@ -1,11 +1,13 @@
 //! What the daemon tells about itself over the control socket.
 
+use std::collections::BTreeMap;
+
 use super::clock;
 use super::moves::movement;
 use super::resources::{MonitorView, Resources};
 use super::settings::{kinds_of_link, links};
 use super::state::State;
-use crate::cluster::{Cluster, GroupId, LinkId, PingId, PingStatus};
+use crate::cluster::{Cluster, GroupId, GroupPlace, GroupState, LinkId, PingId, PingStatus};
 use crate::config::{Config, PingNode};
 use crate::control::{Group, Link, Monitor, Node, Parameter, Status};
 
@@ -92,9 +94,16 @@ fn links_to_peer(config: &Config, cluster: &Cluster) -> Vec<Link> {
 }
 
 fn groups(config: &Config, cluster: &Cluster, resources: &Resources) -> Vec<Group> {
-    let group = |(group, id): (&crate::config::Group, u32)| {
+    let places = cluster.places();
+    let ids: BTreeMap<&str, u32> = places
+        .iter()
+        .zip(0..)
+        .map(|(place, id)| (place.group.key.as_str(), id))
+        .collect();
+    let group = |group: &crate::config::Group| {
+        let id = *ids.get(group.key())?;
         let view = cluster.group(GroupId(id));
-        Group {
+        Some(Group {
             key: group.key().into(),
             preferred: group.preferred.clone(),
             resources: group
@@ -109,9 +118,40 @@ fn groups(config: &Config, cluster: &Cluster, resources: &Resources) -> Vec<Grou
                 .into_iter()
                 .map(monitor)
                 .collect(),
-        }
+        })
     };
-    config.groups.iter().zip(0..).map(group).collect()
+    let removed = places.iter().zip(0..).filter(|(place, _)| place.is_removed);
+    let rest = removed.filter_map(|(place, id)| removed_group(config, cluster, place, GroupId(id)));
+    config.groups.iter().filter_map(group).chain(rest).collect()
+}
+
+/// One that the file does not have any more, for as long as it is not stopped.
+fn removed_group(
+    config: &Config,
+    cluster: &Cluster,
+    place: &GroupPlace,
+    id: GroupId,
+) -> Option<Group> {
+    let local = cluster.group(id).local;
+    let preferred = if place.group.prefers_local {
+        &config.local_node
+    } else {
+        &config.peer_node
+    };
+    (local != GroupState::Stopped).then(|| Group {
+        key: place.group.key.clone(),
+        preferred: preferred.clone(),
+        resources: place
+            .group
+            .line
+            .split(' ')
+            .skip(1)
+            .map(str::to_owned)
+            .collect(),
+        local: local.to_string(),
+        peer: None,
+        monitors: Vec::new(),
+    })
 }
 
 fn monitor(view: MonitorView) -> Monitor {

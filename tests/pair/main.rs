@@ -19,6 +19,7 @@ mod moves;
 mod pings;
 mod programs;
 mod recording;
+mod reload;
 mod replay;
 mod resource_manager;
 mod resources;

@@ -123,7 +123,7 @@ impl Daemon for Live {
             Direction::Standby => Request::Standby { selection },
             Direction::Takeover => Request::Takeover { selection },
         };
-        match super::ask(&self.socket, request)? {
+        match super::ask(&self.socket, &request)? {
             Answer::Movement(movement) => Ok(movement),
             _ => Err(Error::Nonsense("it answers another question".into())),
         }
