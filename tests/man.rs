@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use heartbeat::config::DIRECTIVES;
-use heartbeat::config::directive::Fate;
+use heartbeat::config::directive::{Change, Fate};
 use heartbeat::resource::shorthand;
 
 fn folder() -> PathBuf {
@@ -47,6 +47,14 @@ fn every_directive_has_a_paragraph_with_default_and_example() {
         needs(format!(".Dl {}", directive.example));
         if !directive.acted_on {
             needs("This version does not act on it yet.".to_owned());
+        }
+        let restart = "A change wants a restart of the daemon.";
+        if matches!(directive.change, Change::Restart(_)) {
+            needs(restart.to_owned());
+        } else if paragraph.contains(&restart) {
+            missing.push(format!(
+                "a reload applies {name}, and its paragraph denies it"
+            ));
         }
         let fate = match directive.fate {
             Fate::Kept => "",

@@ -11,7 +11,7 @@ use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::time::Duration;
 
-use crate::control::{Answer, Request, Status};
+use crate::control::{Answer, Files, Plan, Request, Status};
 
 /// A daemon that takes longer is not well.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -56,6 +56,28 @@ impl fmt::Display for Error {
 pub fn status(socket: &Path) -> Result<Status, Error> {
     match ask(socket, &Request::Status)? {
         Answer::Status(status) => Ok(*status),
+        _ => Err(Error::Nonsense("it answers another question".into())),
+    }
+}
+
+/// Hands files to the daemon behind `socket`, which goes on with them or, for a dry run, only tells what would change.
+/// `mistakes` in them, where there are any, are for its log.
+///
+/// # Errors
+/// See [`Error`]; nothing was changed then.
+pub fn reload(
+    socket: &Path,
+    files: Files,
+    mistakes: Vec<String>,
+    dry_run: bool,
+) -> Result<Plan, Error> {
+    let request = Request::Reload {
+        dry_run,
+        files,
+        mistakes,
+    };
+    match ask(socket, &request)? {
+        Answer::Reload(plan) => Ok(plan),
         _ => Err(Error::Nonsense("it answers another question".into())),
     }
 }

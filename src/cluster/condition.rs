@@ -80,6 +80,16 @@ pub(super) enum Question {
 }
 
 impl Failback {
+    /// Another condition: what was found out about the last one does not count for it.
+    pub(super) fn begin_anew(&mut self) {
+        self.is_met = false;
+        self.is_told = false;
+        self.question = match self.question {
+            Question::Asked { .. } => Question::Asked { counts: false },
+            Question::None | Question::Rests(_) | Question::Agreed => Question::None,
+        };
+    }
+
     /// The peer did not hold still.
     pub(super) fn break_off(&mut self) {
         self.steady_since = None;

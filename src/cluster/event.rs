@@ -2,6 +2,7 @@
 
 use super::ethernet::Ethernet;
 use super::movement::MoveRequest;
+use super::reload::Reload;
 use super::{GroupId, LinkId, PingId};
 use crate::message::Keys;
 
@@ -68,6 +69,9 @@ pub enum Event<'a> {
     /// The Ethernet addresses of this machine, in any order, but in the same one for the same addresses. At most
     /// [`MOST_ETHERNET`](super::MOST_ETHERNET) count.
     Hardware(Vec<Ethernet>),
+    /// `ha.cf` and `haresources` were read again. [`Cluster::refuses_reload`](super::Cluster::refuses_reload) tells
+    /// beforehand whether they can be taken over now; what can't is ignored.
+    Reloaded(Box<Reload>),
 }
 
 /// How an action on a resource group ended.

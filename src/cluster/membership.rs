@@ -71,9 +71,9 @@ impl Cluster {
             && self.peer.status != NodeStatus::Dead
             && !self.peer.has_left;
         let peer_waits = if knows_us {
-            self.settings.deadtime
+            self.patience_of_the_peer()
         } else {
-            self.settings.initdead.max(self.settings.deadtime)
+            self.settings.initdead.max(self.patience_of_the_peer())
         };
         let has_paused = pause >= self.settings.keepalive / 2;
         if !has_paused || gap < peer_waits || self.status == NodeStatus::Init {
@@ -347,7 +347,7 @@ impl Cluster {
     fn is_peer_deaf(&self) -> bool {
         let heard = self.peer.last_heartbeat.unwrap_or_default();
         self.unanswered_since
-            .is_some_and(|since| heard.since(since) >= self.settings.deadtime)
+            .is_some_and(|since| heard.since(since) >= self.patience_of_the_peer())
     }
 
     /// From `up` to `active`: the peer is dead, or both have shown that they hear each other.
@@ -449,6 +449,7 @@ impl Cluster {
         if is_agreed {
             self.unanswered_since = None;
             self.told.deaf = false;
+            self.former_deadtime = None; // it has heard what we say since the last reload
         } else {
             self.unanswered_since.get_or_insert(now);
         }
@@ -457,6 +458,9 @@ impl Cluster {
             self.send_hardware();
         }
         let is_same = self.ownership.hear(heading.digest, states, is_agreed);
+        if !is_same {
+            self.fail_move(MoveFailure::FilesDiffer); // nothing is heard any more of what was to move
+        }
         self.heartbeat_is_due |= self.ownership.take_news();
         if !std::mem::replace(&mut self.told.files_differ, !is_same) && !is_same {
             self.report(Report::FilesDiffer {

@@ -41,6 +41,8 @@ mod readiness;
 mod ready;
 mod receive;
 pub mod refusals;
+pub mod reload;
+mod reloading;
 pub mod report;
 mod retry;
 mod selected;
@@ -73,6 +75,7 @@ pub use movement::{MoveFailure, MoveProgress, MoveRefusal, MoveRequest, Movement
 pub use node::NodeStatus;
 pub use ping::PingStatus;
 pub use ping_report::PingReport;
+pub use reload::{GroupPlace, Reload, ReloadRefusal};
 pub use report::{Report, Severity};
 pub use retry::RetryView;
 pub use settings::{FencingSettings, GroupSettings, PingNodeSettings, PingSettings, Settings};
@@ -166,6 +169,10 @@ pub struct Cluster {
     movement: Option<Movement>,
     /// Until when the peer must have begun what it was asked for.
     move_until: Option<Instant>,
+    /// How often the files were taken over again.
+    reloads: u64,
+    /// The shortest deadtime that the peer may still go by; `None` once it goes by ours.
+    former_deadtime: Option<Duration>,
 }
 
 /// What was told once and need not be told again until it changes.
@@ -262,6 +269,8 @@ impl Cluster {
             has_settled: false,
             movement: None,
             move_until: None,
+            reloads: 0,
+            former_deadtime: None,
             settings,
         };
         for index in 0..cluster.settings.groups.len() {
@@ -291,6 +300,7 @@ impl Cluster {
             Event::PeerConfirmedDead => self.death_confirmed(),
             Event::KeysChanged(keys) => self.settings.keys = *keys,
             Event::Hardware(own) => self.hardware_changed(own),
+            Event::Reloaded(reload) => self.reload(*reload, now),
             Event::Tick => self.tick(now),
         }
     }

@@ -171,6 +171,8 @@ pub enum MoveFailure {
     StopFailed,
     /// A group could not be started where it was to go.
     StartFailed,
+    /// The other node has read another `haresources` meanwhile.
+    FilesDiffer,
 }
 
 impl fmt::Display for MoveFailure {
@@ -182,6 +184,7 @@ impl fmt::Display for MoveFailure {
             Self::Leaving => "this node was told to stop meanwhile",
             Self::StopFailed => "a group could not be stopped and stays where it is",
             Self::StartFailed => "a group could not be started where it was to go",
+            Self::FilesDiffer => "the nodes have different haresources files by now",
         })
     }
 }

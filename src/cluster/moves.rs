@@ -262,7 +262,9 @@ impl Cluster {
 
     /// Whether what this node was to get runs here.
     pub(super) fn judge_taken(&mut self) {
-        let failed = |group: &Group| group.mine == Some(Claim::Failed);
+        // One that did not start and could not be stopped again counts as running, and will not be what was wanted.
+        let is_stuck = |group: &Group| group.phase() == Some(Phase::Unknown);
+        let failed = |group: &Group| group.mine == Some(Claim::Failed) || is_stuck(group);
         let runs = |group: &Group| group.phase() == Some(Phase::Running);
         if self.ownership.planned().any(failed) {
             self.fail_move(MoveFailure::StartFailed);
@@ -277,7 +279,7 @@ impl Cluster {
         }
     }
 
-    fn move_is_under_way(&self) -> bool {
+    pub(super) fn move_is_under_way(&self) -> bool {
         self.movement.is_some_and(|movement| {
             !matches!(
                 movement.progress,

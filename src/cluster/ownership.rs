@@ -13,12 +13,10 @@ use std::time::Duration;
 
 use super::claims::{Claim, Phase, Stated};
 use super::event::GroupOutcome;
-use super::failures::Failures;
 use super::files_differ::OtherGroups;
 use super::policy::{
-    Breakdowns, Group, Reason, Relation, Standing, Step, fails_back, prefers_me, wanted, yields,
+    Group, Reason, Relation, Standing, Step, fails_back, prefers_me, wanted, yields,
 };
-use super::ready::Readiness;
 use super::time::Instant;
 use super::{GroupId, GroupSettings};
 use crate::message::checksum;
@@ -55,45 +53,20 @@ pub struct Ownership {
 impl Ownership {
     /// Nothing probed, nothing heard. `wins_ties` must be true on exactly one of the two nodes.
     pub fn new(settings: &[GroupSettings], wins_ties: bool) -> Self {
-        let mut order: Vec<usize> = (0..settings.len()).collect();
-        order.sort_by(|a, b| {
-            settings
-                .get(*a)
-                .map(|g| &g.key)
-                .cmp(&settings.get(*b).map(|g| &g.key))
-        });
-        let keys = order
-            .iter()
-            .filter_map(|index| settings.get(*index))
-            .flat_map(|group| [group.key.as_bytes(), group.resources().as_bytes()]);
-        let digest = checksum(keys);
-        let groups = settings
-            .iter()
-            .map(|group| Group {
-                mine: None,
-                theirs: None,
-                prefers_local: group.prefers_local,
-                found: false,
-                ending: None,
-                planned: false,
-                given: false,
-                conflict_told: false,
-                broken_told: false,
-                breakdowns: Breakdowns::default(),
-                is_unfit: false,
-                retry_at: Instant::default(),
-                failures: Failures::default(),
-                readiness: Readiness::default(),
-            })
-            .collect();
-        Self {
-            groups,
-            order,
-            digest,
+        let mut ownership = Self {
+            groups: settings
+                .iter()
+                .map(|group| Group::new(group.prefers_local))
+                .collect(),
+            order: Vec::new(),
+            digest: 0,
             other_groups: OtherGroups::default(),
             has_news: false,
             wins_ties,
-        }
+        };
+        let settings: Vec<&GroupSettings> = settings.iter().collect();
+        ownership.list(&settings, (0..settings.len()).collect());
+        ownership
     }
 
     /// Whether anything that runs here returns to its preferred node.
@@ -111,9 +84,22 @@ impl Ownership {
         })
     }
 
-    /// Whether every group was probed: before that we don't know what we hold.
+    /// These of the groups are in the file; the peer hears of them.
+    pub(super) fn list(&mut self, settings: &[&GroupSettings], mut listed: Vec<usize>) {
+        let key = |index: &usize| settings.get(*index).map(|group| &group.key);
+        listed.sort_by(|a, b| key(a).cmp(&key(b)));
+        let words = listed
+            .iter()
+            .filter_map(|index| settings.get(*index))
+            .flat_map(|group| [group.key.as_bytes(), group.resources().as_bytes()]);
+        self.digest = checksum(words);
+        self.order = listed;
+    }
+
+    /// Whether every group was probed that was there at the start: before that we don't know what we hold.
     pub fn is_known(&self) -> bool {
-        self.groups.iter().all(|group| group.mine.is_some())
+        let is_known = |group: &Group| group.mine.is_some() || group.is_late;
+        self.groups.iter().all(is_known)
     }
 
     /// What our heartbeats say, and the digest they say it under.
@@ -340,6 +326,9 @@ impl Ownership {
                 }
             }
             _ => {} // the answer to an action that another one has overtaken: that one answers too
+        }
+        if group.is_removed && !group.may_run() {
+            group.mine = Some(Claim::Free);
         }
     }
 

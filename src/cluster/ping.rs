@@ -114,6 +114,12 @@ impl PingNodes {
         }
     }
 
+    /// From now on one that is silent for so long is dead, or for `initdead` where it never answered.
+    pub(super) fn set_deadping(&mut self, deadping: Duration, initdead: Duration) {
+        self.deadping = deadping;
+        self.initdead = initdead.max(deadping);
+    }
+
     /// Whether there are none.
     pub(super) fn is_empty(&self) -> bool {
         self.nodes.is_empty()

@@ -91,6 +91,8 @@ pub enum Reason {
     Retry,
     /// It runs here and does not work.
     Broken,
+    /// It is not in the file any more.
+    Removed,
 }
 
 /// A group as both nodes are known to see it, with what the policy must remember of it.
@@ -100,6 +102,10 @@ pub(super) struct Group {
     pub(super) mine: Option<Claim>,
     pub(super) theirs: Option<Stated>,
     pub(super) prefers_local: bool,
+    /// It is not in the file any more: it is never started, and the peer hears nothing of it.
+    pub(super) is_removed: bool,
+    /// It came by a reload, so that others are known although it may not be.
+    pub(super) is_late: bool,
     /// Found running at start and not yet adopted.
     pub(super) found: bool,
     /// It is to be stopped, whatever the policy says otherwise, and why.
@@ -155,6 +161,28 @@ impl Breakdowns {
 }
 
 impl Group {
+    /// Not probed yet, and nothing heard of it.
+    pub(super) fn new(prefers_local: bool) -> Self {
+        Self {
+            mine: None,
+            theirs: None,
+            prefers_local,
+            is_removed: false,
+            is_late: false,
+            found: false,
+            ending: None,
+            planned: false,
+            given: false,
+            conflict_told: false,
+            broken_told: false,
+            breakdowns: Breakdowns::default(),
+            is_unfit: false,
+            retry_at: Instant::default(),
+            failures: Failures::default(),
+            readiness: Readiness::default(),
+        }
+    }
+
     /// What this node does with it; `None` while it is not known to hold it.
     pub(super) fn phase(&self) -> Option<Phase> {
         self.mine.and_then(Claim::phase)
@@ -270,7 +298,7 @@ fn wanted_free(
     prefers_me: bool,
     now: Instant,
 ) -> Option<(Step, Reason)> {
-    if !standing.is_active || standing.is_leaving {
+    if !standing.is_active || standing.is_leaving || group.is_removed {
         return None;
     }
     let mine = group.mine?;

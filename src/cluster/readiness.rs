@@ -24,7 +24,7 @@ impl Ownership {
 
     fn hear_readiness(&mut self, text: Option<&str>) {
         let (order, groups) = (&self.order, &mut self.groups);
-        let length = groups.len();
+        let length = order.len();
         let set = |place: usize, state| {
             let index = order.get(place);
             if let Some(group) = index.and_then(|index| groups.get_mut(*index)) {

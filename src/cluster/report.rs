@@ -452,6 +452,7 @@ impl fmt::Display for Reason {
             Self::Stale => "this node did not run for too long",
             Self::Retry => "an earlier attempt failed",
             Self::Broken => "it does not work here",
+            Self::Removed => "haresources does not have it any more",
         })
     }
 }

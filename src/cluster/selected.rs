@@ -17,7 +17,8 @@ impl Ownership {
 
     /// What the peer claims of one group, the `index`-th of the file.
     pub fn hear_one(&mut self, index: usize, claim: Option<Claim>) {
-        let Some(group) = self.groups.get_mut(index) else {
+        let listed = |group: &&mut Group| !group.is_removed;
+        let Some(group) = self.groups.get_mut(index).filter(listed) else {
             return;
         };
         group.theirs = claim.map(|claim| Stated {
@@ -102,6 +103,11 @@ impl Ownership {
         group.map_or(now, |group| group.retry_at.max(now))
     }
 
+    /// Whether the `index`-th group is not in the file any more.
+    pub fn is_removed(&self, index: usize) -> bool {
+        self.groups.get(index).is_some_and(|group| group.is_removed)
+    }
+
     /// Whether one group, the `index`-th of the file, is given up because the peer has it too.
     pub fn is_given_up(&self, index: usize) -> bool {
         let group = self.groups.get(index);
@@ -147,9 +153,9 @@ impl Ownership {
         }
     }
 
-    /// Whether any of these groups may be running here.
+    /// Whether any of these groups may be running here, be it in the file or not any more.
     pub fn holds_of(&self, selection: Selection) -> bool {
-        self.these(selection).any(Group::may_run)
+        self.of_half(selection).any(Group::may_run)
     }
 
     /// Whether the peer says that it holds any of these groups.
@@ -159,12 +165,13 @@ impl Ownership {
 
     /// Whether the peer says that it holds every group.
     pub fn peer_holds_all(&self) -> bool {
-        self.groups.iter().all(Group::peer_holds)
+        self.these(Selection::All).all(Group::peer_holds)
     }
 
-    /// Whether one of these groups could not be stopped.
+    /// Whether one of these groups could not be stopped, be it in the file or not any more: one of heartbeat 3.0.6 takes
+    /// by its own file.
     pub fn is_stuck(&self, selection: Selection) -> bool {
-        self.these(selection)
+        self.of_half(selection)
             .any(|group| group.phase() == Some(Phase::Unknown))
     }
 
@@ -258,15 +265,19 @@ impl Ownership {
         }
     }
 
-    pub(super) fn these(&self, selection: Selection) -> impl Iterator<Item = &Group> {
+    fn of_half(&self, selection: Selection) -> impl Iterator<Item = &Group> {
         self.groups
             .iter()
             .filter(move |group| selection.includes(group.prefers_local))
     }
 
+    pub(super) fn these(&self, selection: Selection) -> impl Iterator<Item = &Group> {
+        self.of_half(selection).filter(|group| !group.is_removed)
+    }
+
     pub(super) fn selected(&mut self, selection: Selection) -> impl Iterator<Item = &mut Group> {
         self.groups
             .iter_mut()
-            .filter(move |group| selection.includes(group.prefers_local))
+            .filter(move |group| selection.includes(group.prefers_local) && !group.is_removed)
     }
 }

@@ -92,7 +92,7 @@ pub struct PingNodeSettings {
 }
 
 /// A resource group as far as the core is concerned.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GroupSettings {
     /// Unique in the cluster.
     pub key: String,

@@ -9,6 +9,7 @@ mod old_ipfail;
 mod old_peer;
 mod old_peer_legacy;
 mod readiness;
+mod reload;
 mod retry;
 mod stop_failure;
 mod strays;

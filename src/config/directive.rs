@@ -28,6 +28,8 @@ pub struct Directive {
     pub recorded: bool,
     /// Whether this version does what the directive asks for.
     pub acted_on: bool,
+    /// How a change of it comes into force while the daemon runs.
+    pub change: Change,
     /// One line for the person who reads a list of directives.
     pub doc: &'static str,
     /// How its values are read and where they go.
@@ -76,6 +78,20 @@ pub enum Repeat {
     /// It must say the same.
     Same,
 }
+
+/// How a change of a directive comes into force while the daemon runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Change {
+    /// By a reload.
+    Reload,
+    /// By a restart of the daemon, for this reason.
+    Restart(&'static str),
+    /// Not at all: the directive has no effect.
+    Nothing,
+}
+
+/// Why it waits where nothing else is said.
+const AT_START: &str = "it is looked at when heartbeat starts";
 
 /// Where a value goes.
 pub(super) type Slot<T> = fn(&mut Settings) -> &mut T;
@@ -126,7 +142,7 @@ pub(super) struct Statement {
 }
 
 impl Directive {
-    /// A directive that is kept, recorded and acted on; the last mention counts.
+    /// A directive that is kept, recorded and acted on; the last mention counts, and a change waits for a restart.
     pub(super) const fn new(name: &'static str, syntax: &'static str, argument: Argument) -> Self {
         Self {
             name,
@@ -137,6 +153,7 @@ impl Directive {
             repeat: Repeat::Last,
             recorded: true,
             acted_on: true,
+            change: Change::Restart(AT_START),
             doc: "",
             argument,
         }
@@ -169,6 +186,7 @@ impl Directive {
 
     pub(super) const fn obsolete(mut self, reason: &'static str) -> Self {
         self.fate = Fate::Obsolete(reason);
+        self.change = Change::Nothing;
         self
     }
 
@@ -190,8 +208,27 @@ impl Directive {
         self
     }
 
+    /// A reload applies a change.
+    pub(super) const fn live(mut self) -> Self {
+        self.change = Change::Reload;
+        self
+    }
+
+    /// A change waits for a restart of the daemon, for this reason.
+    pub(super) const fn restart(mut self, reason: &'static str) -> Self {
+        self.change = Change::Restart(reason);
+        self
+    }
+
+    /// It has only one value, or none that anybody looks at.
+    pub(super) const fn inert(mut self) -> Self {
+        self.change = Change::Nothing;
+        self
+    }
+
     pub(super) const fn not_yet(mut self) -> Self {
         self.acted_on = false;
+        self.change = Change::Nothing;
         self
     }
 }

@@ -1,7 +1,7 @@
 //! Reads `ha.cf` line by line. What the directives mean is in `table`; what they mean together in `rules`.
 
 use super::diagnostic::{Diagnostic, Diagnostics};
-use super::directive::{Argument, Directive, Fate, Statement};
+use super::directive::{Argument, Directive, Fate, Repeat, Statement};
 use super::secrets::without_passwords;
 use super::settings::Settings;
 use super::source::{File, Line, Word, is_blank, is_blank_or_comma};
@@ -28,6 +28,7 @@ pub(super) fn parse(file: &File) -> (Settings, Diagnostics) {
             told.push(directive.name);
             tell_fate(directive, &statement, &mut out);
         }
+        keep(directive, &statement, &mut settings);
         obey(directive, &statement, &line, &mut settings, &mut out);
     }
     (settings, out)
@@ -121,6 +122,27 @@ fn tell_fate(directive: &Directive, statement: &Statement, out: &mut Diagnostics
     if !directive.acted_on {
         let message = format!("this version does not act on `{name}` yet");
         out.push(Diagnostic::warning(place, message).label("checked, but without effect"));
+    }
+}
+
+/// For those who compare files: a list is the same on one line as on several.
+fn keep(directive: &'static Directive, statement: &Statement, settings: &mut Settings) {
+    let adds = directive.repeat == Repeat::Adds;
+    let words: Vec<&str> = statement
+        .words
+        .iter()
+        .map(|word| word.text.as_str())
+        .collect();
+    let text = words.join(" ");
+    if matches!(directive.argument, Argument::Each(_)) {
+        for value in text
+            .split(is_blank_or_comma)
+            .filter(|value| !value.is_empty())
+        {
+            settings.keep_line(directive.name, adds, value.to_owned());
+        }
+    } else {
+        settings.keep_line(directive.name, adds, text);
     }
 }
 

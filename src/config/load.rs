@@ -283,6 +283,11 @@ fn build(
             "reboot" => StopFailure::Reboot,
             _ => StopFailure::Hold,
         },
+        lines: settings
+            .lines
+            .into_iter()
+            .flat_map(|(name, texts)| texts.into_iter().map(move |text| (name, text)))
+            .collect(),
         logfacility: Some(settings.logfacility)
             .filter(|name| !matches!(*name, "" | "none"))
             .map(str::to_owned),

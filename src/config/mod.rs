@@ -6,6 +6,7 @@
 mod address;
 mod assign;
 mod authkeys;
+mod changes;
 mod check;
 mod clients;
 mod device;
@@ -32,6 +33,7 @@ mod value;
 mod witnesses;
 
 pub use address::{AddressError, parse_address};
+pub use changes::{Changes, DirectiveChange, GroupChange, common, merged};
 pub use check::{Checked, check};
 pub use device::{FenceDevice, FenceParameters, Fencing};
 pub use diagnostic::{Diagnostic, Diagnostics, Severity};
@@ -130,6 +132,9 @@ pub struct Config {
     /// Every recorded plain directive with the text as written (computed ones like `warntime=1500ms`):
     /// what `cl_status hbparameter` prints and scripts see as `HA_<name>`.
     pub parameters: Vec<(String, String)>,
+    /// The lines of `ha.cf` that count, directive and text, blanks made single, by directive: what a later reading is
+    /// compared with.
+    pub lines: Vec<(&'static str, String)>,
     /// `authkeys`.
     pub keys: Keys,
     /// `haresources`: one resource group a line, in file order.

@@ -64,6 +64,8 @@ pub(super) struct Settings {
     pub(super) hopfudge: u32,
     pub(super) hbgenmethod: &'static str,
     pub(super) uuidfrom: &'static str,
+    /// By directive: the lines that count, without its name, blanks made single.
+    pub(super) lines: BTreeMap<&'static str, Vec<String>>,
     /// Whether there is anything but comments in the file.
     pub(super) says_anything: bool,
     /// The accepted text of each directive that was written, and where.
@@ -93,6 +95,15 @@ impl Settings {
         place: Place,
     ) -> Option<(String, Place)> {
         self.written.insert(name, (text, place))
+    }
+
+    /// Keeps a line for those who compare one file with another; one that takes the place of an earlier one does so here.
+    pub(super) fn keep_line(&mut self, name: &'static str, adds: bool, text: String) {
+        let lines = self.lines.entry(name).or_default();
+        if !adds {
+            lines.clear();
+        }
+        lines.push(text);
     }
 
     /// Notes that somebody meant to write this directive.

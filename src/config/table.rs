@@ -20,6 +20,14 @@ const FACILITIES: &[&str] = &[
 
 const NO_PACEMAKER: &str =
     "it belonged to Pacemaker mode, which does not exist here; remove the line";
+const OTHER_NODES: &str = "this daemon is one of the nodes that it began with";
+const LINKS: &str = "links are opened when heartbeat starts";
+const PINGS: &str = "ping nodes are set up when heartbeat starts";
+const PROGRAMS: &str = "programs are set up when heartbeat starts";
+const USERS: &str = "users and groups are looked up when heartbeat starts";
+const WATCHDOG: &str = "the watchdog is opened when heartbeat starts";
+const PROCESS: &str = "the process has it from its start";
+const MESSAGES: &str = "messages keep their form as long as heartbeat runs";
 const SYSLOG: &str = "there is no logging daemon; messages go to syslog";
 
 /// Every directive, in the order of the manual page.
@@ -28,31 +36,38 @@ pub static ALL: &[Directive] = &[
     Directive::new("node", "NAME ...", Each(node))
         .doc("The machines of the pair, named as `uname -n` names them")
         .adds()
+        .restart(OTHER_NODES)
         .example("node vm3 vm4"),
     Directive::new("cluster", "NAME", Text(|s| &mut s.cluster))
         .doc("A name for the pair; stored, never compared")
         .default("linux-ha")
+        .live()
         .example("cluster web"),
     // Times
     Directive::new("keepalive", "TIME", Time(|s| &mut s.keepalive))
         .doc("Interval between two heartbeats")
         .default("1000ms")
+        .live()
         .example("keepalive 500ms"),
     Directive::new("deadtime", "TIME", TimeOrZero(|s| &mut s.deadtime))
         .doc("Silence on all links after which the peer is dead")
         .default("30000ms")
+        .live()
         .example("deadtime 10"),
     Directive::new("warntime", "TIME", Time(|s| &mut s.warntime))
         .doc("Silence after which a late heartbeat is logged")
         .derived("half of deadtime")
+        .live()
         .example("warntime 5"),
     Directive::new("initdead", "TIME", TimeOrZero(|s| &mut s.initdead))
         .doc("Silence after start after which a peer never heard is dead")
         .derived("deadtime when above 10 seconds, else twice deadtime but at least 12 seconds")
+        .live()
         .example("initdead 60"),
     Directive::new("deadping", "TIME", TimeOrZero(|s| &mut s.deadping))
         .doc("Silence after which a ping node is dead")
         .derived("deadtime")
+        .live()
         .example("deadping 10"),
     // Resources
     Directive::new(
@@ -66,6 +81,7 @@ pub static ALL: &[Directive] = &[
     )
     .doc("Whether resources return to their preferred node, and what they wait for before")
     .default("legacy")
+    .live()
     .example("auto_failback on"),
     Directive::new(
         "nice_failback",
@@ -77,16 +93,19 @@ pub static ALL: &[Directive] = &[
         "write `auto_failback off` for `nice_failback on`, and `auto_failback on` for `off`",
     )
     .unrecorded()
-    .example("nice_failback on"),
+    .live()
+        .example("nice_failback on"),
     Directive::new("announce_every", "TIME", TimeOrZero(|s| &mut s.announce_every))
         .doc("Interval of announcements of the floating addresses that are here; 0 for none after the first minute")
         .default("60")
         .unrecorded()
+        .live()
         .example("announce_every 30"),
     Directive::new("check_address", "TIME", TimeOrZero(|s| &mut s.check_address))
         .doc("How long it is asked whether a stranger has a floating address before it is taken; 0 for not at all")
         .default("0")
         .unrecorded()
+        .live()
         .example("check_address 500ms"),
     Directive::new(
         "monitor",
@@ -95,7 +114,8 @@ pub static ALL: &[Directive] = &[
     )
     .doc("A resource that is asked how it does while it runs; it is started again, then its group moves")
     .adds()
-    .example("monitor nginx every=5s fall=2 http=http://127.0.0.1/"),
+    .live()
+        .example("monitor nginx every=5s fall=2 http=http://127.0.0.1/"),
     Directive::new(
         "timeout",
         "RESOURCE|* start|stop|status TIME",
@@ -104,58 +124,71 @@ pub static ALL: &[Directive] = &[
     .doc("How long an action on a resource may take before it is killed and has failed")
     .adds()
     .derived("120 seconds to start or stop, 20 for status, longer where an OCF agent advises it")
-    .example("timeout Filesystem start 300"),
+    .live()
+        .example("timeout Filesystem start 300"),
     // Links
     Directive::new("serial", "DEVICE ...", Each(serial))
         .doc("Serial ports that lead to the peer through a null-modem cable")
         .adds()
+        .restart(LINKS)
         .example("serial /dev/ttyS0"),
     Directive::new("baud", "RATE", Integer(|s| &mut s.baud, 50..=4_000_000))
         .doc("Speed of all serial ports in bits per second")
         .default("19200")
         .once()
+        .restart(LINKS)
         .example("baud 115200"),
     Directive::new("bcast", "INTERFACE ...", Each(bcast))
         .doc("Interfaces to broadcast heartbeats on")
         .adds()
+        .restart(LINKS)
         .example("bcast eth0 eth1"),
     Directive::new("ucast", "INTERFACE HOST", Line(ucast))
         .doc("Send heartbeats over an interface to one host")
         .adds()
+        .restart(LINKS)
         .example("ucast eth0 172.16.1.204"),
     Directive::new("mcast", "INTERFACE GROUP PORT TTL LOOP", Line(mcast))
         .doc("Send heartbeats over an interface to a multicast group")
         .adds()
+        .restart(LINKS)
         .example("mcast eth0 225.0.0.1 694 1 0"),
     Directive::new("ucast6", "INTERFACE HOST", Line(ucast6))
         .doc("Like ucast, over IPv6")
         .adds()
+        .restart(LINKS)
         .example("ucast6 eth0 fe80::1"),
     Directive::new("mcast6", "INTERFACE GROUP PORT HOPS LOOP", Line(mcast6))
         .doc("Like mcast, over IPv6")
         .adds()
+        .restart(LINKS)
         .example("mcast6 eth0 ff02::694 694 1 0"),
     Directive::new("udpport", "PORT", Integer(|s| &mut s.udpport, 1..=65535))
         .doc("UDP port of bcast, ucast and ucast6")
         .default("694")
+        .restart(LINKS)
         .example("udpport 694"),
     Directive::new("udp", "INTERFACE ...", Each(bcast))
         .doc("The old name of bcast")
         .superseded("write `bcast`")
         .adds()
+        .restart(LINKS)
         .example("udp eth0"),
     // Witnesses
     Directive::new("ping", "HOST ...", Each(ping))
         .doc("Hosts outside the pair whose answers tell whether this node has a network")
         .adds()
+        .restart(PINGS)
         .example("ping 192.168.0.254"),
     Directive::new("ping6", "HOST ...", Each(ping))
         .doc("Like ping, over IPv6")
         .adds()
+        .restart(PINGS)
         .example("ping6 fd00::1"),
     Directive::new("ping_group", "NAME HOST ...", Line(ping_group))
         .doc("A ping node that is alive while any of its hosts answers")
         .adds()
+        .restart(PINGS)
         .example("ping_group routers 192.168.0.253 192.168.0.254"),
     Directive::new("hbaping", "CARD", Ignored)
         .doc("Fibre-channel cards as ping nodes")
@@ -165,9 +198,11 @@ pub static ALL: &[Directive] = &[
     // Logging
     Directive::new("logfile", "PATH", Path(|s| &mut s.logfile))
         .doc("File for messages")
+        .live()
         .example("logfile /var/log/ha-log"),
     Directive::new("debugfile", "PATH", Path(|s| &mut s.debugfile))
         .doc("File for messages, debugging and what resource scripts print")
+        .live()
         .example("debugfile /var/log/ha-debug"),
     Directive::new(
         "logfacility",
@@ -175,50 +210,61 @@ pub static ALL: &[Directive] = &[
         Choice(|s| &mut s.logfacility, FACILITIES),
     )
     .doc("Facility for messages to syslog, or none")
-    .example("logfacility local0"),
+    .live()
+        .example("logfacility local0"),
     Directive::new("use_logd", "BOOLEAN", Boolean(|s| &mut s.use_logd))
         .doc("Log through the logging daemon of heartbeat 2 and 3")
         .superseded(SYSLOG)
         .derived("on when neither logfile, debugfile nor logfacility is given")
+        .live()
         .example("use_logd yes"),
     Directive::new("conn_logd_time", "TIME", Time(|s| &mut s.conn_logd_time))
         .doc("Interval of attempts to reach the logging daemon")
         .superseded(SYSLOG)
         .default("60")
+        .inert()
         .example("conn_logd_time 60"),
     Directive::new("debug", "LEVEL", Integer(|s| &mut s.debug, 0..=255))
         .doc("How much to tell for debugging; 0 is nothing")
         .default("0")
+        .live()
         .example("debug 1"),
     Directive::new("syslogmsgfmt", "BOOLEAN", Boolean(|s| &mut s.syslogmsgfmt))
         .doc("Whether log files look like those of syslog")
         .default("true")
+        .live()
         .example("syslogmsgfmt true"),
     Directive::new("log_badpack", "BOOLEAN", Boolean(|s| &mut s.log_badpack))
         .doc("Whether packets that can't be read are reported")
         .default("true")
+        .live()
         .example("log_badpack false"),
     // Clients
     Directive::new("respawn", "USER COMMAND [ARGUMENTS]", Line(client))
         .doc("A program to start with heartbeat and to start again when it ends")
         .adds()
+        .restart(PROGRAMS)
         .example("respawn hacluster /usr/libexec/heartbeat/ipfail"),
     Directive::new("failfast", "USER COMMAND [ARGUMENTS]", Line(client))
         .doc("Like respawn, but this node gives up its resources when the program fails")
         .adds()
+        .restart(PROGRAMS)
         .example("failfast root /usr/local/sbin/guard"),
     Directive::new("apiauth", "CLIENT [uid=LIST] [gid=LIST]", Line(apiauth))
         .doc("Who may connect as this client")
         .adds()
+        .restart(USERS)
         .example("apiauth ipfail gid=haclient uid=hacluster"),
     Directive::new("env", "NAME=VALUE ...", Each(env))
         .doc("Variables for child processes, passed as HA_NAME")
         .adds()
+        .live()
         .example("env REGION=north"),
     // Fencing and watchdog
     Directive::new("watchdog", "DEVICE", Path(|s| &mut s.watchdog))
         .doc("Watchdog device that resets the node when heartbeat hangs")
         .once()
+        .restart(WATCHDOG)
         .example("watchdog /dev/watchdog"),
     Directive::new("stonith", "TYPE FILE", Line(stonith))
         .doc("A fencing device for the pair")
@@ -251,18 +297,22 @@ pub static ALL: &[Directive] = &[
     Directive::new("realtime", "BOOLEAN", Boolean(|s| &mut s.realtime))
         .doc("Whether to run with realtime priority")
         .default("true")
+        .restart(PROCESS)
         .example("realtime off"),
     Directive::new("rtprio", "PRIORITY", Integer(|s| &mut s.rtprio, 1..=99))
         .doc("Realtime priority")
         .derived("1")
+        .restart(PROCESS)
         .example("rtprio 5"),
     Directive::new("coredumps", "BOOLEAN", Boolean(|s| &mut s.coredumps))
         .doc("Whether a crash leaves a core dump")
         .default("true")
+        .restart(PROCESS)
         .example("coredumps false"),
     Directive::new("coreroot", "DIRECTORY", Path(|s| &mut s.coreroot))
         .doc("Where core dumps go")
         .derived("/var/lib/heartbeat/cores")
+        .restart(PROCESS)
         .example("coreroot /var/lib/heartbeat/cores"),
     // Protocol
     Directive::new(
@@ -272,7 +322,8 @@ pub static ALL: &[Directive] = &[
     )
     .doc("Form of messages on UDP")
     .default("classic")
-    .example("msgfmt classic"),
+    .restart(MESSAGES)
+        .example("msgfmt classic"),
     Directive::new(
         "compression",
         "zlib | bz2",
@@ -307,10 +358,12 @@ pub static ALL: &[Directive] = &[
     )
     .doc("Longest pause before a lost message is asked for again")
     .default("250")
-    .example("max_rexmit_delay 100"),
+    .live()
+        .example("max_rexmit_delay 100"),
     Directive::new("hopfudge", "NUMBER", Integer(|s| &mut s.hopfudge, 0..=255))
         .doc("Hops a message may make beyond the number of nodes")
         .default("1")
+        .restart(MESSAGES)
         .example("hopfudge 1"),
     Directive::new(
         "hbgenmethod",
@@ -319,7 +372,7 @@ pub static ALL: &[Directive] = &[
     )
     .doc("Where the generation number comes from at each start")
     .default("file")
-    .example("hbgenmethod file"),
+        .example("hbgenmethod file"),
     Directive::new(
         "uuidfrom",
         "file | nodename",
@@ -327,20 +380,23 @@ pub static ALL: &[Directive] = &[
     )
     .doc("Where the identity of a node comes from")
     .default("file")
-    .example("uuidfrom file"),
+        .example("uuidfrom file"),
     // What heartbeat 3.0.6 could and this daemon does not
     Directive::new("autojoin", "none", Word(autojoin))
         .doc("Whether unknown nodes may join; only none is possible")
         .default("none")
+        .inert()
         .example("autojoin none"),
     Directive::new("crm", "off", Word(pacemaker))
         .doc("Pacemaker mode; only off is possible")
         .once()
+        .inert()
         .example("crm off"),
     Directive::new("pacemaker", "off", Word(pacemaker))
         .doc("The same as crm")
         .default("false")
         .once()
+        .inert()
         .example("pacemaker off"),
     Directive::new("crm_daemon_dir", "DIRECTORY", Ignored)
         .doc("Where Pacemaker's daemons are")

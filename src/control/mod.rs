@@ -3,15 +3,19 @@
 //! A client connects, writes one [`Request`] as a line of JSON, and reads one [`Answer`] as JSON until the
 //! daemon closes the connection.
 
+mod files;
 mod movement;
 
 use std::path::{Path, PathBuf};
 
+pub use files::{File, Files, Plan};
 pub use movement::{Direction, MoveProgress, Movement, Selection};
 use serde::{Deserialize, Serialize};
 
-/// The longest request line that the daemon reads.
+/// The longest request line that the daemon reads of those who may only ask.
 pub const MAX_REQUEST: usize = 4096;
+/// The longest that it reads of those who may do everything: the files of a reload.
+pub const MAX_RELOAD: usize = 16 * 1024 * 1024;
 
 /// What a client can ask for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -34,6 +38,15 @@ pub enum Request {
         /// Its name.
         node: String,
     },
+    /// `{"request":"reload","dry_run":false,"files":{…},"mistakes":[]}`: go on with these files.
+    Reload {
+        /// Only tell what would change.
+        dry_run: bool,
+        /// The files as they were read, by their names.
+        files: Files,
+        /// What is wrong with them, a line each. Where there is anything, it goes into the daemon's log and nothing changes.
+        mistakes: Vec<String>,
+    },
 }
 
 impl Request {
@@ -54,6 +67,8 @@ pub enum Answer {
     Movement(Movement),
     /// The answer to [`Request::ConfirmDead`]: this node counts as reset.
     Confirmed(String),
+    /// The answer to [`Request::Reload`].
+    Reload(Plan),
     /// Why there is none.
     Error(String),
 }

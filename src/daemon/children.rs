@@ -173,6 +173,12 @@ impl Children {
         }
     }
 
+    /// Those that are started from now on find this around them.
+    pub fn surround(&mut self, config: &Config) {
+        let Surroundings { owner, kind, .. } = &self.surroundings;
+        self.surroundings = Surroundings::new(config, owner.clone(), *kind);
+    }
+
     /// Starts a child in a process group of its own. It inherits no descriptor but /dev/null and two pipes.
     pub fn spawn(&mut self, now: Instant, order: Order<'_>) -> io::Result<ChildId> {
         self.spawn_from(now, order, Stdio::null())

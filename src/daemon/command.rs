@@ -21,8 +21,9 @@ use super::reset;
 use super::sniff;
 use super::start;
 use super::terminal::{say, show};
-use crate::config::{self, DIRECTIVES};
-use crate::control::Places;
+use crate::client;
+use crate::config::{self, DIRECTIVES, Diagnostic};
+use crate::control::{Files, Places, Plan};
 use crate::os::process::{host_name, pause};
 use crate::resource::catalogue;
 
@@ -75,6 +76,7 @@ pub fn run(
         Command::Help => print(USAGE),
         Command::Check => check(&line, &places),
         Command::ConfirmDead { node } => confirm(&places, node),
+        Command::ReloadNow { dry_run } => reload_now(&line, &places, *dry_run),
         Command::LintScript(options) => lint_script::run(options, &places),
         Command::Replay { file } => replay::run(file, &line, &places),
         Command::Sniff(options) => sniff::run(options, &places),
@@ -199,6 +201,66 @@ fn reload(line: &CommandLine, places: &Places) -> u8 {
             }
         }
     }
+}
+
+/// Reads the files and has the daemon go on with them. What is wrong with them goes into its log, too.
+fn reload_now(line: &CommandLine, places: &Places, dry_run: bool) -> u8 {
+    let disk = Disk::new(line.no_resources);
+    let (mistakes, exit) = match load_here(places, &disk) {
+        Ok((_, diagnostics)) => {
+            show(&diagnostics);
+            (Vec::new(), DONE)
+        }
+        Err(diagnostics) => {
+            show(&diagnostics);
+            let (shown, _) = diagnostics.shown();
+            let mistakes: Vec<String> = shown.map(Diagnostic::one_line).collect();
+            (mistakes, diagnostics.exit_status())
+        }
+    };
+    let nothing = "heartbeat reload: nothing was changed\n";
+    if exit != DONE && dry_run {
+        say(nothing);
+        return exit;
+    }
+    // What can't be used need not be handed over.
+    let files = if exit == DONE {
+        disk.into_files()
+    } else {
+        Files::default()
+    };
+    match client::reload(&places.control_socket(), files, mistakes, dry_run) {
+        Ok(plan) => print(&outcome(&plan, dry_run)),
+        Err(_) if exit != DONE => {
+            say(nothing);
+            exit
+        }
+        Err(error) => {
+            say(&format!("heartbeat reload: {error}. Nothing was changed\n"));
+            match error {
+                client::Error::Stopped(_) => NOT_RUNNING,
+                client::Error::Unreachable(error) => exit_status::of(&error),
+                _ => FAILED,
+            }
+        }
+    }
+}
+
+fn outcome(plan: &Plan, dry_run: bool) -> String {
+    let mut text = plan.changes.join("\n");
+    if !text.is_empty() {
+        text.push('\n');
+    }
+    text += match plan {
+        _ if plan.changes.is_empty() => "Nothing changes.\n",
+        _ if dry_run => "This would change; nothing was changed.\n",
+        Plan {
+            wants_restart: true,
+            ..
+        } => "Done, but for what wants a restart.\n",
+        _ => "Done.\n",
+    };
+    text
 }
 
 fn unreadable(places: &Places) -> u8 {

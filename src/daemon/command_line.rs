@@ -20,6 +20,7 @@ usage: heartbeat [-C DIR] [-f] [-d] [-l] [-M] [-v]   start; -f stays in the fore
        heartbeat [-C DIR] -r                         check the configuration, then have it read again
        heartbeat [-C DIR] check                      check the configuration
        heartbeat [-C DIR] confirm-dead NODE          the other node is down for sure: take what it held
+       heartbeat [-C DIR] reload [--dry-run]         go on with changed files; tell what changes
        heartbeat [-C DIR] lint-script [--force] [--timeout SECONDS] PATH|NAME [ARGUMENT]...
                                                      try a resource script and say what is wrong with it
        heartbeat [-C DIR] replay [-v] [--until SECONDS] FILE
@@ -58,6 +59,11 @@ pub enum Command {
     ConfirmDead {
         /// The name of the other node.
         node: String,
+    },
+    /// `reload`
+    ReloadNow {
+        /// `--dry-run`
+        dry_run: bool,
     },
     /// `lint-script`
     LintScript(lint_script::Options),
@@ -139,6 +145,10 @@ pub fn parse(words: impl IntoIterator<Item = OsString>) -> Result<CommandLine, S
                 found.command = Command::Defaults { wiki: true };
                 continue;
             }
+            Long("dry-run") if matches!(found.command, Command::ReloadNow { .. }) => {
+                found.command = Command::ReloadNow { dry_run: true };
+                continue;
+            }
             Short('k') => Command::Stop,
             Short('s') => Command::Status,
             Short('r') => Command::Reload,
@@ -147,6 +157,9 @@ pub fn parse(words: impl IntoIterator<Item = OsString>) -> Result<CommandLine, S
             Short('V') | Long("version") => Command::Version,
             Short('h') | Long("help") => Command::Help,
             Value(word) if word == "check" => Command::Check,
+            Value(word) if word == "reload" && found.command == Command::Start => {
+                Command::ReloadNow { dry_run: false }
+            }
             Value(word) if word == "sniff" && found.command == Command::Start => {
                 let mut options = sniff::parse(&mut parser, &mut found.directory)?;
                 options.verbose |= found.verbose;
@@ -175,8 +188,8 @@ pub fn parse(words: impl IntoIterator<Item = OsString>) -> Result<CommandLine, S
         };
         if found.command != Command::Start && found.command != command {
             return Err(
-                "one thing at a time: -k, -s, -r, -R, -D, -V, check, confirm-dead, lint-script, replay and sniff \
-                 exclude each other"
+                "one thing at a time: -k, -s, -r, -R, -D, -V, check, confirm-dead, reload, lint-script, replay and \
+                 sniff exclude each other"
                     .into(),
             );
         }
@@ -338,6 +351,11 @@ mod tests {
             ("-DW", Command::Defaults { wiki: true }),
             ("-V", Command::Version),
             ("check -C /srv/pair", Command::Check),
+            ("reload", Command::ReloadNow { dry_run: false }),
+            (
+                "reload --dry-run -C /srv/pair",
+                Command::ReloadNow { dry_run: true },
+            ),
             ("-C /srv/pair check", Command::Check),
             (
                 "-C /srv/pair sniff",
@@ -409,6 +427,11 @@ mod tests {
             "confirm-dead",
             "-k confirm-dead beta",
             "confirm-dead beta gamma",
+            "--dry-run",
+            "check --dry-run",
+            "reload check",
+            "-k reload",
+            "reload now",
             "-W",
             "-C",
             "--verbose",

@@ -8,27 +8,18 @@ use std::path::Path;
 
 use super::look::look_for_programs;
 use crate::config::{self, Diagnostics, Reader, Source};
-use crate::control::Places;
+use crate::control::{self, Files, Places};
 use crate::os::process::host_name;
 
 /// No configuration file is longer.
 const MAX_FILE: u64 = 4 * 1024 * 1024;
 
-/// Reads files and remembers those that only a restart can apply.
+/// Reads files and remembers them.
 #[derive(Debug, Default)]
 pub struct Disk {
     /// `-M`: as if there were no resources.
     no_resources: bool,
-    seen: RefCell<Texts>,
-}
-
-/// What `ha.cf` and `haresources` said.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Texts {
-    /// `ha.cf`
-    pub ha_cf: Vec<u8>,
-    /// `haresources`
-    pub haresources: Vec<u8>,
+    seen: RefCell<Files>,
 }
 
 impl Disk {
@@ -41,7 +32,7 @@ impl Disk {
     }
 
     /// What was read.
-    pub fn into_texts(self) -> Texts {
+    pub fn into_files(self) -> Files {
         self.seen.into_inner()
     }
 }
@@ -56,11 +47,9 @@ impl Reader for Disk {
             });
         }
         let source = read(path)?;
-        let mut seen = self.seen.borrow_mut();
-        if is("ha.cf") {
-            seen.ha_cf.clone_from(&source.text);
-        } else if is("haresources") {
-            seen.haresources.clone_from(&source.text);
+        if let Some(name) = path.file_name().and_then(|name| name.to_str()) {
+            let file = control::File::new(&source.text, source.mode);
+            self.seen.borrow_mut().0.insert(name.to_owned(), file);
         }
         Ok(source)
     }

@@ -16,7 +16,7 @@ use super::pid_file::PidFile;
 use super::ping::Pings;
 use super::programs::{Failure, Programs};
 use super::readiness::Readiness;
-use super::reload::Loaded;
+use super::reload::{Messenger, Running};
 use super::reset::Reset;
 use super::resources::Resources;
 use super::service_manager::ServiceManager;
@@ -102,8 +102,8 @@ pub struct Identity {
     pub places: Places,
     /// `-M`
     pub no_resources: bool,
-    /// What a reload compares with.
-    pub loaded: Loaded,
+    /// `-d`, as often as given.
+    pub more_debug: u8,
     /// Uuid and generation.
     pub state: State,
     /// Wall clock at the start.
@@ -117,6 +117,7 @@ pub struct Daemon {
     cluster: Core,
     devices: Devices,
     recorder: Recorder,
+    messenger: Messenger,
     /// Answers of resources that the core has not seen.
     outcomes: VecDeque<(GroupId, GroupOutcome)>,
     /// The second that the core knows of.
@@ -141,6 +142,7 @@ impl Daemon {
             cluster,
             devices,
             recorder,
+            messenger: Messenger::default(),
             outcomes: VecDeque::new(),
             wall_seconds: 0,
             upkeep_at: clock::now() + UPKEEP,
@@ -283,22 +285,18 @@ impl Daemon {
                 self.cluster.handle(clock::now(), Event::StopRequested);
             }
             Signal::Reload => {
-                let identity = &mut self.identity;
-                if let Some(keys) = identity
-                    .loaded
-                    .reload(&identity.places, identity.no_resources)
-                {
-                    self.cluster
-                        .handle(clock::now(), Event::KeysChanged(Box::new(keys)));
-                }
+                log::reopen();
                 self.devices.hooks.look_again();
-                self.devices.readiness.look_again(clock::now());
+                let identity = &self.identity;
+                self.messenger.send(&identity.places, identity.no_resources);
             }
             Signal::MoreDebug => change_debug(log::debug_level().saturating_add(1)),
             Signal::LessDebug => change_debug(log::debug_level().saturating_sub(1)),
             Signal::Child => {
                 self.recorder.turn();
                 self.reset.turn();
+                let identity = &self.identity;
+                self.messenger.turn(&identity.places, identity.no_resources);
             }
         }
     }
@@ -441,9 +439,11 @@ impl Daemon {
         } = self;
         let Identity {
             config,
+            places,
+            no_resources,
+            more_debug,
             state,
             since,
-            ..
         } = identity;
         let Devices {
             control,
@@ -451,6 +451,10 @@ impl Daemon {
             resources,
             readiness,
             fencer,
+            failback,
+            programs,
+            hooks,
+            watchdog,
             ..
         } = devices;
         let answer = |request| match request {
@@ -463,6 +467,30 @@ impl Daemon {
             }
             Request::Takeover { selection } => {
                 moves::begin(cluster, Direction::Takeover, selection, state.generation)
+            }
+            Request::Reload {
+                dry_run,
+                files,
+                mistakes,
+            } => {
+                if !dry_run {
+                    hooks.look_again();
+                    readiness.look_again(now);
+                }
+                let mut running = Running {
+                    config,
+                    places,
+                    no_resources: *no_resources,
+                    more_debug: *more_debug,
+                    cluster,
+                    resources,
+                    programs,
+                    hooks,
+                    failback,
+                    readiness,
+                    watchdog: watchdog.as_mut(),
+                };
+                running.reload(&files, &mistakes, dry_run)
             }
         };
         control.turn(now, poll.registry(), answer);

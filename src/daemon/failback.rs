@@ -31,23 +31,21 @@ pub struct FailbackCommand {
 impl FailbackCommand {
     /// Child output is signalled under `token`.
     pub fn new(config: &Config, owner: Owner, registry: Registry, token: Token) -> Self {
-        let command = match &config.failback {
-            FailbackCondition::When(command) => {
-                // A shell begins it, as with `respawn`: arguments may hold quotes and variables.
-                let arguments = vec!["-c".into(), format!("exec {}", command.line)];
-                let invocation = Invocation::new(PathBuf::from("/bin/sh"), arguments);
-                Some((invocation, command.line.clone()))
-            }
-            _ => None,
-        };
         let surroundings = Surroundings::new(config, owner, Kind::Probe);
         Self {
-            command,
+            command: command(config),
             children: Children::new(registry, token, surroundings),
             running: None,
             answer: None,
             told: None,
         }
+    }
+
+    /// The files were read again. Whoever is being asked goes on.
+    pub fn reload(&mut self, config: &Config) {
+        self.command = command(config);
+        self.told = None;
+        self.children.surround(config);
     }
 
     /// Asks. The answer comes later, exactly one for each question.
@@ -133,4 +131,14 @@ impl FailbackCommand {
         }
         self.told = Some(why);
     }
+}
+
+fn command(config: &Config) -> Option<(Invocation, String)> {
+    let FailbackCondition::When(command) = &config.failback else {
+        return None;
+    };
+    // A shell begins it, as with `respawn`: arguments may hold quotes and variables.
+    let arguments = vec!["-c".into(), format!("exec {}", command.line)];
+    let invocation = Invocation::new(PathBuf::from("/bin/sh"), arguments);
+    Some((invocation, command.line.clone()))
 }

@@ -73,6 +73,11 @@ impl Hooks {
         self.scripts = scripts::find(&self.directory);
     }
 
+    /// What the scripts find around them, from the next one on.
+    pub fn surround(&mut self, config: &Config) {
+        self.children.surround(config);
+    }
+
     /// Notes what the core tells. `local_status` is that of this node, `wall_seconds` is now.
     pub fn heed(&mut self, report: &Report, local_status: NodeStatus, wall_seconds: u64) {
         let occasion = Occasion::of(report, wall_seconds);

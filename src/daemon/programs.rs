@@ -80,6 +80,12 @@ impl Programs {
         })
     }
 
+    /// What they find around them, from the next start of each on.
+    pub fn surround(&mut self, config: &Config) {
+        let owner = self.surroundings.owner.clone();
+        self.surroundings = Surroundings::new(config, owner, Kind::Program);
+    }
+
     /// This node is active: they are started in the next [`turn`](Self::turn).
     pub fn start(&mut self) {
         if self.phase == Phase::Waiting {

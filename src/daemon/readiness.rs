@@ -1,6 +1,6 @@
 //! Whether this node could run the groups that it does not hold: a child looks, now and then, and nobody waits for it.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -8,8 +8,8 @@ use mio::{Registry, Token};
 
 use super::children::{ChildId, Children, End, Ended, Kind, Order, Owner, Surroundings};
 use super::unready::NEXT_GROUP;
-use crate::cluster::{Cluster, GroupId, GroupState, Instant};
-use crate::config::Config;
+use crate::cluster::{Cluster, GroupId, GroupPlace, GroupState, Instant};
+use crate::config::{Config, Group};
 use crate::resource::Invocation;
 
 /// From one look to the next.
@@ -44,6 +44,7 @@ pub struct Readiness {
 #[derive(Debug)]
 struct Known {
     key: String,
+    /// Its resources; none once the file does not have it any more.
     words: Vec<String>,
     /// It does not run here, nor is anything done with it.
     is_away: bool,
@@ -60,20 +61,28 @@ struct Looking {
     asked: Vec<(usize, u64)>,
 }
 
-impl Readiness {
-    /// Child output is signalled under `token`.
-    pub fn new(config: &Config, owner: Owner, registry: Registry, token: Token) -> Self {
-        let groups = config.groups.iter().map(|group| Known {
-            key: group.key().to_owned(),
-            words: group
-                .resources
-                .iter()
-                .map(|word| word.text.clone())
-                .collect(),
+impl Known {
+    fn new(key: &str, words: Vec<String>) -> Self {
+        Self {
+            key: key.to_owned(),
+            words,
             is_away: false,
             round: 0,
             reasons: None,
-        });
+        }
+    }
+}
+
+fn words(group: &Group) -> Vec<String> {
+    let words = group.resources.iter();
+    words.map(|word| word.text.clone()).collect()
+}
+
+impl Readiness {
+    /// Child output is signalled under `token`.
+    pub fn new(config: &Config, owner: Owner, registry: Registry, token: Token) -> Self {
+        let groups = config.groups.iter();
+        let groups = groups.map(|group| Known::new(group.key(), words(group)));
         let surroundings = Surroundings::new(config, owner, Kind::Probe);
         Self {
             directory: config.directory.clone(),
@@ -84,6 +93,36 @@ impl Readiness {
             news: VecDeque::new(),
             is_blind: false,
         }
+    }
+
+    /// The files were read again, and the groups are in these places now.
+    pub fn reload(&mut self, now: Instant, config: &Config, places: &[GroupPlace]) {
+        self.children.surround(config);
+        let lines: BTreeMap<&str, &Group> = config
+            .groups
+            .iter()
+            .map(|group| (group.key(), group))
+            .collect();
+        for (place, id) in places.iter().zip(0..) {
+            let key = place.group.key.as_str();
+            let listed = lines.get(key).filter(|_| !place.is_removed);
+            let new = Known::new(key, listed.map_or_else(Vec::new, |group| words(group)));
+            match self
+                .groups
+                .get_mut(usize::try_from(id).unwrap_or(usize::MAX))
+            {
+                Some(known) if known.key == new.key && known.words == new.words => {}
+                Some(known) => {
+                    if known.reasons.is_some() {
+                        self.news.push_back((GroupId(id), None));
+                    }
+                    let round = known.round.wrapping_add(1);
+                    *known = Known { round, ..new };
+                }
+                None => self.groups.push(new),
+            }
+        }
+        self.look_again(now);
     }
 
     /// Goes on as far as possible. Call it in every turn of the event loop.
@@ -133,7 +172,8 @@ impl Readiness {
     fn note_moves(&mut self, now: Instant, cluster: &Cluster) {
         for (group, id) in self.groups.iter_mut().zip(0..) {
             let state = cluster.group(GroupId(id)).local;
-            let is_away = matches!(state, GroupState::Stopped | GroupState::Failed);
+            let is_away = !group.words.is_empty()
+                && matches!(state, GroupState::Stopped | GroupState::Failed);
             if is_away == group.is_away {
                 continue;
             }

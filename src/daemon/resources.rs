@@ -9,6 +9,7 @@ mod floating;
 mod group;
 mod losses;
 mod monitors;
+mod reload;
 mod rivals;
 mod verdict;
 mod vigil;
@@ -22,8 +23,8 @@ use mio::{Registry, Token};
 
 use super::children::{ChildId, Children, Ended, Kind, Leftovers, Order, Owner, Surroundings};
 use crate::cluster::{GroupId, GroupOutcome, Instant};
-use crate::config::{Config, ResourceWord, Timeout};
-use crate::resource::catalogue::{CatalogueError, Places, Resource};
+use crate::config::{Config, Timeout};
+use crate::resource::catalogue::{Places, Resource};
 use crate::resource::group::{Aim, Answer, Outcome, Sequence, Step};
 use crate::resource::{Action, Invocation, environment};
 use agents::Agents;
@@ -135,29 +136,14 @@ impl Resources {
         let floating = FloatingAddresses::open(&registry, token, refresh, config.check_address)
             .map_err(ResourceError::Netlink)?;
         let children = Children::new(registry, token, surroundings(Kind::Action));
-        let groups = config.groups.iter().zip(0..).map(|(group, id)| {
-            let words: Vec<&str> = group
-                .resources
-                .iter()
-                .map(|word| word.text.as_str())
-                .collect();
-            let find = |word: &ResourceWord| {
-                let found = places.find(word);
-                if let Err(error) = &found {
-                    log::warn!("haresources line {}, {}: {error}", group.line, word.text);
-                }
-                (word.clone(), found)
-            };
-            Group {
-                id: GroupId(id),
-                line: format!("{} {}", group.preferred, words.join(" ")),
-                resources: group.resources.iter().map(find).collect(),
-                sequence: None,
-                queued: None,
-            }
-        });
+        let groups = config.groups.iter().zip(0..);
+        let groups: Vec<Group> = groups
+            .map(|(group, id)| Group::new(GroupId(id), group, &places))
+            .collect();
+        let mut monitors = Monitors::new(probes);
+        monitors.reload(now, &config.monitors, &groups);
         Ok(Self {
-            groups: groups.collect(),
+            groups,
             stop_retries: environment::stop_retries(&config.env),
             keepalive: config.keepalive,
             last_turn: now,
@@ -174,7 +160,7 @@ impl Resources {
             pausing: BTreeSet::new(),
             ready: VecDeque::new(),
             floating,
-            monitors: Monitors::new(config, probes),
+            monitors,
             outcomes: VecDeque::new(),
         })
     }
@@ -334,6 +320,10 @@ impl Resources {
                         outcome
                     };
                     self.outcomes.push_back((group.id, told(outcome)));
+                    group.runs = outcome == Outcome::Started;
+                    if outcome != Outcome::StopFailed {
+                        group.forget_departing();
+                    }
                     if outcome == Outcome::Started {
                         self.monitors.begin(now, index);
                     } else {
@@ -459,10 +449,7 @@ impl Resources {
         self.run(now, errand.group, errand.resource, errand.action)
     }
 
-    fn resource_of(
-        &self,
-        errand: &Errand,
-    ) -> Option<&(ResourceWord, Result<Resource, CatalogueError>)> {
+    fn resource_of(&self, errand: &Errand) -> Option<&group::Found> {
         self.groups
             .get(errand.group)?
             .resources

@@ -6,8 +6,8 @@ use super::log;
 use super::ping;
 use super::state::State;
 use crate::cluster::{
-    FailbackCondition, FencingSettings, GroupSettings, PingId, PingNodeSettings, PingSettings,
-    Settings,
+    FailbackCondition, FencingSettings, GroupPlace, GroupSettings, PingId, PingNodeSettings,
+    PingSettings, Reload, Settings,
 };
 use crate::config::{self, AutoFailback, Config, MediumKind, MessageFormat, Respawn};
 
@@ -54,6 +54,22 @@ fn failback(config: &Config) -> FailbackCondition {
         config::FailbackCondition::Nothing => FailbackCondition::Nothing,
         config::FailbackCondition::Delayed(time) => FailbackCondition::Steady(time),
         config::FailbackCondition::When(_) => FailbackCondition::Agreed,
+    }
+}
+
+/// What a reload brings to the core, with the groups in the places that it has found for them.
+pub fn of_reload(config: &Config, places: Vec<GroupPlace>) -> Reload {
+    Reload {
+        keepalive: config.keepalive,
+        deadtime: config.deadtime,
+        warntime: config.warntime,
+        initdead: config.initdead,
+        deadping: config.deadping,
+        max_rexmit_delay: config.max_rexmit_delay,
+        auto_failback: config.auto_failback,
+        failback: failback(config),
+        log_badpack: config.log_badpack,
+        groups: places,
     }
 }
 

@@ -24,7 +24,7 @@ use super::pid_file::{PidFile, Refused};
 use super::ping::Pings;
 use super::programs::Programs;
 use super::readiness::Readiness;
-use super::reload::{Loaded, tell};
+use super::reload::tell;
 use super::resources::{Limits, Resources};
 use super::service_manager::ServiceManager;
 use super::signals::Signals;
@@ -117,21 +117,19 @@ impl Start<'_> {
         nix::sys::stat::umask(nix::sys::stat::Mode::from_bits_truncate(0o022));
         log::start(&host_name());
         let disk = Disk::new(self.line.no_resources);
-        let (config, diagnostics) = match load_here(self.places, &disk) {
+        let read = load_here(self.places, &disk);
+        drop(disk); // it has read keys
+        let (config, diagnostics) = match read {
             Ok(loaded) => loaded,
             Err(diagnostics) => return refuse_configuration(&diagnostics),
         };
         log::configure(&settings::of_log(&config, self.line.debug));
         tell(&diagnostics);
-        let loaded = Loaded {
-            texts: disk.into_texts(),
-            keys: config.keys.clone(),
-        };
         let mut pid_file = match self.claim() {
             Ok(pid_file) => pid_file,
             Err(exit) => return exit,
         };
-        let (daemon, lock) = match self.prepare(config, loaded) {
+        let (daemon, lock) = match self.prepare(config) {
             Ok(prepared) => prepared,
             Err(refusal) => {
                 ::log::error!("{}", refusal.text);
@@ -171,7 +169,7 @@ impl Start<'_> {
         })
     }
 
-    fn prepare(&self, config: Config, loaded: Loaded) -> Result<(Daemon, Flock<File>), Refusal> {
+    fn prepare(&self, config: Config) -> Result<(Daemon, Flock<File>), Refusal> {
         let (state, lock) = self.open_state(&config)?;
         scheduling::prepare_descriptors();
         scheduling::prepare_core_files(config.coredumps, &config.coreroot);
@@ -214,7 +212,7 @@ impl Start<'_> {
             config,
             places: self.places.clone(),
             no_resources: self.line.no_resources,
-            loaded,
+            more_debug: self.line.debug,
             state,
             since: clock::wall_seconds(),
         };

@@ -1,5 +1,7 @@
 //! What the daemon tells about itself over the control socket.
 
+use std::collections::BTreeMap;
+
 use super::clock;
 use super::core::Core;
 use super::fencing::Fencer;
@@ -9,7 +11,8 @@ use super::resources::{MonitorView, Resources, RivalView};
 use super::settings::{kinds_of_link, links};
 use super::state::State;
 use crate::cluster::{
-    Cluster, FailbackView, GroupId, Instant, LinkId, PingId, PingStatus, RetryView,
+    Cluster, FailbackView, GroupId, GroupPlace, GroupState, Instant, LinkId, PingId, PingStatus,
+    RetryView,
 };
 use crate::config::{Config, PingNode};
 use crate::control::{Failback, Group, Link, Monitor, Node, Parameter, Retry, Rival, Status};
@@ -105,9 +108,16 @@ fn groups(
     resources: &Resources,
     readiness: &Readiness,
 ) -> Vec<Group> {
-    let group = |(group, id): (&crate::config::Group, u32)| {
+    let places = cluster.places();
+    let ids: BTreeMap<&str, u32> = places
+        .iter()
+        .zip(0..)
+        .map(|(place, id)| (place.group.key.as_str(), id))
+        .collect();
+    let group = |group: &crate::config::Group| {
+        let id = *ids.get(group.key())?;
         let view = cluster.group(GroupId(id));
-        Group {
+        Some(Group {
             key: group.key().into(),
             preferred: group.preferred.clone(),
             resources: group
@@ -131,9 +141,45 @@ fn groups(
                 .into_iter()
                 .map(rival)
                 .collect(),
-        }
+        })
     };
-    config.groups.iter().zip(0..).map(group).collect()
+    let removed = places.iter().zip(0..).filter(|(place, _)| place.is_removed);
+    let rest = removed.filter_map(|(place, id)| removed_group(config, cluster, place, GroupId(id)));
+    config.groups.iter().filter_map(group).chain(rest).collect()
+}
+
+/// One that the file does not have any more, for as long as it is not stopped.
+fn removed_group(
+    config: &Config,
+    cluster: &Cluster,
+    place: &GroupPlace,
+    id: GroupId,
+) -> Option<Group> {
+    let local = cluster.group(id).local;
+    let preferred = if place.group.prefers_local {
+        &config.local_node
+    } else {
+        &config.peer_node
+    };
+    (local != GroupState::Stopped).then(|| Group {
+        key: place.group.key.clone(),
+        preferred: preferred.clone(),
+        resources: place
+            .group
+            .line
+            .split(' ')
+            .skip(1)
+            .map(str::to_owned)
+            .collect(),
+        local: local.to_string(),
+        peer: None,
+        monitors: Vec::new(),
+        failback: None,
+        retry: None,
+        readiness: None,
+        peer_ready: None,
+        rivals: Vec::new(),
+    })
 }
 
 fn failback(config: &Config) -> impl Fn(FailbackView) -> Failback {

@@ -117,6 +117,40 @@ impl Watchdog {
         }
     }
 
+    /// `deadtime` or `keepalive` is another one. Where the peer takes over sooner than before, so does the reset come; it
+    /// never comes later than it was set to at the start.
+    ///
+    /// # Errors
+    /// When the device can't be as quick as that. It is then set as it was.
+    pub fn follow(&mut self, keepalive: Duration, deadtime: Duration) -> Result<(), Error> {
+        let limit = deadtime.saturating_sub(keepalive + MARGIN);
+        let in_force = self.interval * FEEDS_PER_TIMEOUT;
+        if in_force <= limit {
+            return Ok(());
+        }
+        let Some(seconds) = longest_timeout(limit) else {
+            let least = keepalive + MARGIN + Duration::from_secs(1);
+            return Err(Error::Deadtime(self.path.clone(), least));
+        };
+        match self.agree(seconds, keepalive, limit) {
+            Ok(seconds) => {
+                let timeout = Duration::from_secs(u64::try_from(seconds).unwrap_or(1));
+                self.interval = timeout / FEEDS_PER_TIMEOUT;
+                self.next = Instant::default(); // the next turn feeds it
+                log::info!(
+                    "Using watchdog device: {} (timeout {seconds} s)",
+                    self.path.display()
+                );
+                Ok(())
+            }
+            Err(error) => {
+                let before = i32::try_from(in_force.as_secs()).unwrap_or(i32::MAX);
+                let _ = set_timeout(&self.device, before); // what was refused changed nothing
+                Err(error)
+            }
+        }
+    }
+
     /// To be called at the end of a completed turn and nowhere else.
     pub fn feed(&mut self, now: Instant) {
         if now < self.next {
@@ -261,6 +295,22 @@ mod tests {
             error.to_string().contains("set deadtime to 1.7s or more"),
             "{error}"
         );
+    }
+
+    #[test]
+    fn it_follows_a_shorter_deadtime_and_no_longer_one() {
+        let (_directory, path, _reader) = pipe();
+        let start = Instant::from_micros(5_000_000);
+        let seconds = Duration::from_secs;
+        let mut watchdog = Watchdog::open(&path, KEEPALIVE, seconds(10), start).expect("opens");
+        let mut interval_after = |deadtime| {
+            let followed = watchdog.follow(KEEPALIVE, deadtime);
+            (followed.is_ok(), watchdog.interval * FEEDS_PER_TIMEOUT)
+        };
+        assert_eq!(interval_after(seconds(20)), (true, seconds(8)));
+        assert_eq!(interval_after(seconds(5)), (true, seconds(4)));
+        assert_eq!(interval_after(seconds(1)), (false, seconds(4)));
+        assert_eq!(interval_after(seconds(10)), (true, seconds(4)));
     }
 
     #[test]

@@ -32,10 +32,11 @@ impl Encoder {
     }
 
     /// Appends the line of an event.
-    pub fn line(&self, now: Instant, event: &Event<'_>, out: &mut String) {
+    pub fn line(&mut self, now: Instant, event: &Event<'_>, out: &mut String) {
         push(out, format_args!("{}", Seconds(now.since(self.started))));
         event::write(event, &self.names, self.secrecy, out);
         out.push('\n');
+        self.names.heed(event);
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::error::Problem;
 use super::keys::{self, Secrecy};
+use super::reload;
 use super::text::{Blanks, escape, push, unescape, unescape_text};
 use crate::cluster::{
     Event, GroupId, GroupOutcome, LinkId, MoveRequest, PingId, Selection, Settings, read_ethernet,
@@ -43,6 +44,14 @@ impl Names {
                 .iter()
                 .map(|node| node.name.clone())
                 .collect(),
+        }
+    }
+
+    /// After this event.
+    pub fn heed(&mut self, event: &Event<'_>) {
+        if let Event::Reloaded(reload) = event {
+            let keys = reload.groups.iter().map(|place| place.group.key.clone());
+            self.groups = keys.collect();
         }
     }
 
@@ -122,6 +131,10 @@ pub(super) fn write(event: &Event<'_>, names: &Names, secrecy: Secrecy, out: &mu
             keys::write(keys, secrecy, out);
         }
         Event::Hardware(own) => push(out, format_args!(" hardware {}", write_ethernet(own))),
+        Event::Reloaded(reload) => {
+            out.push_str(" reloaded ");
+            reload::write(reload, out);
+        }
     }
 }
 
@@ -205,6 +218,7 @@ pub(super) fn read<'a>(
             Event::Fenced { request, is_reset }
         }
         "peer-confirmed-dead" if rest.is_empty() => Event::PeerConfirmedDead,
+        "reloaded" => Event::Reloaded(Box::new(reload::read(rest)?)),
         "keys-changed" => Event::KeysChanged(Box::new(keys::read(rest, known)?)),
         unknown => return Err(Problem::Event(unknown.to_owned())),
     })
@@ -253,9 +267,10 @@ mod tests {
             Event::Hardware(_) => 11,
             Event::Fenced { .. } => 12,
             Event::PeerConfirmedDead => 13,
+            Event::Reloaded(_) => 14,
         }
     }
-    const KINDS: usize = 14;
+    const KINDS: usize = 15;
 
     fn samples() -> Vec<Event<'static>> {
         let mut samples = vec![
@@ -273,6 +288,7 @@ mod tests {
             },
             Event::KeysChanged(Box::new(settings().keys)),
             Event::Hardware(vec![[2, 0, 0, 0, 0, 1], [0xfe; 6]]),
+            Event::Reloaded(Box::new(super::super::reload::tests::sample())),
         ];
         let everything: Vec<u8> = (0..=u8::MAX).collect();
         for bytes in [
@@ -400,6 +416,8 @@ mod tests {
             " peer-confirmed-dead now",
             " keys-changed",
             " keys-changed auth=1",
+            " reloaded",
+            " reloaded keepalive 1",
         ] {
             let mut buffer = Vec::new();
             let read = read(text, &names, None, &mut buffer);

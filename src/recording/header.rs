@@ -18,7 +18,7 @@ pub(super) const FORM: u32 = 1;
 /// How every recording begins.
 pub(super) const FIRST_WORD: &str = "heartbeat-recording";
 
-const FAILBACK: [(&str, AutoFailback); 3] = [
+pub(super) const FAILBACK: [(&str, AutoFailback); 3] = [
     ("on", AutoFailback::On),
     ("off", AutoFailback::Off),
     ("legacy", AutoFailback::Legacy),
@@ -102,29 +102,15 @@ pub(super) fn write(program: &str, started: Instant, settings: &Settings, how: S
     lines.plain("max_rexmit_delay", &Seconds(*max_rexmit_delay));
     let known = FAILBACK.iter().find(|(_, known)| known == auto_failback);
     lines.plain("auto_failback", &known.map_or("unknown", |(name, _)| name));
-    match failback {
-        FailbackCondition::Nothing => {} // recordings of old have no such line
-        FailbackCondition::Steady(time) => {
-            lines.plain("failback", &format_args!("steady {}", Seconds(*time)));
-        }
-        FailbackCondition::Agreed => lines.plain("failback", &"agreed"),
-    }
+    write_failback(&mut lines, *failback);
     lines.plain("ttl", ttl);
     lines.plain("inner_auth", inner_auth);
     lines.plain("log_badpack", log_badpack);
     for link in links {
         lines.text("link", link);
     }
-    for GroupSettings {
-        key,
-        line,
-        prefers_local,
-    } in groups
-    {
-        lines.0 += "group ";
-        lines.0 += if *prefers_local { "local " } else { "foreign " };
-        escape(key.as_bytes(), Blanks::Escaped, &mut lines.0);
-        lines.text("", line);
+    for group in groups {
+        write_group(&mut lines, "group", group);
     }
     write_ping(&mut lines, ping);
     write_fencing(&mut lines, fencing);
@@ -135,6 +121,34 @@ pub(super) fn write(program: &str, started: Instant, settings: &Settings, how: S
     keys::write(keys, how, &mut lines.0);
     lines.0 += "\n\n";
     lines.0
+}
+
+/// Nothing where nothing is waited for: recordings of old have no such line.
+pub(super) fn write_failback(lines: &mut Lines, failback: FailbackCondition) {
+    match failback {
+        FailbackCondition::Nothing => {}
+        FailbackCondition::Steady(time) => {
+            lines.plain("failback", &format_args!("steady {}", Seconds(time)));
+        }
+        FailbackCondition::Agreed => lines.plain("failback", &"agreed"),
+    }
+}
+
+/// A line of this name.
+pub(super) fn write_group(lines: &mut Lines, name: &str, group: &GroupSettings) {
+    let GroupSettings {
+        key,
+        line,
+        prefers_local,
+    } = group;
+    lines.0 += name;
+    lines.0 += if *prefers_local {
+        " local "
+    } else {
+        " foreign "
+    };
+    escape(key.as_bytes(), Blanks::Escaped, &mut lines.0);
+    lines.text("", line);
 }
 
 /// Nothing where nothing is pinged: recordings of old have no such lines.
@@ -175,10 +189,15 @@ fn write_fencing(lines: &mut Lines, fencing: &FencingSettings) {
     }
 }
 
-struct Lines(String);
+#[derive(Default)]
+pub(super) struct Lines(String);
 
 impl Lines {
-    fn plain(&mut self, name: &str, value: &dyn std::fmt::Display) {
+    pub(super) fn text_of_all(&self) -> &str {
+        &self.0
+    }
+
+    pub(super) fn plain(&mut self, name: &str, value: &dyn std::fmt::Display) {
         push(&mut self.0, format_args!("{name} {value}\n"));
     }
 
@@ -339,7 +358,7 @@ impl Reading {
     }
 }
 
-fn failback(text: &str) -> Result<FailbackCondition, Problem> {
+pub(super) fn failback(text: &str) -> Result<FailbackCondition, Problem> {
     match text.split_once(' ') {
         Some(("steady", time)) => Ok(FailbackCondition::Steady(seconds(time)?)),
         None if text == "agreed" => Ok(FailbackCondition::Agreed),
@@ -360,18 +379,18 @@ fn ping_node(text: &str) -> Result<PingNodeSettings, Problem> {
     })
 }
 
-fn once<T>(place: &mut Option<T>, name: &str, value: T) -> Result<(), Problem> {
+pub(super) fn once<T>(place: &mut Option<T>, name: &str, value: T) -> Result<(), Problem> {
     match place.replace(value) {
         None => Ok(()),
         Some(_) => Err(Problem::Setting(name.to_owned())),
     }
 }
 
-fn needed<T>(value: Option<T>, name: &'static str) -> Result<T, RecordingError> {
+pub(super) fn needed<T>(value: Option<T>, name: &'static str) -> Result<T, RecordingError> {
     value.ok_or(RecordingError::Missing(name))
 }
 
-fn parse<T: std::str::FromStr>(text: &str) -> Result<T, Problem> {
+pub(super) fn parse<T: std::str::FromStr>(text: &str) -> Result<T, Problem> {
     text.parse().map_err(|_| Problem::Value)
 }
 
@@ -383,7 +402,7 @@ fn generation(text: &str) -> Result<u64, Problem> {
     })
 }
 
-fn seconds(text: &str) -> Result<Duration, Problem> {
+pub(super) fn seconds(text: &str) -> Result<Duration, Problem> {
     parse_seconds(text).ok_or(Problem::Value)
 }
 
@@ -409,7 +428,7 @@ fn remembered(text: &str) -> Result<PeerMemory, Problem> {
     })
 }
 
-fn group(text: &str) -> Result<GroupSettings, Problem> {
+pub(super) fn group(text: &str) -> Result<GroupSettings, Problem> {
     let mut words = text.splitn(3, ' ');
     let prefers_local = match words.next() {
         Some("local") => true,

@@ -29,7 +29,7 @@
 //! |---|---|
 //! | `encoder` | [`Encoder`]: settings and events to lines |
 //! | `reader` | [`Reader`]: lines to settings and events |
-//! | `header`, `event`, `keys`, `text` | one kind of line each, both ways; escapes and times |
+//! | `header`, `event`, `reload`, `keys`, `text` | one kind of line each, both ways; escapes and times |
 //! | `replay` | [`Replay`]: the core run over a recording |
 //! | `story` | [`tell`]: a replay for people |
 
@@ -39,6 +39,7 @@ mod event;
 mod header;
 mod keys;
 mod reader;
+mod reload;
 mod replay;
 mod story;
 mod text;

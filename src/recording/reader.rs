@@ -9,8 +9,14 @@ use super::text::parse_seconds;
 use crate::cluster::{Event, Instant};
 use crate::message::{Keys, MAX_WIRE};
 
-/// The longest message with every byte escaped, and room for what stands before it.
-const MAX_LINE: usize = 4 * MAX_WIRE + 64 * 1024;
+/// The longest message, or file of groups, with every byte escaped, and room for what stands before it.
+const MAX_LINE: usize = 4 * LONGEST_TEXT + 64 * 1024;
+const LONGEST_TEXT: usize = if MAX_WIRE > MAX_FILE {
+    MAX_WIRE
+} else {
+    MAX_FILE
+};
+const MAX_FILE: usize = 4 * 1024 * 1024;
 
 /// A recording whose header was read.
 #[derive(Debug)]
@@ -100,6 +106,7 @@ impl<R: BufRead> Reader<R> {
         self.last = at;
         let known = self.known.as_ref();
         let event = event::read(event, &self.names, known, &mut self.bytes).map_err(at_line)?;
+        self.names.heed(&event);
         Ok(Some((at, event)))
     }
 }
@@ -158,7 +165,7 @@ mod tests {
     const STARTED: Instant = Instant::from_micros(5_000_000);
 
     fn recording() -> String {
-        let (encoder, mut text) = Encoder::new("1", STARTED, &settings(), Secrecy::Recorded);
+        let (mut encoder, mut text) = Encoder::new("1", STARTED, &settings(), Secrecy::Recorded);
         let (link, bytes) = (LinkId(1), b"hello".as_slice());
         encoder.line(STARTED, &Event::Received { link, bytes }, &mut text);
         text += &remark("a remark\nof one line");

@@ -156,6 +156,22 @@ impl Story {
             Event::MoveRequested(request) => {
                 self.line(format_args!("< move requested: {request:?}"));
             }
+            Event::Reloaded(reload) => {
+                self.names.heed(event);
+                self.groups.resize(reload.groups.len(), None);
+                let of = |is_removed: bool| {
+                    let groups = reload.groups.iter();
+                    groups.filter(move |place| place.is_removed == is_removed)
+                };
+                let removed: Vec<&str> = of(true).map(|place| place.group.key.as_str()).collect();
+                let (listed, removed) = (of(false).count(), removed.join(" "));
+                let text = if removed.is_empty() {
+                    format!("{listed} groups")
+                } else {
+                    format!("{listed} groups; not in the file any more: {removed}")
+                };
+                self.line(format_args!("< files read again: {text}"));
+            }
             Event::KeysChanged(keys) => {
                 self.keys.clone_from(keys);
                 let signing = keys.signing;

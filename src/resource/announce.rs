@@ -66,6 +66,16 @@ impl Announcements {
         }
     }
 
+    /// The time from each announcement to the next from now on. Those that are over are not begun again.
+    pub fn set_refresh(&mut self, refresh: Option<Duration>) {
+        self.refresh = refresh;
+    }
+
+    /// Whether this address will be announced again.
+    pub fn goes_on(&self, address: IpAddr) -> bool {
+        self.running.contains_key(&address)
+    }
+
     /// Begins to announce an address, or begins anew.
     pub fn begin(&mut self, now: Duration, address: IpAddr, interface: u32, ethernet: [u8; 6]) {
         self.cancel(address);

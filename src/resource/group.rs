@@ -82,6 +82,8 @@ pub enum Note {
     GivingUp(usize),
     /// This resource, which does not work, is about to be started again, with those after it.
     Restarting(usize),
+    /// The group has other resources from this one on.
+    Changing(usize),
     /// This resource is to be stopped once more.
     RetryingStop(usize),
     /// This resource's stop failed to the end, yet its status says that it is stopped.
@@ -101,6 +103,17 @@ pub enum Aim {
     Probe,
 }
 
+/// What stays, what is stopped, and what is started after that.
+#[derive(Debug, Clone, Copy)]
+struct Restart {
+    /// What is left of this one is not stopped.
+    spared: usize,
+    /// What is left of this one runs.
+    from: usize,
+    /// What is right of this is not there any more then.
+    length: usize,
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Position {
     Probing(usize),
@@ -118,8 +131,8 @@ pub struct Sequence {
     length: usize,
     /// `None`: without end.
     stop_retries: Option<u32>,
-    /// What is left of this one stays as it is, and what was stopped is started again.
-    restart_from: Option<usize>,
+    /// Once all that is not left of `spared` is stopped, it is gone on with a start.
+    restart: Option<Restart>,
     position: Position,
     /// What it means when all is stopped in the end.
     when_stopped: Outcome,
@@ -142,7 +155,7 @@ impl Sequence {
         let mut sequence = Self {
             length,
             stop_retries,
-            restart_from: None,
+            restart: None,
             position: Position::Probing(0),
             when_stopped: Outcome::Stopped,
             overtaken: false,
@@ -166,8 +179,27 @@ impl Sequence {
     /// A resource of a running group is started again; those after it rely on it, and so are they.
     pub fn restart(resource: usize, length: usize, stop_retries: Option<u32>) -> Self {
         let mut sequence = Self::new(Aim::Stop, length, stop_retries);
-        sequence.restart_from = Some(resource);
+        sequence.restart = Some(Restart {
+            spared: resource,
+            from: resource,
+            length,
+        });
         sequence.notes = VecDeque::from([Note::Restarting(resource)]);
+        sequence
+    }
+
+    /// A running group gets other resources: of its new `length`, the first `stay` run already; the others are started
+    /// when the `departing` ones, which stand behind them, are stopped.
+    pub fn change(stay: usize, length: usize, departing: usize, stop_retries: Option<u32>) -> Self {
+        let all = length.saturating_add(departing);
+        let mut sequence = Self::new(Aim::Probe, all, stop_retries);
+        sequence.restart = Some(Restart {
+            spared: length,
+            from: stay,
+            length,
+        });
+        sequence.notes = VecDeque::from([Note::Changing(stay)]);
+        sequence.stop_below(all);
         sequence
     }
 
@@ -260,7 +292,7 @@ impl Sequence {
         match self.position {
             Position::Stopping { .. } | Position::Pausing { .. } | Position::Judging(_) => {
                 self.when_stopped = Outcome::Stopped;
-                self.restart_from = None;
+                self.restart = None;
             }
             Position::Finished(Outcome::Stopped | Outcome::StopFailed) => {}
             Position::Finished(_) => self.stop_all(Outcome::Stopped),
@@ -284,9 +316,7 @@ impl Sequence {
             Position::Checking(_)
             | Position::Starting(_)
             | Position::Finished(Outcome::Started) => Aim::Start,
-            _ if self.when_stopped == Outcome::StartFailed || self.restart_from.is_some() => {
-                Aim::Start
-            }
+            _ if self.when_stopped == Outcome::StartFailed || self.restart.is_some() => Aim::Start,
             _ => Aim::Stop,
         }
     }
@@ -309,7 +339,7 @@ impl Sequence {
 
     fn stop_all(&mut self, when_stopped: Outcome) {
         self.when_stopped = when_stopped;
-        self.restart_from = None;
+        self.restart = None;
         self.awaiting = false;
         self.notes.push_back(Note::Releasing);
         self.stop_below(self.length);
@@ -317,7 +347,7 @@ impl Sequence {
 
     /// Goes on with the resource left of `resource`.
     fn stop_below(&mut self, resource: usize) {
-        let lowest = self.restart_from.unwrap_or(0);
+        let lowest = self.restart.map_or(0, |restart| restart.spared);
         match resource.checked_sub(1).filter(|next| *next >= lowest) {
             Some(next) if self.never_began == Some(next) => self.stop_below(next),
             Some(resource) => {
@@ -326,8 +356,13 @@ impl Sequence {
                     retries: 0,
                 };
             }
-            None if self.restart_from.take().is_some() => self.check(lowest),
-            None => self.position = Position::Finished(self.when_stopped),
+            None => match self.restart.take() {
+                Some(restart) => {
+                    self.length = restart.length;
+                    self.check(restart.from);
+                }
+                None => self.position = Position::Finished(self.when_stopped),
+            },
         }
     }
 
@@ -359,7 +394,7 @@ mod tests {
         let mut answers = answers.iter().enumerate();
         let mut done = Vec::new();
         while let Some(step) = sequence.next_step() {
-            let name = |resource: usize| if resource == 0 { 'a' } else { 'b' };
+            let name = |resource: usize| ['a', 'b', 'c'][resource.min(2)];
             match step {
                 Step::Tell(note) => {
                     done.push(match note {
@@ -367,6 +402,7 @@ mod tests {
                         Note::Releasing => "releasing".to_owned(),
                         Note::GivingUp(resource) => format!("giving-up({})", name(resource)),
                         Note::Restarting(resource) => format!("restarting({})", name(resource)),
+                        Note::Changing(resource) => format!("changing({})", name(resource)),
                         Note::RetryingStop(resource) => format!("retrying({})", name(resource)),
                         Note::NotCompliant(resource) => {
                             format!("not-compliant({})", name(resource))
@@ -631,6 +667,78 @@ mod tests {
             ),
         ] {
             let sequence = Sequence::restart(resource, 2, Some(0));
+            assert_eq!(sequence.aim(), Aim::Start);
+            assert_eq!(play(sequence, answers, stop_before), expected);
+        }
+    }
+
+    #[test]
+    fn a_group_that_changes_keeps_what_stands_before_the_change() {
+        for (stay, length, departing, answers, stop_before, expected) in [
+            // The last one goes.
+            (
+                1,
+                1,
+                1,
+                &[Succeeded][..],
+                None,
+                "changing(b) b.stop Started",
+            ),
+            // One is added behind the others.
+            (
+                2,
+                3,
+                0,
+                &[STOPPED, Succeeded],
+                None,
+                "changing(c) c.status c.start Started",
+            ),
+            // Another one takes the place of the last.
+            (
+                1,
+                2,
+                1,
+                &[Succeeded, STOPPED, Succeeded],
+                None,
+                "changing(b) c.stop b.status b.start Started",
+            ),
+            // The new one does not start, and nothing is heard of the old one any more.
+            (
+                1,
+                2,
+                1,
+                &[Succeeded, STOPPED, Failed, Succeeded, Succeeded],
+                None,
+                "changing(b) c.stop b.status b.start giving-up(b) releasing b.stop a.stop StartFailed",
+            ),
+            // The old one does not stop: whoever stops the group stops it, too.
+            (
+                1,
+                2,
+                1,
+                &[TimedOut, RUNS],
+                None,
+                "changing(b) c.stop c.status did-not-stop(c) StopFailed",
+            ),
+            // A stop that is asked for meanwhile stops all of it.
+            (
+                1,
+                2,
+                1,
+                &[Succeeded, Succeeded, Succeeded],
+                Some(0),
+                "changing(b) c.stop b.stop a.stop Stopped",
+            ),
+            (
+                1,
+                2,
+                1,
+                &[Succeeded, STOPPED, Succeeded, Succeeded],
+                Some(1),
+                "changing(b) c.stop b.status releasing b.stop a.stop Stopped",
+            ),
+        ] {
+            let sequence = Sequence::change(stay, length, departing, Some(0));
             assert_eq!(sequence.aim(), Aim::Start);
             assert_eq!(play(sequence, answers, stop_before), expected);
         }

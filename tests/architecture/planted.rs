@@ -137,7 +137,7 @@ const FAULTS: &[(&str, &str, &str)] = &[
     ("src/message/a.rs", "use socket2::Socket;", "must not use the crate socket2"),
     ("src/resource/a.rs", "use crate::cluster::GroupId;", "resource must not use cluster"),
     ("src/control/a.rs", "use crate::daemon::Turn;", "control must not use daemon"),
-    ("src/daemon/a.rs", "use crate::client::ask;", "daemon must not use client"),
+    ("src/resource/a.rs", "use crate::client::ask;", "resource must not use client"),
     ("src/client/a.rs", "use crate::cluster::Cluster;", "client must not use cluster"),
     ("src/os/a.rs", "use crate::config::Config;", "os must not use config"),
     ("src/bin/a.rs", "use heartbeat::daemon::run;", "bin must not use daemon"),

@@ -75,6 +75,7 @@ pub const FOLDERS: &[Folder] = &[
     Folder {
         name: "daemon",
         ours: &[
+            "client", // `heartbeat reload` asks the daemon that runs
             "cluster",
             "config",
             "control",

@@ -440,6 +440,7 @@ fn config(media: Vec<Medium>) -> Config {
         timeouts: Vec::new(),
         cluster: String::new(),
         parameters: Vec::new(),
+        lines: Vec::new(),
         keys: Keys {
             entries,
             signing: 1,

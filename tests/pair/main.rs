@@ -22,6 +22,7 @@ mod pings;
 mod programs;
 mod readiness;
 mod recording;
+mod reload;
 mod replay;
 mod resource_manager;
 mod resources;

@@ -85,6 +85,7 @@ impl Run {
                     run.others.push("fencing".into());
                 }
                 Event::KeysChanged(_) => run.others.push("keys".into()),
+                Event::Reloaded(_) => run.others.push("reload".into()),
             }
             for action in step.actions {
                 match action {

@@ -2,6 +2,7 @@
 
 use super::old_peer::Command;
 use super::plan::{Plan, Time};
+use super::reloads::Edition;
 use super::rng::Rng;
 
 /// One thing that happens to the pair.
@@ -43,6 +44,8 @@ pub enum Fault {
         ping: usize,
         answers: bool,
     },
+    /// Somebody changes the files of a machine, or tries once more, and has its daemon read them.
+    Reload(usize, Option<Edition>),
     /// The operator moves groups, where the node runs 3.0.6.
     Command(usize, Command),
     /// The operator says that the other machine is down, if he sees that it has no power.

@@ -20,6 +20,7 @@ use heartbeat::config::AutoFailback;
 
 use super::machine::{Daemon, Machine, Real};
 use super::plan::{Plan, Quarrel, SECOND, Time};
+use super::reloads::Edition;
 use super::trace::micros_as_seconds;
 use super::virtual_link::{Cargo, Origin};
 
@@ -89,6 +90,10 @@ pub struct Judge {
     /// Which node runs 3.0.6, and whether it tells what it holds.
     old: [bool; 2],
     old_tells: bool,
+    /// By node: the files that it goes by, and since when they are what they are.
+    pub files: [Edition; 2],
+    /// See `files`.
+    pub files_since: Time,
     hearing: [Hearing; 2],
     clashes: Vec<Option<Clash>>,
     /// After so long without a word of the peer a group may be taken although nothing has reset it; `None` where there
@@ -115,7 +120,10 @@ impl Judge {
     /// For a run that has not begun.
     pub fn new(plan: &Plan) -> Self {
         Self {
-            deadtime: plan.deadtime_of(0).min(plan.deadtime_of(1)),
+            deadtime: match plan.deadtime_of(0).min(plan.deadtime_of(1)) {
+                deadtime if plan.has_reloads() => deadtime.min(plan.deadtime * 3 / 4),
+                deadtime => deadtime,
+            },
             longest_deadtime: plan.deadtime,
             news_time: plan.news_time(),
             initdead: plan.initdead,
@@ -124,10 +132,13 @@ impl Judge {
             heal_time: Self::longest_heal(plan),
             both_may_yield: plan.has_old()
                 || plan.news_time() >= plan.deadtime
-                || plan.quarrel == Some(Quarrel::Groups),
+                || plan.quarrel == Some(Quarrel::Groups)
+                || plan.has_reloads(),
             unfenced_after: plan
                 .fencing
                 .map(|fencing| fencing.takeover_unfenced.unwrap_or(Time::MAX)),
+            files: Default::default(),
+            files_since: 0,
             hearing: Default::default(),
             clashes: vec![None; plan.preferred.len()],
             shared: (0..plan.preferred.len())
@@ -402,10 +413,12 @@ impl Judge {
         let awake = machines[..2]
             .iter()
             .all(|machine| machine.is_attentive(now));
-        if !hear || !awake || self.old == [true; 2] {
+        let alike = self.files[0].has_groups_of(self.files[1]);
+        if !hear || !awake || !alike || self.old == [true; 2] {
             return Ok(());
         }
         let contact = self.hearing[0].contact.max(self.hearing[1].contact);
+        let contact = contact.max(self.files_since);
         for (group, clash) in self.clashes.iter().enumerate() {
             let Some(clash) = clash else { continue };
             let broken = machines[..2]

@@ -9,6 +9,7 @@ use heartbeat::message::Keys;
 use super::node::Node;
 use super::old_peer::Command;
 use super::plan::{SECOND, Time};
+use super::reloads::Edition;
 use super::virtual_link::Cargo;
 
 /// What a resource group really does.
@@ -61,6 +62,8 @@ pub enum Inbound {
     Fenced(u64, bool),
     /// The operator says that the peer is down.
     ConfirmDead,
+    /// `ha.cf` and `haresources` are to be read again.
+    Reload,
     /// `authkeys` was read again.
     Keys(Box<Keys>),
 }
@@ -107,6 +110,10 @@ pub struct Daemon {
     pub peer_was_dead: bool,
     /// Reports about bytes that nobody of the pair sent.
     pub complaints: u64,
+    /// The files that it goes by, and since when.
+    pub file: Edition,
+    /// See `file`.
+    pub file_since: Time,
 }
 
 /// One machine.
@@ -137,6 +144,8 @@ pub struct Machine {
     pub fencing: Option<u64>,
     /// What its `authkeys` says.
     pub keys: Keys,
+    /// What its other files say.
+    pub file: Edition,
     /// When it booted, in the time of the world; before its beginning for those that run already.
     boot: i64,
     /// How far its wall clock is off, in seconds.
@@ -167,6 +176,8 @@ impl Daemon {
             bereaved: 0,
             peer_was_dead: false,
             complaints: 0,
+            file: Edition::default(),
+            file_since: started,
         }
     }
 
@@ -201,6 +212,7 @@ impl Machine {
             answers: vec![true; pings],
             fencing: None,
             keys,
+            file: Edition::default(),
             boot: -signed(uptime),
             wall: 0,
         }

@@ -18,6 +18,7 @@ mod old_peer;
 mod pings;
 mod plan;
 mod reading;
+mod reloads;
 mod rng;
 mod scenarios;
 mod settling;

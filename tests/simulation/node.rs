@@ -2,7 +2,7 @@
 
 use heartbeat::cluster::{
     Action, Cluster, Event, GroupId, GroupOutcome, GroupView, Holdings, Instant, LinkId,
-    NodeStatus, Settings,
+    NodeStatus, Reload, Settings,
 };
 use std::time::Duration;
 
@@ -26,6 +26,10 @@ pub trait Node {
     fn group(&self, id: GroupId) -> GroupView;
     /// The operator wants groups moved.
     fn command(&mut self, now: Instant, command: Command);
+    /// Its files say this now; whether it goes by it.
+    fn reload(&mut self, _now: Instant, _settings: Settings) -> bool {
+        true
+    }
     /// What else it wants of its machine.
     fn next_wish(&mut self) -> Option<Wish> {
         None
@@ -83,6 +87,23 @@ impl Node for Cluster {
             Cluster::handle(self, now, Event::MoveRequested(request));
         }
     }
+    fn reload(&mut self, now: Instant, settings: Settings) -> bool {
+        let reload = Reload {
+            keepalive: settings.keepalive,
+            deadtime: settings.deadtime,
+            warntime: settings.warntime,
+            initdead: settings.initdead,
+            deadping: settings.ping.deadping,
+            max_rexmit_delay: settings.max_rexmit_delay,
+            auto_failback: settings.auto_failback,
+            failback: settings.failback,
+            log_badpack: settings.log_badpack,
+            groups: self.places_for(settings.groups),
+        };
+        let before = self.reloads();
+        Cluster::handle(self, now, Event::Reloaded(Box::new(reload)));
+        self.reloads() > before
+    }
     fn is_stable(&self) -> bool {
         self.holdings() != Holdings::Transition
     }
@@ -122,6 +143,16 @@ pub fn probe_is_blind(now: Instant, settings: Settings) -> Box<dyn Node> {
     })
 }
 
+/// Planted: a reload is a new beginning, in which nothing is known to run.
+pub fn forgets_at_reload(now: Instant, settings: Settings) -> Box<dyn Node> {
+    Box::new(Wrapped {
+        core: Cluster::new(now, settings),
+        mistake: Mistake::Forgetful {
+            has_reloaded: false,
+        },
+    })
+}
+
 /// Planted: the clock stands still while the node does.
 pub fn clock_misses_stalls(now: Instant, settings: Settings) -> Box<dyn Node> {
     let longest = settings.keepalive;
@@ -158,6 +189,9 @@ enum Mistake {
     Blind,
     Believer {
         now: Instant,
+    },
+    Forgetful {
+        has_reloaded: bool,
     },
     Sleeper {
         longest: Duration,
@@ -205,7 +239,7 @@ impl Mistake {
                 outcome: GroupOutcome::Stopped,
             }),
             (
-                Self::Blind,
+                Self::Blind | Self::Forgetful { has_reloaded: true },
                 Event::Group {
                     group,
                     outcome: GroupOutcome::FoundRunning,
@@ -260,5 +294,20 @@ impl Node for Wrapped {
     }
     fn command(&mut self, now: Instant, command: Command) {
         Node::command(&mut self.core, now, command);
+    }
+    fn reload(&mut self, now: Instant, settings: Settings) -> bool {
+        let Mistake::Forgetful { has_reloaded } = &mut self.mistake else {
+            return Node::reload(&mut self.core, now, settings);
+        };
+        *has_reloaded = true;
+        let generation = self.core.generation() + 1;
+        self.core = Cluster::new(
+            now,
+            Settings {
+                generation,
+                ..settings
+            },
+        );
+        true
     }
 }

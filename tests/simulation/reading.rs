@@ -84,6 +84,7 @@ impl World {
                         .handle(local, Event::Fenced { request, is_reset });
                 }
                 Inbound::ConfirmDead => daemon.core.handle(local, Event::PeerConfirmedDead),
+                Inbound::Reload => self.read_files(node, daemon),
                 Inbound::Keys(keys) => daemon.core.handle(local, Event::KeysChanged(keys)),
                 Inbound::Command(command) => daemon.core.command(local, command),
                 Inbound::Stop => daemon.core.handle(local, Event::StopRequested),

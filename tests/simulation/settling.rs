@@ -92,6 +92,9 @@ impl World {
             if daemon.stop_requested.is_some() || daemon.stalled_lately(self.now, lately) {
                 return Some(format!("node {node} is stopping or has just gone on"));
             }
+            if daemon.file != machine.file {
+                return Some(format!("node {node} has not read its files"));
+            }
             if daemon.core.local_status() != NodeStatus::Active {
                 return Some(format!("node {node} is {:?}", daemon.core.local_status()));
             }
@@ -172,6 +175,7 @@ impl World {
             let begin = last_words
                 .max(daemon.started)
                 .max(daemon.went_on)
+                .max(daemon.file_since)
                 .max(replays);
             let Some(fencing) = self.fence_time() else {
                 continue; // its devices fail, and nothing else ends the waiting
@@ -180,8 +184,12 @@ impl World {
                 self.plan.initdead + self.plan.action_time.1 * 3 + self.plan.news_time() + fencing;
             let idle =
                 |resource: &Resource| resource.failures == 0 && resource.real != Real::Running;
+            let mut groups = machine.resources.iter().enumerate();
+            let is_missed = |(group, resource): &(usize, &Resource)| {
+                daemon.file.has(*group, &self.plan) && idle(resource)
+            };
             if self.now > begin + enough
-                && let Some(group) = machine.resources.iter().position(idle)
+                && let Some((group, _)) = groups.find(is_missed)
             {
                 let text = format!("node {node} is alone and does not run group {group}");
                 return Err(self.violation("service", text));

@@ -12,6 +12,7 @@ use super::invariants::Violation;
 use super::machine::{Daemon, Inbound, Real};
 use super::old_peer::OldPeer;
 use super::plan::{MS, Stranger, Time};
+use super::reloads::Edition;
 use super::virtual_link::{Cargo, Origin};
 use super::world::{Happening, STRANGER, World};
 
@@ -71,6 +72,7 @@ impl World {
                 let keys = keys.clone();
                 return self.arrive(node, Inbound::Keys(Box::new(keys)));
             }
+            Fault::Reload(node, edition) => return self.change_files(node, edition),
             Fault::Break(node) => return self.break_groups(node),
             Fault::PingNode {
                 machine,
@@ -97,6 +99,7 @@ impl World {
         }
         self.deadline = self.now + self.plan.settle_time();
         for node in 0..2 {
+            self.change_files(node, Some(Edition::default()))?;
             if let Some(daemon) = &self.machines[node].daemon {
                 self.deadline = self
                     .deadline
@@ -133,14 +136,20 @@ impl World {
             (self.make)(local, settings)
         };
         let memory = self.machines[node].remembered.unwrap_or_default();
-        self.machines[node].daemon = Some(Daemon::new(core, run, memory, now));
+        let file = self.machines[node].file;
+        self.machines[node].daemon = Some(Daemon {
+            file,
+            ..Daemon::new(core, run, memory, now)
+        });
         if node < STRANGER {
+            self.judge.reads_files(node, file, now);
             self.judge.started(node, now);
         }
         self.wake_at(node, now);
     }
 
-    fn settings(&mut self, node: usize, generation: u64) -> Settings {
+    /// What a node's own files say.
+    pub fn settings(&mut self, node: usize, generation: u64) -> Settings {
         let plan = &self.plan;
         let names = if node == STRANGER && plan.stranger == Some(Stranger::OtherNamesSameKeys) {
             ["gamma", "delta"]
@@ -149,7 +158,7 @@ impl World {
         };
         let micros = Duration::from_micros;
         let remembered = self.machines[node].remembered;
-        Settings {
+        let mut settings = Settings {
             local_node: names[node % 2].to_owned(),
             peer_node: names[1 - node % 2].to_owned(),
             nodes: names.map(str::to_owned).to_vec(),
@@ -198,7 +207,9 @@ impl World {
             ),
             stop_failure: plan.stop_failure,
             keys: self.machines[node].keys.clone(),
-        }
+        };
+        self.machines[node].file.apply(&mut settings, plan);
+        settings
     }
 
     /// The daemon is gone, however it went.

@@ -36,6 +36,9 @@ impl Cluster {
             self.questions.since = self.peer.incoming.highest();
             self.questions.groups = vec![Asking::default(); self.settings.groups.len()];
             for index in 0..self.settings.groups.len() {
+                if self.ownership.is_removed(index) {
+                    continue;
+                }
                 if self.prefers_local(index) {
                     let is_contested =
                         self.questions.is_return || self.ownership.is_given_up(index);
@@ -61,6 +64,9 @@ impl Cluster {
             }
         }
         for index in 0..self.questions.groups.len() {
+            if self.ownership.is_removed(index) {
+                self.set_asking(index, |asking| asking.ask_at = None);
+            }
             let Some(asking) = self.questions.groups.get(index).copied() else {
                 continue;
             };
@@ -150,6 +156,24 @@ impl Cluster {
         true
     }
 
+    /// A group has come by a reload. It is asked for when it is ours; else the peer, which reads its file whenever it
+    /// acts, may have it.
+    pub(in crate::cluster) fn ask_for_new_group(&mut self, index: usize, now: Instant) {
+        if !self.questions.is_open() {
+            return; // to be asked with all others
+        }
+        let length = self.settings.groups.len();
+        self.questions.groups.resize(length, Asking::default());
+        let is_ours = self.prefers_local(index);
+        self.set_asking(index, |asking| {
+            *asking = Asking {
+                ask_at: is_ours.then_some(now),
+                ..Asking::default()
+            };
+        });
+        self.ownership.hear_one(index, Some(HELD));
+    }
+
     /// One of our own groups could not be started, or stopped: what the peer said of it may not be true any more when
     /// it is tried again.
     pub(in crate::cluster) fn ask_for_one_again(&mut self, group: GroupId, now: Instant) {
@@ -195,10 +219,12 @@ impl Cluster {
 
     fn group_named(&self, message: &Message) -> Option<usize> {
         let name = message.text("ipaddr")?;
-        self.settings
-            .groups
-            .iter()
-            .position(|group| group.key == name)
+        let is_known =
+            |index: &usize| !self.ownership.is_removed(*index) || self.ownership.holds_one(*index);
+        let mut groups = self.settings.groups.iter().enumerate();
+        groups
+            .find(|(index, group)| group.key == name && is_known(index))
+            .map(|(index, _)| index)
     }
 
     fn prefers_local(&self, index: usize) -> bool {

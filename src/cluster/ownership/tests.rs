@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::cluster::movement::Selection;
+use crate::cluster::policy::Breakdowns;
 
 const TALKING: Standing = Standing {
     relation: Relation::Talking,
@@ -379,18 +380,7 @@ fn two_owners_never_both_yield_and_never_both_stay() {
                         claim: theirs,
                         prefers_self: theirs_prefer,
                     }),
-                    prefers_local,
-                    found: false,
-                    ending: None,
-                    planned: false,
-                    given: false,
-                    conflict_told: false,
-                    broken_told: false,
-                    breakdowns: Breakdowns::default(),
-                    is_unfit: false,
-                    retry_at: NOW,
-                    failures: Failures::default(),
-                    readiness: Readiness::default(),
+                    ..Group::new(prefers_local)
                 };
                 let (a, b) = (node(true), node(false));
                 let (ga, gb) = (

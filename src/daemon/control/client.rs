@@ -6,9 +6,9 @@ use mio::net::UnixStream;
 use mio::{Interest, Registry, Token};
 
 use crate::cluster::Instant;
-use crate::control::{Answer, MAX_REQUEST, Request};
+use crate::control::{Answer, MAX_RELOAD, MAX_REQUEST, Request};
 
-/// Written in one turn, so that a large answer to one does not hold up the others.
+/// Read or written in one turn, so that a large request or answer of one does not hold up the others.
 const SHARE: usize = 64 * 1024;
 
 /// What a caller may do; each includes the ones before it.
@@ -29,6 +29,16 @@ pub(super) enum Progress {
     Going,
     /// Everything said, or the other side is gone.
     Done,
+}
+
+/// What became of a request line.
+enum Reading {
+    /// It is complete.
+    Line(Vec<u8>),
+    /// There may be more of it in the next turn.
+    More,
+    /// The other side went away.
+    Left,
 }
 
 /// One connection.
@@ -101,8 +111,10 @@ impl Client {
 
     fn try_advance(&mut self, answer: &mut impl FnMut(Request) -> Answer) -> io::Result<Progress> {
         if self.answer.is_none() {
-            let Some(line) = self.read_request()? else {
-                return Ok(Progress::Done);
+            let line = match self.read_request()? {
+                Reading::Line(line) => line,
+                Reading::More => return Ok(Progress::Going),
+                Reading::Left => return Ok(Progress::Done),
             };
             let answer = respond(&line, self.rights, answer);
             let mut bytes = serde_json::to_vec(&answer)?;
@@ -112,22 +124,32 @@ impl Client {
         self.write_answer()
     }
 
-    /// The first line, without its line feed; none when the client left or says too much.
-    fn read_request(&mut self) -> io::Result<Option<Vec<u8>>> {
-        let mut buffer = [0; 1024];
-        while self.request.len() <= MAX_REQUEST {
-            let length = self.stream.read(&mut buffer)?;
-            self.request
-                .extend_from_slice(buffer.get(..length).unwrap_or_default());
-            if let Some(end) = self.request.iter().position(|&byte| byte == b'\n') {
-                self.request.truncate(end);
-                return Ok(Some(std::mem::take(&mut self.request)));
+    /// The first line, without its line feed.
+    fn read_request(&mut self) -> io::Result<Reading> {
+        let most = if self.rights == Rights::Move {
+            MAX_RELOAD
+        } else {
+            MAX_REQUEST
+        };
+        let mut buffer = [0; 4096];
+        let share = self.request.len().saturating_add(SHARE);
+        while self.request.len() <= most {
+            if self.request.len() >= share {
+                return Ok(Reading::More);
             }
+            let length = self.stream.read(&mut buffer)?;
+            let read = buffer.get(..length).unwrap_or_default();
+            if let Some(end) = read.iter().position(|&byte| byte == b'\n') {
+                self.request
+                    .extend_from_slice(read.get(..end).unwrap_or_default());
+                return Ok(Reading::Line(std::mem::take(&mut self.request)));
+            }
+            self.request.extend_from_slice(read);
             if length == 0 {
-                return Ok(None);
+                return Ok(Reading::Left);
             }
         }
-        Ok(Some(Vec::new())) // too long: answered like any other line that is no request
+        Ok(Reading::Line(Vec::new())) // too long: answered like any other line that is no request
     }
 
     fn write_answer(&mut self) -> io::Result<Progress> {
@@ -156,7 +178,8 @@ fn respond(line: &[u8], rights: Rights, answer: &mut impl FnMut(Request) -> Answ
     }
     match serde_json::from_slice::<Request>(line) {
         Ok(request) if request.changes_something() && rights < Rights::Move => Answer::Error(
-            "permission denied: only root, hacluster and the user that heartbeat runs as may move resources".into(),
+            "permission denied: only root, hacluster and the user that heartbeat runs as may move resources and reload"
+                .into(),
         ),
         Ok(request) => answer(request),
         Err(error) => Answer::Error(format!("not a request: {error}")),
@@ -220,5 +243,22 @@ mod tests {
         assert!(ask(b"GET / HTTP/1.0\n", Rights::Ask).contains("not a request"));
         assert!(ask(b"{\"request\":\"stop\"}\n", Rights::Ask).contains("not a request"));
         assert!(ask(&b"x".repeat(MAX_REQUEST + 1), Rights::Ask).contains("not a request"));
+    }
+
+    #[test]
+    fn files_are_taken_from_those_only_who_may_use_them() {
+        let file = crate::control::File::new(&b"x".repeat(2 * MAX_REQUEST), 0o644);
+        let request = Request::Reload {
+            dry_run: true,
+            files: crate::control::Files([("ha.cf".to_owned(), file)].into()),
+            mistakes: Vec::new(),
+        };
+        let mut line = serde_json::to_vec(&request).expect("serializes");
+        line.push(b'\n');
+        assert_eq!(ask(&line, Rights::Move), "{\"error\":\"asked\"}\n");
+        let short = b"{\"request\":\"reload\",\"dry_run\":true,\"files\":{},\"mistakes\":[]}\n";
+        assert_eq!(ask(short, Rights::Move), "{\"error\":\"asked\"}\n");
+        assert!(ask(short, Rights::Ask).contains("and reload"));
+        assert!(ask(short, Rights::Nothing).contains("apiauth anon"));
     }
 }

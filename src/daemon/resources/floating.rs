@@ -113,6 +113,21 @@ impl FloatingAddresses {
         })
     }
 
+    /// The time between two announcements is another one. Addresses whose announcements were over are announced anew.
+    pub fn set_refresh(&mut self, now: Instant, refresh: Option<Duration>) {
+        self.announcements.set_refresh(refresh);
+        if refresh.is_some() {
+            let is_over = |address: &&IpAddr| !self.announcements.goes_on(**address);
+            let over = self.held.keys().filter(is_over).copied().collect();
+            self.announce_again(now, &over);
+        }
+    }
+
+    /// Addresses that are taken from now on are checked for so long; zero for not at all.
+    pub fn set_check_time(&mut self, time: Duration) {
+        self.checks.set_time(time);
+    }
+
     /// A descriptor has become readable.
     pub fn stir(&mut self) {
         self.stirred = true;

@@ -17,9 +17,64 @@ pub(super) struct Group {
     pub sequence: Option<Sequence>,
     /// What to do after that.
     pub queued: Option<Aim>,
+    /// So many of its resources, the last ones, are there only until they are stopped.
+    pub departing: usize,
+    /// It was started, and nothing has failed since.
+    pub runs: bool,
+    /// The file does not have it any more.
+    pub is_removed: bool,
+}
+
+/// A resource and what it turned out to be.
+pub(super) type Found = (ResourceWord, Result<Resource, CatalogueError>);
+
+/// Finds out what a word of `haresources` is. One that is not found is warned about.
+pub(super) fn find(places: &Places, line: usize, word: &ResourceWord) -> Found {
+    let found = places.find(word);
+    if let Err(error) = &found {
+        log::warn!("haresources line {line}, {}: {error}", word.text);
+    }
+    (word.clone(), found)
+}
+
+/// The line of `haresources`, for the log.
+pub(super) fn line(group: &crate::config::Group) -> String {
+    let words = group.resources.iter().map(|word| word.text.as_str());
+    let all: Vec<&str> = std::iter::once(group.preferred.as_str())
+        .chain(words)
+        .collect();
+    all.join(" ")
 }
 
 impl Group {
+    /// One that nothing is known of yet.
+    pub fn new(id: GroupId, group: &crate::config::Group, places: &Places) -> Self {
+        let words = group.resources.iter();
+        Self {
+            id,
+            line: line(group),
+            resources: words.map(|word| find(places, group.line, word)).collect(),
+            sequence: None,
+            queued: None,
+            departing: 0,
+            runs: false,
+            is_removed: false,
+        }
+    }
+
+    /// The resources that the file names, those that only wait for their stop left out.
+    pub fn listed(&self) -> &[Found] {
+        let length = self.resources.len().saturating_sub(self.departing);
+        self.resources.get(..length).unwrap_or_default()
+    }
+
+    /// What was to go is stopped.
+    pub fn forget_departing(&mut self) {
+        let length = self.listed().len();
+        self.resources.truncate(length);
+        self.departing = 0;
+    }
+
     /// Begins with something new, after looking for the resources again.
     pub fn begin(&mut self, aim: Aim, places: &Places, stop_retries: Option<u32>) {
         for (word, found) in &mut self.resources {
@@ -61,6 +116,9 @@ impl Group {
             }
             Note::Restarting(resource) => {
                 log::info!(target: TAG, "Restarting {} of resource group: {}", text(resource), self.line);
+            }
+            Note::Changing(resource) => {
+                log::info!(target: TAG, "Changing resource group from its resource {} on: {}", resource.saturating_add(1), self.line);
             }
             Note::RetryingStop(resource) => {
                 log::info!(target: TAG, "Retrying failed stop operation [{}]", text(resource));

@@ -30,6 +30,8 @@ pub(super) struct Monitors {
 struct Watched {
     group: usize,
     resource: usize,
+    /// The resource as written.
+    word: String,
     monitor: Monitor,
     vigil: Vigil,
     /// Counts the times that the group was started, so that an answer from before means nothing.
@@ -76,29 +78,67 @@ pub struct MonitorView {
 }
 
 impl Monitors {
-    /// Nothing is asked before its group runs.
-    pub fn new(config: &Config, children: Children) -> Self {
-        let mut watched = Vec::new();
-        for monitor in &config.monitors {
-            for (group, line) in config.groups.iter().enumerate() {
-                let of_line = line.resources.iter().enumerate();
-                watched.extend(of_line.filter(|(_, word)| is_watched(monitor, word)).map(
-                    |(resource, _)| Watched {
-                        group,
-                        resource,
-                        monitor: monitor.clone(),
-                        vigil: Vigil::default(),
-                        round: 0,
-                    },
-                ));
-            }
-        }
+    /// None yet.
+    pub fn new(children: Children) -> Self {
         Self {
-            watched,
+            watched: Vec::new(),
             children,
             asked: BTreeMap::new(),
             first: 0,
         }
+    }
+
+    /// These monitors of these groups, whatever there were before: one that is the same goes on with what it has seen,
+    /// and a new one begins where its group runs.
+    pub fn reload(&mut self, now: Instant, monitors: &[Monitor], groups: &[Group]) {
+        let mut before: Vec<Option<Watched>> = self.watched.drain(..).map(Some).collect();
+        let mut places: BTreeMap<usize, usize> = BTreeMap::new();
+        for monitor in monitors {
+            for (index, group) in groups
+                .iter()
+                .enumerate()
+                .filter(|(_, group)| !group.is_removed)
+            {
+                let words = group.listed().iter().enumerate();
+                for (resource, (word, _)) in
+                    words.filter(|(_, (word, _))| is_watched(monitor, word))
+                {
+                    let is_same = |old: &Watched| {
+                        (old.group, old.resource, &old.word) == (index, resource, &word.text)
+                            && old.monitor == *monitor
+                    };
+                    let old = before
+                        .iter()
+                        .position(|old| old.as_ref().is_some_and(is_same));
+                    let place = self.watched.len();
+                    let kept = old.and_then(|old| {
+                        places.insert(old, place);
+                        before.get_mut(old)?.take()
+                    });
+                    self.watched.push(kept.unwrap_or_else(|| {
+                        let mut watched = Watched::new(index, resource, word, monitor);
+                        if group.runs && group.sequence.is_none() {
+                            watched.vigil.begin(now, monitor);
+                        }
+                        watched
+                    }));
+                }
+            }
+        }
+        for (child, mut asked) in std::mem::take(&mut self.asked) {
+            if let Some(place) = places.get(&asked.watched) {
+                asked.watched = *place;
+                self.asked.insert(child, asked);
+            } else {
+                self.children.kill(now, child); // nobody waits for its answer
+            }
+        }
+        self.first = 0;
+    }
+
+    /// What the probes find around them, from the next one on.
+    pub fn surround(&mut self, config: &Config) {
+        self.children.surround(config);
     }
 
     /// A group runs.
@@ -139,7 +179,7 @@ impl Monitors {
 
     /// Asks those whose time has come, and takes answers. Gives what is to be done.
     pub fn turn(&mut self, now: Instant, groups: &[Group]) -> Vec<Remedy> {
-        if self.watched.is_empty() {
+        if self.watched.is_empty() && self.children.running() == 0 {
             return Vec::new();
         }
         self.children.turn(now);
@@ -288,6 +328,18 @@ impl Monitors {
 }
 
 impl Watched {
+    /// It has seen nothing.
+    fn new(group: usize, resource: usize, word: &ResourceWord, monitor: &Monitor) -> Self {
+        Self {
+            group,
+            resource,
+            word: word.text.clone(),
+            monitor: monitor.clone(),
+            vigil: Vigil::default(),
+            round: 0,
+        }
+    }
+
     fn tag(&self) -> String {
         format!("monitor({})", self.monitor.resource)
     }

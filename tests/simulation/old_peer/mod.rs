@@ -207,6 +207,7 @@ impl Node for OldPeer {
             | Event::Hardware(_)
             | Event::Fenced { .. }
             | Event::PeerConfirmedDead
+            | Event::Reloaded(_)
             | Event::MoveRequested(_) => {}
             Event::KeysChanged(keys) => self.settings.keys = *keys,
             Event::Tick if now < self.opens_at => {}
