@@ -2,6 +2,7 @@
 
 use super::ethernet::Ethernet;
 use super::movement::MoveRequest;
+use super::script_message::ScriptMessage;
 use super::{GroupId, LinkId, PingId};
 use crate::message::Keys;
 
@@ -46,6 +47,8 @@ pub enum Event<'a> {
     /// The Ethernet addresses of this machine, in any order, but in the same one for the same addresses. At most
     /// [`MOST_ETHERNET`](super::MOST_ETHERNET) count.
     Hardware(Vec<Ethernet>),
+    /// A script of this node has a message for the scripts of both.
+    Say(Box<ScriptMessage>),
 }
 
 /// How an action on a resource group ended.

@@ -33,6 +33,8 @@ pub mod random;
 mod receive;
 pub mod refusals;
 pub mod report;
+mod saying;
+pub mod script_message;
 mod selected;
 mod settings;
 pub mod time;
@@ -56,6 +58,7 @@ pub use node::NodeStatus;
 pub use ping::PingStatus;
 pub use ping_report::PingReport;
 pub use report::{Report, Severity};
+pub use script_message::{ScriptMessage, Unsendable};
 pub use settings::{GroupSettings, PingNodeSettings, PingSettings, Settings};
 pub use time::Instant;
 pub use view::{GroupState, GroupView};
@@ -258,6 +261,7 @@ impl Cluster {
             Event::PingAnswered { node } => self.ping_answered(node, now),
             Event::KeysChanged(keys) => self.settings.keys = *keys,
             Event::Hardware(own) => self.hardware_changed(own),
+            Event::Say(message) => self.say(*message),
             Event::Tick => self.tick(now),
         }
     }

@@ -6,6 +6,7 @@ mod mistakes;
 mod old_ipfail;
 mod old_peer;
 mod old_peer_legacy;
+mod script_messages;
 mod strays;
 
 use std::time::Duration;
@@ -28,6 +29,8 @@ struct Pair {
     exited: [bool; 2],
     /// What each was told of the other's.
     told_hardware: [Vec<Ethernet>; 2],
+    /// What the scripts of each were told.
+    delivered: [Vec<(String, ScriptMessage)>; 2],
     failback: AutoFailback,
     generation: u64,
     /// What each calls itself.
@@ -63,6 +66,7 @@ impl Pair {
             log: Vec::new(),
             exited: [false; 2],
             told_hardware: [Vec::new(), Vec::new()],
+            delivered: [Vec::new(), Vec::new()],
             failback,
             generation: 100,
             names: ["a", "b"],
@@ -151,6 +155,9 @@ impl Pair {
                     Action::ProbeGroup(id) => done.push((id, GroupOutcome::FoundStopped)),
                     Action::Report(report) => self.log.push((node, report.to_string())),
                     Action::Ping => pinged = true,
+                    Action::Deliver { source, message } => {
+                        self.delivered[node].push((source, *message));
+                    }
                     Action::PeerHardware(all) => self.told_hardware[node] = all,
                     Action::RememberPeer(_) | Action::AnnounceGroup(_) => {}
                     Action::Exit => self.exited[node] = true,

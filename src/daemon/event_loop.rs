@@ -8,6 +8,7 @@ use mio::{Events, Poll};
 use super::control::ControlServer;
 use super::core::Core;
 use super::failfast::Failfast;
+use super::fifo::Fifo;
 use super::hooks::Hooks;
 use super::media::Media;
 use super::pid_file::PidFile;
@@ -40,6 +41,8 @@ pub mod tokens {
     pub const RESOURCES: usize = 2000;
     /// The output of the scripts in `rc.d`.
     pub const HOOKS: usize = 2001;
+    /// Messages of scripts.
+    pub const FIFO: usize = 2002;
     /// The hosts that are pinged.
     pub const PINGS: Range<usize> = 3000..4000;
 }
@@ -71,6 +74,8 @@ pub struct Devices {
     pub programs: Programs,
     /// The scripts in `rc.d`.
     pub hooks: Hooks,
+    /// Messages of scripts.
+    pub fifo: Fifo,
     /// The service manager.
     pub service_manager: ServiceManager,
     /// Resets this machine when the loop stands still.
@@ -156,8 +161,14 @@ impl Daemon {
             let now = clock::now();
             if self.upkeep_at <= now {
                 self.upkeep_at = now + UPKEEP;
-                let Devices { control, poll, .. } = &mut self.devices;
+                let Devices {
+                    control,
+                    fifo,
+                    poll,
+                    ..
+                } = &mut self.devices;
                 control.restore(poll.registry());
+                fifo.restore(poll.registry());
                 pid_file.restore();
             }
             // Only a turn that came this far shows that this node is alive.
@@ -209,6 +220,7 @@ impl Daemon {
             devices.service_manager.next_deadline(),
             devices.programs.next_deadline(),
             devices.hooks.next_deadline(),
+            devices.fifo.next_deadline(),
             watchdog.map(Watchdog::next_deadline),
             Some(self.upkeep_at),
             // From then on the programs are waited for.
@@ -235,6 +247,8 @@ impl Daemon {
                 self.devices.media.ready(event, now);
             } else if token == tokens::RESOURCES {
                 self.devices.resources.stir();
+            } else if token == tokens::FIFO {
+                self.devices.fifo.stir();
             } else if tokens::PINGS.contains(&token) {
                 self.devices.pings.ready(event);
             }
@@ -299,6 +313,14 @@ impl Daemon {
         }
         resources.turn(now);
         self.devices.hooks.turn(now);
+        while let Some(message) = self.devices.fifo.next_message(now) {
+            if self.cluster.local_status() != NodeStatus::Active {
+                let kind = message.kind();
+                ::log::warn!("A message of type {kind} is not sent: this node is not active");
+            }
+            let said = Event::Say(Box::new(message));
+            self.cluster.handle(clock::now(), said);
+        }
         let failure = self.devices.programs.turn(now);
         if let Some(failure) = failure {
             self.give_up(&failure);
@@ -346,6 +368,11 @@ impl Daemon {
                 Action::AnnounceGroup(group) => self.devices.resources.announce(now, group),
                 Action::Ping => self.devices.pings.send(now),
                 Action::PeerHardware(all) => self.devices.resources.know_peer(all),
+                Action::Deliver { source, message } => {
+                    let status = self.cluster.local_status();
+                    let (hooks, seconds) = (&mut self.devices.hooks, clock::wall_seconds());
+                    hooks.hear(source, &message, status, seconds);
+                }
                 Action::RememberPeer(peer) => self.recorder.remember(peer),
                 Action::Exit => self.leave_at = Some(now + FAREWELL),
                 Action::Report(report) => {

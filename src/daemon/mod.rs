@@ -11,6 +11,7 @@ pub mod disk;
 pub mod event_loop;
 pub mod exit_status;
 pub mod failfast;
+pub mod fifo;
 pub mod hooks;
 pub mod lint_script;
 pub mod log;

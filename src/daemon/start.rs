@@ -15,6 +15,7 @@ use super::core::Core;
 use super::disk::{Disk, load_here};
 use super::event_loop::{Daemon, Devices, Identity, tokens};
 use super::exit_status::{CONFIGURATION, DONE, FAILED, PERMISSION};
+use super::fifo::Fifo;
 use super::hooks::Hooks;
 use super::media::Media;
 use super::pid_file::{PidFile, Refused};
@@ -258,7 +259,9 @@ impl Start<'_> {
         let programs = Programs::new(clock::now(), config, owner.clone())
             .map_err(|error| Refusal::new(&error, false))?;
         let token = Token(tokens::HOOKS);
-        let hooks = Hooks::new(clock::now(), config, owner.clone(), registry()?, token);
+        let fifo = Fifo::open(self.places.fifo(), poll.registry(), Token(tokens::FIFO));
+        let (now, place) = (clock::now(), self.places.fifo());
+        let hooks = Hooks::new(now, config, &place, owner.clone(), registry()?, token);
         let resources = Resources::new(
             clock::now(),
             config,
@@ -280,6 +283,7 @@ impl Start<'_> {
             resources,
             programs,
             hooks,
+            fifo,
             service_manager,
             watchdog: None,
         })

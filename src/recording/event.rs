@@ -4,8 +4,8 @@ use super::error::Problem;
 use super::keys::{self, Secrecy};
 use super::text::{Blanks, escape, push, unescape, unescape_text};
 use crate::cluster::{
-    Event, GroupId, GroupOutcome, LinkId, MoveRequest, PingId, Selection, Settings, read_ethernet,
-    write_ethernet,
+    Event, GroupId, GroupOutcome, LinkId, MoveRequest, PingId, ScriptMessage, Selection, Settings,
+    read_ethernet, write_ethernet,
 };
 use crate::message::Keys;
 
@@ -104,6 +104,13 @@ pub(super) fn write(event: &Event<'_>, names: &Names, secrecy: Secrecy, out: &mu
             keys::write(keys, secrecy, out);
         }
         Event::Hardware(own) => push(out, format_args!(" hardware {}", write_ethernet(own))),
+        Event::Say(message) => {
+            push(out, format_args!(" say {}", message.kind()));
+            for (name, value) in message.fields() {
+                push(out, format_args!(" {name}="));
+                escape(value.as_bytes(), Blanks::Escaped, out);
+            }
+        }
     }
 }
 
@@ -163,9 +170,22 @@ pub(super) fn read<'a>(
             Event::PingAnswered { node: PingId(id) }
         }
         "hardware" => Event::Hardware(read_ethernet(rest).ok_or(Problem::Value)?),
+        "say" => Event::Say(Box::new(script_message(rest)?)),
         "keys-changed" => Event::KeysChanged(Box::new(keys::read(rest, known)?)),
         unknown => return Err(Problem::Event(unknown.to_owned())),
     })
+}
+
+/// `mine what=x\x20y`
+fn script_message(text: &str) -> Result<ScriptMessage, Problem> {
+    let mut words = text.split(' ');
+    let kind = words.next().unwrap_or_default();
+    let fields = words.map(|word| {
+        let (name, value) = word.split_once('=').ok_or(Problem::Value)?;
+        Ok((name.to_owned(), unescape_text(value)?))
+    });
+    let fields = fields.collect::<Result<_, Problem>>()?;
+    ScriptMessage::new(kind, fields).map_err(|_| Problem::Value)
 }
 
 /// `1:eth0`
@@ -199,9 +219,16 @@ mod tests {
             Event::KeysChanged(_) => 7,
             Event::PingAnswered { .. } => 8,
             Event::Hardware(_) => 9,
+            Event::Say(_) => 10,
         }
     }
-    const KINDS: usize = 10;
+    const KINDS: usize = 11;
+
+    fn said_by_script() -> ScriptMessage {
+        let fields = [("what", "ä b=c\\"), ("none", "")];
+        let fields = fields.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        ScriptMessage::new("mine", fields.into()).expect("a good one")
+    }
 
     fn samples() -> Vec<Event<'static>> {
         let mut samples = vec![
@@ -210,6 +237,7 @@ mod tests {
             Event::StopRequested,
             Event::KeysChanged(Box::new(settings().keys)),
             Event::Hardware(vec![[2, 0, 0, 0, 0, 1], [0xfe; 6]]),
+            Event::Say(Box::new(said_by_script())),
         ];
         let everything: Vec<u8> = (0..=u8::MAX).collect();
         for bytes in [
@@ -285,6 +313,10 @@ mod tests {
             said(&Event::Hardware(vec![[2, 0, 0, 0, 0, 1], [0xfe; 6]])),
             " hardware 020000000001,fefefefefefe"
         );
+        assert_eq!(
+            said(&Event::Say(Box::new(said_by_script()))),
+            r" say mine what=\xc3\xa4\x20b=c\\ none="
+        );
         let changed = said(&Event::KeysChanged(Box::new(settings().keys)));
         assert!(
             changed.starts_with(" keys-changed auth=1 1=sha1:check:"),
@@ -318,6 +350,10 @@ mod tests {
             " ping-answered 2:router",
             " ping-answered 0:gate",
             " ping-answered 0:router again",
+            " say",
+            " say status",
+            " say mine what",
+            " say mine FUNCS=x",
             " hardware",
             " hardware 02:00:00:00:00:01",
             " keys-changed",

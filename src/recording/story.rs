@@ -131,6 +131,10 @@ impl Story {
                 self.line(format_args!("< group {key}: {outcome:?}"));
             }
             Event::StopRequested => self.line(format_args!("< stop requested")),
+            Event::Say(message) => {
+                let kind = message.kind().to_owned();
+                self.line(format_args!("< a script sends {kind}"));
+            }
             Event::Hardware(own) => {
                 let own = write_ethernet(own);
                 self.line(format_args!("< this node has {own}"));
@@ -230,6 +234,10 @@ impl Story {
                 self.line(format_args!(
                     "remember the peer: generation {generation}, number {sequence}"
                 ));
+            }
+            Action::Deliver { source, message } => {
+                let kind = message.kind();
+                self.line(format_args!("tell scripts of {kind} from {source}"));
             }
             Action::PeerHardware(all) => {
                 let all = write_ethernet(all);
