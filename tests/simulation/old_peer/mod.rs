@@ -201,8 +201,10 @@ impl Node for OldPeer {
             Event::Group { group, outcome } => self.ended.push_back((group, outcome)),
             Event::StopRequested => self.leaving.request_stop(),
             // It pings nobody, and its operators write to its FIFO, see `command`.
-            Event::PingAnswered { .. } | Event::MoveRequested(_) => {}
-            Event::Hardware(_) | Event::Say(_) => {}
+            Event::PingAnswered { .. }
+            | Event::MoveRequested(_)
+            | Event::Hardware(_)
+            | Event::Say(_) => {}
             Event::KeysChanged(keys) => self.settings.keys = *keys,
             Event::Tick if now < self.opens_at => {}
             Event::Tick => {
