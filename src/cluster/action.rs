@@ -5,6 +5,7 @@ use std::rc::Rc;
 use super::GroupId;
 use super::ethernet::Ethernet;
 use super::report::Report;
+use super::script_message::ScriptMessage;
 
 /// What the core asks for. Actions are to be carried out in the order given.
 #[derive(Debug, Clone)]
@@ -39,6 +40,13 @@ pub enum Action {
     /// These are the peer's Ethernet addresses, all of them, until it tells others or another run of it does. It may be
     /// dead: its machine has them still.
     PeerHardware(Vec<Ethernet>),
+    /// Tell the scripts of this node what a script of this or the other one sent.
+    Deliver {
+        /// The node that it comes from.
+        source: String,
+        /// What it says.
+        message: Box<ScriptMessage>,
+    },
     /// Keep what was seen of the peer over our own restart.
     RememberPeer(PeerMemory),
     /// The local node stopped cleanly: leave the event loop once what was sent has left.

@@ -3,6 +3,7 @@
 use super::ethernet::Ethernet;
 use super::movement::MoveRequest;
 use super::reload::Reload;
+use super::script_message::ScriptMessage;
 use super::{GroupId, LinkId, PingId};
 use crate::message::Keys;
 
@@ -72,6 +73,8 @@ pub enum Event<'a> {
     /// `ha.cf` and `haresources` were read again. [`Cluster::refuses_reload`](super::Cluster::refuses_reload) tells
     /// beforehand whether they can be taken over now; what can't is ignored.
     Reloaded(Box<Reload>),
+    /// A script of this node has a message for the scripts of both.
+    Say(Box<ScriptMessage>),
 }
 
 /// How an action on a resource group ended.

@@ -45,6 +45,8 @@ pub mod reload;
 mod reloading;
 pub mod report;
 mod retry;
+mod saying;
+pub mod script_message;
 mod selected;
 mod settings;
 mod severity;
@@ -78,6 +80,7 @@ pub use ping_report::PingReport;
 pub use reload::{GroupPlace, Reload, ReloadRefusal};
 pub use report::{Report, Severity};
 pub use retry::RetryView;
+pub use script_message::{ScriptMessage, Unsendable};
 pub use settings::{FencingSettings, GroupSettings, PingNodeSettings, PingSettings, Settings};
 pub use time::Instant;
 pub use view::{GroupState, GroupView};
@@ -301,6 +304,7 @@ impl Cluster {
             Event::KeysChanged(keys) => self.settings.keys = *keys,
             Event::Hardware(own) => self.hardware_changed(own),
             Event::Reloaded(reload) => self.reload(*reload, now),
+            Event::Say(message) => self.say(*message),
             Event::Tick => self.tick(now),
         }
     }

@@ -336,7 +336,7 @@ impl Cluster {
             "query-cstatus" => self.answer_client_query(message),
             "shutdone" => self.peer_left(),
             ethernet::KIND => return self.hardware_heard(message, number),
-            _ => {} // counted and acknowledged; nothing that we act on
+            _ => return self.script_message_heard(kind, message),
         }
         true
     }

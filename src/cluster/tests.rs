@@ -11,6 +11,7 @@ mod old_peer_legacy;
 mod readiness;
 mod reload;
 mod retry;
+mod script_messages;
 mod stop_failure;
 mod strays;
 
@@ -34,6 +35,8 @@ struct Pair {
     exited: [bool; 2],
     /// What each was told of the other's.
     told_hardware: [Vec<Ethernet>; 2],
+    /// What the scripts of each were told.
+    delivered: [Vec<(String, ScriptMessage)>; 2],
     failback: AutoFailback,
     /// By node.
     conditions: [FailbackCondition; 2],
@@ -86,6 +89,7 @@ impl Pair {
             log: Vec::new(),
             exited: [false; 2],
             told_hardware: [Vec::new(), Vec::new()],
+            delivered: [Vec::new(), Vec::new()],
             failback,
             conditions: [FailbackCondition::Nothing; 2],
             agrees: [Some(true); 2],
@@ -190,6 +194,9 @@ impl Pair {
                     Action::Report(report) => self.log.push((node, report.to_string())),
                     Action::Ping => pinged = true,
                     Action::AskFailback => asks = true,
+                    Action::Deliver { source, message } => {
+                        self.delivered[node].push((source, *message));
+                    }
                     Action::PeerHardware(all) => self.told_hardware[node] = all,
                     Action::Fence { request } => answered = self.fence(node, request),
                     Action::ResetMachine => self.resets[node] += 1,

@@ -286,6 +286,11 @@ impl Places {
         }
     }
 
+    /// Where scripts put messages for the scripts of both nodes.
+    pub fn fifo(&self) -> PathBuf {
+        self.state.join("fifo")
+    }
+
     /// The control socket.
     pub fn control_socket(&self) -> PathBuf {
         self.run.join("control")

@@ -10,6 +10,7 @@ use super::core::Core;
 use super::failback::FailbackCommand;
 use super::failfast::Failfast;
 use super::fencing::{self, Fencer};
+use super::fifo::Fifo;
 use super::hooks::Hooks;
 use super::media::Media;
 use super::pid_file::PidFile;
@@ -50,6 +51,8 @@ pub mod tokens {
     pub const READINESS: usize = 2003;
     /// The output of fencing devices.
     pub const FENCING: usize = 2004;
+    /// Messages of scripts.
+    pub const FIFO: usize = 2005;
     /// The hosts that are pinged.
     pub const PINGS: Range<usize> = 3000..4000;
 }
@@ -87,6 +90,8 @@ pub struct Devices {
     pub readiness: Readiness,
     /// The fencing devices.
     pub fencer: Fencer,
+    /// Messages of scripts.
+    pub fifo: Fifo,
     /// The service manager.
     pub service_manager: ServiceManager,
     /// Resets this machine when the loop stands still.
@@ -177,8 +182,14 @@ impl Daemon {
             let now = clock::now();
             if self.upkeep_at <= now {
                 self.upkeep_at = now + UPKEEP;
-                let Devices { control, poll, .. } = &mut self.devices;
+                let Devices {
+                    control,
+                    fifo,
+                    poll,
+                    ..
+                } = &mut self.devices;
                 control.restore(poll.registry());
+                fifo.restore(poll.registry());
                 pid_file.restore();
             }
             // Only a turn that came this far shows that this node is alive.
@@ -238,6 +249,7 @@ impl Daemon {
             devices.failback.next_deadline(),
             devices.readiness.next_deadline(),
             devices.fencer.next_deadline(),
+            devices.fifo.next_deadline(),
             watchdog.map(Watchdog::next_deadline),
             Some(self.upkeep_at),
             // From then on the programs are waited for.
@@ -264,6 +276,8 @@ impl Daemon {
                 self.devices.media.ready(event, now);
             } else if token == tokens::RESOURCES {
                 self.devices.resources.stir();
+            } else if token == tokens::FIFO {
+                self.devices.fifo.stir();
             } else if tokens::PINGS.contains(&token) {
                 self.devices.pings.ready(event);
             }
@@ -343,6 +357,14 @@ impl Daemon {
             self.cluster
                 .handle(clock::now(), Event::Fenced { request, is_reset });
         }
+        while let Some(message) = self.devices.fifo.next_message(now) {
+            if self.cluster.local_status() != NodeStatus::Active {
+                let kind = message.kind();
+                ::log::warn!("A message of type {kind} is not sent: this node is not active");
+            }
+            let said = Event::Say(Box::new(message));
+            self.cluster.handle(clock::now(), said);
+        }
         let failure = self.devices.programs.turn(now);
         if let Some(failure) = failure {
             self.give_up(&failure);
@@ -394,6 +416,11 @@ impl Daemon {
                 Action::Fence { request } => self.devices.fencer.reset(request),
                 Action::StopFencing => self.devices.fencer.stop(now),
                 Action::ResetMachine => self.reset.begin(),
+                Action::Deliver { source, message } => {
+                    let status = self.cluster.local_status();
+                    let (hooks, seconds) = (&mut self.devices.hooks, clock::wall_seconds());
+                    hooks.hear(source, &message, status, seconds);
+                }
                 Action::RememberPeer(peer) => self.recorder.remember(peer),
                 Action::Exit => self.leave_at = Some(now + FAREWELL),
                 Action::Report(report) => {

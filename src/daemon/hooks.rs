@@ -1,18 +1,18 @@
-//! The scripts in `rc.d`, which are told when the other node or a link to it changes. They run one at a time in the
-//! order of what happened, and nobody waits for them.
+//! The scripts in `rc.d`, which are told when the other node or a link to it changes, and what scripts of either node
+//! send. They run one at a time in the order of what happened, and nobody waits for them.
 
 mod occasion;
 mod scripts;
 
 use std::collections::{BTreeSet, VecDeque};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use mio::{Registry, Token};
 
 use super::children::{ChildId, Children, End, Ended, Kind, Leftovers, Order, Owner, Surroundings};
-use crate::cluster::{Instant, NodeStatus, Report};
-use crate::config::Config;
+use crate::cluster::{Instant, NodeStatus, Report, ScriptMessage};
+use crate::config::{Config, DIRECTIVES};
 use crate::resource::Invocation;
 use occasion::Occasion;
 
@@ -30,21 +30,27 @@ const TAG: &str = "harc(default)";
 #[derive(Debug)]
 pub struct Hooks {
     directory: PathBuf,
-    scripts: BTreeSet<&'static str>,
+    scripts: BTreeSet<String>,
+    /// Names of variables that are ours, without `HA_`.
+    taken: BTreeSet<String>,
+    /// Where scripts put messages.
+    fifo: PathBuf,
     children: Children,
     /// As long as there are any, none is run.
     leftovers: Leftovers,
     waiting: VecDeque<(Occasion, NodeStatus)>,
-    running: Option<(ChildId, &'static str)>,
+    running: Option<(ChildId, String)>,
     /// How many were forgotten since that was said.
     forgotten: u64,
 }
 
 impl Hooks {
-    /// Looks for scripts. Child output is signalled under `token`. Reads the disk: to be called while the daemon starts.
+    /// Looks for scripts, which put messages into `fifo`. Child output is signalled under `token`. Reads the disk: to be
+    /// called while the daemon starts.
     pub fn new(
         now: Instant,
         config: &Config,
+        fifo: &Path,
         owner: Owner,
         registry: Registry,
         token: Token,
@@ -57,9 +63,15 @@ impl Hooks {
             Leftovers::find(Kind::Hook, &owner, now)
         };
         let surroundings = Surroundings::new(config, owner, Kind::Hook);
+        let variables = surroundings.environment.iter();
+        let ours = variables.filter_map(|(name, _)| name.to_str()?.strip_prefix("HA_"));
+        let directives = DIRECTIVES.iter().map(|directive| directive.name);
+        let taken = ours.chain(directives).map(str::to_owned).collect();
         Self {
             directory,
             scripts,
+            taken,
+            fifo: fifo.to_owned(),
             children: Children::new(registry, token, surroundings),
             leftovers,
             waiting: VecDeque::new(),
@@ -80,10 +92,28 @@ impl Hooks {
 
     /// Notes what the core tells. `local_status` is that of this node, `wall_seconds` is now.
     pub fn heed(&mut self, report: &Report, local_status: NodeStatus, wall_seconds: u64) {
-        let occasion = Occasion::of(report, wall_seconds);
-        let Some(occasion) = occasion.filter(|found| self.scripts.contains(found.kind)) else {
+        if let Some(occasion) = Occasion::of(report, wall_seconds) {
+            self.note(occasion, local_status);
+        }
+    }
+
+    /// Notes what a script of a node, `source`, sent. Otherwise as [`heed`](Self::heed).
+    pub fn hear(
+        &mut self,
+        source: String,
+        message: &ScriptMessage,
+        local_status: NodeStatus,
+        wall_seconds: u64,
+    ) {
+        let is_taken = |name: &str| self.taken.contains(name);
+        let occasion = Occasion::of_message(source, message, wall_seconds, is_taken);
+        self.note(occasion, local_status);
+    }
+
+    fn note(&mut self, occasion: Occasion, local_status: NodeStatus) {
+        if !self.scripts.contains(&occasion.kind) {
             return;
-        };
+        }
         if self.waiting.len() >= QUEUE {
             self.waiting.pop_front();
             if self.forgotten == 0 {
@@ -125,17 +155,20 @@ impl Hooks {
 
     fn run(&mut self, now: Instant, occasion: Occasion, local_status: NodeStatus) {
         let Occasion { kind, fields } = occasion;
-        let program = self.directory.join(kind);
+        let program = self.directory.join(&kind);
         log::info!(target: TAG, "Running {} {kind}", program.display());
         let fields = fields
             .into_iter()
             // The status of this node, whatever the name suggests: so it is with 3.0.6.
-            .chain([("OSTATUS", local_status.word().to_owned())]);
+            .chain([
+                ("OSTATUS".to_owned(), local_status.word().to_owned()),
+                ("FIFO".to_owned(), self.fifo.display().to_string()),
+            ]);
         let variables = fields
             .map(|(name, value)| (format!("HA_{name}"), value))
             .collect();
         let order = Order {
-            invocation: &Invocation::new(program, vec![kind.to_owned()]).with(variables),
+            invocation: &Invocation::new(program, vec![kind.clone()]).with(variables),
             tag: TAG.to_owned(),
             limit: LIMIT,
         };
@@ -166,7 +199,6 @@ impl Hooks {
 mod tests {
     use std::fs;
     use std::os::unix::fs::PermissionsExt;
-    use std::path::Path;
 
     use mio::Poll;
 
@@ -206,7 +238,8 @@ mod tests {
         let registry = poll.registry().try_clone().expect("a registry");
         let owner = Owner::of(directory.path()).expect("ours");
         let config = config(directory.path());
-        let mut hooks = Hooks::new(clock::now(), &config, owner, registry, Token(0));
+        let fifo = directory.path().join("fifo");
+        let mut hooks = Hooks::new(clock::now(), &config, &fifo, owner, registry, Token(0));
         for number in 0..1000 {
             let (node, link) = ("there".to_owned(), number.to_string());
             let report = Report::LinkUp { node, link };

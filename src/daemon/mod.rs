@@ -13,6 +13,7 @@ pub mod exit_status;
 pub mod failback;
 pub mod failfast;
 pub mod fencing;
+pub mod fifo;
 pub mod hooks;
 pub mod lint_script;
 pub mod log;

@@ -18,6 +18,7 @@ use super::event_loop::{Daemon, Devices, Identity, tokens};
 use super::exit_status::{CONFIGURATION, DONE, FAILED, PERMISSION};
 use super::failback::FailbackCommand;
 use super::fencing::Fencer;
+use super::fifo::Fifo;
 use super::hooks::Hooks;
 use super::media::Media;
 use super::pid_file::{PidFile, Refused};
@@ -271,7 +272,9 @@ impl Start<'_> {
         let programs = Programs::new(clock::now(), config, owner.clone())
             .map_err(|error| Refusal::new(&error, false))?;
         let token = Token(tokens::HOOKS);
-        let hooks = Hooks::new(clock::now(), config, owner.clone(), registry()?, token);
+        let fifo = Fifo::open(self.places.fifo(), poll.registry(), Token(tokens::FIFO));
+        let (now, place) = (clock::now(), self.places.fifo());
+        let hooks = Hooks::new(now, config, &place, owner.clone(), registry()?, token);
         let token = Token(tokens::FAILBACK);
         let failback = FailbackCommand::new(config, owner.clone(), registry()?, token);
         let token = Token(tokens::READINESS);
@@ -302,6 +305,7 @@ impl Start<'_> {
             failback,
             readiness,
             fencer,
+            fifo,
             service_manager,
             watchdog: None,
         })

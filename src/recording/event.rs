@@ -5,8 +5,8 @@ use super::keys::{self, Secrecy};
 use super::reload;
 use super::text::{Blanks, escape, push, unescape, unescape_text};
 use crate::cluster::{
-    Event, GroupId, GroupOutcome, LinkId, MoveRequest, PingId, Selection, Settings, read_ethernet,
-    write_ethernet,
+    Event, GroupId, GroupOutcome, LinkId, MoveRequest, PingId, ScriptMessage, Selection, Settings,
+    read_ethernet, write_ethernet,
 };
 use crate::message::Keys;
 
@@ -135,6 +135,13 @@ pub(super) fn write(event: &Event<'_>, names: &Names, secrecy: Secrecy, out: &mu
             out.push_str(" reloaded ");
             reload::write(reload, out);
         }
+        Event::Say(message) => {
+            push(out, format_args!(" say {}", message.kind()));
+            for (name, value) in message.fields() {
+                push(out, format_args!(" {name}="));
+                escape(value.as_bytes(), Blanks::Escaped, out);
+            }
+        }
     }
 }
 
@@ -219,9 +226,22 @@ pub(super) fn read<'a>(
         }
         "peer-confirmed-dead" if rest.is_empty() => Event::PeerConfirmedDead,
         "reloaded" => Event::Reloaded(Box::new(reload::read(rest)?)),
+        "say" => Event::Say(Box::new(script_message(rest)?)),
         "keys-changed" => Event::KeysChanged(Box::new(keys::read(rest, known)?)),
         unknown => return Err(Problem::Event(unknown.to_owned())),
     })
+}
+
+/// `mine what=x\x20y`
+fn script_message(text: &str) -> Result<ScriptMessage, Problem> {
+    let mut words = text.split(' ');
+    let kind = words.next().unwrap_or_default();
+    let fields = words.map(|word| {
+        let (name, value) = word.split_once('=').ok_or(Problem::Value)?;
+        Ok((name.to_owned(), unescape_text(value)?))
+    });
+    let fields = fields.collect::<Result<_, Problem>>()?;
+    ScriptMessage::new(kind, fields).map_err(|_| Problem::Value)
 }
 
 /// `1:eth0`
@@ -268,9 +288,16 @@ mod tests {
             Event::Fenced { .. } => 12,
             Event::PeerConfirmedDead => 13,
             Event::Reloaded(_) => 14,
+            Event::Say(_) => 15,
         }
     }
-    const KINDS: usize = 15;
+    const KINDS: usize = 16;
+
+    fn said_by_script() -> ScriptMessage {
+        let fields = [("what", "ä b=c\\"), ("none", "")];
+        let fields = fields.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        ScriptMessage::new("mine", fields.into()).expect("a good one")
+    }
 
     fn samples() -> Vec<Event<'static>> {
         let mut samples = vec![
@@ -289,6 +316,7 @@ mod tests {
             Event::KeysChanged(Box::new(settings().keys)),
             Event::Hardware(vec![[2, 0, 0, 0, 0, 1], [0xfe; 6]]),
             Event::Reloaded(Box::new(super::super::reload::tests::sample())),
+            Event::Say(Box::new(said_by_script())),
         ];
         let everything: Vec<u8> = (0..=u8::MAX).collect();
         for bytes in [
@@ -369,6 +397,10 @@ mod tests {
             said(&Event::Hardware(vec![[2, 0, 0, 0, 0, 1], [0xfe; 6]])),
             " hardware 020000000001,fefefefefefe"
         );
+        assert_eq!(
+            said(&Event::Say(Box::new(said_by_script()))),
+            r" say mine what=\xc3\xa4\x20b=c\\ none="
+        );
         let changed = said(&Event::KeysChanged(Box::new(settings().keys)));
         assert!(
             changed.starts_with(" keys-changed auth=1 1=sha1:check:"),
@@ -407,6 +439,10 @@ mod tests {
             " ping-answered 2:router",
             " ping-answered 0:gate",
             " ping-answered 0:router again",
+            " say",
+            " say status",
+            " say mine what",
+            " say mine FUNCS=x",
             " hardware",
             " hardware 02:00:00:00:00:01",
             " fenced",

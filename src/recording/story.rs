@@ -149,6 +149,10 @@ impl Story {
             }
             Event::PeerConfirmedDead => self.line(format_args!("< peer confirmed dead")),
             Event::StopRequested => self.line(format_args!("< stop requested")),
+            Event::Say(message) => {
+                let kind = message.kind().to_owned();
+                self.line(format_args!("< a script sends {kind}"));
+            }
             Event::Hardware(own) => {
                 let own = write_ethernet(own);
                 self.line(format_args!("< this node has {own}"));
@@ -266,6 +270,10 @@ impl Story {
                 ));
             }
             Action::AskFailback => self.line(format_args!("ask whether groups may return")),
+            Action::Deliver { source, message } => {
+                let kind = message.kind();
+                self.line(format_args!("tell scripts of {kind} from {source}"));
+            }
             Action::PeerHardware(all) => {
                 let all = write_ethernet(all);
                 self.line(format_args!("the peer has {all}"));

@@ -10,12 +10,17 @@ use crate::machine::{Machine, wait_for};
 
 /// Writes `rc.d/status`, which finds itself in the directory of the machine.
 fn write_hook(machine: &Machine, script: &str) {
+    write_script(machine, "status", script);
+}
+
+fn write_script(machine: &Machine, name: &str, script: &str) {
     let directory = machine.path("");
     let text = format!("#!/bin/sh\ncd {}\n{script}\n", directory.display());
     let _ = fs::create_dir(machine.path("rc.d"));
-    machine.write("rc.d/status", &text);
+    let path = format!("rc.d/{name}");
+    machine.write(&path, &text);
     let mode = fs::Permissions::from_mode(0o755);
-    fs::set_permissions(machine.path("rc.d/status"), mode).expect("set");
+    fs::set_permissions(machine.path(&path), mode).expect("set");
 }
 
 #[test]
@@ -150,8 +155,10 @@ fn a_script_finds_the_functions_that_it_knows() {
         &machine,
         "OCF_FUNCTIONS_DIR=/nowhere\n. $HA_FUNCS\n. $HA_FUNCS\nha_log \"info: told of $HA_src\"\n\
          { ha_parameter keepalive; ha_parameter hopfudge; ha_parameter deadping; echo $HA_RCDIR; echo $PATH; } > said\n\
-         echo t=resource | ha_clustermsg || echo refused >> said\nmv said heard",
+         echo t=resource | ha_clustermsg\n\
+         printf 't=mine\\nwhat=a b\\nhopfudge=9\\n' | ha_clustermsg || echo refused >> said\nmv said heard",
     );
+    write_script(&machine, "mine", "env > mine.new\nmv mine.new mine");
     machine.start();
     machine.wait_for_log("status(default)[");
     machine.wait_for_log("\tinfo: told of there");
@@ -168,6 +175,23 @@ fn a_script_finds_the_functions_that_it_knows() {
         1,
         "once: {heard}"
     );
-    assert!(heard.ends_with("\nrefused\n"), "{heard}");
-    machine.wait_for_log("ERROR: ha_clustermsg");
+    assert!(!heard.contains("refused"), "{heard}");
+    machine.wait_for_log("is not sent: messages of type resource are the daemons' own");
+    let environment = wait_for("the other script", || {
+        Some(machine.read("mine")).filter(|text| !text.is_empty())
+    });
+    for variable in [
+        "HA_t=mine",
+        "HA_src=here",
+        "HA_what=a b",
+        "HA_hopfudge=3", // as in ha.cf, whatever a script says
+        "HA_CURHOST=here",
+    ] {
+        assert!(
+            environment.lines().any(|line| line == variable),
+            "{variable}: {environment}"
+        );
+    }
+    assert_eq!(machine.heartbeat(&["-k"]).exit, 0);
+    assert!(!machine.path("state/fifo").exists(), "nobody would read it");
 }

@@ -370,6 +370,22 @@ pub const WITH_OURS: &[(Program, Remark)] = &[
         ),
     ),
     (
+        Program::Ours,
+        only(
+            PARTITIONS,
+            "ERROR: * on eth0 claims 10.77.1.10*: the other node, or a stranger",
+            "both have it, and both announce it",
+        ),
+    ),
+    (
+        Program::Ours,
+        only(
+            PARTITIONS,
+            "ERROR: Both nodes have 10.77.1.10",
+            "both have it, and both announce it",
+        ),
+    ),
+    (
         Program::Old306,
         only(
             PARTITIONS,

@@ -1,6 +1,7 @@
 //! The scripts in `rc.d` of two nodes.
 
-use std::fs;
+use std::fs::{self, OpenOptions};
+use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
 
 use crate::lab::machine::Machine;
@@ -61,6 +62,54 @@ fn they_are_told_of_every_change_of_the_other_node_and_its_links_one_after_the_o
         for line in text.lines() {
             assert_eq!(is_begin(line), expected, "one at a time: {text}");
             expected = !expected;
+        }
+        pair.assert_never_two_owners();
+    });
+}
+
+/// Puts a message where scripts do.
+fn send(machine: &Machine, message: &str) {
+    let fifo = OpenOptions::new()
+        .write(true)
+        .open(machine.file("ha.d/state/fifo"));
+    let mut fifo = fifo.expect("the daemon has made it");
+    fifo.write_all(message.as_bytes()).expect("it reads");
+}
+
+#[test]
+fn what_a_script_sends_is_told_to_the_scripts_of_both_nodes_and_a_flood_of_it_hurts_nobody() {
+    claim(|| {
+        let mut pair = Pair::alone(Setup::default());
+        add_hook(&pair.a, "mine");
+        add_hook(&pair.b, "mine");
+        pair.serve_on_a();
+        let marks = pair.marks();
+        for number in 1..=3 {
+            send(&pair.a, &format!(">>>\nt=mine\nst={number}\n<<<\n"));
+        }
+        let expected = ["1 alpha", "2 alpha", "3 alpha"];
+        for machine in [&pair.a, &pair.b] {
+            eventually("all are told, in order", || {
+                seen(machine, "mine") == expected
+            });
+        }
+        send(&pair.b, ">>>\nt=mine\nst=4\ndest=alpha\n<<<\n");
+        eventually("the one that it is for is told", || {
+            seen(&pair.a, "mine").last().map(String::as_str) == Some("4 beta")
+        });
+        assert_eq!(seen(&pair.b, "mine"), expected);
+        // Much more than the serial line takes in this time; whoever writes it waits.
+        let path = pair.a.file("ha.d/state/fifo");
+        std::thread::spawn(move || {
+            let message = format!(">>>\nt=noise\nwhat={}\n<<<\n>>>\n", "x".repeat(3000));
+            let fifo = OpenOptions::new().write(true).open(path);
+            let mut fifo = fifo.expect("the daemon has made it");
+            while fifo.write_all(message.as_bytes()).is_ok() {}
+        });
+        pair.assert_stays(0, pair.long_enough());
+        for (machine, mark) in [&pair.a, &pair.b].into_iter().zip(marks) {
+            assert!(!machine.log().has(mark, "is dead"));
+            assert!(!machine.log().has(mark, "/dev/ttyS0 dead"));
         }
         pair.assert_never_two_owners();
     });

@@ -71,7 +71,8 @@ impl Run {
                 | Event::WallClock { .. }
                 | Event::PingAnswered { .. }
                 | Event::Readiness { .. }
-                | Event::Hardware(_) => {}
+                | Event::Hardware(_)
+                | Event::Say(_) => {}
                 Event::Received { bytes, .. } => {
                     if let Some((source, number)) = opened(bytes) {
                         run.received.push((source, number, bytes.to_vec()));

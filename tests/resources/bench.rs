@@ -160,6 +160,7 @@ impl Bench {
         loop {
             self.resources.stir();
             self.resources.turn(now());
+            self.resources.news_of_hardware(now()); // as the daemon asks in every turn
             if let Some(found) = look(&mut self.resources) {
                 return found;
             }

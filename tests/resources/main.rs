@@ -11,3 +11,4 @@ mod namespace;
 mod scripts;
 mod strangers;
 mod units;
+mod wishes;

@@ -76,7 +76,10 @@ impl World {
                 self.machines[node].remembered = Some(memory);
                 Ok(())
             }
-            Action::Exit | Action::AnnounceGroup(_) | Action::PeerHardware(_) => Ok(()),
+            Action::Exit
+            | Action::AnnounceGroup(_)
+            | Action::PeerHardware(_)
+            | Action::Deliver { .. } => Ok(()),
         }
     }
 

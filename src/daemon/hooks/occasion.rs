@@ -1,15 +1,15 @@
 //! What a script of `rc.d` is run for, and what it gets to see of it.
 
-use crate::cluster::{NodeStatus, Report};
+use crate::cluster::{NodeStatus, Report, ScriptMessage};
 
 /// An occasion for a script.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Occasion {
     /// The type of message that heartbeat 3.0.6 would have, which is the name of the script.
-    pub kind: &'static str,
-    /// What becomes `HA_` variables. All names are in this file and all values come from `ha.cf` or from here:
-    /// nothing that was received gets into the environment of a script.
-    pub fields: Vec<(&'static str, String)>,
+    pub kind: String,
+    /// What becomes `HA_` variables. Of messages of the daemons all names are in this file, and all values come from
+    /// `ha.cf` or from here; what scripts sent to scripts is theirs, under names that no variable of ours has.
+    pub fields: Vec<(String, String)>,
 }
 
 /// Everything that there are occasions for.
@@ -22,22 +22,22 @@ impl Occasion {
     /// The occasion that this is, if any; `wall_seconds` is now. The fields are those of 3.0.6.
     pub fn of(report: &Report, wall_seconds: u64) -> Option<Self> {
         let status = |node: &String, status: NodeStatus| Self {
-            kind: STATUS,
-            fields: vec![
+            kind: STATUS.to_owned(),
+            fields: named([
                 ("t", STATUS.to_owned()),
                 ("src", node.clone()),
                 ("st", status.word().to_owned()),
                 ("ts", format!("{wall_seconds:x}")),
-            ],
+            ]),
         };
         let link = |node: &String, link: &String, status: &str| Self {
-            kind: LINK,
-            fields: vec![
+            kind: LINK.to_owned(),
+            fields: named([
                 ("t", LINK.to_owned()),
                 ("node", node.clone()),
                 ("ifname", link.clone()),
                 ("st", status.to_owned()),
-            ],
+            ]),
         };
         Some(match report {
             Report::StatusUpdate { node, status: new } => status(node, *new),
@@ -47,6 +47,32 @@ impl Occasion {
             _ => return None,
         })
     }
+
+    /// A message that scripts of a node sent; `wall_seconds` is now. What is named like a directive of `ha.cf`, or like
+    /// something that `env` sets, is left out: those variables tell of this node.
+    pub fn of_message(
+        source: String,
+        message: &ScriptMessage,
+        wall_seconds: u64,
+        is_taken: impl Fn(&str) -> bool,
+    ) -> Self {
+        let mut fields = named([
+            ("t", message.kind().to_owned()),
+            ("src", source),
+            ("ts", format!("{wall_seconds:x}")),
+        ]);
+        let own = message.fields().iter();
+        fields.extend(own.filter(|(name, _)| !is_taken(name)).cloned());
+        Self {
+            kind: message.kind().to_owned(),
+            fields,
+        }
+    }
+}
+
+fn named<const N: usize>(fields: [(&str, String); N]) -> Vec<(String, String)> {
+    let fields = fields.map(|(name, value)| (name.to_owned(), value));
+    fields.into()
 }
 
 #[cfg(test)]
@@ -61,6 +87,20 @@ mod tests {
             .map(|(name, value)| format!("{name}={value}"))
             .collect();
         Some(format!("{kind}: {}", fields.join(" ")))
+    }
+
+    #[test]
+    fn a_script_sees_what_a_script_sent_and_nothing_that_is_ours() {
+        let sent = [("what", "x"), ("debug", "9"), ("region", "south")];
+        let sent = sent.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let message = ScriptMessage::new("mine", sent.into()).expect("a good one");
+        let is_taken = |name: &str| ["debug", "region"].contains(&name);
+        let seen = Occasion::of_message("there".to_owned(), &message, 255, is_taken);
+        let expected = [("t", "mine"), ("src", "there"), ("ts", "ff"), ("what", "x")];
+        assert_eq!(
+            seen.fields,
+            named(expected.map(|(name, value)| (name, value.to_owned())))
+        );
     }
 
     #[test]

@@ -7,6 +7,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use super::occasion::KINDS;
+use crate::cluster::script_message::{is_reserved, is_script_name};
 
 /// What the scripts that 3.0.6 put there call to move resources. There the daemon left that to scripts; here a script
 /// that does it acts behind the daemon's back.
@@ -22,50 +23,58 @@ const REPLACED: [&str; 5] = [
 /// Enough of a script to see that.
 const HEAD: u64 = 64 * 1024;
 
-/// The names of those that may be run. Says why others are not. Reads the disk.
-pub(super) fn find(directory: &Path) -> BTreeSet<&'static str> {
-    for name in never_called(directory) {
-        log::info!(
-            "{} is never run: changes of the other node and of links are told to {} alone",
-            directory.join(name).display(),
-            KINDS.join(" and ")
-        );
-    }
-    let is_fine = |kind: &&str| {
-        let path = directory.join(kind);
-        match judge(&path) {
-            Ok(Judgement::Fine) => true,
-            Ok(Judgement::Absent) => false,
-            Ok(Judgement::NotExecutable) => {
-                log::warn!("{} is not executable: it is not run", path.display());
-                false
-            }
-            Ok(Judgement::Moves(mover)) => {
-                log::info!(
-                    "{} calls {mover}, as the script of heartbeat 3.0.6 does: it is not run, because heartbeat itself \
-                     moves resources. If there is more in it, take that call out",
-                    path.display()
-                );
-                false
-            }
-            Err(error) => {
-                log::warn!("Cannot look at {}: {error}. It is not run", path.display());
-                false
-            }
-        }
-    };
-    KINDS.into_iter().filter(is_fine).collect()
+/// The names of those that may be run: of those that are told of changes, and of those that have a name of their own
+/// and are told of messages of that type. Says why others are not. Reads the disk.
+pub(super) fn find(directory: &Path) -> BTreeSet<String> {
+    let own = of_their_own(directory);
+    let names = KINDS.into_iter().map(str::to_owned).chain(own);
+    names
+        .filter(|name| is_fine(&directory.join(name), KINDS.contains(&name.as_str())))
+        .collect()
 }
 
-/// Those that somebody wrote for a message of his own. A name with a full stop or a tilde is a copy of another one.
-fn never_called(directory: &Path) -> BTreeSet<String> {
+/// Whether a script may be run. One that is told of changes must not move resources by itself.
+fn is_fine(path: &Path, is_told_of_changes: bool) -> bool {
+    match judge(path) {
+        Ok(Judgement::Fine) => true,
+        Ok(Judgement::Absent) => false,
+        Ok(Judgement::NotExecutable) => {
+            log::warn!("{} is not executable: it is not run", path.display());
+            false
+        }
+        Ok(Judgement::Moves(_)) if !is_told_of_changes => true,
+        Ok(Judgement::Moves(mover)) => {
+            log::info!(
+                "{} calls {mover}, as the script of heartbeat 3.0.6 does: it is not run, because heartbeat itself \
+                 moves resources. If there is more in it, take that call out",
+                path.display()
+            );
+            false
+        }
+        Err(error) => {
+            log::warn!("Cannot look at {}: {error}. It is not run", path.display());
+            false
+        }
+    }
+}
+
+/// Those that somebody wrote for a type of message of his own. A name with a full stop or a tilde is a copy of another
+/// one. Of a type that is the daemons' own none is told; that is said of those that 3.0.6 did not put there.
+fn of_their_own(directory: &Path) -> BTreeSet<String> {
     let names = fs::read_dir(directory).into_iter().flatten().flatten();
     let names = names.filter_map(|entry| entry.file_name().into_string().ok());
     let is_own = |name: &String| {
         let known = KINDS.iter().chain(&REPLACED);
-        !name.contains(['.', '~']) && !known.into_iter().any(|one| one == name)
+        is_script_name(name) && !known.into_iter().any(|one| one == name)
     };
-    names.filter(is_own).collect()
+    let (reserved, own) = names.filter(is_own).partition(|name| is_reserved(name));
+    for name in BTreeSet::<String>::from_iter::<Vec<String>>(reserved) {
+        log::info!(
+            "{} is never run: messages of that type are the daemons' own",
+            directory.join(name).display()
+        );
+    }
+    BTreeSet::from_iter::<Vec<String>>(own)
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -106,7 +115,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_name_that_nothing_is_told_to_is_noticed() {
+    fn scripts_of_other_names_are_for_messages_of_their_own_type() {
         let directory = tempfile::tempdir().expect("a directory");
         for name in [
             "status",
@@ -115,15 +124,22 @@ mod tests {
             "mine",
             "mine~",
             ".hidden",
+            "resource",
+            "not-executable",
         ] {
-            fs::write(directory.path().join(name), "").expect("written");
+            let path = directory.path().join(name);
+            // To move resources by the commands of the daemon is fine.
+            fs::write(&path, "#!/bin/sh\nhb_standby\n").expect("written");
+            let mode = if name == "not-executable" {
+                0o644
+            } else {
+                0o755
+            };
+            fs::set_permissions(path, fs::Permissions::from_mode(mode)).expect("set");
         }
-        let found = never_called(directory.path());
+        let found = find(directory.path());
         assert_eq!(found, BTreeSet::from(["mine".to_owned()]));
-        assert_eq!(
-            never_called(&directory.path().join("none")),
-            BTreeSet::new()
-        );
+        assert_eq!(find(&directory.path().join("none")), BTreeSet::new());
     }
 
     #[test]

@@ -27,6 +27,7 @@ pub mod pause;
 pub mod planned;
 mod replacement;
 pub mod restart;
+mod scripts;
 pub mod soak;
 pub mod start;
 pub mod stop;

@@ -208,6 +208,7 @@ impl Node for OldPeer {
             | Event::Fenced { .. }
             | Event::PeerConfirmedDead
             | Event::Reloaded(_)
+            | Event::Say(_)
             | Event::MoveRequested(_) => {}
             Event::KeysChanged(keys) => self.settings.keys = *keys,
             Event::Tick if now < self.opens_at => {}
