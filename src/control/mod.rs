@@ -12,9 +12,9 @@ pub use files::{File, Files, Plan};
 pub use movement::{Direction, MoveProgress, Movement, Selection};
 use serde::{Deserialize, Serialize};
 
-/// The longest request line that the daemon reads of those who may only ask.
+/// The longest request line that the daemon reads, but for a reload.
 pub const MAX_REQUEST: usize = 4096;
-/// The longest that it reads of those who may do everything: the files of a reload.
+/// The longest with the files of a reload, of those who may do everything. It begins with the name of the request.
 pub const MAX_RELOAD: usize = 16 * 1024 * 1024;
 
 /// What a client can ask for.

@@ -11,6 +11,9 @@ use crate::control::{Answer, MAX_RELOAD, MAX_REQUEST, Request};
 /// Read or written in one turn, so that a large request or answer of one does not hold up the others.
 const SHARE: usize = 64 * 1024;
 
+/// How a reload begins.
+const RELOAD: &[u8] = br#"{"request":"reload","#;
+
 /// What a caller may do; each includes the ones before it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Rights {
@@ -126,14 +129,9 @@ impl Client {
 
     /// The first line, without its line feed.
     fn read_request(&mut self) -> io::Result<Reading> {
-        let most = if self.rights == Rights::Move {
-            MAX_RELOAD
-        } else {
-            MAX_REQUEST
-        };
         let mut buffer = [0; 4096];
         let share = self.request.len().saturating_add(SHARE);
-        while self.request.len() <= most {
+        while self.request.len() <= self.longest_request() {
             if self.request.len() >= share {
                 return Ok(Reading::More);
             }
@@ -150,6 +148,15 @@ impl Client {
             }
         }
         Ok(Reading::Line(Vec::new())) // too long: answered like any other line that is no request
+    }
+
+    /// Only files may be long.
+    fn longest_request(&self) -> usize {
+        if self.rights == Rights::Move && self.request.starts_with(RELOAD) {
+            MAX_RELOAD
+        } else {
+            MAX_REQUEST
+        }
     }
 
     fn write_answer(&mut self) -> io::Result<Progress> {
