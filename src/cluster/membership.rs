@@ -9,8 +9,8 @@ use super::movement::MoveFailure;
 use super::node::Plea;
 use super::report::Report;
 use super::{
-    ASK_NODES_AGAIN, Action, ClassicPeer, Cluster, Instant, LINGER, NodeStatus, Questions,
-    Relation, Standing,
+    ASK_NODES_AGAIN, Action, ClassicPeer, Cluster, Instant, NodeStatus, Questions, Relation,
+    Standing,
 };
 use crate::message::Message;
 
@@ -233,39 +233,6 @@ impl Cluster {
         let names = |node: &String| list.split(' ').any(|name| name.eq_ignore_ascii_case(node));
         if self.settings.nodes.iter().all(names) {
             self.has_node_list = true;
-        }
-    }
-
-    /// The operator wants a clean stop.
-    pub(super) fn leave(&mut self) {
-        if self.leaving == Leaving::No {
-            self.leaving = Leaving::Stopping;
-            self.heartbeat_is_due = true;
-            self.report(Report::GivingUpAll);
-            self.fail_move(MoveFailure::Leaving);
-            if self.speaks_of_halves() {
-                self.send_shutdown();
-            }
-        }
-    }
-
-    fn finish_leaving(&mut self, now: Instant) {
-        if self.leaving == Leaving::Stopping && !self.ownership.holds_any() {
-            self.leaving = Leaving::Stopped;
-            self.report(Report::AllGivenUp);
-            if self.speaks_of_halves() {
-                self.send_shutdown();
-            }
-            self.send_goodbye();
-            self.heartbeat_is_due = true;
-            let somebody_listens = matches!(self.peer.status, NodeStatus::Up | NodeStatus::Active)
-                && !self.peer.has_left;
-            self.exit_at = Some(if somebody_listens { now + LINGER } else { now });
-        }
-        if self.exit_at.is_some_and(|at| at <= now) {
-            self.exit_at = None;
-            self.remember_peer();
-            self.actions.push_back(Action::Exit);
         }
     }
 

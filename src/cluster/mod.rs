@@ -7,6 +7,7 @@ pub mod action;
 pub mod claims;
 mod classic;
 mod condition;
+mod departure;
 mod ethernet;
 pub mod event;
 mod failback;
@@ -104,8 +105,6 @@ use refusals::Refusals;
 
 use crate::message::Message;
 
-/// How long a node that has released everything stays to answer requests for lost messages (as 3.0.6).
-const LINGER: Duration = Duration::from_secs(2);
 /// Pause between two requests for the node list (as 3.0.6).
 const ASK_NODES_AGAIN: Duration = Duration::from_secs(1);
 

@@ -1,5 +1,8 @@
 //! The loop: wait, read everything, let the core judge, do what it says. Nothing in here blocks.
 
+mod clients;
+mod news;
+
 use std::collections::VecDeque;
 use std::time::Duration;
 
@@ -9,25 +12,25 @@ use super::control::ControlServer;
 use super::core::Core;
 use super::failback::FailbackCommand;
 use super::failfast::Failfast;
-use super::fencing::{self, Fencer};
+use super::fencing::Fencer;
 use super::fifo::Fifo;
 use super::hooks::Hooks;
 use super::media::Media;
 use super::pid_file::PidFile;
 use super::ping::Pings;
-use super::programs::{Failure, Programs};
+use super::programs::Programs;
 use super::readiness::Readiness;
-use super::reload::{Messenger, Running};
+use super::reload::Messenger;
 use super::reset::Reset;
 use super::resources::Resources;
 use super::service_manager::ServiceManager;
 use super::signals::{Signal, Signals};
 use super::state::{Recorder, State};
 use super::watchdog::Watchdog;
-use super::{clock, exit_status, log, moves, status};
+use super::{clock, exit_status, log};
 use crate::cluster::{Action, Event, GroupId, GroupOutcome, Instant, NodeStatus, Report};
 use crate::config::Config;
-use crate::control::{Answer, Direction, Places, Request};
+use crate::control::Places;
 
 /// Which tokens belong to whom.
 pub mod tokens {
@@ -341,53 +344,7 @@ impl Daemon {
             log::tell(report.severity(), &report);
         }
         resources.turn(now);
-        self.devices.hooks.turn(now);
-        self.devices.failback.turn(now);
-        if let Some(agrees) = self.devices.failback.next_answer() {
-            self.cluster
-                .handle(clock::now(), Event::FailbackAnswered { agrees });
-        }
-        self.devices.readiness.turn(now, &self.cluster);
-        while let Some((group, ready)) = self.devices.readiness.next_news() {
-            self.cluster
-                .handle(clock::now(), Event::Readiness { group, ready });
-        }
-        self.devices.fencer.turn(now);
-        while let Some((request, is_reset)) = self.devices.fencer.next_answer() {
-            self.cluster
-                .handle(clock::now(), Event::Fenced { request, is_reset });
-        }
-        while let Some(message) = self.devices.fifo.next_message(now) {
-            if self.cluster.local_status() != NodeStatus::Active {
-                let kind = message.kind();
-                ::log::warn!("A message of type {kind} is not sent: this node is not active");
-            }
-            let said = Event::Say(Box::new(message));
-            self.cluster.handle(clock::now(), said);
-        }
-        let failure = self.devices.programs.turn(now);
-        if let Some(failure) = failure {
-            self.give_up(&failure);
-        }
-        let hardware = self.devices.resources.news_of_hardware(now);
-        if let Some(own) = hardware {
-            self.cluster.handle(clock::now(), Event::Hardware(own));
-        }
-        self.collect_outcomes();
-        for (group, outcome) in std::mem::take(&mut self.outcomes) {
-            self.cluster
-                .handle(clock::now(), Event::Group { group, outcome });
-        }
-    }
-
-    /// A program has failed without which this node must not serve. The peer can have everything as soon as it is
-    /// stopped here; a reset would cost it deadtime.
-    fn give_up(&mut self, failure: &Failure) {
-        ::log::error!(target: "CRIT:heartbeat", "{failure}: this node gives up its resources and stops");
-        if self.failfast.fail(clock::now()) {
-            self.devices.service_manager.stopping();
-            self.cluster.handle(clock::now(), Event::StopRequested);
-        }
+        self.collect_news(now);
     }
 
     fn judge(&mut self) {
@@ -448,79 +405,6 @@ impl Daemon {
             Report::AllGivenUp => self.devices.programs.stop(),
             _ => {}
         }
-    }
-
-    fn collect_outcomes(&mut self) {
-        while let Some(outcome) = self.devices.resources.next_outcome() {
-            self.outcomes.push_back(outcome);
-        }
-    }
-
-    /// Before the core judges, because clients may ask for something that it has to act on.
-    fn answer_clients(&mut self, now: Instant) {
-        let Self {
-            identity,
-            cluster,
-            devices,
-            ..
-        } = self;
-        let Identity {
-            config,
-            places,
-            no_resources,
-            more_debug,
-            state,
-            since,
-        } = identity;
-        let Devices {
-            control,
-            poll,
-            resources,
-            readiness,
-            fencer,
-            failback,
-            programs,
-            hooks,
-            watchdog,
-            ..
-        } = devices;
-        let answer = |request| match request {
-            Request::Status => Answer::Status(Box::new(status::status(
-                config, cluster, resources, readiness, fencer, state, *since,
-            ))),
-            Request::ConfirmDead { node } => fencing::confirm(cluster, &config.peer_node, &node),
-            Request::Standby { selection } => {
-                moves::begin(cluster, Direction::Standby, selection, state.generation)
-            }
-            Request::Takeover { selection } => {
-                moves::begin(cluster, Direction::Takeover, selection, state.generation)
-            }
-            Request::Reload {
-                dry_run,
-                files,
-                mistakes,
-            } => {
-                if !dry_run {
-                    hooks.look_again();
-                    readiness.look_again(now);
-                }
-                let mut running = Running {
-                    config,
-                    places,
-                    no_resources: *no_resources,
-                    more_debug: *more_debug,
-                    cluster,
-                    resources,
-                    programs,
-                    hooks,
-                    failback,
-                    readiness,
-                    watchdog: watchdog.as_mut(),
-                };
-                running.reload(&files, &mistakes, dry_run)
-            }
-        };
-        control.turn(now, poll.registry(), answer);
     }
 
     /// For the service manager.

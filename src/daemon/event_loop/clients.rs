@@ -1,0 +1,76 @@
+//! What clients of the control socket ask for.
+
+use super::super::reload::Running;
+use super::super::{fencing, moves, status};
+use super::{Daemon, Devices, Identity};
+use crate::cluster::Instant;
+use crate::control::{Answer, Direction, Request};
+
+impl Daemon {
+    /// Before the core judges, because clients may ask for something that it has to act on.
+    pub(super) fn answer_clients(&mut self, now: Instant) {
+        let Self {
+            identity,
+            cluster,
+            devices,
+            ..
+        } = self;
+        let Identity {
+            config,
+            places,
+            no_resources,
+            more_debug,
+            state,
+            since,
+        } = identity;
+        let Devices {
+            control,
+            poll,
+            resources,
+            readiness,
+            fencer,
+            failback,
+            programs,
+            hooks,
+            watchdog,
+            ..
+        } = devices;
+        let answer = |request| match request {
+            Request::Status => Answer::Status(Box::new(status::status(
+                config, cluster, resources, readiness, fencer, state, *since,
+            ))),
+            Request::ConfirmDead { node } => fencing::confirm(cluster, &config.peer_node, &node),
+            Request::Standby { selection } => {
+                moves::begin(cluster, Direction::Standby, selection, state.generation)
+            }
+            Request::Takeover { selection } => {
+                moves::begin(cluster, Direction::Takeover, selection, state.generation)
+            }
+            Request::Reload {
+                dry_run,
+                files,
+                mistakes,
+            } => {
+                if !dry_run {
+                    hooks.look_again();
+                    readiness.look_again(now);
+                }
+                let mut running = Running {
+                    config,
+                    places,
+                    no_resources: *no_resources,
+                    more_debug: *more_debug,
+                    cluster,
+                    resources,
+                    programs,
+                    hooks,
+                    failback,
+                    readiness,
+                    watchdog: watchdog.as_mut(),
+                };
+                running.reload(&files, &mistakes, dry_run)
+            }
+        };
+        control.turn(now, poll.registry(), answer);
+    }
+}
