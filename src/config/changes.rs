@@ -397,6 +397,7 @@ mod tests {
             ("ha.cf", ha_cf.to_owned()),
             ("authkeys", "auth 1\n1 sha1 secret\n".to_owned()),
             ("haresources", haresources.to_owned()),
+            ("stonith.baytech", "10.0.0.9 a b vm3 vm4\n".to_owned()),
         ]));
         match load(Path::new("/etc/ha.d"), "vm3", &files) {
             Ok((config, _)) => config,

@@ -225,7 +225,7 @@ fn reload_now(line: &CommandLine, places: &Places, dry_run: bool) -> u8 {
     }
     // What can't be used need not be handed over.
     let files = if exit == DONE {
-        disk.into_files()
+        disk.into_files(&places.configuration)
     } else {
         Files::default()
     };

@@ -1,10 +1,11 @@
 //! The configuration's reader: the disk, with a note of what was read.
 
 use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Read};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::look::look_for_programs;
 use crate::config::{self, Diagnostics, Reader, Source};
@@ -19,7 +20,7 @@ const MAX_FILE: u64 = 4 * 1024 * 1024;
 pub struct Disk {
     /// `-M`: as if there were no resources.
     no_resources: bool,
-    seen: RefCell<Files>,
+    seen: RefCell<BTreeMap<PathBuf, control::File>>,
 }
 
 impl Disk {
@@ -31,9 +32,11 @@ impl Disk {
         }
     }
 
-    /// What was read.
-    pub fn into_files(self) -> Files {
-        self.seen.into_inner()
+    /// What was read, for a daemon whose configuration is in `directory`.
+    pub fn into_files(self, directory: &Path) -> Files {
+        let seen = self.seen.into_inner().into_iter();
+        let named = seen.filter_map(|(path, file)| Some((name_in(directory, &path)?, file)));
+        Files(named.collect())
     }
 }
 
@@ -47,12 +50,21 @@ impl Reader for Disk {
             });
         }
         let source = read(path)?;
-        if let Some(name) = path.file_name().and_then(|name| name.to_str()) {
-            let file = control::File::new(&source.text, source.mode);
-            self.seen.borrow_mut().0.insert(name.to_owned(), file);
-        }
+        let file = control::File::new(&source.text, source.mode);
+        self.seen.borrow_mut().insert(path.to_owned(), file);
         Ok(source)
     }
+}
+
+/// How a file is called on its way to the daemon: those of the directory by their names, wherever that is for either side;
+/// others, which `ha.cf` names, by their paths.
+pub(super) fn name_in(directory: &Path, path: &Path) -> Option<String> {
+    let name = if path.parent() == Some(directory) {
+        path.file_name()?.to_str()
+    } else {
+        path.to_str()
+    };
+    name.map(str::to_owned)
 }
 
 /// Without waiting, should it be a pipe.

@@ -7,6 +7,7 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 use super::core::Core;
+use super::disk::name_in;
 use super::failback::FailbackCommand;
 use super::hooks::Hooks;
 use super::programs::Programs;
@@ -61,6 +62,7 @@ impl Running<'_> {
         let no_resources = self.no_resources;
         let reader = Handed {
             files,
+            directory: &self.places.configuration,
             no_resources,
         };
         let read = if mistakes.is_empty() {
@@ -187,21 +189,21 @@ impl Running<'_> {
 /// Files that somebody else has read.
 struct Handed<'a> {
     files: &'a Files,
+    directory: &'a Path,
     /// `haresources` is empty whatever it says.
     no_resources: bool,
 }
 
 impl Reader for Handed<'_> {
     fn read(&self, path: &Path) -> io::Result<Source> {
-        let name = path.file_name().and_then(|name| name.to_str());
-        let name = name.unwrap_or_default();
+        let name = name_in(self.directory, path).ok_or(io::ErrorKind::NotFound)?;
         if self.no_resources && name == "haresources" {
             return Ok(Source {
                 mode: 0o644,
                 ..Source::default()
             });
         }
-        let file = self.files.0.get(name).ok_or(io::ErrorKind::NotFound)?;
+        let file = self.files.0.get(&name).ok_or(io::ErrorKind::NotFound)?;
         let text = file.bytes().ok_or(io::ErrorKind::InvalidData)?;
         let mode = file.mode;
         Ok(Source { text, mode })

@@ -179,8 +179,8 @@ pub const BUGS: &[Bug] = &[
         name: "found-running-is-ours",
         mistake: "what was found running at start is kept before the peer was heard (S7)",
         file: "cluster/policy.rs",
-        from: "Relation::Unheard | Relation::Deaf { .. } => false,\n    }\n}\n\n/// S7",
-        to: "Relation::Unheard | Relation::Deaf { .. } => true,\n    }\n}\n\n/// S7",
+        from: "Relation::Unheard | Relation::Unfenced | Relation::Deaf { .. } => false,\n    }\n}\n\n/// S7",
+        to: "Relation::Unheard | Relation::Unfenced | Relation::Deaf { .. } => true,\n    }\n}\n\n/// S7",
         search: Search::Pair,
     },
     Bug {
@@ -234,9 +234,9 @@ pub const BUGS: &[Bug] = &[
     Bug {
         name: "back-into-the-dark",
         mistake: "groups go home to a node that sees fewer ping nodes, and leave it again",
-        file: "cluster/membership.rs",
-        from: "&& !self.peer_sees_less(),\n        }",
-        to: ",\n        }",
+        file: "cluster/failback.rs",
+        from: "AutoFailback::Off && !self.peer_sees_less()",
+        to: "AutoFailback::Off",
         search: Search::Pings,
     },
 ];
