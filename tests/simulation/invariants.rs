@@ -15,6 +15,7 @@ mod mixed;
 mod needless;
 
 pub use mixed::Grounds;
+pub use needless::Strikes;
 
 use heartbeat::config::AutoFailback;
 
@@ -94,6 +95,8 @@ pub struct Judge {
     pub files: [Edition; 2],
     /// See `files`.
     pub files_since: Time,
+    /// See `needless`.
+    pub strikes: Strikes,
     hearing: [Hearing; 2],
     clashes: Vec<Option<Clash>>,
     /// After so long without a word of the peer a group may be taken although nothing has reset it; `None` where there
@@ -139,6 +142,7 @@ impl Judge {
                 .map(|fencing| fencing.takeover_unfenced.unwrap_or(Time::MAX)),
             files: Default::default(),
             files_since: 0,
+            strikes: Strikes::default(),
             hearing: Default::default(),
             clashes: vec![None; plan.preferred.len()],
             shared: (0..plan.preferred.len())

@@ -24,6 +24,7 @@ impl World {
     pub fn strike(&mut self, fault: Fault) -> Result<(), Violation> {
         self.trace
             .step(self.now, &[1], || format!("-------- {fault:?}"));
+        self.judge.strikes.note(fault);
         match fault {
             Fault::Wire {
                 link,

@@ -8,6 +8,32 @@ use super::super::machine::{Machine, Real};
 use super::super::plan::{Plan, Quarrel, Time};
 use super::{Judge, Violation};
 
+/// What has happened so far that may be a cause.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Strikes {
+    /// Somebody moved groups.
+    command: bool,
+    /// Something did not work any more.
+    breakdown: bool,
+    /// What was recorded was heard again.
+    replay: bool,
+    /// Files were changed.
+    reload: bool,
+}
+
+impl Strikes {
+    /// It happens.
+    pub fn note(&mut self, fault: Fault) {
+        match fault {
+            Fault::Command(..) => self.command = true,
+            Fault::Break(_) => self.breakdown = true,
+            Fault::Replay { .. } => self.replay = true,
+            Fault::Reload(..) => self.reload = true,
+            _ => {}
+        }
+    }
+}
+
 impl Judge {
     /// A node of ours is about to stop a group, and says why.
     pub fn gives_up(
@@ -19,32 +45,31 @@ impl Judge {
         now: Time,
     ) -> Result<(), Violation> {
         let daemon = machines[node].daemon.as_ref();
+        let has_quarrel = plan.quarrel == Some(Quarrel::Groups);
         let is_true = match reason {
             // What it heard of the other may be as old as the last words of one that has just died.
             Reason::Conflict => {
                 let other = &machines[1 - node].resources[group];
                 let lately = self.news_time + self.longest_deadtime;
-                // A run that was killed took with it what it had read last: a recording of that may seem to live.
-                let is_replayed = |(at, fault): &(Time, Fault)| {
-                    *at <= now && matches!(fault, Fault::Replay { .. })
-                };
+                // A run that was killed took with it what it had read last: a recording of that may seem to live. And
+                // where the files differ neither knows what the other holds.
                 plan.has_old()
-                    || plan.faults.iter().any(is_replayed)
-                    || plan.quarrel == Some(Quarrel::Groups) // then neither knows what the other holds
+                    || self.strikes.replay
+                    || has_quarrel
+                    || self.strikes.reload
                     || other.real != Real::Stopped
                     || now - other.until <= lately
             }
             Reason::Failback => {
-                plan.failback_of(node) != AutoFailback::Off && plan.home(group) != node
+                let returns = plan.failback_of(node) != AutoFailback::Off;
+                self.strikes.reload || (returns && plan.home(group) != node)
             }
             Reason::Leaving => daemon.is_some_and(|daemon| daemon.stop_requested.is_some()),
-            Reason::Standby => plan.has_operator() || plan.pings > 0,
+            Reason::Standby => self.strikes.command || plan.pings > 0,
             Reason::AskedFor => plan.has_old(),
+            Reason::Removed => self.strikes.reload,
             Reason::Retry => machines[node].resources[group].failures > 0,
-            Reason::Broken => {
-                let mut faults = plan.faults.iter();
-                faults.any(|(_, fault)| matches!(fault, Fault::Break(_)))
-            }
+            Reason::Broken => self.strikes.breakdown,
             Reason::Stale => daemon.is_some_and(|daemon| daemon.stalled_lately(now, self.deadtime)),
             _ => false, // reasons to start
         };
