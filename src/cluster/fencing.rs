@@ -43,23 +43,26 @@ impl Cluster {
 
     /// Who has no resources has no reason to reset anybody.
     pub(super) fn can_fence(&self) -> bool {
-        self.settings.fencing.has_device && !self.settings.groups.is_empty()
+        self.settings.fencing.has_device && self.ownership.has_any(Selection::All)
     }
 
     /// How long to wait before the peer is reset, in case that it lives and resets this node. To be asked before what
     /// it claimed is forgotten. One that was never heard may be serving while this node has just been started.
     pub(super) fn fencing_patience(&self) -> Duration {
-        let mine = self.ownership.holds_any();
-        let is_known = matches!(
+        let mine = self.ownership.holds_stated();
+        let is_talking = matches!(
             self.standing().relation,
             Relation::Talking | Relation::Halves { .. }
         );
+        // With different files neither has heard what the other holds.
+        let is_known = is_talking && !self.told.files_differ;
         let theirs = is_known.then(|| self.ownership.peer_holds_of(Selection::All));
         let is_first = self.settings.local_node < self.settings.peer_node;
         let times = match theirs {
             Some(theirs) if theirs != mine => u32::from(theirs),
             Some(_) => u32::from(!is_first),
-            None => 1 + u32::from(!is_first),
+            // Longer than one that knows, whatever that knows: it may be the other one.
+            None => 2 + u32::from(!is_first),
         };
         self.settings.fencing.delay.saturating_mul(times)
     }
@@ -136,10 +139,10 @@ impl Cluster {
         if !matches!(self.peer.status, NodeStatus::Up | NodeStatus::Active) {
             return;
         }
-        let node = self.peer_name();
         let slack = self.peer.deadtime / 2; // what it said before may come late
         match self.fencing.stage {
             FencingStage::None if self.heeds_plea() => {
+                let node = self.peer_name();
                 self.report(Report::Fencing(FencingReport::Requested { node }));
                 self.fencing = Fencing {
                     stage: FencingStage::Waiting(now),
@@ -150,10 +153,12 @@ impl Cluster {
                 };
             }
             FencingStage::Waiting(_) | FencingStage::Trying if !self.peer.plea.wants_reset => {
+                let node = self.peer_name();
                 self.report(Report::Fencing(FencingReport::Withdrawn { node }));
                 self.halt_fencing(FencingStage::None);
             }
             FencingStage::Done if self.peer.last_heard > self.fencing.done_at + slack => {
+                let node = self.peer_name();
                 self.report(Report::Fencing(FencingReport::StillHeard { node }));
                 self.fencing.stage = FencingStage::Waiting(now + LONGEST_PAUSE);
             }

@@ -93,7 +93,7 @@ impl Cluster {
             }
             GroupOutcome::StopFailed => {
                 self.report(Report::GroupStopFailed { key: key.clone() });
-                self.stop_failed(key);
+                self.stop_failed(group, key);
             }
             GroupOutcome::FoundRunning => self.report(Report::GroupFoundRunning { key }),
             GroupOutcome::FoundStopped | GroupOutcome::Broken => {}

@@ -11,7 +11,7 @@ use super::claims::{Claim, Leaving, Phase};
 use super::classic::Dialogue;
 use super::policy::{Breakdowns, Group, Reason};
 use super::reload::{GroupPlace, Reload, ReloadRefusal};
-use super::{Action, Cluster, GroupId, GroupSettings, Instant, NodeStatus, Relation};
+use super::{Action, Cluster, FencingStage, GroupId, GroupSettings, Instant, NodeStatus, Relation};
 use crate::config::AutoFailback;
 
 impl Cluster {
@@ -106,7 +106,9 @@ impl Cluster {
             if has_other_resources && state.phase() == Some(Phase::Unknown) {
                 return Some(ReloadRefusal::Stuck(old.key.clone()));
             }
-            if old.prefers_local != place.group.prefers_local
+            let is_known = !state.is_removed || state.may_run();
+            if is_known
+                && old.prefers_local != place.group.prefers_local
                 && old.key == place.group.key
                 && old_peer_is_there
             {
@@ -145,8 +147,21 @@ impl Cluster {
         }
         self.peer.deadtime = self.peer.deadtime.max(self.settings.keepalive);
         self.next_heartbeat = self.next_heartbeat.min(now + self.settings.keepalive);
+        let could_fence = self.can_fence();
         self.replace_groups(reload.groups, now);
         self.begin_conversation();
+        if !could_fence {
+            self.fence_late(now);
+        }
+    }
+
+    /// There are groups now. A peer that died while there were none was not reset, and may be running them.
+    fn fence_late(&mut self, now: Instant) {
+        let is_dead = self.peer.status == NodeStatus::Dead && !self.peer.has_left;
+        if is_dead && self.can_fence() && self.fencing.stage == FencingStage::None {
+            let patience = self.fencing_patience();
+            self.begin_fencing(patience, now);
+        }
     }
 
     /// The silence of ours after which the peer may take us for dead. A longer deadtime counts only once the peer has
@@ -284,6 +299,7 @@ impl Group {
         self.breakdowns = Breakdowns::default();
         self.is_unfit = false;
         self.broken_told = false;
+        self.failures.forget();
         if self.mine == Some(Claim::Failed) {
             self.mine = Some(Claim::Free);
         }

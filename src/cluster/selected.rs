@@ -158,6 +158,11 @@ impl Ownership {
         self.of_half(selection).any(Group::may_run)
     }
 
+    /// Whether any group may run here of which the peer hears.
+    pub fn holds_stated(&self) -> bool {
+        self.these(Selection::All).any(Group::may_run)
+    }
+
     /// Whether the peer says that it holds any of these groups.
     pub fn peer_holds_of(&self, selection: Selection) -> bool {
         self.these(selection).any(Group::peer_holds)

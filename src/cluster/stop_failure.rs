@@ -8,7 +8,7 @@ use super::claims::Leaving;
 use super::fencing_report::FencingReport;
 use super::node::Plea;
 use super::report::Report;
-use super::{Action, Cluster, NodeStatus, Relation};
+use super::{Action, Cluster, GroupId, NodeStatus, Relation};
 use crate::config::StopFailure;
 use crate::message::Message;
 
@@ -17,7 +17,12 @@ const FIELD: &str = "hf";
 
 impl Cluster {
     /// A group could not be stopped, although that was tried again.
-    pub(super) fn stop_failed(&mut self, key: String) {
+    pub(super) fn stop_failed(&mut self, group: GroupId, key: String) {
+        // One that the file does not have any more the other node would not take either.
+        let index = usize::try_from(group.0).unwrap_or(usize::MAX);
+        if self.ownership.is_removed(index) {
+            return;
+        }
         let node = self.peer_name();
         let report = match self.settings.stop_failure {
             StopFailure::Hold => return,

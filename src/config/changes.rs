@@ -126,6 +126,25 @@ impl Changes {
     }
 }
 
+impl Changes {
+    /// A resource that is to be started of those that are still being stopped, each with the key of its group.
+    pub fn started_of(&self, leaving: &[(String, String)]) -> Option<String> {
+        let leaving: Vec<(String, &str)> = leaving
+            .iter()
+            .map(|(key, word)| (identity(word), key.as_str()))
+            .collect();
+        self.groups.iter().find_map(|change| {
+            let is_leaving = |word: &&String| {
+                let word = identity(word);
+                leaving
+                    .iter()
+                    .any(|(gone, key)| *gone == word && *key != change.key())
+            };
+            change.started().iter().find(is_leaving).cloned()
+        })
+    }
+}
+
 impl DirectiveChange {
     fn lines(&self) -> Vec<String> {
         let name = self.name;
@@ -508,6 +527,27 @@ mod tests {
             let merged = merged(used, read.clone());
             assert_eq!(format!("{merged:?}"), format!("{used:?}"));
         }
+    }
+
+    #[test]
+    fn what_is_still_being_stopped_elsewhere_is_not_started() {
+        let read = "vm3 10.0.0.1 nginx\nvm4 10.0.0.2 Filesystem::a::b\nvm3 10.0.0.9 tomcat\n";
+        let changes = Changes::between(&config(HA_CF, HARESOURCES), &config(HA_CF, read));
+        let started_of = |key: &str, word: &str| {
+            let leaving = [(key.to_owned(), word.to_owned())];
+            changes.started_of(&leaving)
+        };
+        assert_eq!(started_of("old", "tomcat").as_deref(), Some("tomcat"));
+        assert_eq!(
+            started_of("old", "IPaddr::10.0.0.9/24").as_deref(),
+            Some("10.0.0.9")
+        );
+        assert_eq!(
+            started_of("10.0.0.9", "tomcat"),
+            None,
+            "it comes back itself"
+        );
+        assert_eq!(started_of("old", "nginx"), None, "it is not started");
     }
 
     #[test]

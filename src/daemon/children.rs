@@ -173,6 +173,11 @@ impl Children {
         }
     }
 
+    /// What children find around them.
+    pub fn surroundings(&self) -> &Surroundings {
+        &self.surroundings
+    }
+
     /// Those that are started from now on find this around them.
     pub fn surround(&mut self, config: &Config) {
         let Surroundings { owner, kind, .. } = &self.surroundings;

@@ -23,6 +23,8 @@ pub struct FailbackCommand {
     command: Option<(Invocation, String)>,
     children: Children,
     running: Option<ChildId>,
+    /// Another command has come since: what this one says does not count.
+    is_void: bool,
     answer: Option<bool>,
     /// Why it did not agree, as told last: the same is not told again and again.
     told: Option<String>,
@@ -36,6 +38,7 @@ impl FailbackCommand {
             command: command(config),
             children: Children::new(registry, token, surroundings),
             running: None,
+            is_void: false,
             answer: None,
             told: None,
         }
@@ -43,8 +46,16 @@ impl FailbackCommand {
 
     /// The files were read again. Whoever is being asked goes on.
     pub fn reload(&mut self, config: &Config) {
-        self.command = command(config);
-        self.told = None;
+        let command = command(config);
+        let words = |command: &Option<(Invocation, String)>| {
+            let words = command.as_ref();
+            words.map(|(_, words)| words.clone())
+        };
+        if words(&command) != words(&self.command) {
+            self.is_void = self.running.is_some();
+            self.told = None;
+        }
+        self.command = command;
         self.children.surround(config);
     }
 
@@ -71,7 +82,11 @@ impl FailbackCommand {
         while let Some(ended) = self.children.next_ended() {
             if self.running == Some(ended.child) {
                 self.running = None;
-                self.judge(&ended);
+                if std::mem::take(&mut self.is_void) {
+                    self.answer = Some(false);
+                } else {
+                    self.judge(&ended);
+                }
             }
         }
     }

@@ -93,6 +93,11 @@ impl Fencer {
         }
     }
 
+    /// What the devices find around them, from the next order on.
+    pub fn surround(&mut self, config: &Config) {
+        self.children.surround(config);
+    }
+
     /// Asks the devices, one after the other until one succeeds. Answered with this number.
     pub fn reset(&mut self, request: u64) {
         self.wanted = Some((request, 0));

@@ -19,11 +19,11 @@ use crate::cluster::{Instant, ScriptMessage, Unsendable};
 use crate::message::{FieldKind, Message, TextFrames, parse_nested};
 
 /// What may be read at once, in bytes.
-const BURST: u64 = 8192;
+const BURST: i64 = 8192;
 /// What is read each second in the long run: a serial line of 9600 baud takes it beside the heartbeats.
-const BYTES_PER_SECOND: u64 = 512;
+const BYTES_PER_SECOND: i64 = 512;
 /// What a message costs besides its own bytes: header and signature.
-const COST: u64 = 300;
+const COST: i64 = 300;
 /// Longer than this no message that can be sent is, whatever its form.
 const LONGEST: u64 = 8192;
 /// Lines about messages that are not sent, within [`PERIOD`].
@@ -53,7 +53,8 @@ pub struct Fifo {
 /// How much may be read.
 #[derive(Debug)]
 struct Credit {
-    bytes: u64,
+    /// Below zero, those who wrote must wait.
+    bytes: i64,
     counted_at: Instant,
 }
 
@@ -114,7 +115,9 @@ impl Fifo {
     pub fn next_message(&mut self, now: Instant) -> Option<ScriptMessage> {
         loop {
             self.credit.count(now);
-            while let Some(frame) = self.frames.next_frame() {
+            while self.credit.bytes > 0
+                && let Some(frame) = self.frames.next_frame()
+            {
                 self.incomplete = 0;
                 self.credit.take(COST);
                 match read(frame, &mut self.message) {
@@ -135,13 +138,14 @@ impl Fifo {
 
     /// When [`next_message`](Self::next_message) has something to do without being woken.
     pub fn next_deadline(&self) -> Option<Instant> {
-        self.stirred.then(|| self.credit.next_at())
+        let may_have_more = self.stirred || self.credit.bytes <= 0;
+        may_have_more.then(|| self.credit.next_at())
     }
 
     /// False when there is nothing, or the writer has to wait.
     fn read_more(&mut self) -> bool {
         let mut buffer = [0; 4096];
-        let most = usize::try_from(self.credit.bytes).unwrap_or(usize::MAX);
+        let most = usize::try_from(self.credit.bytes).unwrap_or(0);
         let most = most.min(buffer.len());
         let (Some(file), true, Some(room)) = (
             &mut self.file,
@@ -156,7 +160,7 @@ impl Fifo {
                 self.frames.push(bytes);
                 let count = u64::try_from(count).unwrap_or(u64::MAX);
                 self.incomplete = self.incomplete.saturating_add(count);
-                self.credit.take(count);
+                self.credit.take(i64::try_from(count).unwrap_or(i64::MAX));
                 true
             }
             Err(error) if error.kind() == io::ErrorKind::Interrupted => true,
@@ -221,7 +225,7 @@ impl Credit {
     /// What has come since it was counted last.
     fn count(&mut self, now: Instant) {
         let passed = now.since(self.counted_at).as_micros();
-        let passed = u64::try_from(passed).unwrap_or(u64::MAX);
+        let passed = i64::try_from(passed).unwrap_or(i64::MAX);
         let new = passed.saturating_mul(BYTES_PER_SECOND) / 1_000_000;
         if new > 0 {
             self.counted_at = now;
@@ -229,15 +233,15 @@ impl Credit {
         }
     }
 
-    fn take(&mut self, bytes: u64) {
+    fn take(&mut self, bytes: i64) {
         self.bytes = self.bytes.saturating_sub(bytes);
     }
 
     /// When there is enough of it to go on.
     fn next_at(&self) -> Instant {
-        let missing = BYTES_PER_SECOND.saturating_sub(self.bytes);
-        self.counted_at
-            + Duration::from_micros(missing.saturating_mul(1_000_000) / BYTES_PER_SECOND)
+        let missing = BYTES_PER_SECOND.saturating_sub(self.bytes).max(0);
+        let micros = missing.saturating_mul(1_000_000) / BYTES_PER_SECOND;
+        self.counted_at + Duration::from_micros(u64::try_from(micros).unwrap_or(0))
     }
 }
 
@@ -376,6 +380,23 @@ mod tests {
         assert_eq!(heard, sent);
         let seconds = bench.now.since(begin).as_secs();
         assert!(seconds > 60, "{seconds}");
+    }
+
+    #[test]
+    fn short_messages_cost_as_much_as_they_make_on_the_wire() {
+        let mut bench = Bench::new();
+        bench.write(&b">>>\nt=m\n<<<\n".repeat(300));
+        let mut heard = bench.messages().len();
+        assert!(heard < 30, "{heard} at once");
+        let begin = bench.now;
+        while let Some(due) = bench.fifo.next_deadline() {
+            assert!(due > bench.now, "it waits and does not spin");
+            bench.now = due;
+            heard += bench.messages().len();
+        }
+        assert_eq!(heard, 300);
+        let seconds = bench.now.since(begin).as_secs();
+        assert!(seconds > 120, "{seconds}");
     }
 
     #[test]

@@ -63,10 +63,7 @@ impl Hooks {
             Leftovers::find(Kind::Hook, &owner, now)
         };
         let surroundings = Surroundings::new(config, owner, Kind::Hook);
-        let variables = surroundings.environment.iter();
-        let ours = variables.filter_map(|(name, _)| name.to_str()?.strip_prefix("HA_"));
-        let directives = DIRECTIVES.iter().map(|directive| directive.name);
-        let taken = ours.chain(directives).map(str::to_owned).collect();
+        let taken = taken(&surroundings);
         Self {
             directory,
             scripts,
@@ -88,6 +85,7 @@ impl Hooks {
     /// What the scripts find around them, from the next one on.
     pub fn surround(&mut self, config: &Config) {
         self.children.surround(config);
+        self.taken = taken(self.children.surroundings());
     }
 
     /// Notes what the core tells. `local_status` is that of this node, `wall_seconds` is now.
@@ -193,6 +191,14 @@ impl Hooks {
             log::info!(target: TAG, "{line}");
         }
     }
+}
+
+/// What the fields of a message must not be named like: variables that scripts have of us.
+fn taken(surroundings: &Surroundings) -> BTreeSet<String> {
+    let variables = surroundings.environment.iter();
+    let ours = variables.filter_map(|(name, _)| name.to_str()?.strip_prefix("HA_"));
+    let directives = DIRECTIVES.iter().map(|directive| directive.name);
+    ours.chain(directives).map(str::to_owned).collect()
 }
 
 #[cfg(test)]

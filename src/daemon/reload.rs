@@ -9,13 +9,14 @@ use std::process::{Child, Command, Stdio};
 use super::core::Core;
 use super::disk::name_in;
 use super::failback::FailbackCommand;
+use super::fencing::Fencer;
 use super::hooks::Hooks;
 use super::programs::Programs;
 use super::readiness::Readiness;
 use super::resources::Resources;
 use super::watchdog::Watchdog;
 use super::{clock, exit_status, log, settings};
-use crate::cluster::Event;
+use crate::cluster::{Event, GroupState};
 use crate::config::{self, Changes, Config, Diagnostics, Reader, Severity, Source, merged};
 use crate::control::{Answer, Files, Places, Plan};
 use crate::os::process::host_name;
@@ -50,6 +51,8 @@ pub struct Running<'a> {
     pub hooks: &'a mut Hooks,
     /// The command of `auto_failback`.
     pub failback: &'a mut FailbackCommand,
+    /// The fencing devices.
+    pub fencer: &'a mut Fencer,
     /// Whether this node could run what it does not hold.
     pub readiness: &'a mut Readiness,
     /// The watchdog, where there is one.
@@ -108,6 +111,14 @@ impl Running<'_> {
             return Err(format!(
                 "{word} goes from the group {from} to the group {to}, where it could be started while it is still being \
                  stopped: remove it and reload on both nodes, then add it and reload again"
+            ));
+        }
+        let cluster = &*self.cluster;
+        let may_run = |group| cluster.group(group).local != GroupState::Stopped;
+        let leaving = self.resources.leaving(&cluster.places(), may_run);
+        if let Some(word) = changes.started_of(&leaving) {
+            return Err(format!(
+                "{word} is still being stopped where it was before; reload again once it is"
             ));
         }
         let plan = |applied| {
@@ -182,6 +193,7 @@ impl Running<'_> {
         self.failback.reload(&next);
         self.programs.surround(&next);
         self.hooks.surround(&next);
+        self.fencer.surround(&next);
         *self.config = next;
     }
 }

@@ -236,6 +236,10 @@ pub const BETWEEN_OLD: &[Remark] = &[
 /// The cases in which messages are compressed.
 const COMPRESSED: &[&str] = &["big_zlib", "big_bz2"];
 
+/// The cases in which two nodes have the same address for a while: those of [`PARTITIONS`], and the one in which a node
+/// stands still.
+const TWO_OWNERS: &[&str] = &["partition_on", "partition_off", "pause"];
+
 /// The cases in which no link works for a while.
 const PARTITIONS: &[&str] = &["partition_on", "partition_off"];
 
@@ -372,7 +376,7 @@ pub const WITH_OURS: &[(Program, Remark)] = &[
     (
         Program::Ours,
         only(
-            PARTITIONS,
+            TWO_OWNERS,
             "ERROR: * on eth0 claims 10.77.1.10*: the other node, or a stranger",
             "both have it, and both announce it",
         ),
@@ -380,7 +384,7 @@ pub const WITH_OURS: &[(Program, Remark)] = &[
     (
         Program::Ours,
         only(
-            PARTITIONS,
+            TWO_OWNERS,
             "ERROR: Both nodes have 10.77.1.10",
             "both have it, and both announce it",
         ),

@@ -179,7 +179,10 @@ impl Cluster {
     /// A node of 3.0.6 that we don't hear may hear us, and takes its groups after ten seconds unless it knows that we
     /// have them. What 3.0.6 itself says when it takes over calls nothing stable or unstable.
     fn tell_what_was_taken(&mut self) {
-        let is_alone = self.standing().relation == (Relation::Gone { died: true });
+        let is_alone = matches!(
+            self.standing().relation,
+            Relation::Gone { died: true } | Relation::Unfenced
+        );
         let is_member = self.status == NodeStatus::Active && self.leaving == Leaving::No;
         if !is_alone || !is_member || !self.speaks_of_halves() {
             return;

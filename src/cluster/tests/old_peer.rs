@@ -476,9 +476,8 @@ fn the_late_end_of_one_dialogue_is_not_the_end_of_the_next() {
     assert_eq!(old.running(), [false, true]);
 }
 
-#[test]
-fn what_is_taken_from_a_peer_that_may_still_hear_us_is_told_to_it() {
-    let mut old = Old::settled(AutoFailback::On);
+/// What ours tells of its holdings while it hears nothing for ten seconds: what, and whether that is stable.
+fn told_in_silence(old: &mut Old) -> Vec<(Option<String>, Option<String>)> {
     let cluster = old.pair.nodes[1].as_mut().expect("it runs");
     for step in 1..100 {
         let now = old.pair.now + Duration::from_millis(100) * step;
@@ -490,12 +489,33 @@ fn what_is_taken_from_a_peer_that_may_still_hear_us_is_told_to_it() {
             let mut message = message::Message::new();
             message::open(&packet.datagram, &keys(), &mut message).expect("our own");
             let word = |name| message.text(name).map(str::to_owned);
-            told.push((word("t"), word("rsc_hold"), word("isstable")));
+            if message.text("t") == Some("resource") {
+                told.push((word("rsc_hold"), word("isstable")));
+            }
         }
     }
-    told.retain(|(kind, ..)| kind.as_deref() == Some("resource"));
-    let all = (Some("resource".into()), Some("all".into()), None);
+    told
+}
+
+#[test]
+fn what_is_taken_from_a_peer_that_may_still_hear_us_is_told_to_it() {
+    let mut old = Old::settled(AutoFailback::On);
+    let all = (Some("all".into()), None);
+    let told = told_in_silence(&mut old);
     assert_eq!(told, [all.clone(), all], "neither stable nor in transition");
+}
+
+#[test]
+fn a_peer_that_was_not_reset_yet_is_told_what_is_held_too() {
+    let mut pair = Pair::new(AutoFailback::On);
+    pair.fencing = FencingSettings {
+        has_device: true,
+        delay: Duration::from_secs(1),
+        takeover_unfenced: None,
+    };
+    let mut old = Old::settled_in(pair);
+    let own = (Some("local".into()), None);
+    assert_eq!(told_in_silence(&mut old), [own.clone(), own]);
 }
 
 #[test]

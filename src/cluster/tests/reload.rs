@@ -321,6 +321,24 @@ fn a_group_that_failed_and_was_mended_is_tried_at_once() {
 }
 
 #[test]
+fn what_failed_before_it_was_mended_counts_no_more() {
+    let mut pair = Pair::new(AutoFailback::On);
+    pair.fails_to_start = [true; 2];
+    pair.start(0);
+    pair.start(1);
+    pair.run(SECOND * 300);
+    let failures = |pair: &mut Pair| {
+        let retry = pair.node(0).retry_of(GroupId(0));
+        retry.expect("it could not be started").failures
+    };
+    assert!(failures(&mut pair) > 2, "{:#?}", pair.log);
+    for node in 0..2 {
+        pair.reload(node, &[("one", "one mended", true), TWO]);
+    }
+    assert!(failures(&mut pair) < 3, "{:#?}", pair.log);
+}
+
+#[test]
 fn a_longer_deadtime_counts_once_the_other_node_has_heard_of_it() {
     for (hears, stalls) in [(true, 0), (false, 1)] {
         let mut pair = Pair::together(AutoFailback::On);
@@ -411,4 +429,70 @@ fn beside_an_old_node_no_group_changes_its_half() {
     let refusal = pair.hand_over(1, reload);
     assert_eq!(refusal, Some(ReloadRefusal::OldPeer("two".into())));
     assert_eq!(pair.owners()[1], [false, true]);
+}
+
+/// Both nodes have a device that does not answer.
+fn with_devices() -> Pair {
+    let mut pair = Pair::new(AutoFailback::On);
+    pair.fencing = FencingSettings {
+        has_device: true,
+        delay: SECOND,
+        takeover_unfenced: None,
+    };
+    pair.start(0);
+    pair.start(1);
+    pair.run(SECOND);
+    assert_eq!(pair.owners(), [[true, false], [false, true]]);
+    pair
+}
+
+#[test]
+fn nodes_with_different_files_do_not_reset_each_other_in_the_same_moment() {
+    for first in 0..2 {
+        let mut pair = with_devices();
+        pair.reload(first, &[ONE, TWO, THREE]);
+        pair.wires = [[false; 2]; LINKS];
+        let begun = pair.now;
+        let mut asked = [None; 2];
+        while asked.contains(&None) && pair.now.since(begun) < SECOND * 20 {
+            pair.run(SECOND / 10);
+            for (asked, requests) in asked.iter_mut().zip(&pair.fenced) {
+                if !requests.is_empty() {
+                    asked.get_or_insert(pair.now);
+                }
+            }
+        }
+        let [a, b] = asked.map(|at| at.expect("it asks its device"));
+        let apart = a.since(b).max(b.since(a));
+        assert!(apart >= SECOND / 2, "{apart:?}");
+    }
+}
+
+#[test]
+fn groups_that_come_after_the_other_node_died_wait_for_its_reset() {
+    let mut pair = with_devices();
+    pair.reload(0, &[]);
+    pair.kill(1);
+    pair.run(SECOND * 5);
+    assert!(pair.fenced[0].is_empty(), "there is nothing to take");
+    pair.reload(0, &[ONE, TWO]);
+    pair.run(SECOND * 5);
+    assert_eq!(pair.fenced[0].len(), 1, "{:#?}", pair.log);
+    assert_eq!(pair.owners()[0], [false, false]);
+}
+
+#[test]
+fn a_removed_group_that_does_not_stop_costs_nobody_a_reset() {
+    for policy in [StopFailure::Reboot, StopFailure::Fence] {
+        let mut pair = Pair::new(AutoFailback::On);
+        pair.stop_failure = policy;
+        pair.start(0);
+        pair.start(1);
+        pair.run(SECOND);
+        pair.fails_to_stop[0] = true;
+        pair.reload(0, &[TWO]);
+        pair.run(SECOND * 40);
+        assert_eq!(pair.resets[0], 0);
+        assert_eq!(pair.said(0, "reset"), 0, "{:#?}", pair.log);
+    }
 }

@@ -65,6 +65,7 @@ impl Daemon {
                     programs,
                     hooks,
                     failback,
+                    fencer,
                     readiness,
                     watchdog: watchdog.as_mut(),
                 };

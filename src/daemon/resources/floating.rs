@@ -54,6 +54,8 @@ pub(super) struct FloatingAddresses {
     concern_changed: bool,
     /// This node's own, until the kernel says that something has changed.
     own: Option<Vec<Ethernet>>,
+    /// They may be others than were told last.
+    own_is_news: bool,
     own_at: Instant,
     /// What was told of them last.
     told_own: Vec<Ethernet>,
@@ -104,6 +106,7 @@ impl FloatingAddresses {
             ears: Ears::new(registry.try_clone()?, token),
             concern_changed: false,
             own: None,
+            own_is_news: true,
             own_at: Instant::default(),
             told_own: Vec::new(),
             peer: None,
@@ -228,6 +231,7 @@ impl FloatingAddresses {
         if std::mem::take(&mut self.stirred) && self.news.take() {
             self.stirred = true; // there may be more than was taken
             self.own = None;
+            self.own_is_news = true;
             self.own_at = self.own_at.max(now + LOOK_AFTER_NEWS);
             self.look_at = self.look_at.min(now + LOOK_AFTER_NEWS);
         }

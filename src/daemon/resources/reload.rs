@@ -27,6 +27,26 @@ impl Resources {
             .next()
     }
 
+    /// The resources that are on their way out, each with the key of its group: all of a group that the file does not have
+    /// any more and that, as `may_run` tells, was not stopped yet; of others those that wait for their stop.
+    pub fn leaving(
+        &self,
+        places: &[GroupPlace],
+        may_run: impl Fn(GroupId) -> bool,
+    ) -> Vec<(String, String)> {
+        let pairs = self.groups.iter().zip(places);
+        let words = pairs.flat_map(|(group, place)| {
+            let stay = if place.is_removed && may_run(group.id) {
+                0
+            } else {
+                group.listed().len()
+            };
+            let gone = group.resources.iter().skip(stay);
+            gone.map(|(word, _)| (place.group.key.clone(), word.text.clone()))
+        });
+        words.collect()
+    }
+
     /// Takes over what the files say of resources, with the groups in the core's `places`. What of a group stands before
     /// the first difference stays; the rest is stopped and started, where the group runs. The core asks for everything
     /// else.

@@ -68,11 +68,12 @@ impl FloatingAddresses {
 
     /// This node's own, when they are not what they were.
     pub fn news_of_hardware(&mut self, now: Instant) -> Option<Vec<Ethernet>> {
-        if self.own.is_some() || self.own_at > now {
+        if !self.own_is_news || self.own_at > now {
             return None;
         }
         self.own_at = now + super::LOOK;
         let mut own = self.own_hardware()?.clone();
+        self.own_is_news = false;
         own.truncate(MOST_ETHERNET);
         (own != self.told_own).then(|| {
             self.told_own.clone_from(&own);
@@ -103,7 +104,7 @@ impl FloatingAddresses {
         let at_once = self.concern_changed || !self.decided.is_empty();
         [
             at_once.then_some(Instant::default()),
-            self.own.is_none().then_some(self.own_at),
+            self.own_is_news.then_some(self.own_at),
             self.ears.next_deadline(),
             self.checks.next_deadline(),
         ]
