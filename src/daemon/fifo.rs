@@ -331,6 +331,19 @@ mod tests {
             self.fifo.stir();
         }
 
+        /// Takes what was written as fast as that goes: how many messages, within how many seconds.
+        fn drain(&mut self) -> (usize, u64) {
+            let mut heard = self.messages().len();
+            assert!(heard < 30, "{heard} at once");
+            let begin = self.now;
+            while let Some(due) = self.fifo.next_deadline() {
+                assert!(due > self.now, "it waits and does not spin");
+                self.now = due;
+                heard += self.messages().len();
+            }
+            (heard, self.now.since(begin).as_secs())
+        }
+
         /// All that can be had now, as types and fields.
         fn messages(&mut self) -> Vec<String> {
             let messages = std::iter::from_fn(|| self.fifo.next_message(self.now));
@@ -369,16 +382,8 @@ mod tests {
         }
         bench.fifo.stir();
         assert!(sent > 100, "{sent}");
-        let mut heard = bench.messages().len();
-        assert!(heard < 30, "{heard} at once");
-        let begin = bench.now;
-        while let Some(due) = bench.fifo.next_deadline() {
-            assert!(due > bench.now, "it waits and does not spin");
-            bench.now = due;
-            heard += bench.messages().len();
-        }
+        let (heard, seconds) = bench.drain();
         assert_eq!(heard, sent);
-        let seconds = bench.now.since(begin).as_secs();
         assert!(seconds > 60, "{seconds}");
     }
 
@@ -386,16 +391,8 @@ mod tests {
     fn short_messages_cost_as_much_as_they_make_on_the_wire() {
         let mut bench = Bench::new();
         bench.write(&b">>>\nt=m\n<<<\n".repeat(300));
-        let mut heard = bench.messages().len();
-        assert!(heard < 30, "{heard} at once");
-        let begin = bench.now;
-        while let Some(due) = bench.fifo.next_deadline() {
-            assert!(due > bench.now, "it waits and does not spin");
-            bench.now = due;
-            heard += bench.messages().len();
-        }
+        let (heard, seconds) = bench.drain();
         assert_eq!(heard, 300);
-        let seconds = bench.now.since(begin).as_secs();
         assert!(seconds > 120, "{seconds}");
     }
 

@@ -5,7 +5,7 @@
 //!     cargo run --example planted -- NAME…      some
 //!     cargo run --example planted -- --list     what there is
 //!
-//! `RUNS=n` says how many runs each may take (2000). Exit status 1 when one was not caught.
+//! `HB_PLANTED_RUNS=n` says how many runs each may take (2000). Exit status 1 when one was not caught.
 
 mod bugs;
 mod copy;
@@ -33,7 +33,7 @@ fn main() -> ExitCode {
         eprintln!("There is no planted mistake {unknown:?}; --list shows their names.");
         return ExitCode::FAILURE;
     }
-    let runs = std::env::var("RUNS")
+    let runs = std::env::var("HB_PLANTED_RUNS")
         .ok()
         .and_then(|text| text.parse().ok());
     let chosen = BUGS
