@@ -71,8 +71,8 @@ chaos:
 
 demo:
 	@packaging/prerequisites demo
-	$(CARGO) build --release --locked --bins --example demo
-	$(CARGO) run --release --locked --quiet --example demo
+	$(CARGO) build --locked --bins --example demo
+	$(CARGO) run --locked --quiet --example demo
 
 prove:
 	@packaging/prerequisites build

@@ -293,13 +293,10 @@ fn question(parser: &mut lexopt::Parser) -> Result<Question, String> {
         "process" => Ok(Question::Process(text(parser)?)),
         "ready" => {
             let directory = value(parser)?.into();
-            let words = parser.raw_args().map_err(|error| error.to_string())?;
-            let words = words.map(|word| word.to_string_lossy().into_owned());
-            Ok(Question::Ready {
-                directory,
-                words: words.collect(),
-            })
+            let words = rest(parser)?;
+            Ok(Question::Ready { directory, words })
         }
+        "holders" => Ok(Question::Holders(rest(parser)?)),
         "tcp" => Ok(Question::Tcp {
             host: text(parser)?,
             port: number(parser)?,
@@ -313,6 +310,13 @@ fn question(parser: &mut lexopt::Parser) -> Result<Question, String> {
         }),
         _ => Err(format!("probe: {kind} is no kind of probe")),
     }
+}
+
+/// Every word that is left, whatever it looks like.
+fn rest(parser: &mut lexopt::Parser) -> Result<Vec<String>, String> {
+    let words = parser.raw_args().map_err(|error| error.to_string())?;
+    let words = words.map(|word| word.to_string_lossy().into_owned());
+    Ok(words.collect())
 }
 
 fn text(parser: &mut lexopt::Parser) -> Result<String, String> {

@@ -14,6 +14,7 @@ pub mod failback;
 pub mod failfast;
 pub mod fencing;
 pub mod fifo;
+pub mod holders;
 pub mod hooks;
 pub mod lint_script;
 pub mod log;

@@ -5,7 +5,7 @@ use std::io::{Read, Write};
 use std::net::{TcpStream, ToSocketAddrs};
 use std::path::PathBuf;
 
-use super::unready;
+use super::{holders, unready};
 use crate::os::proc;
 
 /// No page is read further than this.
@@ -45,6 +45,8 @@ pub enum Question {
         /// The words of all groups.
         words: Vec<String>,
     },
+    /// Who keeps the file systems of these words busy? It is printed, see [`holders`].
+    Holders(Vec<String>),
 }
 
 /// Asks. The error is a sentence without its end.
@@ -64,11 +66,8 @@ pub fn ask(question: &Question) -> Result<(), String> {
             let answer = get(host, *port, path)?;
             judge(&answer, *expect, body.as_deref())
         }
-        Question::Ready { directory, words } => {
-            let lines = unready::report(directory, words);
-            let written = std::io::stdout().write_all(lines.as_bytes());
-            written.map_err(|error| error.to_string())
-        }
+        Question::Ready { directory, words } => print(&unready::report(directory, words)),
+        Question::Holders(words) => print(&holders::report(words)),
         Question::Process(name) => {
             let all = proc::all().map_err(|error| format!("cannot read /proc: {error}"))?;
             let runs = all.into_iter().any(|pid| is_called(pid, name));
@@ -76,6 +75,11 @@ pub fn ask(question: &Question) -> Result<(), String> {
                 .ok_or_else(|| format!("no process is called {name}"))
         }
     }
+}
+
+fn print(lines: &str) -> Result<(), String> {
+    let written = std::io::stdout().write_all(lines.as_bytes());
+    written.map_err(|error| error.to_string())
 }
 
 /// Each address of a name is tried, as every client does.

@@ -7,6 +7,7 @@ mod checks;
 mod ears;
 mod floating;
 mod group;
+mod holders;
 mod losses;
 mod monitors;
 mod reload;
@@ -25,12 +26,13 @@ use super::children::{ChildId, Children, Ended, Kind, Leftovers, Order, Owner, S
 use crate::cluster::{GroupId, GroupOutcome, Instant};
 use crate::config::{Config, Timeout};
 use crate::resource::catalogue::{Places, Resource};
-use crate::resource::group::{Aim, Answer, Outcome, Sequence, Step};
+use crate::resource::group::{Aim, Answer, Note, Outcome, Sequence, Step};
 use crate::resource::{Action, Invocation, environment};
 use agents::Agents;
 use floating::FloatingAddresses;
 pub use floating::RivalView;
 use group::Group;
+use holders::Searches;
 pub use monitors::MonitorView;
 use monitors::Monitors;
 use verdict::{failed, missing, read_answer};
@@ -88,6 +90,7 @@ pub struct Resources {
     errands: BTreeMap<ChildId, Errand>,
     /// Children of a group that could not be killed.
     undead: Vec<(usize, ChildId)>,
+    searches: Searches,
     /// Wait for one of [`MOST_CHILDREN`] to end, or for the next turn.
     waiting: VecDeque<Errand>,
     /// Have a pause until then.
@@ -156,6 +159,7 @@ impl Resources {
             leftovers,
             errands: BTreeMap::new(),
             undead: Vec::new(),
+            searches: Searches::default(),
             waiting: VecDeque::new(),
             pausing: BTreeSet::new(),
             ready: VecDeque::new(),
@@ -301,7 +305,14 @@ impl Resources {
                 return true;
             };
             match step {
-                Step::Tell(note) => group.tell(note),
+                Step::Tell(note) => {
+                    group.tell(note);
+                    if let Note::StopFailed(resource) = note
+                        && let Some((word, _)) = group.resources.get(resource)
+                    {
+                        self.searches.begin(now, word, &mut self.children);
+                    }
+                }
                 Step::Wait(pause) => {
                     self.pausing.insert((now + pause, index));
                     return true;
@@ -418,6 +429,9 @@ impl Resources {
     }
 
     fn child_ended(&mut self, now: Instant, ended: &Ended) {
+        if self.searches.end(ended) {
+            return;
+        }
         let Some(errand) = self.errands.remove(&ended.child) else {
             return;
         };

@@ -1,7 +1,10 @@
 //! Other processes of this machine, as `/proc` tells of them.
 
+use std::fmt;
 use std::fs::File;
 use std::io::{self, Read};
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// Far above what a program can be started with on most machines; a larger environment is cut.
@@ -41,6 +44,71 @@ pub fn environment(pid: i32) -> io::Result<Vec<u8>> {
         .take(MOST_ENVIRONMENT)
         .read_to_end(&mut bytes)?;
     Ok(bytes)
+}
+
+/// The name that the kernel keeps of a process.
+pub fn name(pid: i32) -> Option<String> {
+    let name = std::fs::read(format!("/proc/{pid}/comm")).ok()?;
+    Some(String::from_utf8_lossy(name.trim_ascii_end()).into_owned())
+}
+
+/// What a process has of a file system.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Use {
+    /// It stands in this directory.
+    WorkingDirectory(PathBuf),
+    /// This is its root directory.
+    Root(PathBuf),
+    /// It is this program.
+    Program(PathBuf),
+    /// It has this file open.
+    File(PathBuf),
+    /// It has this file in its memory, a library for example.
+    Memory(PathBuf),
+}
+
+impl fmt::Display for Use {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::WorkingDirectory(path) => write!(f, "working directory {}", path.display()),
+            Self::Root(path) => write!(f, "root directory {}", path.display()),
+            Self::Program(path) => write!(f, "runs {}", path.display()),
+            Self::File(path) => write!(f, "has {} open", path.display()),
+            Self::Memory(path) => write!(f, "has {} in its memory", path.display()),
+        }
+    }
+}
+
+/// The first thing that a process has at or below this path. Asks the kernel for names only, never the file system; may
+/// wait for a process that hangs in the kernel: not for the event loop.
+pub fn use_of(pid: i32, place: &Path) -> Option<Use> {
+    let below = |path: &PathBuf| path.starts_with(place);
+    let link = |what: &str| {
+        std::fs::read_link(format!("/proc/{pid}/{what}"))
+            .ok()
+            .filter(below)
+    };
+    link("cwd")
+        .map(Use::WorkingDirectory)
+        .or_else(|| link("root").map(Use::Root))
+        .or_else(|| link("exe").map(Use::Program))
+        .or_else(|| {
+            let open = std::fs::read_dir(format!("/proc/{pid}/fd")).ok()?.flatten();
+            let mut paths = open.filter_map(|entry| std::fs::read_link(entry.path()).ok());
+            paths.find(below).map(Use::File)
+        })
+        .or_else(|| {
+            let map = std::fs::read(format!("/proc/{pid}/maps")).ok()?;
+            let mut paths = map.split(|&byte| byte == b'\n').filter_map(mapped);
+            paths.find(below).map(Use::Memory)
+        })
+}
+
+/// `range rights offset device inode    path`, with blanks in the path as they are: proc(5).
+fn mapped(line: &[u8]) -> Option<PathBuf> {
+    let start = line.iter().position(|&byte| byte == b'/')?;
+    let path = line.get(start..)?;
+    Some(PathBuf::from(std::ffi::OsStr::from_bytes(path)))
 }
 
 /// `pid (name) state parent group session …`; the name may hold anything, blanks and parentheses among it.
@@ -114,5 +182,31 @@ mod tests {
         };
         assert!(environment(own).is_ok_and(has_path));
         assert_eq!(look(i32::MAX), None);
+    }
+
+    #[test]
+    fn what_a_process_has_is_named_and_what_is_only_beside_it_is_not() {
+        let place = tempfile::tempdir().expect("a directory");
+        let place = place.path().canonicalize().expect("its name");
+        let own = i32::try_from(std::process::id()).expect("the kernel counts no further");
+        let beside = PathBuf::from(format!("{}-beside", place.display()));
+        std::fs::create_dir(&beside).expect("room");
+        let other = File::create(beside.join("file")).expect("room");
+        assert_eq!(use_of(own, &place), None);
+        let path = place.join("open file");
+        let file = File::create(&path).expect("room");
+        assert_eq!(use_of(own, &place), Some(Use::File(path)));
+        drop((file, other));
+        assert_eq!(use_of(own, &place), None);
+        std::fs::remove_dir_all(beside).expect("ours");
+        let program = std::env::current_exe().expect("our name");
+        assert_eq!(use_of(own, &program), Some(Use::Program(program)));
+    }
+
+    #[test]
+    fn a_mapped_path_may_have_blanks() {
+        let line = b"7f00-7f01 r-xp 00000000 08:01 1234    /srv/my data/lib.so";
+        assert_eq!(mapped(line), Some("/srv/my data/lib.so".into()));
+        assert_eq!(mapped(b"7f00-7f01 rw-p 00000000 00:00 0    [stack]"), None);
     }
 }

@@ -151,6 +151,42 @@ fn a_group_that_does_not_stop_is_never_started_on_the_peer() {
 }
 
 #[test]
+fn who_holds_a_file_system_that_does_not_unmount_is_named() {
+    claim(|| {
+        // The program that is forgotten in it runs where the file system is: each machine has mounts of its own.
+        const VOLUME: &str = r"#!/bin/sh
+case $2 in
+    start) mkdir -p $1; mount -t tmpfs volume $1; cd $1; sleep 1000 </dev/null >/dev/null 2>&1 & ;;
+    stop) ! mountpoint -q $1 || umount $1;;
+    status) mountpoint -q $1 && echo running || echo stopped;;
+esac
+";
+        let place = files::shared().join("volume");
+        let mut pair = Pair::alone(Setup {
+            groups: vec![format!("alpha volume::{}", place.display())],
+            more: "env STOPRETRYMAX=1\n",
+            ..Setup::default()
+        });
+        files::write(&pair.a.file("ha.d/resource.d/volume"), VOLUME, 0o755);
+        pair.a.start();
+        pair.b.start();
+        let log = pair.a.log();
+        log.expect(Mark::START, "running here.");
+        pair.a.request_stop();
+        let told = log.expect(Mark::START, "is held by");
+        let (start, what) = told.split_once(" (process ").expect("its number");
+        assert!(
+            start.ends_with(&format!("{} is held by sleep", place.display())),
+            "{told}"
+        );
+        assert!(
+            what.ends_with(&format!("): working directory {}", place.display())),
+            "{told}"
+        );
+    });
+}
+
+#[test]
 fn a_group_that_does_not_stop_does_not_fail_back() {
     claim(|| {
         let mut pair = Pair::alone(Setup {
