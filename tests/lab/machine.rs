@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::Read;
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
 use std::process::{Child, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
@@ -235,14 +235,14 @@ impl Machine {
             run_script(&fresh_run(&self.directory));
         }
         self.namespace.within(|| {
-            let text = run("ip", &["-o", "-4", "address", "show", "scope", "global"]).stdout;
+            let text = run("ip", &["-o", "address", "show", "scope", "global"]).stdout;
             let text = String::from_utf8_lossy(&text).into_owned();
             let mut lines = Vec::new();
             for line in text.lines() {
                 let words: Vec<&str> = line.split_whitespace().collect();
                 if let [_, interface, _, address, ..] = words[..] {
                     let host = address.split('/').next().and_then(|host| host.parse().ok());
-                    if !host.is_some_and(|host| self.fixed.contains(&host)) {
+                    if !host.is_some_and(|host: IpAddr| self.fixed.iter().any(|own| *own == host)) {
                         lines.push(format!("address del {address} dev {interface}"));
                     }
                 }

@@ -77,12 +77,13 @@ pub enum Failure {
 }
 
 impl Cable {
-    /// Breaks the cable.
+    /// Breaks the cable. Without its plug it is silent already.
     pub fn cut(&self, failure: Failure) {
-        self.wrong
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .push(failure);
+        let mut wrong = self.wrong.lock().unwrap_or_else(PoisonError::into_inner);
+        if failure == Failure::Silent && wrong.contains(&Failure::Unplugged) {
+            return; // a bridge sets no state of a port without carrier
+        }
+        wrong.push(failure);
         self.set(
             failure,
             [
@@ -93,14 +94,11 @@ impl Cable {
         );
     }
 
-    /// Mends it, whatever was wrong.
+    /// Mends it, whatever was wrong; the plug first.
     pub fn restore(&self) {
-        for failure in self
-            .wrong
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .drain(..)
-        {
+        let mut wrong = self.wrong.lock().unwrap_or_else(PoisonError::into_inner);
+        wrong.sort_by_key(|failure| *failure != Failure::Unplugged);
+        for failure in wrong.drain(..) {
             self.set(
                 failure,
                 ["state 3", "up", "flood on mcast_flood on bcast_flood on"],

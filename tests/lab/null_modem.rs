@@ -35,6 +35,7 @@ pub enum Line {
 pub struct NullModem {
     lines: Arc<[AtomicU8; 2]>,
     losses: Arc<AtomicU8>,
+    noise: Arc<AtomicU8>,
     carried: Arc<[AtomicU64; 2]>,
 }
 
@@ -45,15 +46,17 @@ impl NullModem {
         let lines = Arc::new([AtomicU8::new(0), AtomicU8::new(0)]);
         let carried = Arc::new([AtomicU64::new(0), AtomicU64::new(0)]);
         let losses = Arc::new(AtomicU8::new(0));
+        let noise = Arc::new(AtomicU8::new(0));
         let (state, count) = (Arc::clone(&lines), Arc::clone(&carried));
-        let percent = Arc::clone(&losses);
+        let damage = [Arc::clone(&losses), Arc::clone(&noise)];
         thread::spawn(move || {
             let bytes_per_second = baud.map(|rate| f64::from(rate) / 10.0);
-            relay(&ends, &state, &percent, &count, bytes_per_second);
+            relay(&ends, &state, &damage, &count, bytes_per_second);
         });
         Self {
             lines,
             losses,
+            noise,
             carried,
         }
     }
@@ -72,6 +75,11 @@ impl NullModem {
     /// Loses this share of the messages, in both directions.
     pub fn lose(&self, percent: u8) {
         self.losses.store(percent, Ordering::SeqCst);
+    }
+
+    /// From now on so many of a hundred bytes arrive as others, twice, or not at all, in both directions.
+    pub fn spoil(&self, percent: u8) {
+        self.noise.store(percent, Ordering::SeqCst);
     }
 
     /// How many bytes of `sender` have arrived at the other end.
@@ -108,6 +116,38 @@ struct InFlight {
     bytes: Vec<u8>,
     credit: f64,
     sieve: Sieve,
+    noise: Noise,
+}
+
+/// Spoils single bytes.
+#[derive(Default)]
+struct Noise(u64);
+
+impl Noise {
+    /// Spoils this share of the bytes from a place on.
+    fn spoil(&mut self, bytes: &mut Vec<u8>, from: usize, percent: u8) {
+        for byte in bytes.split_off(from) {
+            let dice = random(&mut self.0);
+            if dice % 100 >= u64::from(percent) {
+                bytes.push(byte);
+                continue;
+            }
+            match dice / 100 % 3 {
+                0 => {}
+                1 => bytes.extend([byte, byte]),
+                _ => bytes.push(byte ^ 1 << (dice / 300 % 8)),
+            }
+        }
+    }
+}
+
+/// The next of some numbers without order.
+fn random(state: &mut u64) -> u64 {
+    // an ordinary linear congruence: its high bits are random enough
+    *state = state
+        .wrapping_mul(6_364_136_223_846_793_005)
+        .wrapping_add(1_442_695_040_888_963_407);
+    *state >> 33
 }
 
 /// Lets whole messages through or none of them.
@@ -127,12 +167,7 @@ impl Sieve {
     fn pass(&mut self, bytes: &[u8], percent: u8, out: &mut Vec<u8>) {
         for &byte in bytes {
             if self.count == 0 {
-                // an ordinary linear congruence: its high bits are random enough
-                self.random = self
-                    .random
-                    .wrapping_mul(6_364_136_223_846_793_005)
-                    .wrapping_add(1_442_695_040_888_963_407);
-                self.drops = (self.random >> 33) % 100 < u64::from(percent);
+                self.drops = random(&mut self.random) % 100 < u64::from(percent);
             }
             if !self.drops {
                 out.push(byte);
@@ -152,18 +187,19 @@ const CHUNK: usize = 256;
 fn relay(
     ends: &[PtyMaster; 2],
     lines: &[AtomicU8; 2],
-    losses: &AtomicU8,
+    damage: &[Arc<AtomicU8>; 2],
     carried: &[AtomicU64; 2],
     bytes_per_second: Option<f64>,
 ) {
     run_before_others();
     let mut flight = [InFlight::default(), InFlight::default()];
     flight[1].sieve.random = 1; // the two directions lose different messages
+    flight[1].noise.0 = 1;
     let mut last_turn = Instant::now();
     loop {
         let elapsed = last_turn.elapsed().as_secs_f64();
         last_turn = Instant::now();
-        let percent = losses.load(Ordering::SeqCst);
+        let damage = damage.each_ref().map(|part| part.load(Ordering::SeqCst));
         let open = [is_open(ends[0].as_fd()), is_open(ends[1].as_fd())];
         for sender in 0..2 {
             let way = &mut flight[sender];
@@ -174,11 +210,11 @@ fn relay(
             match lines[sender].load(Ordering::SeqCst) {
                 state if state == Line::Stalled as u8 => continue,
                 state if state == Line::Broken as u8 => {
-                    take(&ends[sender], percent, way);
+                    take(&ends[sender], damage, way);
                     way.bytes.clear();
                     continue;
                 }
-                _ => take(&ends[sender], percent, way),
+                _ => take(&ends[sender], damage, way),
             }
             if !open[1 - sender] {
                 way.bytes.clear(); // nobody has the port open: nothing keeps what arrives
@@ -192,7 +228,7 @@ fn relay(
 }
 
 /// A wire does not wait for a busy processor: asks for realtime scheduling, where that is allowed.
-fn run_before_others() {
+pub fn run_before_others() {
     let thread = gettid().to_string();
     let _ = Command::new("chrt")
         .args(["--fifo", "--pid", "2", &thread])
@@ -201,13 +237,16 @@ fn run_before_others() {
 }
 
 /// Reads what the sender wrote, unless enough of it is waiting already.
-fn take(end: &PtyMaster, percent: u8, way: &mut InFlight) {
+fn take(end: &PtyMaster, [losses, noise]: [u8; 2], way: &mut InFlight) {
     let mut buffer = [0; CHUNK];
     while way.bytes.len() < CHUNK {
         match read(end, &mut buffer) {
             Ok(count) if count > 0 => {
-                let InFlight { bytes, sieve, .. } = way;
-                sieve.pass(&buffer[..count], percent, bytes);
+                let before = way.bytes.len();
+                way.sieve.pass(&buffer[..count], losses, &mut way.bytes);
+                if noise > 0 {
+                    way.noise.spoil(&mut way.bytes, before, noise);
+                }
             }
             _ => return, // nothing there, or nobody
         }
@@ -286,5 +325,20 @@ mod tests {
                 .iter()
                 .all(|message| message.starts_with(">>>\nseq=") && message.ends_with("\n<<<\n"))
         );
+    }
+
+    #[test]
+    fn noise_changes_doubles_and_loses_bytes() {
+        let sent = vec![b'x'; 10_000];
+        let mut arrived = sent.clone();
+        Noise::default().spoil(&mut arrived, 5000, 10);
+        assert_eq!(arrived[..5000], sent[..5000], "what was there before");
+        let others = arrived.iter().filter(|byte| **byte != b'x').count();
+        assert!((100..250).contains(&others), "{others} are others");
+        let length = arrived.len().abs_diff(sent.len());
+        assert!(length < 100, "as many came twice as did not come");
+        let mut whole = sent.clone();
+        Noise::default().spoil(&mut whole, 0, 0);
+        assert_eq!(whole, sent);
     }
 }

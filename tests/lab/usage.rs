@@ -14,6 +14,8 @@ pub struct Usage {
     pub wakeups: u64,
     /// Hundredths of a second on a processor.
     pub ticks: u64,
+    /// Open descriptors.
+    pub descriptors: usize,
 }
 
 impl Usage {
@@ -44,6 +46,7 @@ impl Usage {
             threads: number("Threads:"),
             wakeups: number("voluntary_ctxt_switches:"),
             ticks,
+            descriptors: fs::read_dir(format!("/proc/{pid}/fd")).map_or(0, Iterator::count),
         }
     }
 }
