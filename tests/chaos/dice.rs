@@ -1,5 +1,12 @@
 //! Numbers without any order, the same for the same seed.
 
+/// The seed that somebody asked for, or the usual one.
+pub fn seed(usual: u64) -> u64 {
+    std::env::var("HB_CHAOS_SEED").map_or(usual, |text| {
+        text.parse().expect("HB_CHAOS_SEED is a number")
+    })
+}
+
 /// Where the next number comes from.
 pub struct Dice(u64);
 

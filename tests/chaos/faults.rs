@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-use crate::dice::Dice;
+use crate::dice::{self, Dice};
 use crate::lab::machine::Machine;
 use crate::lab::{Pair, Setup, claim, sandbox, wait_for};
 use crate::{events, scripts};
@@ -60,9 +60,7 @@ struct Struck {
 #[test]
 fn after_any_faults_every_group_runs_once_and_nothing_was_out_of_order_or_on_both_nodes() {
     claim(|| {
-        let seed = std::env::var("HB_CHAOS_SEED").map_or(USUAL, |text| {
-            text.parse().expect("HB_CHAOS_SEED is a number")
-        });
+        let seed = dice::seed(USUAL);
         let period = sandbox::chaos_time().unwrap_or(SHORT);
         let mut chaos = Chaos::new(seed, period > SHORT);
         chaos.settle("at the beginning");
