@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::Read;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::path::PathBuf;
 use std::process::{Child, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
@@ -30,7 +30,7 @@ pub struct Machine {
     pub program: Program,
     /// The cables by interface name, `eth0` first.
     pub cables: Vec<(String, Cable)>,
-    fixed: Vec<Ipv4Addr>,
+    fixed: Vec<IpAddr>,
     directory: PathBuf,
     installed: bool,
     daemon: Option<Child>,
@@ -84,7 +84,14 @@ impl Machine {
     pub fn attach(&mut self, segment: &Switch, interface: &str, address: Ipv4Addr) {
         let cable = segment.attach(&self.namespace, interface, address);
         self.cables.push((interface.to_owned(), cable));
-        self.fixed.push(address);
+        self.fixed.push(address.into());
+    }
+
+    /// Gives an interface another address of this machine's own (prefix length 64), which it has after every boot.
+    pub fn add_address(&mut self, interface: &str, address: Ipv6Addr) {
+        let line = format!("address add {address}/64 dev {interface} nodad");
+        self.namespace.within(|| run_batch("ip", &[line]));
+        self.fixed.push(address.into());
     }
 
     /// A file of this machine as the outside sees it.
@@ -242,7 +249,7 @@ impl Machine {
                 let words: Vec<&str> = line.split_whitespace().collect();
                 if let [_, interface, _, address, ..] = words[..] {
                     let host = address.split('/').next().and_then(|host| host.parse().ok());
-                    if !host.is_some_and(|host: IpAddr| self.fixed.iter().any(|own| *own == host)) {
+                    if !host.is_some_and(|host| self.fixed.contains(&host)) {
                         lines.push(format!("address del {address} dev {interface}"));
                     }
                 }

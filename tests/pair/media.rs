@@ -1,5 +1,7 @@
 //! Every kind of link alone carries a pair, and links that cannot be opened do what they should.
 
+use std::net::Ipv6Addr;
+
 use crate::lab::journal::Mark;
 use crate::lab::namespace::run_batch;
 use crate::lab::{Pair, Setup, claim, eventually};
@@ -11,9 +13,8 @@ fn carries_a_pair(media: &'static str) {
         media: Some(media),
         ..Setup::default()
     });
-    for (node, machine) in [&pair.a, &pair.b].into_iter().enumerate() {
-        let address = format!("address add fd77::{}/64 dev eth1 nodad", node + 1);
-        machine.namespace.within(|| run_batch("ip", &[address]));
+    for (host, machine) in (1..).zip([&mut pair.a, &mut pair.b]) {
+        machine.add_address("eth1", Ipv6Addr::new(0xfd77, 0, 0, 0, 0, 0, 0, host));
     }
     pair.serve_on_a();
     assert_eq!(pair.watch.moves(pair.address()), 1);
