@@ -5,25 +5,12 @@ use std::io::{self, Read, Write};
 use mio::net::UnixStream;
 use mio::{Interest, Registry, Token};
 
+use super::request::{RequestLine, Rights, respond};
 use crate::cluster::Instant;
-use crate::control::{Answer, MAX_RELOAD, MAX_REQUEST, Request};
+use crate::control::{Answer, Request};
 
 /// Read or written in one turn, so that a large request or answer of one does not hold up the others.
 const SHARE: usize = 64 * 1024;
-
-/// How a reload begins.
-const RELOAD: &[u8] = br#"{"request":"reload","#;
-
-/// What a caller may do; each includes the ones before it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Rights {
-    /// Hear that it may not.
-    Nothing,
-    /// Ask.
-    Ask,
-    /// Move resources.
-    Move,
-}
 
 /// How far a client is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,7 +37,7 @@ pub(super) struct Client {
     stream: UnixStream,
     since: Instant,
     rights: Rights,
-    request: Vec<u8>,
+    request: RequestLine,
     /// `None` until the request is complete.
     answer: Option<Vec<u8>>,
     written: usize,
@@ -71,7 +58,7 @@ impl Client {
             stream,
             since,
             rights,
-            request: Vec::new(),
+            request: RequestLine::new(rights),
             answer: None,
             written: 0,
             is_ready: true,
@@ -127,36 +114,22 @@ impl Client {
         self.write_answer()
     }
 
-    /// The first line, without its line feed.
+    /// The first line, without its line feed; none while there may be more of it in the next turn.
     fn read_request(&mut self) -> io::Result<Reading> {
         let mut buffer = [0; 4096];
-        let share = self.request.len().saturating_add(SHARE);
-        while self.request.len() <= self.longest_request() {
-            if self.request.len() >= share {
-                return Ok(Reading::More);
-            }
+        let mut taken = 0_usize;
+        while taken < SHARE {
             let length = self.stream.read(&mut buffer)?;
-            let read = buffer.get(..length).unwrap_or_default();
-            if let Some(end) = read.iter().position(|&byte| byte == b'\n') {
-                self.request
-                    .extend_from_slice(read.get(..end).unwrap_or_default());
-                return Ok(Reading::Line(std::mem::take(&mut self.request)));
-            }
-            self.request.extend_from_slice(read);
             if length == 0 {
                 return Ok(Reading::Left);
             }
+            taken = taken.saturating_add(length);
+            let read = buffer.get(..length).unwrap_or_default();
+            if let Some(line) = self.request.push(read) {
+                return Ok(Reading::Line(line));
+            }
         }
-        Ok(Reading::Line(Vec::new())) // too long: answered like any other line that is no request
-    }
-
-    /// Only files may be long.
-    fn longest_request(&self) -> usize {
-        if self.rights == Rights::Move && self.request.starts_with(RELOAD) {
-            MAX_RELOAD
-        } else {
-            MAX_REQUEST
-        }
+        Ok(Reading::More)
     }
 
     fn write_answer(&mut self) -> io::Result<Progress> {
@@ -179,23 +152,10 @@ impl Client {
     }
 }
 
-fn respond(line: &[u8], rights: Rights, answer: &mut impl FnMut(Request) -> Answer) -> Answer {
-    if rights < Rights::Ask {
-        return Answer::Error("permission denied: apiauth anon in ha.cf says who may ask".into());
-    }
-    match serde_json::from_slice::<Request>(line) {
-        Ok(request) if request.changes_something() && rights < Rights::Move => Answer::Error(
-            "permission denied: only root, hacluster and the user that heartbeat runs as may move resources and reload"
-                .into(),
-        ),
-        Ok(request) => answer(request),
-        Err(error) => Answer::Error(format!("not a request: {error}")),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::control::MAX_REQUEST;
 
     fn ask(request: &[u8], rights: Rights) -> String {
         let poll = mio::Poll::new().expect("a poll");

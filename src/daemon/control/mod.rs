@@ -3,6 +3,7 @@
 //! What is said over it is in [`crate::control`].
 
 mod client;
+pub mod request;
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -21,7 +22,8 @@ use crate::config::ApiAuth;
 use crate::control::{Answer, Places, Request};
 use crate::os::credentials::PeerCredentials;
 use crate::os::process::{group_id, user_id};
-use client::{Client, Progress, Rights};
+use client::{Client, Progress};
+use request::Rights;
 
 /// Clients at a time. A further one takes the place of the one that has been here the longest.
 pub const MAX_CLIENTS: usize = 16;
