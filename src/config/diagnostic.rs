@@ -138,19 +138,41 @@ impl Diagnostic {
             Severity::Warning => Level::WARNING,
             Severity::Info => Level::INFO,
         };
+        let label = harmless(&self.label);
+        let related = self.related.iter();
+        let related: Vec<_> = related
+            .map(|(place, label)| (place, harmless(label)))
+            .collect();
         let mut group = Group::with_title(level.primary_title(self.message.as_str()));
         group = match &self.place {
-            Some(place) => show(group, place, AnnotationKind::Primary, &self.label),
+            Some(place) => show(group, place, AnnotationKind::Primary, &label),
             None => group.element(Origin::path(&*self.file)),
         };
-        for (place, label) in &self.related {
+        for (place, label) in &related {
             group = show(group, place, AnnotationKind::Context, label);
         }
-        for help in &self.help {
+        let help: Vec<_> = self.help.iter().map(|help| harmless(help)).collect();
+        for help in &help {
             group = group.element(Level::HELP.message(help.as_str()));
         }
-        renderer.render(&[group])
+        // The drawing lets these through, which some terminals obey like those with ESC before them.
+        renderer
+            .render(&[group])
+            .replace(|c| matches!(c, '\u{80}'..='\u{9f}'), "\u{fffd}")
     }
+}
+
+/// Words of a file may stand in what is written beside a caret or below, which the drawing takes as it is; what a terminal
+/// would obey in them is replaced as the drawing does it elsewhere.
+fn harmless(text: &str) -> String {
+    let picture = |c: char| match c {
+        '\n' => c,
+        '\0'..='\u{1f}' => char::from_u32(0x2400 + u32::from(c)).unwrap_or('\u{fffd}'),
+        '\u{7f}' => '\u{2421}',
+        '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => '\u{fffd}',
+        _ => c,
+    };
+    text.chars().map(picture).collect()
 }
 
 /// The line with its caret; of a place far out on an endless line only where that is.
@@ -315,6 +337,21 @@ error: unknown directive `serail`
             diagnostics.0[0].one_line(),
             "/etc/ha.d/ha.cf:3:1: error: unknown directive `serail` (did you mean `serial`?)"
         );
+    }
+
+    #[test]
+    fn no_word_of_a_file_gives_orders_to_a_terminal() {
+        let text = "auto_failback\u{1b}[2J\u{202e}\u{9b} on\n";
+        let file = File::new(Path::new("/etc/ha.d/ha.cf"), text.as_bytes());
+        let place = file.lines[0].place(0..5);
+        let word = text.trim_end();
+        let mut diagnostics = Diagnostics::default();
+        let said = Diagnostic::error(&place, format!("unknown `{word}`")).label(word);
+        diagnostics.push(said.related(&place, word).help(word));
+        let drawn = diagnostics.to_string();
+        let is_order = |c: char| c != '\n' && (c.is_control() || c == '\u{202e}');
+        assert!(!drawn.contains(is_order), "{drawn:?}");
+        assert!(drawn.contains("auto_failback␛[2J"), "{drawn}");
     }
 
     #[test]
