@@ -87,17 +87,26 @@ fn ask(socket: &Path, request: &Request) -> Result<Answer, Error> {
         io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => Error::Stopped(error),
         _ => Error::Unreachable(error),
     })?;
-    match exchange(&mut stream, request) {
+    let answer = exchange(&mut stream, request).map_err(|error| match error.kind() {
+        io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => Error::Silent,
+        _ => Error::Nonsense(error.to_string()),
+    })?;
+    read_answer(&answer)
+}
+
+/// What the daemon says with these bytes.
+///
+/// # Errors
+/// That it refuses, or that it can't be understood.
+pub fn read_answer(bytes: &[u8]) -> Result<Answer, Error> {
+    match serde_json::from_slice(bytes) {
         Ok(Answer::Error(reason)) => Err(Error::Refused(reason)),
         Ok(answer) => Ok(answer),
-        Err(error) => Err(match error.kind() {
-            io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => Error::Silent,
-            _ => Error::Nonsense(error.to_string()),
-        }),
+        Err(error) => Err(Error::Nonsense(error.to_string())),
     }
 }
 
-fn exchange(stream: &mut UnixStream, request: &Request) -> io::Result<Answer> {
+fn exchange(stream: &mut UnixStream, request: &Request) -> io::Result<Vec<u8>> {
     stream.set_read_timeout(Some(PATIENCE))?;
     stream.set_write_timeout(Some(PATIENCE))?;
     let mut request = serde_json::to_vec(request)?;
@@ -105,5 +114,5 @@ fn exchange(stream: &mut UnixStream, request: &Request) -> io::Result<Answer> {
     stream.write_all(&request)?;
     let mut answer = Vec::new();
     stream.take(MAX_ANSWER).read_to_end(&mut answer)?;
-    Ok(serde_json::from_slice(&answer)?)
+    Ok(answer)
 }

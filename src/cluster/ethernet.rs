@@ -19,7 +19,7 @@ pub(super) struct Hardware {
 }
 
 /// As in `020000000001,020000000002`.
-pub(crate) fn write_ethernet(all: &[Ethernet]) -> String {
+pub fn write_ethernet(all: &[Ethernet]) -> String {
     let words = all.iter().map(|address| {
         let digits = address.iter().map(|byte| format!("{byte:02x}"));
         digits.collect::<String>()
@@ -28,7 +28,7 @@ pub(crate) fn write_ethernet(all: &[Ethernet]) -> String {
 }
 
 /// The reverse of [`write_ethernet`]; none when that is not what it is.
-pub(crate) fn read_ethernet(text: &str) -> Option<Vec<Ethernet>> {
+pub fn read_ethernet(text: &str) -> Option<Vec<Ethernet>> {
     let words = text.split(',').take(MOST_ETHERNET.saturating_add(1));
     let all = words.map(|word| {
         let mut address = Ethernet::default();

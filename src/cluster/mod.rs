@@ -64,8 +64,7 @@ use std::time::Duration;
 
 pub use action::{Action, Packet, PeerMemory};
 pub use condition::FailbackCondition;
-pub use ethernet::{Ethernet, MOST_ETHERNET};
-pub(crate) use ethernet::{read_ethernet, write_ethernet};
+pub use ethernet::{Ethernet, MOST_ETHERNET, read_ethernet, write_ethernet};
 pub use event::{Event, GroupOutcome};
 pub use failback::FailbackView;
 pub use failures::{AfterFailure, Elsewhere};

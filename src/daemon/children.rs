@@ -6,7 +6,7 @@
 
 mod leftovers;
 mod mark;
-mod output;
+pub mod output;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::ffi::{OsStr, OsString};
@@ -29,7 +29,7 @@ use crate::resource::{Invocation, environment};
 use output::Output;
 
 pub use leftovers::Leftovers;
-pub use mark::{Kind, Owner, rest};
+pub use mark::{Kind, Mark, Owner, rest};
 
 /// Time between SIGTERM and SIGKILL, and between SIGKILL and giving up on a process that even that does not
 /// end (it hangs in the kernel, on a dead disk or server).

@@ -2,6 +2,7 @@
 //! serial line. Who may open it is trusted, and still cannot hold up anything: so much is read and no more, and a writer
 //! who has more to say waits.
 
+use std::fmt;
 use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::{self, Read};
 use std::os::fd::AsRawFd;
@@ -58,12 +59,33 @@ struct Credit {
     counted_at: Instant,
 }
 
-/// What is wrong with what a script wrote.
-enum Mistake {
+/// What is wrong with what a script wrote, as the end of a sentence.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Mistake {
+    /// It is no message, for this reason.
     Form(String),
+    /// The field of this name is no text.
     Binary(String),
+    /// It may not be sent.
     Unsendable(Unsendable),
+    /// Too much was written without an end.
     Endless,
+}
+
+impl fmt::Display for Mistake {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Form(form) => {
+                write!(
+                    f,
+                    "it can't be read ({form}); ha_clustermsg writes the form"
+                )
+            }
+            Self::Binary(name) => write!(f, "its field {name} is no text"),
+            Self::Unsendable(why) => why.fmt(f),
+            Self::Endless => write!(f, "it has no end within {LONGEST} bytes"),
+        }
+    }
 }
 
 impl Fifo {
@@ -195,16 +217,8 @@ impl Fifo {
         }
         self.complaints = self.complaints.saturating_add(1);
         let path = self.path.display();
-        let why = match mistake {
-            Mistake::Form(form) => {
-                format!("it can't be read ({form}); ha_clustermsg writes the form")
-            }
-            Mistake::Binary(name) => format!("its field {name} is no text"),
-            Mistake::Unsendable(why) => why.to_string(),
-            Mistake::Endless => format!("it has no end within {LONGEST} bytes"),
-        };
         if self.complaints <= MOST_COMPLAINTS {
-            log::warn!(target: TAG, "A message in {path} is not sent: {why}");
+            log::warn!(target: TAG, "A message in {path} is not sent: {mistake}");
         }
         if self.complaints == MOST_COMPLAINTS {
             log::warn!(target: TAG, "No more is said of such messages within this minute");
@@ -273,8 +287,12 @@ fn open(path: &Path, registry: &Registry, token: Token) -> io::Result<File> {
     Ok(file)
 }
 
-/// Without a signature: that somebody could write here is proof enough.
-fn read(frame: &[u8], message: &mut Message) -> Result<ScriptMessage, Mistake> {
+/// What one frame says, for which `message` is the room. Without a signature: that somebody could write here is proof
+/// enough.
+///
+/// # Errors
+/// Why it is not sent.
+pub fn read(frame: &[u8], message: &mut Message) -> Result<ScriptMessage, Mistake> {
     parse_nested(frame, message).map_err(|error| Mistake::Form(error.to_string()))?;
     let mut fields = Vec::new();
     for field in message.fields() {

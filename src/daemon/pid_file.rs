@@ -200,7 +200,12 @@ fn whole_file(kind: i32) -> libc::flock {
 fn pid_in(mut file: &File) -> Option<i32> {
     let mut text = [0; 32];
     let length = file.read(&mut text).ok()?;
-    std::str::from_utf8(text.get(..length)?)
+    pid_of(text.get(..length)?)
+}
+
+/// The process that such a text names.
+pub fn pid_of(text: &[u8]) -> Option<i32> {
+    std::str::from_utf8(text)
         .ok()?
         .trim()
         .parse()

@@ -3,7 +3,7 @@
 //! Each host has a raw socket of its own that is connected to it, so that the kernel keeps away what others send. A
 //! reply counts only with this run's secret in it and a number that was not answered yet: see `ping/echo.rs`.
 
-mod echo;
+pub mod echo;
 
 use std::io::{self, Read, Write};
 use std::net::{IpAddr, SocketAddr, SocketAddrV6};

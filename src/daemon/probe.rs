@@ -124,7 +124,11 @@ fn get(host: &str, port: u16, path: &str) -> Result<Vec<u8>, String> {
     }
 }
 
-fn judge(answer: &[u8], expect: u16, body: Option<&str>) -> Result<(), String> {
+/// Whether an answer has this status and its page contains `body`. The error is a sentence without its end.
+///
+/// # Errors
+/// When it has not, or is not HTTP.
+pub fn judge(answer: &[u8], expect: u16, body: Option<&str>) -> Result<(), String> {
     let line = answer
         .split(|&byte| byte == b'\n')
         .next()

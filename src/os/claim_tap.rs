@@ -59,10 +59,8 @@ impl ClaimTap {
     /// From now on the kernel hands over claims of these addresses; of very many also those of their neighbours. Those
     /// of the other family are passed over.
     pub fn only(&self, addresses: impl Iterator<Item = IpAddr>) -> io::Result<()> {
-        let words = addresses.filter(|address| address.is_ipv4() == self.is_ipv4);
-        let (mask, values) = narrowest(&words.map(last_word).collect());
         let instruction = |(code, yes, no, number)| SockFilter::new(code, yes, no, number);
-        let program = program(self.is_ipv4, mask, &values);
+        let program = filter(self.is_ipv4, addresses);
         self.socket
             .attach_filter(&program.into_iter().map(instruction).collect::<Vec<_>>())
     }
@@ -96,10 +94,11 @@ impl AsRawFd for ClaimTap {
     }
 }
 
-type Told = (IpAddr, Option<[u8; 6]>);
+/// An address, and the hardware address that it is said to be at.
+pub type Told = (IpAddr, Option<[u8; 6]>);
 
 /// The sender of an ARP packet, whether it asks or answers.
-fn of_arp(packet: &[u8]) -> Option<Told> {
+pub fn of_arp(packet: &[u8]) -> Option<Told> {
     // Ethernet, IPv4, and the lengths of their addresses.
     let rest = packet.strip_prefix(&[0, 1, 8, 0, 6, 4])?;
     let (ethernet, rest) = rest.get(2..)?.split_first_chunk::<6>()?;
@@ -108,7 +107,7 @@ fn of_arp(packet: &[u8]) -> Option<Told> {
 }
 
 /// The target of an IPv6 neighbour advertisement without extension headers, and its hardware address where it is told.
-fn of_advertisement(packet: &[u8]) -> Option<Told> {
+pub fn of_advertisement(packet: &[u8]) -> Option<Told> {
     let message = packet.get(40..)?;
     let (address, options) = message.get(8..)?.split_first_chunk::<16>()?;
     let is_advertisement = packet.get(6..8) == Some(&[58, 255]) && message.first() == Some(&136);
@@ -142,9 +141,17 @@ fn narrowest(words: &BTreeSet<u32>) -> (u32, Vec<u32>) {
 }
 
 /// What to do, how many instructions to leave out if a comparison holds and if it does not, and a number.
-type Instruction = (u16, u8, u8, u32);
+pub type Instruction = (u16, u8, u8, u32);
 
-/// A program for the kernel that lets through claims of addresses that end so.
+/// A program for the kernel that lets through claims of these addresses, as far as they are of this family; of very many
+/// also those of their neighbours.
+pub fn filter(is_ipv4: bool, addresses: impl Iterator<Item = IpAddr>) -> Vec<Instruction> {
+    let words = addresses.filter(|address| address.is_ipv4() == is_ipv4);
+    let (mask, values) = narrowest(&words.map(last_word).collect());
+    program(is_ipv4, mask, &values)
+}
+
+/// The same for claims of addresses that end so.
 fn program(is_ipv4: bool, mask: u32, values: &[u32]) -> Vec<Instruction> {
     let checks: &[(u16, u32, u32)] = if is_ipv4 {
         &[(LOAD_HALF, 0, 1), (LOAD_HALF, 2, 0x0800)]

@@ -247,9 +247,13 @@ impl Netlink {
     }
 }
 
-/// Walks through one datagram. `Some` when it holds the end of the answer to `sequence`; what belongs to an
-/// earlier request, given up after its time, is passed over.
-fn read_answer(
+/// Walks through one datagram and hands each part of the answer to `sequence` to `part`, with its type. `Some` when it
+/// holds the end of that answer; what belongs to an earlier request, given up after its time, is passed over. `whole`
+/// becomes false when the table changed between the parts.
+///
+/// # Errors
+/// When it is none of the kernel's.
+pub fn read_answer(
     mut bytes: &[u8],
     sequence: u32,
     whole: &mut bool,
@@ -336,7 +340,8 @@ fn scope(address: IpAddr) -> AddressScope {
     }
 }
 
-fn interface(payload: &[u8]) -> Option<Interface> {
+/// The interface of which a part of an answer tells.
+pub fn interface(payload: &[u8]) -> Option<Interface> {
     let header = LinkHeader::parse(payload).ok()?;
     let attributes = payload.get(16..)?;
     let name = text(&attribute(attributes, IFLA_IFNAME)?);
@@ -354,7 +359,8 @@ fn interface(payload: &[u8]) -> Option<Interface> {
     })
 }
 
-fn address(payload: &[u8]) -> Option<Address> {
+/// The address of which a part of an answer tells.
+pub fn address(payload: &[u8]) -> Option<Address> {
     let header = AddressHeader::parse(payload).ok()?;
     let attributes = payload.get(8..)?;
     // On a point-to-point interface IFA_ADDRESS is the other end; IPv6 gives IFA_ADDRESS only.
@@ -373,7 +379,9 @@ fn address(payload: &[u8]) -> Option<Address> {
     })
 }
 
-fn network(payload: &[u8], like: IpAddr) -> Option<Network> {
+/// The network of which a part of an answer tells, if it is of the family of `like` and in the main table, and needs no
+/// gateway.
+pub fn network(payload: &[u8], like: IpAddr) -> Option<Network> {
     let header = RouteHeader::parse(payload).ok()?;
     let attributes = payload.get(12..)?;
     let elsewhere = [RTA_GATEWAY, RTA_VIA, RTA_MULTIPATH]

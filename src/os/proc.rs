@@ -111,8 +111,10 @@ fn mapped(line: &[u8]) -> Option<PathBuf> {
     Some(PathBuf::from(std::ffi::OsStr::from_bytes(path)))
 }
 
+/// What the text of `/proc/PID/stat` says of the process; none once that has ended.
+///
 /// `pid (name) state parent group session …`; the name may hold anything, blanks and parentheses among it.
-fn parse(pid: i32, stat: &[u8]) -> Option<Process> {
+pub fn parse(pid: i32, stat: &[u8]) -> Option<Process> {
     let text = String::from_utf8_lossy(stat);
     let (_, after_name) = text.rsplit_once(')')?;
     let mut words = after_name.split_whitespace();

@@ -67,11 +67,13 @@ impl Owner {
 /// session are compared: a service with a process group of its own (`set -m`) would pass for an action by these,
 /// and an action that became another program would not.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Mark {
+pub struct Mark {
     pid: i32,
     written: Instant,
     owner: Owner,
+    /// What its action may take; zero for a program, which has no limit.
     pub limit: Duration,
+    /// What was called.
     pub words: String,
 }
 

@@ -35,8 +35,9 @@ struct Stream {
     line: Vec<u8>,
 }
 
+/// The lines of a child: in the log, and the last of them kept.
 #[derive(Debug)]
-struct Record {
+pub struct Record {
     tag: String,
     tail: VecDeque<String>,
     logged: usize,
@@ -61,17 +62,11 @@ impl Output {
                 line: Vec::new(),
             })
         };
-        let record = Record {
-            tag,
-            tail: VecDeque::new(),
-            logged: 0,
-            unlogged: 0,
-        };
         Ok(Self {
             stdout: stream(stdout)?,
             stderr: stream(stderr)?,
             head: Vec::new(),
-            record,
+            record: Record::new(tag),
             written: 0,
         })
     }
@@ -113,13 +108,7 @@ impl Output {
             let line = std::mem::take(&mut stream.line);
             self.record.keep(&line);
         }
-        if self.record.unlogged > 0 {
-            log::debug!(target: &self.record.tag, "{} more bytes of output", self.record.unlogged);
-        }
-        (
-            std::mem::take(&mut self.head),
-            self.record.tail.drain(..).collect(),
-        )
+        (std::mem::take(&mut self.head), self.record.finish())
     }
 
     /// Prepares for the time after the child's end. False when nobody holds the other end any more.
@@ -168,8 +157,18 @@ impl Stream {
 }
 
 impl Record {
+    /// Nothing was written; lines will bear `tag` in the log.
+    pub fn new(tag: String) -> Self {
+        Self {
+            tag,
+            tail: VecDeque::new(),
+            logged: 0,
+            unlogged: 0,
+        }
+    }
+
     /// Cuts bytes into lines; `line` holds what had no end so far.
-    fn take(&mut self, line: &mut Vec<u8>, bytes: &[u8]) {
+    pub fn take(&mut self, line: &mut Vec<u8>, bytes: &[u8]) {
         for piece in bytes.split_inclusive(|&byte| byte == b'\n') {
             let room = LINE.saturating_sub(line.len()).min(piece.len());
             line.extend_from_slice(piece.get(..room).unwrap_or_default());
@@ -183,7 +182,8 @@ impl Record {
         }
     }
 
-    fn keep(&mut self, line: &[u8]) {
+    /// Takes a line that has ended, or what there is of it when nothing follows.
+    pub fn keep(&mut self, line: &[u8]) {
         let line = line.trim_ascii_end();
         if line.is_empty() {
             return;
@@ -199,5 +199,14 @@ impl Record {
         }
         self.tail
             .push_back(String::from_utf8_lossy(line).into_owned());
+    }
+
+    /// The last lines. Those before are forgotten with them.
+    pub fn finish(&mut self) -> Vec<String> {
+        let Self { tag, unlogged, .. } = self;
+        if *unlogged > 0 {
+            log::debug!(target: tag, "{unlogged} more bytes of output");
+        }
+        self.tail.drain(..).collect()
     }
 }

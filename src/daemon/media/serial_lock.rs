@@ -111,7 +111,7 @@ fn link_or_take_over(draft: &Path, path: &Path, own: u32) -> io::Result<Option<u
     Err(refused)
 }
 
-/// The process that a lock file names; some programs write four bytes instead of text.
+/// The process that a lock file names.
 fn owner_of(path: &Path) -> Option<u32> {
     // Anybody may write to this directory.
     let mut bytes = Vec::new();
@@ -120,14 +120,15 @@ fn owner_of(path: &Path) -> Option<u32> {
         .take(64)
         .read_to_end(&mut bytes)
         .ok()?;
-    let text = std::str::from_utf8(&bytes)
+    owner_in(&bytes)
+}
+
+/// The process that the content of a lock file names; some programs write four bytes instead of text.
+pub fn owner_in(bytes: &[u8]) -> Option<u32> {
+    let text = std::str::from_utf8(bytes)
         .ok()
         .and_then(|text| text.split_whitespace().next()?.parse().ok());
-    text.or_else(|| {
-        <[u8; 4]>::try_from(bytes.as_slice())
-            .ok()
-            .map(u32::from_ne_bytes)
-    })
+    text.or_else(|| <[u8; 4]>::try_from(bytes).ok().map(u32::from_ne_bytes))
 }
 
 fn is_running(process: u32) -> bool {

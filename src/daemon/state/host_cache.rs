@@ -21,7 +21,7 @@ const CHECKSUM: Crc<u32> = Crc::<u32>::new(&CRC_32_CKSUM);
 
 /// What is in the file.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct HostCache {
+pub struct HostCache {
     /// Our own.
     pub generation: u64,
     /// The peer's name, and what was seen of it.

@@ -17,8 +17,7 @@ use md5::{Digest, Md5};
 use crate::cluster::PeerMemory;
 use files::Stored;
 pub use files::replace;
-pub use host_cache::FILE as HOST_CACHE_FILE;
-use host_cache::HostCache;
+pub use host_cache::{FILE as HOST_CACHE_FILE, HostCache};
 pub use recorder::Recorder;
 
 /// How many generations a run may use: a node that its peer holds for dead has to come back as another run,
@@ -139,31 +138,19 @@ fn read_host_cache(directory: &Path) -> Result<Option<HostCache>, Error> {
     Ok(cache)
 }
 
-/// One more than the highest that is known; the time when nothing is known.
 fn next_generation(wanted: &Wanted<'_>, cache: Option<&HostCache>) -> Result<u64, Error> {
     let path = wanted.directory.join("hb_generation");
     let bytes = files::read(&path, 64).map_err(error("read", &path))?;
-    let stored = bytes.as_deref().map(parse_generation);
-    let copy = cache.map(|cache| cache.generation);
-    let known = match (stored, copy) {
-        (Some(Some(stored)), copy) => Some(stored.max(copy.unwrap_or(0))),
-        // The copy is older than the file by nothing but a crash between the two writes.
-        (_, Some(copy)) => Some(copy.saturating_add(1)),
-        (_, None) => None,
-    };
-    let from_time = wanted.wall_seconds.min(MAX_GENERATION).saturating_add(1);
-    let next = match known {
-        // Deleting the file is how an operator gets above whatever the peer remembers.
-        Some(known) if wanted.generation_from_time || !matches!(stored, Some(Some(_))) => {
-            known.saturating_add(1).max(from_time)
-        }
-        Some(known) => known.saturating_add(1),
-        None => from_time,
-    };
-    match (stored, bytes.as_deref()) {
-        (Some(Some(_)), _) => {}
-        (None, _) | (_, Some([])) => log::warn!("No Previous generation - starting at {next}"),
-        _ => log::warn!(
+    let next = generation_after(
+        bytes.as_deref(),
+        cache.map(|cache| cache.generation),
+        wanted.generation_from_time,
+        wanted.wall_seconds,
+    );
+    match bytes.as_deref() {
+        Some(bytes) if parse_generation(bytes).is_some() => {}
+        None | Some([]) => log::warn!("No Previous generation - starting at {next}"),
+        Some(_) => log::warn!(
             "BROKEN previous generation - starting at {next}: {} is damaged",
             path.display()
         ),
@@ -176,7 +163,32 @@ fn next_generation(wanted: &Wanted<'_>, cache: Option<&HostCache>) -> Result<u64
     Ok(next)
 }
 
-fn parse_generation(bytes: &[u8]) -> Option<u64> {
+/// One more than the highest that is known of the file and of its second copy; the time, in seconds since 1970, when
+/// nothing is known. A start is refused when it is too high for the file.
+pub fn generation_after(
+    file: Option<&[u8]>,
+    copy: Option<u64>,
+    from_time: bool,
+    wall_seconds: u64,
+) -> u64 {
+    let stored = file.and_then(parse_generation);
+    let known = match (stored, copy) {
+        (Some(stored), copy) => Some(stored.max(copy.unwrap_or(0))),
+        // The copy is older than the file by nothing but a crash between the two writes.
+        (None, Some(copy)) => Some(copy.saturating_add(1)),
+        (None, None) => None,
+    };
+    let time = wall_seconds.min(MAX_GENERATION).saturating_add(1);
+    match known {
+        // Deleting the file is how an operator gets above whatever the peer remembers.
+        Some(known) if from_time || stored.is_none() => known.saturating_add(1).max(time),
+        Some(known) => known.saturating_add(1),
+        None => time,
+    }
+}
+
+/// The number that the file holds; none when it is damaged.
+pub fn parse_generation(bytes: &[u8]) -> Option<u64> {
     let text = std::str::from_utf8(bytes).ok()?.trim_matches([' ', '\n']);
     let is_number = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     text.parse()
@@ -184,10 +196,14 @@ fn parse_generation(bytes: &[u8]) -> Option<u64> {
         .filter(|&generation| is_number && generation > 0 && generation < MAX_GENERATION)
 }
 
+/// What the file holds for a number.
+pub fn generation_text(generation: u64) -> String {
+    format!("{generation:15}\n")
+}
+
 fn store_generation(directory: &Path, generation: u64) -> Result<(), Error> {
     let path = directory.join("hb_generation");
-    let text = format!("{generation:15}\n");
-    match files::replace_or_overwrite(&path, text.as_bytes())
+    match files::replace_or_overwrite(&path, generation_text(generation).as_bytes())
         .map_err(error("store the generation in", &path))?
     {
         Stored::Replaced => {}
