@@ -102,9 +102,18 @@ impl Story {
         }
     }
 
+    /// A recording may come from anybody: what a terminal would obey in the names that it brings is escaped.
     fn line(&mut self, text: std::fmt::Arguments<'_>) {
         let time = Seconds(self.at).to_string();
-        push(&mut self.lines, format_args!("{time:>14} {text}\n"));
+        push(&mut self.lines, format_args!("{time:>14} "));
+        for c in text.to_string().chars() {
+            if c.is_control() {
+                self.lines.extend(c.escape_default());
+            } else {
+                self.lines.push(c);
+            }
+        }
+        self.lines.push('\n');
     }
 
     fn event(&mut self, event: &Event<'_>) {
@@ -322,5 +331,35 @@ impl Story {
 
     fn key(&self, group: GroupId) -> String {
         self.names.group(group).to_owned()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::header::tests::settings;
+    use super::super::{Encoder, Secrecy};
+    use super::*;
+    use crate::cluster::{Instant, Settings};
+
+    #[test]
+    fn no_name_in_a_recording_gives_orders_to_a_terminal() {
+        let hostile = "alpha\u{1b}[2J\u{b}\u{9b}1m".to_owned();
+        let settings = Settings {
+            local_node: hostile.clone(),
+            peer_node: hostile,
+            ..settings()
+        };
+        let started = Instant::default();
+        let (mut encoder, mut text) = Encoder::new("1", started, &settings, Secrecy::Recorded);
+        encoder.line(started, &Event::Tick, &mut text);
+        let replay = Replay::new(text.as_bytes(), None).expect("readable");
+        let mut told = Vec::new();
+        tell(replay, Extent::default(), &mut told).expect("memory takes everything");
+        let told = String::from_utf8(told).expect("text");
+        assert!(
+            !told.contains(|c: char| c != '\n' && c.is_control()),
+            "{told:?}"
+        );
+        assert!(told.contains("alpha\\u{1b}[2J"), "{told}");
     }
 }
