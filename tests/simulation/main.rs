@@ -5,6 +5,7 @@
 //! fixed seeds are run.
 
 mod carry_out;
+pub mod events;
 mod exhaustive;
 mod faults;
 mod fencing;
