@@ -1,7 +1,4 @@
-//! Any bytes as `ha.cf`.
+//! See `fuzz/README.md`.
 #![no_main]
 
-use heartbeat_rs_fuzz::check_with;
-use libfuzzer_sys::fuzz_target;
-
-fuzz_target!(|text: &[u8]| check_with("ha.cf", text));
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| heartbeat_rs_fuzz::run("ha_cf", bytes));
