@@ -3,6 +3,7 @@
 # make install DESTDIR=… PREFIX=…    never touches the configuration in /etc/ha.d
 # make chaos   two hundred groups, and a witness outside, under random faults, for an hour (CHAOS_SEEDS="1 2 3" CHAOS_SECONDS=600)
 # make prove SEED=0 RUNS=100000    the simulator for hours, all few cuts around a move, and mistakes planted to be found
+# make fuzz SECONDS=60    every reader of foreign bytes, and runs of a pair, for a minute each; needs nightly and cargo-fuzz
 # make deb, make rpm, make lint, make bench, make uninstall
 
 CARGO     ?= $(shell command -v cargo || echo "$$HOME/.cargo/bin/cargo")
@@ -47,8 +48,11 @@ CHAOS_SECONDS ?= 60
 # what `make prove` begins with, and how much it runs
 SEED ?= 0
 RUNS ?= 100000
+# how long `make fuzz` spends on each of TARGETS; on all when there are none
+SECONDS ?= 60
+TARGETS ?=
 
-.PHONY: all build test chaos demo prove lint bench install uninstall deb rpm clean
+.PHONY: all build test chaos demo prove fuzz lint bench install uninstall deb rpm clean
 
 all: build
 
@@ -83,6 +87,9 @@ prove:
 	HB_SIM_EXHAUSTIVE=1 \
 		$(CARGO) test --release --locked --quiet --test simulation -- --nocapture exhaustive
 	$(CARGO) run --release --locked --quiet --example planted
+
+fuzz:
+	@SECONDS_EACH=$(SECONDS) fuzz/run $(TARGETS)
 
 lint:
 	@packaging/prerequisites lint
