@@ -135,6 +135,7 @@ impl World {
         let Some(plan) = self.plan.fencing else {
             return (self.plan.stop_failure == StopFailure::Hold).then_some(0);
         };
-        (plan.failures == 0).then_some(plan.delay * 2 + plan.time.1 * 2)
+        // Who never heard the other waits longest, three times the delay where its name comes second.
+        (plan.failures == 0).then_some(plan.delay * 3 + plan.time.1 * 2)
     }
 }
