@@ -119,6 +119,7 @@ fn settings(node: usize) -> Settings {
         max_rexmit_delay: Duration::from_millis(250),
         auto_failback: AutoFailback::On,
         failback: FailbackCondition::Nothing,
+        carrier_loss: None,
         ttl: 3,
         inner_auth: true,
         log_badpack: true,

@@ -55,6 +55,13 @@ pub enum Event<'a> {
         /// Whether it could; `None` where that is not known, or not any more.
         ready: Option<bool>,
     },
+    /// It was looked whether the interfaces that a group's addresses live on have a carrier.
+    Carrier {
+        /// Which group.
+        group: GroupId,
+        /// Whether all of them have one here; `None` where the group has no address, or that is not known.
+        here: Option<bool>,
+    },
     /// The answer to `Action::Fence`.
     Fenced {
         /// Which request.

@@ -4,6 +4,19 @@ use std::fmt;
 
 use super::condition::FailbackCondition;
 
+/// Why a group stays where its interface has no carrier.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stay {
+    /// The peer is dead, has left or is about to.
+    Alone,
+    /// The peer has none either, or not for long.
+    LostToo,
+    /// It did not start at the peer, or did not work there.
+    Unable,
+    /// The peer does not say whether it has one.
+    Unknown,
+}
+
 /// One thing to tell. `Display` is the text of the log line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[expect(
@@ -31,6 +44,16 @@ pub enum GroupReport {
     },
     /// A planned move gives a group to a node that is not ready for it.
     MovesToUnready { node: String, key: String },
+    /// A planned move gives a group to a node, this one or the peer, whose interface for it has no carrier.
+    MovesWithoutCarrier { node: String, key: String },
+    /// The interface of a group that runs here has no carrier, and the group can't leave.
+    StaysWithoutCarrier {
+        key: String,
+        node: String,
+        why: Stay,
+    },
+    /// It has one again.
+    CarrierBack { key: String },
     /// Neither node could start a group, and so often that it is not tried any more.
     Frozen { key: String, failures: u32 },
 }
@@ -44,14 +67,15 @@ impl GroupReport {
                 is_ready: false,
                 ..
             } | Self::MovesToUnready { .. }
+                | Self::MovesWithoutCarrier { .. }
         )
     }
 }
 
 impl GroupReport {
-    /// Whether a service is down for good.
+    /// Whether a service is down for good, or for nobody knows how long.
     pub fn is_alarm(&self) -> bool {
-        matches!(self, Self::Frozen { .. })
+        matches!(self, Self::Frozen { .. } | Self::StaysWithoutCarrier { .. })
     }
 }
 
@@ -92,6 +116,29 @@ impl fmt::Display for GroupReport {
                 f,
                 "{node} is not ready to run resource group {key}, which goes there all the same."
             ),
+            Self::MovesWithoutCarrier { node, key } => write!(
+                f,
+                "The interface of resource group {key} has no carrier at {node}, or not for long; it goes there all the \
+                 same."
+            ),
+            Self::StaysWithoutCarrier { key, node, why } => {
+                write!(
+                    f,
+                    "Resource group {key}: its interface has no carrier, so it can't be reached. It stays here: "
+                )?;
+                match why {
+                    Stay::Alone => write!(f, "{node} is not there to take it."),
+                    Stay::LostToo => write!(f, "that of {node} has none either, or not for long."),
+                    Stay::Unable => write!(f, "{node} could not run it."),
+                    Stay::Unknown => write!(f, "{node} does not say whether its own has one."),
+                }
+            }
+            Self::CarrierBack { key } => {
+                write!(
+                    f,
+                    "Resource group {key}: its interface has a carrier again."
+                )
+            }
         }
     }
 }

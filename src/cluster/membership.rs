@@ -37,6 +37,7 @@ impl Cluster {
         self.converse(now);
         self.pursue_move();
         self.ownership.forget_failures(now);
+        self.pursue_carriers(now);
         self.weigh_failback(now);
         self.move_groups(now);
         self.offer_failback(now);
@@ -186,6 +187,7 @@ impl Cluster {
                 self.claims_heard(heading, &states, number, now);
                 self.pings_heard(message, now);
                 self.readiness_heard(message);
+                self.carriers_heard(message, now);
                 self.plea_heard(message);
             }
             None => self.no_claims_heard(),

@@ -4,6 +4,8 @@
 //! and comes back at [`Cluster::next_deadline`]. Same inputs, same outputs, always.
 
 pub mod action;
+mod carrier;
+mod carriers;
 pub mod claims;
 mod classic;
 mod condition;
@@ -63,6 +65,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 pub use action::{Action, Packet, PeerMemory};
+pub use carriers::CarrierState;
 pub use condition::FailbackCondition;
 pub use ethernet::{Ethernet, MOST_ETHERNET, read_ethernet, write_ethernet};
 pub use event::{Event, GroupOutcome};
@@ -296,6 +299,7 @@ impl Cluster {
             Event::MoveRequested(request) => self.begin_move(request, now),
             Event::PingAnswered { node } => self.ping_answered(node, now),
             Event::Readiness { group, ready } => self.readiness_found(group, ready),
+            Event::Carrier { group, here } => self.carrier_found(group, here, now),
             Event::FailbackAnswered { agrees } => self.failback.answered(agrees, now),
             Event::Fenced { request, is_reset } => self.fencing_answered(request, is_reset, now),
             Event::PeerConfirmedDead => self.death_confirmed(),

@@ -117,6 +117,7 @@ impl Cluster {
                     let node = self.peer_name();
                     self.report(Report::Group(GroupReport::MovesToUnready { node, key }));
                 }
+                self.warn_of_carriers(ours, true);
                 self.ownership.plan_giving(ours);
                 self.move_until = Some(now + BEGIN_WITHIN);
             }
@@ -132,6 +133,7 @@ impl Cluster {
                 self.move_until = Some(now + BEGIN_WITHIN);
                 if is_classic || self.ownership.peer_holds_of(ours) {
                     self.report(Report::TakeoverWanted { selection: ours });
+                    self.warn_of_carriers(ours, false);
                     self.ask_for_half(ours, asker);
                 }
             }

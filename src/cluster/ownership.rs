@@ -183,6 +183,7 @@ impl Ownership {
         for group in &mut self.groups {
             group.theirs = None;
             group.readiness.forget_peer();
+            group.carrier.forget_peer();
         }
     }
 
@@ -211,6 +212,11 @@ impl Ownership {
         })?;
         let group = self.groups.get_mut(index)?;
         let taken_before = group.is_taken();
+        if step == Step::Start {
+            // Who wants it here knows, or was warned, that it can't be reached.
+            let is_wanted = group.their_claim() == Some(Claim::HandedOver);
+            group.carrier.overruled = is_wanted && group.carrier.is_lost();
+        }
         group.mine = Some(match step {
             Step::Start => Claim::Held {
                 phase: Phase::Starting,
@@ -399,7 +405,9 @@ fn after_stop(group: &Group, relation: Relation) -> Claim {
             Claim::Ceded
         }
         // It may go back: where the other node can't start it, one that does not work is better than none.
-        (Relation::Talking, None | Some(Reason::Broken)) if peer_is_free => Claim::Ceded,
+        (Relation::Talking, None | Some(Reason::Broken | Reason::NoCarrier)) if peer_is_free => {
+            Claim::Ceded
+        }
         _ => group.unheld(),
     }
 }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::carrier::Carrier;
 use super::claims::{Claim, Phase, Stated};
 use super::failures::Failures;
 use super::ready::Readiness;
@@ -93,6 +94,8 @@ pub enum Reason {
     Broken,
     /// It is not in the file any more.
     Removed,
+    /// Its interface has no carrier here, and the other node's has one.
+    NoCarrier,
 }
 
 /// A group as both nodes are known to see it, with what the policy must remember of it.
@@ -128,6 +131,8 @@ pub(super) struct Group {
     pub(super) failures: Failures,
     /// Whether the nodes could run it.
     pub(super) readiness: Readiness,
+    /// Whether its interfaces have a carrier.
+    pub(super) carrier: Carrier,
 }
 
 /// How often a group was left to the other node because it did not work here. What works on neither node would go to
@@ -180,6 +185,7 @@ impl Group {
             retry_at: Instant::default(),
             failures: Failures::default(),
             readiness: Readiness::default(),
+            carrier: Carrier::default(),
         }
     }
 
@@ -214,9 +220,13 @@ impl Group {
     }
 
     /// Whether the peer can be left a group that does not work here. It can't after it has failed with it itself, so
-    /// no group goes to and fro; nor one of 3.0.6, which takes only all groups of a node together.
+    /// no group goes to and fro; nor one of 3.0.6, which takes only all groups of a node together. Where its interface has
+    /// no carrier the group would work for nobody.
     pub(super) fn may_be_left(&self, standing: Standing) -> bool {
-        standing.relation == Relation::Talking && standing.peer_takes && self.peer_is_free()
+        standing.relation == Relation::Talking
+            && standing.peer_takes
+            && self.peer_is_free()
+            && self.carrier.there != Some(false)
     }
 
     /// It did not work here, or not when the other node left it to us.
@@ -394,4 +404,5 @@ pub(super) fn fails_back(group: &Group, standing: Standing, prefers_me: bool) ->
         && standing.relation == Relation::Talking
         && !prefers_me
         && group.their_claim() == Some(Claim::Free)
+        && group.carrier.there != Some(false)
 }

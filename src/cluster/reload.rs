@@ -26,6 +26,8 @@ pub struct Reload {
     pub auto_failback: AutoFailback,
     /// See `ha.cf`: what a failback waits for.
     pub failback: FailbackCondition,
+    /// See `ha.cf`; `None` for `off`.
+    pub carrier_loss: Option<Duration>,
     /// Whether refused packets are reported.
     pub log_badpack: bool,
     /// The groups by [`GroupId`](super::GroupId), as [`Cluster::places_for`](super::Cluster::places_for) has placed

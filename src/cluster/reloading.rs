@@ -134,6 +134,7 @@ impl Cluster {
         settings.ping.deadping = reload.deadping;
         settings.max_rexmit_delay = reload.max_rexmit_delay;
         settings.log_badpack = reload.log_badpack;
+        settings.carrier_loss = reload.carrier_loss;
         let is_legacy = |mode| mode == AutoFailback::Legacy;
         if is_legacy(settings.auto_failback) == is_legacy(reload.auto_failback) {
             settings.auto_failback = reload.auto_failback;

@@ -453,6 +453,9 @@ impl fmt::Display for Reason {
             Self::Retry => "an earlier attempt failed",
             Self::Broken => "it does not work here",
             Self::Removed => "haresources does not have it any more",
+            Self::NoCarrier => {
+                "its interface has no carrier here, and that of the other node has one"
+            }
         })
     }
 }

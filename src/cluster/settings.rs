@@ -40,6 +40,8 @@ pub struct Settings {
     pub auto_failback: AutoFailback,
     /// What a failback waits for where there is one.
     pub failback: FailbackCondition,
+    /// How long an interface must be without a carrier before its groups leave; `None` where they don't for that.
+    pub carrier_loss: Option<Duration>,
     /// The value of the `ttl` field: hopfudge plus the number of configured nodes.
     pub ttl: u32,
     /// `msgfmt classic`: netstrings carry the inner signature too.

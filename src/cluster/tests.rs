@@ -1,5 +1,6 @@
 //! Two cores on perfect wires. Everything that needs loss, delay and chance is in `tests/simulation`.
 
+mod carriers;
 mod failback;
 mod fencing;
 mod hardware;
@@ -55,6 +56,7 @@ struct Pair {
     answers: [Vec<bool>; 2],
     fencing: FencingSettings,
     stop_failure: StopFailure,
+    carrier_loss: Option<Duration>,
     /// By node: how often it wanted to reset itself.
     resets: [usize; 2],
     /// By node: what its device answers; nothing yet with `None`.
@@ -102,6 +104,7 @@ impl Pair {
             answers: [Vec::new(), Vec::new()],
             fencing: FencingSettings::default(),
             stop_failure: StopFailure::Hold,
+            carrier_loss: None,
             resets: [0; 2],
             device: [None; 2],
             fenced: [Vec::new(), Vec::new()],
@@ -133,6 +136,7 @@ impl Pair {
             max_rexmit_delay: Duration::from_millis(250),
             auto_failback: self.failback,
             failback: self.conditions[node],
+            carrier_loss: self.carrier_loss,
             ttl: 3,
             inner_auth: true,
             log_badpack: true,

@@ -47,6 +47,7 @@ impl Cluster {
             message.push_text(name, letters);
         }
         self.push_readiness();
+        self.push_carriers();
         self.finish(true);
         self.last_heartbeat = now;
         self.heartbeat_is_due = false;

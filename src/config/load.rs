@@ -321,6 +321,7 @@ fn build(
             .collect(),
         announce_every: settings.announce_every,
         check_address: settings.check_address,
+        carrier_loss: settings.carrier_loss,
         monitors: settings
             .monitors
             .into_iter()

@@ -6,6 +6,7 @@
 mod address;
 mod assign;
 mod authkeys;
+mod carrier;
 mod changes;
 mod check;
 mod clients;
@@ -143,6 +144,8 @@ pub struct Config {
     pub announce_every: Duration,
     /// `check_address`: how long it is asked whether anybody has a floating address before it is taken; zero for not at all.
     pub check_address: Duration,
+    /// `carrier_loss`: how long an interface must be without a carrier before its groups leave; `None` for `off`.
+    pub carrier_loss: Option<Duration>,
     /// `monitor` lines in order.
     pub monitors: Vec<Monitor>,
     /// The configuration directory, `/etc/ha.d` unless told otherwise.

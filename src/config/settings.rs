@@ -41,6 +41,7 @@ pub(super) struct Settings {
     pub(super) respawn: Vec<(Respawn, [Place; 2])>,
     pub(super) announce_every: Duration,
     pub(super) check_address: Duration,
+    pub(super) carrier_loss: Option<Duration>,
     /// With the word that names the resource.
     pub(super) monitors: Vec<(Monitor, Word)>,
     /// By client.

@@ -1,5 +1,6 @@
 //! Every directive of `ha.cf`: name, syntax, kind of argument, default, fate, one line of doc.
 
+use super::carrier::carrier_loss;
 use super::clients::{apiauth, client, env};
 use super::directive::Argument::{
     Boolean, Choice, Each, Ignored, Integer, Line, Path, Text, Time, TimeOrZero, Word, WordOrLine,
@@ -107,6 +108,12 @@ pub static ALL: &[Directive] = &[
         .unrecorded()
         .live()
         .example("check_address 500ms"),
+    Directive::new("carrier_loss", "TIME | off", Word(carrier_loss))
+        .doc("How long the interface of a floating address must be without a carrier before its group moves")
+        .default("5")
+        .unrecorded()
+        .live()
+        .example("carrier_loss 10"),
     Directive::new(
         "monitor",
         "RESOURCE [every=TIME] [after=TIME] [timeout=TIME] [fall=N] [restarts=N] [PROBE]",

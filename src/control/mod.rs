@@ -180,6 +180,13 @@ pub struct Group {
     pub readiness: Option<String>,
     /// Whether the other node says of itself that it could; none where it is there, or where that is not known.
     pub peer_ready: Option<bool>,
+    /// Whether the interfaces of its addresses have a carrier on the node that answers: `up` or `lost`; none where it has
+    /// no address, or where that is not known.
+    #[serde(default)]
+    pub carrier: Option<String>,
+    /// What the other node says of its own; `lost` also for one that has come back lately.
+    #[serde(default)]
+    pub peer_carrier: Option<String>,
     /// Other machines that claim its addresses while they are on the node that answers.
     pub rivals: Vec<Rival>,
 }

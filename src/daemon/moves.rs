@@ -45,13 +45,19 @@ fn warnings(cluster: &Cluster, request: MoveRequest) -> Vec<String> {
     } else {
         ("this", "here")
     };
-    let keys = cluster.unready_for(selection, there).into_iter();
-    keys.map(|key| {
+    let unready = cluster.unready_for(selection, there).into_iter();
+    let unready = unready.map(|key| {
         format!(
             "{node} node is not ready to run {key}; `cl_status rscstatus --json` {place} tells why"
         )
-    })
-    .collect()
+    });
+    let lost = cluster.without_carrier_for(selection, there).into_iter();
+    let lost = lost.map(|key| {
+        format!(
+            "the interface of {key} has no carrier {place}, or not for long: nobody may reach it"
+        )
+    });
+    unready.chain(lost).collect()
 }
 
 fn request(direction: Direction, selection: Selection) -> MoveRequest {

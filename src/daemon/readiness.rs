@@ -16,6 +16,8 @@ use crate::resource::Invocation;
 const EVERY: Duration = Duration::from_secs(180);
 /// After a group turned out not to be here: what its stop leaves behind is gone by then.
 const SOON: Duration = Duration::from_secs(2);
+/// After an interface has lost its carrier or got it back.
+const AFTER_CHANGES: Duration = Duration::from_secs(10);
 /// A look that takes longer is ended.
 const LIMIT: Duration = Duration::from_secs(30);
 /// So much of what is wrong with a group is kept.
@@ -142,6 +144,12 @@ impl Readiness {
         if self.groups.iter().any(|group| group.is_away) {
             self.look_at = Some(now);
         }
+    }
+
+    /// Something has changed that may matter, and may change again in a moment.
+    pub fn look_soon(&mut self, now: Instant) {
+        let at = now + AFTER_CHANGES;
+        self.look_at = self.look_at.map(|look| look.min(at));
     }
 
     /// Takes what the core has to know: whether this node could run a group; `None` where that is not known.

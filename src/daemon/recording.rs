@@ -229,6 +229,7 @@ mod tests {
             max_rexmit_delay: Duration::from_millis(250),
             auto_failback: AutoFailback::On,
             failback: FailbackCondition::Nothing,
+            carrier_loss: None,
             ttl: 3,
             inner_auth: false,
             log_badpack: true,

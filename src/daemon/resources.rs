@@ -3,6 +3,8 @@
 
 mod agents;
 mod care;
+mod carrier_look;
+mod carriers;
 mod checks;
 mod ears;
 mod floating;
@@ -29,6 +31,7 @@ use crate::resource::catalogue::{Places, Resource};
 use crate::resource::group::{Aim, Answer, Note, Outcome, Sequence, Step};
 use crate::resource::{Action, Invocation, environment};
 use agents::Agents;
+use carrier_look::Carriers;
 use floating::FloatingAddresses;
 pub use floating::RivalView;
 use group::Group;
@@ -98,6 +101,7 @@ pub struct Resources {
     /// Can go on.
     ready: VecDeque<usize>,
     floating: FloatingAddresses,
+    carriers: Carriers,
     monitors: Monitors,
     outcomes: VecDeque<(GroupId, GroupOutcome)>,
 }
@@ -164,6 +168,7 @@ impl Resources {
             pausing: BTreeSet::new(),
             ready: VecDeque::new(),
             floating,
+            carriers: Carriers::default(),
             monitors,
             outcomes: VecDeque::new(),
         })
@@ -222,6 +227,7 @@ impl Resources {
             }
         }
         self.look_after_running(now);
+        self.look_for_carriers(now);
     }
 
     /// Takes an answer to an earlier request.

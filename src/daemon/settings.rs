@@ -33,6 +33,7 @@ pub fn of_core(config: &Config, state: &State, seed: u64, own: &[PingId]) -> Set
         max_rexmit_delay: config.max_rexmit_delay,
         auto_failback: config.auto_failback,
         failback: failback(config),
+        carrier_loss: config.carrier_loss,
         ttl: u32::from(config.hopfudge).saturating_add(nodes),
         inner_auth: config.msgfmt == MessageFormat::Classic,
         log_badpack: config.log_badpack,
@@ -68,6 +69,7 @@ pub fn of_reload(config: &Config, places: Vec<GroupPlace>) -> Reload {
         max_rexmit_delay: config.max_rexmit_delay,
         auto_failback: config.auto_failback,
         failback: failback(config),
+        carrier_loss: config.carrier_loss,
         log_badpack: config.log_badpack,
         groups: places,
     }

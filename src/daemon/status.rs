@@ -117,6 +117,7 @@ fn groups(
     let group = |group: &crate::config::Group| {
         let id = *ids.get(group.key())?;
         let view = cluster.group(GroupId(id));
+        let (carrier, peer_carrier) = cluster.carriers_of(GroupId(id));
         Some(Group {
             key: group.key().into(),
             preferred: group.preferred.clone(),
@@ -134,6 +135,8 @@ fn groups(
                 .collect(),
             readiness: readiness.of(GroupId(id)),
             peer_ready: cluster.peer_is_ready(GroupId(id)),
+            carrier: carrier.map(|state| state.to_string()),
+            peer_carrier: peer_carrier.map(|state| state.to_string()),
             retry: cluster.retry_of(GroupId(id)).map(retry),
             failback: cluster.failback_of(GroupId(id)).map(failback(config)),
             rivals: resources
@@ -178,6 +181,8 @@ fn removed_group(
         retry: None,
         readiness: None,
         peer_ready: None,
+        carrier: None,
+        peer_carrier: None,
         rivals: Vec::new(),
     })
 }

@@ -117,6 +117,15 @@ pub(super) fn write(event: &Event<'_>, names: &Names, secrecy: Secrecy, out: &mu
                 None => " unknown",
             });
         }
+        Event::Carrier { group, here } => {
+            push(out, format_args!(" carrier {}:", group.0));
+            escape(names.group(*group).as_bytes(), Blanks::Escaped, out);
+            out.push_str(match here {
+                Some(true) => " up",
+                Some(false) => " lost",
+                None => " unknown",
+            });
+        }
         Event::FailbackAnswered { agrees } => {
             out.push_str(" failback-answered ");
             out.push_str(if *agrees { "yes" } else { "no" });
@@ -206,6 +215,17 @@ pub(super) fn read<'a>(
             let group = known_group(names, group)?;
             Event::Readiness { group, ready }
         }
+        "carrier" => {
+            let (group, here) = rest.split_once(' ').ok_or(Problem::Value)?;
+            let here = match here {
+                "up" => Some(true),
+                "lost" => Some(false),
+                "unknown" => None,
+                _ => return Err(Problem::Value),
+            };
+            let group = known_group(names, group)?;
+            Event::Carrier { group, here }
+        }
         "failback-answered" => Event::FailbackAnswered {
             agrees: match rest {
                 "yes" => true,
@@ -289,9 +309,10 @@ mod tests {
             Event::PeerConfirmedDead => 13,
             Event::Reloaded(_) => 14,
             Event::Say(_) => 15,
+            Event::Carrier { .. } => 16,
         }
     }
-    const KINDS: usize = 16;
+    const KINDS: usize = 17;
 
     fn said_by_script() -> ScriptMessage {
         let fields = [("what", "ä b=c\\"), ("none", "")];
@@ -332,6 +353,10 @@ mod tests {
         samples.extend([Some(true), Some(false), None].map(|ready| {
             let group = GroupId(1);
             Event::Readiness { group, ready }
+        }));
+        samples.extend([Some(true), Some(false), None].map(|here| {
+            let group = GroupId(1);
+            Event::Carrier { group, here }
         }));
         samples.extend([true, false].map(|agrees| Event::FailbackAnswered { agrees }));
         samples.extend([0, 1].map(|id| Event::PingAnswered { node: PingId(id) }));

@@ -60,6 +60,7 @@ pub(super) fn write(program: &str, started: Instant, settings: &Settings, how: S
         max_rexmit_delay,
         auto_failback,
         failback,
+        carrier_loss,
         ttl,
         inner_auth,
         log_badpack,
@@ -103,6 +104,7 @@ pub(super) fn write(program: &str, started: Instant, settings: &Settings, how: S
     let known = FAILBACK.iter().find(|(_, known)| known == auto_failback);
     lines.plain("auto_failback", &known.map_or("unknown", |(name, _)| name));
     write_failback(&mut lines, *failback);
+    write_carrier_loss(&mut lines, *carrier_loss);
     lines.plain("ttl", ttl);
     lines.plain("inner_auth", inner_auth);
     lines.plain("log_badpack", log_badpack);
@@ -131,6 +133,13 @@ pub(super) fn write_failback(lines: &mut Lines, failback: FailbackCondition) {
             lines.plain("failback", &format_args!("steady {}", Seconds(time)));
         }
         FailbackCondition::Agreed => lines.plain("failback", &"agreed"),
+    }
+}
+
+/// Nothing where carriers don't matter, as in recordings of old.
+pub(super) fn write_carrier_loss(lines: &mut Lines, loss: Option<Duration>) {
+    if let Some(time) = loss {
+        lines.plain("carrier_loss", &Seconds(time));
     }
 }
 
@@ -239,6 +248,7 @@ pub(super) struct Reading {
     max_rexmit_delay: Option<Duration>,
     auto_failback: Option<AutoFailback>,
     failback: Option<FailbackCondition>,
+    carrier_loss: Option<Duration>,
     ttl: Option<u32>,
     inner_auth: Option<bool>,
     log_badpack: Option<bool>,
@@ -286,6 +296,7 @@ impl Reading {
                 once(&mut self.auto_failback, name, meant)
             }
             "failback" => once(&mut self.failback, name, failback(value)?),
+            "carrier_loss" => once(&mut self.carrier_loss, name, seconds(value)?),
             "ttl" => once(&mut self.ttl, name, parse(value)?),
             "inner_auth" => once(&mut self.inner_auth, name, parse(value)?),
             "log_badpack" => once(&mut self.log_badpack, name, parse(value)?),
@@ -336,6 +347,7 @@ impl Reading {
                 max_rexmit_delay: needed(self.max_rexmit_delay, "max_rexmit_delay")?,
                 auto_failback: needed(self.auto_failback, "auto_failback")?,
                 failback: self.failback.unwrap_or_default(),
+                carrier_loss: self.carrier_loss,
                 ttl: needed(self.ttl, "ttl")?,
                 inner_auth: needed(self.inner_auth, "inner_auth")?,
                 log_badpack: needed(self.log_badpack, "log_badpack")?,
@@ -479,6 +491,7 @@ pub(super) mod tests {
             max_rexmit_delay: Duration::from_millis(250),
             auto_failback: AutoFailback::Legacy,
             failback: FailbackCondition::Steady(Duration::from_millis(90_500)),
+            carrier_loss: Some(Duration::from_millis(4500)),
             ttl: 6,
             inner_auth: true,
             log_badpack: false,
@@ -531,6 +544,7 @@ pub(super) mod tests {
                 settings.remembered_peer = Some(PeerMemory::default());
                 settings.auto_failback = AutoFailback::On;
                 settings.failback = FailbackCondition::Agreed;
+                settings.carrier_loss = None;
                 settings.groups.clear();
                 settings.ping = PingSettings::default();
                 settings.fencing = FencingSettings::default();

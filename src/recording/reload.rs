@@ -2,7 +2,8 @@
 
 use super::error::Problem;
 use super::header::{
-    FAILBACK, Lines, failback, group, needed, once, parse, seconds, write_failback, write_group,
+    FAILBACK, Lines, failback, group, needed, once, parse, seconds, write_carrier_loss,
+    write_failback, write_group,
 };
 use super::text::{Blanks, Seconds, escape, unescape_text};
 use crate::cluster::{GroupPlace, Reload};
@@ -19,6 +20,7 @@ pub(super) fn write(reload: &Reload, out: &mut String) {
         max_rexmit_delay,
         auto_failback,
         failback,
+        carrier_loss,
         log_badpack,
         groups,
     } = reload;
@@ -36,6 +38,7 @@ pub(super) fn write(reload: &Reload, out: &mut String) {
     let known = FAILBACK.iter().find(|(_, known)| known == auto_failback);
     lines.plain("auto_failback", &known.map_or("unknown", |(name, _)| name));
     write_failback(&mut lines, *failback);
+    write_carrier_loss(&mut lines, *carrier_loss);
     lines.plain("log_badpack", log_badpack);
     for GroupPlace { group, is_removed } in groups {
         let name = if *is_removed { "removed" } else { "group" };
@@ -53,7 +56,8 @@ pub(super) fn read(text: &str) -> Result<Reload, Problem> {
         mut initdead,
         mut deadping,
         mut delay,
-    ] = [const { None }; 6];
+        mut carrier_loss,
+    ] = [const { None }; 7];
     let (mut auto_failback, mut condition, mut log_badpack) = (None, None, None);
     let mut groups = Vec::new();
     for line in unescape_text(text)?.lines() {
@@ -65,6 +69,7 @@ pub(super) fn read(text: &str) -> Result<Reload, Problem> {
             "initdead" => &mut initdead,
             "deadping" => &mut deadping,
             "max_rexmit_delay" => &mut delay,
+            "carrier_loss" => &mut carrier_loss,
             "auto_failback" => {
                 let known = FAILBACK.iter().find(|(known, _)| *known == value);
                 let &(_, meant) = known.ok_or(Problem::Value)?;
@@ -100,6 +105,7 @@ pub(super) fn read(text: &str) -> Result<Reload, Problem> {
         max_rexmit_delay: needed(delay, "max_rexmit_delay").map_err(missing)?,
         auto_failback: needed(auto_failback, "auto_failback").map_err(missing)?,
         failback: condition.unwrap_or_default(),
+        carrier_loss,
         log_badpack: needed(log_badpack, "log_badpack").map_err(missing)?,
         groups,
     })
@@ -126,6 +132,7 @@ pub(super) mod tests {
             max_rexmit_delay: Duration::from_millis(260),
             auto_failback: AutoFailback::Off,
             failback: FailbackCondition::Steady(Duration::from_millis(90_500)),
+            carrier_loss: Some(Duration::from_millis(7500)),
             log_badpack: true,
             groups: groups
                 .map(|(group, is_removed)| GroupPlace { group, is_removed })

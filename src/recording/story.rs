@@ -148,6 +148,15 @@ impl Story {
                 };
                 self.line(format_args!("< readiness for group {key}: {word}"));
             }
+            Event::Carrier { group, here } => {
+                let key = self.key(*group);
+                let word = match here {
+                    Some(true) => "up",
+                    Some(false) => "lost",
+                    None => "not known",
+                };
+                self.line(format_args!("< carrier for group {key}: {word}"));
+            }
             Event::FailbackAnswered { agrees } => {
                 let word = if *agrees { "yes" } else { "no" };
                 self.line(format_args!("< whether groups may return: {word}"));

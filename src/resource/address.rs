@@ -135,6 +135,19 @@ impl Addresses {
         )
     }
 
+    /// The interface of this number, while there is one.
+    pub fn interface(&mut self, index: u32) -> Result<Option<Interface>, AddressError> {
+        let table = table(&mut self.table, &mut self.netlink)?;
+        Ok(table.interface(index).cloned())
+    }
+
+    /// The interface of this name, while there is one.
+    pub fn interface_named(&mut self, name: &str) -> Result<Option<Interface>, AddressError> {
+        let table = table(&mut self.table, &mut self.netlink)?;
+        let mut all = table.interfaces.iter();
+        Ok(all.find(|interface| interface.name == name).cloned())
+    }
+
     /// Where the address belongs.
     pub fn place(&mut self, spec: &AddressSpec) -> Result<Placement, AddressError> {
         let is_ipv4 = spec.address.is_ipv4();

@@ -435,6 +435,7 @@ fn config(media: Vec<Medium>) -> Config {
         respawn: Vec::new(),
         announce_every: second,
         check_address: Duration::ZERO,
+        carrier_loss: None,
         monitors: Vec::new(),
         apiauth: Vec::new(),
         timeouts: Vec::new(),

@@ -71,6 +71,7 @@ impl Run {
                 | Event::WallClock { .. }
                 | Event::PingAnswered { .. }
                 | Event::Readiness { .. }
+                | Event::Carrier { .. }
                 | Event::Hardware(_)
                 | Event::Say(_) => {}
                 Event::Received { bytes, .. } => {

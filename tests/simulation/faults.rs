@@ -44,6 +44,8 @@ pub enum Fault {
         ping: usize,
         answers: bool,
     },
+    /// The network of all floating addresses is plugged in at a machine, or unplugged.
+    Plug { machine: usize, is_in: bool },
     /// Somebody changes the files of a machine, or tries once more, and has its daemon read them.
     Reload(usize, Option<Edition>),
     /// The operator moves groups, where the node runs 3.0.6.

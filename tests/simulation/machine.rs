@@ -58,6 +58,8 @@ pub enum Inbound {
     Answer(PingId),
     /// The command of `auto_failback when` has answered.
     Agreed(bool),
+    /// The kernel tells whether the network is plugged in.
+    Carrier(bool),
     /// The devices have answered a request.
     Fenced(u64, bool),
     /// The operator says that the peer is down.
@@ -116,6 +118,15 @@ pub struct Daemon {
     pub file_since: Time,
 }
 
+/// How a kernel has seen the network cable of its machine.
+#[derive(Debug, Clone, Copy)]
+pub struct PlugSeen {
+    /// It is in.
+    pub is_in: bool,
+    /// Since when that is so.
+    pub since: Time,
+}
+
 /// One machine.
 pub struct Machine {
     /// Counts its boots and the runs of its daemon, so that what was meant for an earlier one is not done.
@@ -140,6 +151,10 @@ pub struct Machine {
     pub goodbye: Option<u64>,
     /// By ping node: whether its answers arrive here.
     pub answers: Vec<bool>,
+    /// Whether its network is plugged in.
+    pub is_plugged: bool,
+    /// What its kernel has told of that last.
+    pub plug_seen: PlugSeen,
     /// The request that its devices work on.
     pub fencing: Option<u64>,
     /// What its `authkeys` says.
@@ -210,6 +225,11 @@ impl Machine {
             gone_since: 0,
             goodbye: None,
             answers: vec![true; pings],
+            is_plugged: true,
+            plug_seen: PlugSeen {
+                is_in: true,
+                since: 0,
+            },
             fencing: None,
             keys,
             file: Edition::default(),

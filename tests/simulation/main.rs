@@ -4,6 +4,7 @@
 //! `HB_SIM_SEED=n` runs that seed alone and prints its whole story; `HB_SIM_RUNS=n` changes how many of the
 //! fixed seeds are run.
 
+mod carriers;
 mod carry_out;
 pub mod events;
 mod exhaustive;

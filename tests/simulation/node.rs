@@ -97,6 +97,7 @@ impl Node for Cluster {
             max_rexmit_delay: settings.max_rexmit_delay,
             auto_failback: settings.auto_failback,
             failback: settings.failback,
+            carrier_loss: settings.carrier_loss,
             log_badpack: settings.log_badpack,
             groups: self.places_for(settings.groups),
         };

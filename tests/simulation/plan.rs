@@ -75,6 +75,10 @@ pub struct Plan {
     pub fencing: Option<FencePlan>,
     /// As in `ha.cf`.
     pub stop_failure: StopFailure,
+    /// As in `ha.cf`; nothing is said of carriers without.
+    pub carrier_loss: Option<Time>,
+    /// This machine's network is out when the faults end, and stays out.
+    pub unplugged: Option<usize>,
 }
 
 /// Devices that reset the other machine, and when groups are taken.
@@ -181,6 +185,8 @@ impl Plan {
             ping_loss: 0,
             fencing: None,
             stop_failure: StopFailure::Hold,
+            carrier_loss: None,
+            unplugged: None,
         }
     }
 
@@ -223,6 +229,8 @@ impl Plan {
             ping_loss: 0,
             fencing: None,
             stop_failure: StopFailure::Hold,
+            carrier_loss: None,
+            unplugged: None,
         };
         if rng.chance(150) {
             plan.stranger =
@@ -443,6 +451,8 @@ impl Plan {
         };
         // Groups come back to a node that lost its network only after a while, and longer each time.
         let pings = if self.pings > 0 { 700 * SECOND } else { 0 };
+        // Nor to one whose carrier came and went.
+        let carriers = self.carrier_loss.map_or(0, |loss| loss + 700 * SECOND);
         // A machine is reset in the last moment, and its peer waits for the next attempt.
         let fencing = self.fencing.map_or(0, |fencing| {
             130 * SECOND + fencing.delay * 4 + fencing.time.1 * 4 + fencing.boot * 3
@@ -450,6 +460,7 @@ impl Plan {
         again
             + old
             + pings
+            + carriers
             + self.longest_wait()
             + fencing
             + self.initdead

@@ -78,6 +78,13 @@ impl World {
                     let event = Event::FailbackAnswered { agrees };
                     daemon.core.handle(local, event);
                 }
+                Inbound::Carrier(is_in) => {
+                    for group in 0..self.plan.preferred.len() {
+                        let (group, here) = (group_id(group), Some(is_in));
+                        let event = Event::Carrier { group, here };
+                        daemon.core.handle(local, event);
+                    }
+                }
                 Inbound::Fenced(request, is_reset) => {
                     daemon
                         .core

@@ -28,7 +28,10 @@ impl World {
             }
             (None, Some(since)) => Ok(self.now - since > self.plan.deadtime * 2),
             (Some(text), Some(_))
-                if (self.plan.has_old() || self.plan.pings > 0 || self.plan.resets_late())
+                if (self.plan.has_old()
+                    || self.plan.pings > 0
+                    || self.plan.carrier_loss.is_some()
+                    || self.plan.resets_late())
                     && self.now > self.deadline =>
             {
                 Err(self.violation("settling", text))
@@ -37,6 +40,7 @@ impl World {
                 if self.plan.has_failures()
                     || self.plan.has_old()
                     || self.plan.pings > 0
+                    || self.plan.carrier_loss.is_some()
                     || self.plan.longest_wait() > 0
                     || self.plan.resets_late() =>
             {
@@ -135,7 +139,13 @@ impl World {
         let real = [0, 1].map(|node| self.machines[node].real(group));
         let home = self.plan.home(group);
         // Where it could not be started it is not tried again while the other node runs it.
+        // Where the plug is in for one, it runs there, wherever it prefers to be.
+        let lit = self.plan.unplugged.map(|dark| 1 - dark);
         let stays = |node: usize| {
+            if let Some(lit) = lit {
+                let resources = &self.machines[lit].resources[group];
+                return node == lit || self.plan.has_operator() || resources.failures > 0;
+            }
             node == home
                 || self.plan.failback_of(node) == AutoFailback::Off
                 || self.plan.has_operator()

@@ -80,6 +80,7 @@ impl World {
                 ping,
                 answers,
             } => self.machines[machine].answers[ping] = answers,
+            Fault::Plug { machine, is_in } => self.plug(machine, is_in),
             Fault::ConfirmDead(node) if !self.machines[1 - node].powered => {
                 return self.arrive(node, Inbound::ConfirmDead);
             }
@@ -97,6 +98,9 @@ impl World {
         self.strike(Fault::HealLinks)?;
         for machine in &mut self.machines {
             machine.answers.fill(true);
+        }
+        for node in 0..2 {
+            self.plug(node, self.plan.unplugged != Some(node));
         }
         self.deadline = self.now + self.plan.settle_time();
         for node in 0..2 {
@@ -145,6 +149,7 @@ impl World {
         if node < STRANGER {
             self.judge.reads_files(node, file, now);
             self.judge.started(node, now);
+            self.notice(node, 0);
         }
         self.wake_at(node, now);
     }
@@ -175,6 +180,7 @@ impl World {
             max_rexmit_delay: micros(250 * MS),
             auto_failback: plan.failback_of(node),
             failback: plan.condition_of(node),
+            carrier_loss: plan.carrier_loss.map(micros),
             ttl: 3,
             inner_auth: plan.inner_auth,
             log_badpack: true,

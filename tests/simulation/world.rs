@@ -62,6 +62,8 @@ pub enum Happening {
     },
     /// A machine loses its power for a moment.
     Reset(Order),
+    /// A kernel has noticed how the plug is.
+    Noticed { machine: usize, run: u64 },
     /// The devices of a machine answer.
     FenceAnswer {
         machine: usize,
@@ -256,6 +258,7 @@ impl World {
                 run,
                 agrees,
             } => self.agreed(machine, run, agrees),
+            Happening::Noticed { machine, run } => self.noticed(machine, run),
             Happening::Reset(order) => self.reset(order),
             Happening::FenceAnswer {
                 machine,

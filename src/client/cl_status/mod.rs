@@ -122,6 +122,7 @@ fn running(arguments: &Arguments, status: &Status) -> Reply {
         reply.out.push_str(&version);
         reply.out.push_str(&all_nodes(arguments, status));
         reply.out.extend(status.fencing.iter().map(fencing));
+        reply.out.push_str(&carriers(status));
     }
     reply
 }
@@ -220,6 +221,31 @@ fn fencing(fencing: &Fencing) -> String {
         text.extend(["\t", &device.kind, "\t", state, "\n"]);
     }
     text
+}
+
+/// The groups whose interface has no carrier on one of the nodes.
+fn carriers(status: &Status) -> String {
+    let peer = status
+        .nodes
+        .iter()
+        .find(|node| node.kind == "normal" && node.name != status.node);
+    let peer = peer.map_or("", |node| node.name.as_str());
+    let mut text = String::new();
+    for group in &status.groups {
+        let (here, there) = (group.carrier.as_deref(), group.peer_carrier.as_deref());
+        if here == Some("lost") || there == Some("lost") {
+            let node = &status.node;
+            let (here, there) = (here.unwrap_or("unknown"), there.unwrap_or("unknown"));
+            text.extend([
+                "\t", &group.key, "\t", node, " ", here, "\t", peer, " ", there, "\n",
+            ]);
+        }
+    }
+    if text.is_empty() {
+        text
+    } else {
+        format!("\ncarriers\n{text}")
+    }
 }
 
 /// One word, as a sentence with `-m`, as a string with `--json`.

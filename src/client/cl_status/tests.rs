@@ -49,6 +49,8 @@ fn example() -> Status {
             retry: None,
             readiness: None,
             peer_ready: None,
+            carrier: None,
+            peer_carrier: None,
             rivals: Vec::new(),
         }],
         movement: Some(Movement {

@@ -65,6 +65,8 @@ fn status(movement: Movement, groups: &[(&str, &str, Option<&str>)]) -> Status {
         retry: None,
         readiness: None,
         peer_ready: None,
+        carrier: None,
+        peer_carrier: None,
         rivals: Vec::new(),
     };
     Status {

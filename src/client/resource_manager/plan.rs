@@ -91,6 +91,8 @@ mod tests {
             retry: None,
             readiness: None,
             peer_ready: None,
+            carrier: None,
+            peer_carrier: None,
             rivals: Vec::new(),
         };
         Status {

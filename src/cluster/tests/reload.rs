@@ -31,6 +31,7 @@ fn wanted(cluster: &Cluster, node: usize, lines: &[Line]) -> Reload {
         max_rexmit_delay: settings.max_rexmit_delay,
         auto_failback: settings.auto_failback,
         failback: settings.failback,
+        carrier_loss: settings.carrier_loss,
         log_badpack: true,
         groups: cluster.places_for(groups.collect()),
     }

@@ -19,6 +19,11 @@ impl Daemon {
             self.cluster
                 .handle(clock::now(), Event::Readiness { group, ready });
         }
+        while let Some((group, here)) = self.devices.resources.next_carrier() {
+            self.cluster
+                .handle(clock::now(), Event::Carrier { group, here });
+            self.devices.readiness.look_soon(now);
+        }
         self.devices.fencer.turn(now);
         while let Some((request, is_reset)) = self.devices.fencer.next_answer() {
             self.cluster

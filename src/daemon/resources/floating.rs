@@ -1,5 +1,6 @@
 //! Built-in addresses: added, removed and announced without a child process.
 
+mod carriers;
 mod claims;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -12,6 +13,7 @@ use std::time::Duration;
 use mio::unix::SourceFd;
 use mio::{Interest, Registry, Token};
 
+use super::carrier_look::CarrierLook;
 use super::checks::Checks;
 use super::ears::Ears;
 use super::losses::{Losses, Note};
@@ -62,6 +64,7 @@ pub(super) struct FloatingAddresses {
     /// The other node's, as it told them.
     peer: Option<Vec<Ethernet>>,
     lines: Lines,
+    carriers: CarrierLook,
     checks: Checks,
     /// Groups whose start has waited for a check.
     decided: VecDeque<(usize, Answer)>,
@@ -111,6 +114,7 @@ impl FloatingAddresses {
             told_own: Vec::new(),
             peer: None,
             lines: Lines::default(),
+            carriers: CarrierLook::default(),
             checks: Checks::new(check),
             decided: VecDeque::new(),
         })
@@ -234,6 +238,7 @@ impl FloatingAddresses {
             self.own_is_news = true;
             self.own_at = self.own_at.max(now + LOOK_AFTER_NEWS);
             self.look_at = self.look_at.min(now + LOOK_AFTER_NEWS);
+            self.carriers.look_soon(now + LOOK_AFTER_NEWS);
         }
     }
 
@@ -316,6 +321,7 @@ impl FloatingAddresses {
             .into_iter()
             .chain(look)
             .chain(self.next_claim_deadline())
+            .chain([self.carriers.next()])
             .min()
     }
 

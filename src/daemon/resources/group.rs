@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use super::{TAG, TAG_CRIT};
 use crate::cluster::GroupId;
-use crate::config::ResourceWord;
+use crate::config::{AddressSpec, ResourceWord};
 use crate::resource::catalogue::{CatalogueError, Places, Resource};
 use crate::resource::group::{Aim, Note, Sequence};
 
@@ -97,6 +97,15 @@ impl Group {
         let found = self.resources.iter().skip(from);
         found.filter_map(|(_, found)| match found {
             Ok(Resource::Address { spec, .. }) => Some(spec.address),
+            _ => None,
+        })
+    }
+
+    /// Where its built-in addresses belong; nothing of a group that the file does not have any more.
+    pub fn specs(&self) -> impl Iterator<Item = &AddressSpec> {
+        let listed = if self.is_removed { &[] } else { self.listed() };
+        listed.iter().filter_map(|(_, found)| match found {
+            Ok(Resource::Address { spec, .. }) => Some(spec),
             _ => None,
         })
     }

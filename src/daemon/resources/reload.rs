@@ -89,6 +89,7 @@ impl Resources {
         let refresh = Some(config.announce_every).filter(|every| !every.is_zero());
         self.floating.set_refresh(now, refresh);
         self.floating.set_check_time(config.check_address);
+        self.tell_carriers_again();
     }
 
     /// A group that runs gets other resources.

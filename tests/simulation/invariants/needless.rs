@@ -70,6 +70,7 @@ impl Judge {
             Reason::Removed => self.strikes.reload,
             Reason::Retry => machines[node].resources[group].failures > 0,
             Reason::Broken => self.strikes.breakdown,
+            Reason::NoCarrier => self.is_unplugged(node, plan, machines, now),
             Reason::Stale => daemon.is_some_and(|daemon| daemon.stalled_lately(now, self.deadtime)),
             _ => false, // reasons to start
         };
@@ -81,5 +82,17 @@ impl Judge {
             at: now,
             text: format!("node {node} gives up group {group} without cause: {reason}"),
         })
+    }
+
+    /// Its own plug was out for long enough, and the other's was in until lately: until a heartbeat that is not older than
+    /// two had told.
+    fn is_unplugged(&self, node: usize, plan: &Plan, machines: &[Machine], now: Time) -> bool {
+        let Some(loss) = plan.carrier_loss else {
+            return false;
+        };
+        let (own, other) = (machines[node].plug_seen, machines[1 - node].plug_seen);
+        let lately = self.news_time + plan.keepalive * 2;
+        let is_lost = !own.is_in && now - own.since >= loss;
+        is_lost && (other.is_in || now - other.since <= lately)
     }
 }

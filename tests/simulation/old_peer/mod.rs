@@ -204,6 +204,7 @@ impl Node for OldPeer {
             Event::PingAnswered { .. }
             | Event::FailbackAnswered { .. }
             | Event::Readiness { .. }
+            | Event::Carrier { .. }
             | Event::Hardware(_)
             | Event::Fenced { .. }
             | Event::PeerConfirmedDead
