@@ -7,6 +7,7 @@
 #[path = "../lab/mod.rs"]
 mod lab;
 
+mod carriers;
 mod damage;
 mod failback;
 mod failover;

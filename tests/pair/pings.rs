@@ -11,11 +11,12 @@ use crate::lab::network::Failure;
 use crate::lab::{Networks, Pair, Setup, claim, eventually, throughout};
 
 const ROUTER: &str = "10.77.1.254";
-/// A router that answers, a second one that answers too, and `ipfail`.
+/// A router that answers, a second one that answers too, and `ipfail`, which has to move things by itself.
 const LINES: &str = "ping 10.77.1.254\n\
                      ping_group gates 10.77.1.253 10.77.1.252\n\
                      deadping 1500ms\n\
-                     respawn hacluster /usr/lib/heartbeat/ipfail\n";
+                     respawn hacluster /usr/lib/heartbeat/ipfail\n\
+                     carrier_loss off\n";
 /// Longer than anything takes that might follow from a loss.
 const QUIET: Duration = Duration::from_secs(5);
 const GIVEN: &str = "giveup() called (timeout worked)";

@@ -165,7 +165,8 @@ fn with_the_serial_line_a_cable_of_the_standby_moves_nothing_and_one_of_the_owne
         let ha_cf = HA_CF
             .replace("#baud", "baud")
             .replace("#serial", "serial")
-            .replace("keepalive 200ms", "keepalive 500ms");
+            .replace("keepalive 200ms", "keepalive 500ms")
+            + "carrier_loss off\n"; // or it would be first to move
         let mut site = site(&ha_cf, "HA-01 IPaddr::192.168.0.100/24/eth0 test1\n");
         let pair = &mut site.stage.pair;
         pair.serve_on_a();
