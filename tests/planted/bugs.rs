@@ -8,6 +8,8 @@ pub enum Search {
     Pair,
     /// Two nodes of ours with ping nodes and `ipfail`.
     Pings,
+    /// Two nodes of ours that watch the carriers of their interfaces.
+    Carriers,
     /// One of ours and one of 3.0.6.
     Mixed,
 }
@@ -238,5 +240,37 @@ pub const BUGS: &[Bug] = &[
         from: "AutoFailback::Off && !self.peer_sees_less()",
         to: "AutoFailback::Off",
         search: Search::Pings,
+    },
+    Bug {
+        name: "from-dark-to-dark",
+        mistake: "a group without a carrier moves although the other node has none either",
+        file: "cluster/carrier.rs",
+        from: "self.there == Some(true) && self.heard >= since",
+        to: "self.there.is_some() && self.heard >= since",
+        search: Search::Carriers,
+    },
+    Bug {
+        name: "first-loss-moves",
+        mistake: "what both nodes lose together moves the groups of the one that notices first",
+        file: "cluster/carrier.rs",
+        from: "self.heard >= since && now.since(self.heard) < lately",
+        to: "now >= since && now.since(self.heard) < lately * 50",
+        search: Search::Carriers,
+    },
+    Bug {
+        name: "flap-moves",
+        mistake: "a carrier that is gone for a moment moves the group",
+        file: "cluster/carriers.rs",
+        from: "let since = group.carrier.lost_since()? + measure.loss;",
+        to: "let since = group.carrier.lost_since()?;",
+        search: Search::Carriers,
+    },
+    Bug {
+        name: "stays-in-the-dark",
+        mistake: "a group stays where there is no carrier, although the other node has one",
+        file: "cluster/membership.rs",
+        from: "self.carriers_heard(message, now);",
+        to: "let _ = now;",
+        search: Search::Carriers,
     },
 ];

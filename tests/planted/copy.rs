@@ -91,6 +91,10 @@ impl Copy {
         let (prefix, search) = match bug.search {
             Search::Pair => ("HB_SIM", "no_seed_breaks_a_rule"),
             Search::Pings => ("HB_SIM_PING", "no_seed_with_ping_nodes_breaks_a_rule"),
+            Search::Carriers => (
+                "HB_SIM_CARRIER",
+                "carriers::no_seed_with_unplugged_networks_breaks_a_rule",
+            ),
             Search::Mixed => ("HB_SIM_MIXED", "mixed::no_seed_breaks_a_rule_beside_3_0_6"),
         };
         let built = self.cargo(&["--no-run"], &[])?;
