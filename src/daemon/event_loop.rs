@@ -140,6 +140,8 @@ pub struct Daemon {
     reset: Reset,
     /// Whether the watchdog is to reset this machine.
     is_starving: bool,
+    /// When the peer was last told that this node lives.
+    last_heartbeat: Instant,
 }
 
 impl Daemon {
@@ -158,6 +160,7 @@ impl Daemon {
             failfast: Failfast::default(),
             reset: Reset::default(),
             is_starving: false,
+            last_heartbeat: Instant::default(),
         }
     }
 
@@ -211,7 +214,7 @@ impl Daemon {
         let wants_reset = self.failfast.wants_reset(now) || self.reset.is_wanted();
         let was_starving = std::mem::replace(&mut self.is_starving, wants_reset);
         if !self.is_starving {
-            watchdog.feed(now);
+            watchdog.feed(now, self.last_heartbeat);
         } else if !was_starving {
             ::log::error!(
                 target: "CRIT:heartbeat",
@@ -362,7 +365,12 @@ impl Daemon {
         while let Some(action) = self.cluster.next_action() {
             let now = clock::now();
             match action {
-                Action::Send(packet) => self.devices.media.send(&packet, now),
+                Action::Send(packet) => {
+                    if packet.is_heartbeat {
+                        self.last_heartbeat = now;
+                    }
+                    self.devices.media.send(&packet, now);
+                }
                 Action::StartGroup(group) => self.devices.resources.start(group),
                 Action::StopGroup(group) => self.devices.resources.stop(group),
                 Action::ProbeGroup(group) => self.devices.resources.probe(group),

@@ -1,4 +1,7 @@
-//! The watchdog device: resets this machine when the event loop hangs, before the peer takes over.
+//! The watchdog device: resets this machine when the event loop hangs, before the peer takes over. When it is fed is
+//! decided in `feeding.rs`.
+
+pub mod feeding;
 
 use std::fmt;
 use std::fs::File;
@@ -9,20 +12,14 @@ use std::time::Duration;
 
 use crate::cluster::Instant;
 use crate::os::watchdog::{set_timeout, timeout};
-
-/// Feeding happens this much more often than needed.
-const FEEDS_PER_TIMEOUT: u32 = 5;
-/// Devices are late themselves: they count in coarse ticks, and the kernel feeds them once more when their
-/// daemon dies. Between the reset and the takeover there must be room for that.
-const MARGIN: Duration = Duration::from_millis(500);
+use feeding::{Feeding, MARGIN, limit, longest_timeout};
 
 /// An open watchdog device.
 #[derive(Debug)]
 pub struct Watchdog {
     path: PathBuf,
     device: File,
-    interval: Duration,
-    next: Instant,
+    feeding: Feeding,
     complained: bool,
 }
 
@@ -81,7 +78,7 @@ impl Watchdog {
         deadtime: Duration,
         now: Instant,
     ) -> Result<Self, Error> {
-        let limit = deadtime.saturating_sub(keepalive + MARGIN);
+        let limit = limit(keepalive, deadtime);
         let Some(seconds) = longest_timeout(limit) else {
             return Err(Error::Deadtime(
                 path.into(),
@@ -96,14 +93,13 @@ impl Watchdog {
         let mut this = Self {
             path: path.into(),
             device,
-            interval: Duration::ZERO,
-            next: now,
+            feeding: Feeding::new(Duration::ZERO, deadtime, now),
             complained: false,
         };
         match this.agree(seconds, keepalive, limit) {
             Ok(seconds) => {
                 let timeout = Duration::from_secs(u64::try_from(seconds).unwrap_or(1));
-                this.interval = timeout / FEEDS_PER_TIMEOUT;
+                this.feeding = Feeding::new(timeout, deadtime, now);
                 log::info!(
                     "Using watchdog device: {} (timeout {seconds} s)",
                     path.display()
@@ -123,9 +119,10 @@ impl Watchdog {
     /// # Errors
     /// When the device can't be as quick as that. It is then set as it was.
     pub fn follow(&mut self, keepalive: Duration, deadtime: Duration) -> Result<(), Error> {
-        let limit = deadtime.saturating_sub(keepalive + MARGIN);
-        let in_force = self.interval * FEEDS_PER_TIMEOUT;
+        let limit = limit(keepalive, deadtime);
+        let in_force = self.feeding.timeout();
         if in_force <= limit {
+            self.feeding.set_deadtime(deadtime);
             return Ok(());
         }
         let Some(seconds) = longest_timeout(limit) else {
@@ -135,8 +132,7 @@ impl Watchdog {
         match self.agree(seconds, keepalive, limit) {
             Ok(seconds) => {
                 let timeout = Duration::from_secs(u64::try_from(seconds).unwrap_or(1));
-                self.interval = timeout / FEEDS_PER_TIMEOUT;
-                self.next = Instant::default(); // the next turn feeds it
+                self.feeding = Feeding::new(timeout, deadtime, Instant::default()); // the next turn feeds it
                 log::info!(
                     "Using watchdog device: {} (timeout {seconds} s)",
                     self.path.display()
@@ -151,12 +147,12 @@ impl Watchdog {
         }
     }
 
-    /// To be called at the end of a completed turn and nowhere else.
-    pub fn feed(&mut self, now: Instant) {
-        if now < self.next {
+    /// To be called at the end of a completed turn and nowhere else, with the moment of the last heartbeat sent.
+    pub fn feed(&mut self, now: Instant, last_heartbeat: Instant) {
+        if !self.feeding.is_wanted(now, last_heartbeat) {
             return;
         }
-        self.next = now + self.interval;
+        self.feeding.fed(now);
         match self.device.write(&[0]) {
             Ok(_) => self.complained = false,
             Err(error) if !self.complained => {
@@ -172,7 +168,7 @@ impl Watchdog {
 
     /// When the next feed is due.
     pub fn next_deadline(&self) -> Instant {
-        self.next
+        self.feeding.next_deadline()
     }
 
     /// Disarms the device, unless its driver was told never to be disarmed.
@@ -216,18 +212,6 @@ fn is_unsupported(error: &io::Error) -> bool {
     matches!(error.raw_os_error(), Some(libc::ENOTTY | libc::EOPNOTSUPP))
 }
 
-/// In whole seconds, no longer than `limit`.
-fn longest_timeout(limit: Duration) -> Option<i32> {
-    // Nothing is gained from waiting longer than a minute.
-    let whole = i32::try_from(limit.as_secs().min(60)).ok()?;
-    match whole {
-        0 => None,
-        1 => Some(1),
-        // ib700wdt counts in steps of two seconds, rounds up and does not tell.
-        _ => Some(whole & !1),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::io::Read;
@@ -250,31 +234,15 @@ mod tests {
     }
 
     #[test]
-    fn the_timeout_is_shorter_than_the_time_to_takeover() {
-        assert_eq!(longest_timeout(Duration::from_millis(2500)), Some(2));
-        assert_eq!(longest_timeout(Duration::from_millis(1999)), Some(1));
-        assert_eq!(longest_timeout(Duration::from_secs(1)), Some(1));
-        assert_eq!(longest_timeout(Duration::from_millis(999)), None);
-        assert_eq!(longest_timeout(Duration::MAX), Some(60));
-    }
-
-    #[test]
-    fn an_odd_timeout_is_left_to_no_driver_that_rounds_it_up() {
-        for millis in 2000..65_000 {
-            let seconds = longest_timeout(Duration::from_millis(millis)).expect("long enough");
-            assert_eq!(seconds % 2, 0);
-        }
-    }
-
-    #[test]
     fn it_is_fed_in_time_and_disarmed_at_the_end() {
         let (_directory, path, mut reader) = pipe();
         let start = Instant::from_micros(5_000_000);
         let mut watchdog = Watchdog::open(&path, KEEPALIVE, DEADTIME, start).expect("opens");
-        watchdog.feed(start);
-        watchdog.feed(start + Duration::from_millis(1));
+        watchdog.feed(start, start);
+        watchdog.feed(start + Duration::from_millis(1), start);
         assert_eq!(watchdog.next_deadline(), start + Duration::from_millis(400));
-        watchdog.feed(watchdog.next_deadline());
+        watchdog.feed(start + Duration::from_secs(1), start); // held up in this turn
+        watchdog.feed(watchdog.next_deadline(), start);
         watchdog.close();
         let mut written = Vec::new();
         reader.read_to_end(&mut written).expect("readable");
@@ -305,7 +273,7 @@ mod tests {
         let mut watchdog = Watchdog::open(&path, KEEPALIVE, seconds(10), start).expect("opens");
         let mut interval_after = |deadtime| {
             let followed = watchdog.follow(KEEPALIVE, deadtime);
-            (followed.is_ok(), watchdog.interval * FEEDS_PER_TIMEOUT)
+            (followed.is_ok(), watchdog.feeding.timeout())
         };
         assert_eq!(interval_after(seconds(20)), (true, seconds(8)));
         assert_eq!(interval_after(seconds(5)), (true, seconds(4)));
