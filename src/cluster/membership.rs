@@ -8,6 +8,7 @@ use super::fence_state::FencingStage;
 use super::movement::MoveFailure;
 use super::node::Plea;
 use super::report::Report;
+use super::time::by_a_faster_clock;
 use super::{
     ASK_NODES_AGAIN, Action, ClassicPeer, Cluster, Instant, NodeStatus, Questions, Relation,
     Standing,
@@ -74,7 +75,7 @@ impl Cluster {
         let peer_waits = if knows_us {
             self.patience_of_the_peer()
         } else {
-            self.settings.initdead.max(self.patience_of_the_peer())
+            by_a_faster_clock(self.settings.initdead).max(self.patience_of_the_peer())
         };
         let has_paused = pause >= self.settings.keepalive / 2;
         if !has_paused || gap < peer_waits || self.status == NodeStatus::Init {

@@ -11,6 +11,7 @@ use super::claims::{Claim, Leaving, Phase};
 use super::classic::Dialogue;
 use super::policy::{Breakdowns, Group, Reason};
 use super::reload::{GroupPlace, Reload, ReloadRefusal};
+use super::time::by_a_faster_clock;
 use super::{Action, Cluster, FencingStage, GroupId, GroupSettings, Instant, NodeStatus, Relation};
 use crate::config::AutoFailback;
 
@@ -165,11 +166,11 @@ impl Cluster {
         }
     }
 
-    /// The silence of ours after which the peer may take us for dead. A longer deadtime counts only once the peer has
-    /// heard of it.
+    /// The silence of ours, by our own clock, after which the peer may take us for dead. A longer deadtime counts only once
+    /// the peer has heard of it. Its clock may go faster than ours.
     pub(super) fn patience_of_the_peer(&self) -> Duration {
         let former = self.former_deadtime.unwrap_or(self.settings.deadtime);
-        former.min(self.settings.deadtime)
+        by_a_faster_clock(former.min(self.settings.deadtime))
     }
 
     fn replace_groups(&mut self, places: Vec<GroupPlace>, now: Instant) {

@@ -596,6 +596,22 @@ fn a_stalled_owner_gives_up_first_and_the_healthy_node_keeps_what_it_took() {
 }
 
 #[test]
+fn an_owner_whose_clock_is_slow_gives_up_what_the_other_took_by_a_faster_one() {
+    // Deadtime is a second.
+    for (counted, keeps) in [(970, true), (981, false)] {
+        let mut pair = Pair::together(AutoFailback::Off);
+        let stalled = pair.nodes[0].take();
+        pair.run(Duration::from_secs(2));
+        assert_eq!(pair.owners()[1], [true, true], "{:#?}", pair.log);
+        let said_last = stalled.as_ref().expect("it ran").last_heartbeat;
+        pair.nodes[0] = stalled;
+        pair.now = said_last + Duration::from_millis(counted);
+        pair.turn(0, None);
+        assert_eq!(pair.owners()[0][0], keeps, "{:#?}", pair.log);
+    }
+}
+
+#[test]
 fn a_group_that_fails_to_start_runs_on_the_other_node() {
     let mut pair = Pair::new(AutoFailback::On);
     pair.fails_to_start[0] = true;
