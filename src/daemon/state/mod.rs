@@ -6,6 +6,7 @@
 
 mod files;
 mod host_cache;
+pub mod next_run;
 mod recorder;
 
 use std::fmt;
@@ -18,15 +19,8 @@ use crate::cluster::PeerMemory;
 use files::Stored;
 pub use files::replace;
 pub use host_cache::{FILE as HOST_CACHE_FILE, HostCache};
+use next_run::{Condition, Left, NextRun, host_cache_text};
 pub use recorder::Recorder;
-
-/// How many generations a run may use: a node that its peer holds for dead has to come back as another run,
-/// and there must be no waiting for a disk before it does. Not more than that: where the state directory is lost,
-/// the time in seconds has to be above all that earlier runs used.
-const GENERATIONS_OF_A_RUN: u64 = 100;
-
-/// Fifteen digits is what the file has room for.
-const MAX_GENERATION: u64 = 999_999_999_999_999;
 
 /// What the state directory says about this run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -87,34 +81,22 @@ impl Error {
 pub fn open(wanted: &Wanted<'_>) -> Result<State, Error> {
     let directory = wanted.directory;
     std::fs::create_dir_all(directory).map_err(error("make the directory", directory))?;
-    let cache = read_host_cache(directory)?;
-    let generation = next_generation(wanted, cache.as_ref())?;
+    let next = next_run(wanted)?;
     let uuid = own_uuid(wanted)?;
-    let peer = cache
-        .and_then(|cache| cache.peer)
-        .filter(|(name, _)| name == wanted.peer_node)
-        .map(|(_, peer)| peer);
-    let last_generation = generation + (GENERATIONS_OF_A_RUN - 1);
-    store_generation(directory, last_generation)?;
-    let cache = HostCache {
-        generation: last_generation,
-        peer: peer.map(|peer| (wanted.peer_node.into(), peer)),
-    };
-    if let Err(error) = replace(
-        &directory.join(host_cache::FILE),
-        cache.to_string().as_bytes(),
-    ) {
+    let last_generation = next.last_generation();
+    store_generation(directory, &next.generation_text())?;
+    let peer = next.peer.filter(|(name, _)| name == wanted.peer_node);
+    let cache = host_cache_text(last_generation, peer.clone());
+    let path = directory.join(host_cache::FILE);
+    if let Err(error) = replace(&path, cache.as_bytes()) {
         // Only a second copy: the generation itself is safe.
-        log::warn!(
-            "Cannot store {}: {error}",
-            directory.join(host_cache::FILE).display()
-        );
+        log::warn!("Cannot store {}: {error}", path.display());
     }
     Ok(State {
         uuid,
-        generation,
+        generation: next.generation,
         last_generation,
-        peer,
+        peer: peer.map(|(_, peer)| peer),
     })
 }
 
@@ -123,87 +105,41 @@ fn error(what: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Error {
     move |cause| Error { what, path, cause }
 }
 
-fn read_host_cache(directory: &Path) -> Result<Option<HostCache>, Error> {
-    let path = directory.join(host_cache::FILE);
-    let Some(bytes) = files::read(&path, 4096).map_err(error("read", &path))? else {
-        return Ok(None);
+/// Reads both files, and tells which of them is not what was written.
+fn next_run(wanted: &Wanted<'_>) -> Result<NextRun, Error> {
+    let cache_path = wanted.directory.join(host_cache::FILE);
+    let host_cache = files::read(&cache_path, 4096).map_err(error("read", &cache_path))?;
+    let path = wanted.directory.join("hb_generation");
+    let generation = files::read(&path, 64).map_err(error("read", &path))?;
+    let left = Left {
+        generation: generation.as_deref(),
+        host_cache: host_cache.as_deref(),
     };
-    let cache = std::str::from_utf8(&bytes).ok().and_then(HostCache::parse);
-    if cache.is_none() && !bytes.is_empty() {
+    let next = NextRun::after(left, wanted.generation_from_time, wanted.wall_seconds);
+    let next = next.map_err(|next_run::TooHigh| {
+        error("count on from the number in", &path)(io::Error::other("it is too high"))
+    })?;
+    if next.host_cache == Condition::Damaged {
         log::warn!(
             "{} is damaged: what was known of the peer is forgotten",
-            path.display()
+            cache_path.display()
         );
     }
-    Ok(cache)
-}
-
-fn next_generation(wanted: &Wanted<'_>, cache: Option<&HostCache>) -> Result<u64, Error> {
-    let path = wanted.directory.join("hb_generation");
-    let bytes = files::read(&path, 64).map_err(error("read", &path))?;
-    let next = generation_after(
-        bytes.as_deref(),
-        cache.map(|cache| cache.generation),
-        wanted.generation_from_time,
-        wanted.wall_seconds,
-    );
-    match bytes.as_deref() {
-        Some(bytes) if parse_generation(bytes).is_some() => {}
-        None | Some([]) => log::warn!("No Previous generation - starting at {next}"),
-        Some(_) => log::warn!(
-            "BROKEN previous generation - starting at {next}: {} is damaged",
+    let start = next.generation;
+    match next.generation_file {
+        Condition::Whole => {}
+        Condition::Missing => log::warn!("No Previous generation - starting at {start}"),
+        Condition::Damaged => log::warn!(
+            "BROKEN previous generation - starting at {start}: {} is damaged",
             path.display()
         ),
-    }
-    if next > MAX_GENERATION - GENERATIONS_OF_A_RUN {
-        return Err(error("count on from the number in", &path)(
-            io::Error::other("it is too high"),
-        ));
     }
     Ok(next)
 }
 
-/// One more than the highest that is known of the file and of its second copy; the time, in seconds since 1970, when
-/// nothing is known. A start is refused when it is too high for the file.
-pub fn generation_after(
-    file: Option<&[u8]>,
-    copy: Option<u64>,
-    from_time: bool,
-    wall_seconds: u64,
-) -> u64 {
-    let stored = file.and_then(parse_generation);
-    let known = match (stored, copy) {
-        (Some(stored), copy) => Some(stored.max(copy.unwrap_or(0))),
-        // The copy is older than the file by nothing but a crash between the two writes.
-        (None, Some(copy)) => Some(copy.saturating_add(1)),
-        (None, None) => None,
-    };
-    let time = wall_seconds.min(MAX_GENERATION).saturating_add(1);
-    match known {
-        // Deleting the file is how an operator gets above whatever the peer remembers.
-        Some(known) if from_time || stored.is_none() => known.saturating_add(1).max(time),
-        Some(known) => known.saturating_add(1),
-        None => time,
-    }
-}
-
-/// The number that the file holds; none when it is damaged.
-pub fn parse_generation(bytes: &[u8]) -> Option<u64> {
-    let text = std::str::from_utf8(bytes).ok()?.trim_matches([' ', '\n']);
-    let is_number = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-    text.parse()
-        .ok()
-        .filter(|&generation| is_number && generation > 0 && generation < MAX_GENERATION)
-}
-
-/// What the file holds for a number.
-pub fn generation_text(generation: u64) -> String {
-    format!("{generation:15}\n")
-}
-
-fn store_generation(directory: &Path, generation: u64) -> Result<(), Error> {
+fn store_generation(directory: &Path, text: &str) -> Result<(), Error> {
     let path = directory.join("hb_generation");
-    match files::replace_or_overwrite(&path, generation_text(generation).as_bytes())
+    match files::replace_or_overwrite(&path, text.as_bytes())
         .map_err(error("store the generation in", &path))?
     {
         Stored::Replaced => {}
@@ -258,6 +194,8 @@ pub fn random_bytes<const N: usize>() -> Result<[u8; N], Error> {
 
 #[cfg(test)]
 mod tests {
+    use super::host_cache::HostCache;
+    use super::next_run::GENERATIONS_OF_A_RUN;
     use super::*;
 
     fn open_at(directory: &Path, wall_seconds: u64) -> Result<State, Error> {

@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use super::host_cache::{FILE, HostCache};
+use super::host_cache::FILE;
+use super::next_run::host_cache_text;
 use crate::cluster::PeerMemory;
 use crate::os::process::pause;
 
@@ -73,14 +74,11 @@ impl Recorder {
     }
 
     fn start(&mut self, peer: PeerMemory) {
-        let cache = HostCache {
-            generation: self.generation,
-            peer: Some((self.peer_node.clone(), peer)),
-        };
+        let cache = host_cache_text(self.generation, Some((self.peer_node.clone(), peer)));
         let child = Command::new("/proc/self/exe")
             .arg("store-file")
             .arg(&self.path)
-            .arg(cache.to_string())
+            .arg(cache)
             .env_clear()
             .stdin(Stdio::null())
             .stdout(Stdio::null())

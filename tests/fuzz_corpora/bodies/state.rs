@@ -1,6 +1,9 @@
 //! The files that outlive a restart.
 
-use heartbeat::daemon::state::{HostCache, generation_after, generation_text, parse_generation};
+use heartbeat::daemon::state::HostCache;
+use heartbeat::daemon::state::next_run::{
+    Left, NextRun, TooHigh, host_cache_text, parse_generation,
+};
 
 use super::steered;
 
@@ -19,21 +22,36 @@ pub fn state(input: &[u8]) {
     // Most numbers that occur are small.
     let (copy, clock) = (number(copy) >> (number(clock) % 64), number(clock));
     let stored = parse_generation(file);
-    if let Some(stored) = stored {
-        assert!((1..999_999_999_999_999).contains(&stored));
-        assert_eq!(
-            parse_generation(generation_text(stored).as_bytes()),
-            Some(stored)
-        );
-    }
-    for from_time in [false, true] {
+    for prefers_time in [false, true] {
         for copy in [None, Some(copy)] {
-            let next = generation_after(Some(file), copy, from_time, clock);
-            assert!(stored.is_none_or(|stored| next > stored));
-            assert!(copy.is_none_or(|copy| next > copy || copy >= u64::MAX - 2));
-            let lost = generation_after(None, copy, from_time, clock);
+            let cache = copy.map(|copy| host_cache_text(copy, None));
+            let host_cache = cache.as_deref().map(str::as_bytes);
+            let after = |generation: Option<&[u8]>| {
+                let left = Left {
+                    generation,
+                    host_cache,
+                };
+                NextRun::after(left, prefers_time, clock)
+            };
+            let copy = cache.as_deref().and_then(HostCache::parse);
+            let copy = copy.map(|cache| cache.generation);
+            let next = after(Some(file));
+            match &next {
+                Ok(next) => {
+                    assert!(stored.is_none_or(|stored| next.generation > stored));
+                    assert!(copy.is_none_or(|copy| next.generation > copy));
+                    let text = next.generation_text();
+                    let last = Some(next.last_generation());
+                    assert_eq!(parse_generation(text.as_bytes()), last, "{text:?}");
+                }
+                Err(TooHigh) => {
+                    let highest = stored.max(copy).max(Some(clock));
+                    assert!(highest > Some(999_999_999_999_000), "{highest:?}");
+                }
+            }
+            let generation = |next: Result<NextRun, TooHigh>| next.map(|next| next.generation);
             assert!(
-                stored.is_some() || lost == next,
+                stored.is_some() || generation(after(None)) == generation(next),
                 "damaged is as good as lost"
             );
         }
