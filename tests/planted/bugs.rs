@@ -12,6 +12,10 @@ pub enum Search {
     Carriers,
     /// One of ours and one of 3.0.6.
     Mixed,
+    /// Two nodes of ours with watchdogs, inexact clocks and failing disks.
+    Hardware,
+    /// Several pairs on the same segments.
+    Pairs,
 }
 
 /// One mistake.
@@ -272,5 +276,37 @@ pub const BUGS: &[Bug] = &[
         from: "self.carriers_heard(message, now);",
         to: "let _ = now;",
         search: Search::Carriers,
+    },
+    Bug {
+        name: "clocks-are-alike",
+        mistake: "a node whose clock is slow goes on with what the other took by a faster one (S3)",
+        file: "cluster/time.rs",
+        from: "time.saturating_sub(time / CLOCKS_DIFFER)",
+        to: "time.saturating_sub(time / CLOCKS_DIFFER / 1000)",
+        search: Search::Hardware,
+    },
+    Bug {
+        name: "fed-after-a-hang",
+        mistake: "the watchdog is fed at the end of a turn that was held up in its middle (S5)",
+        file: "daemon/watchdog/feeding.rs",
+        from: "now.since(last_heartbeat) <= most",
+        to: "now.since(last_heartbeat) <= most + self.deadtime",
+        search: Search::Hardware,
+    },
+    Bug {
+        name: "no-second-copy",
+        mistake: "where the generation is damaged, its second copy is not looked at",
+        file: "daemon/state/next_run.rs",
+        from: "(None, Some(copy)) => Some(copy.saturating_add(1)),",
+        to: "(None, Some(_)) => None,",
+        search: Search::Hardware,
+    },
+    Bug {
+        name: "names-begin-alike",
+        mistake: "a node of another pair whose name begins like the peer's counts as the peer (S4)",
+        file: "cluster/receive.rs",
+        from: "if !header.source.eq_ignore_ascii_case(&self.settings.peer_node) {",
+        to: "if !header.source.starts_with(&self.settings.peer_node) {",
+        search: Search::Pairs,
     },
 ];

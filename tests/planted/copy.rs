@@ -96,6 +96,14 @@ impl Copy {
                 "carriers::no_seed_with_unplugged_networks_breaks_a_rule",
             ),
             Search::Mixed => ("HB_SIM_MIXED", "mixed::no_seed_breaks_a_rule_beside_3_0_6"),
+            Search::Hardware => (
+                "HB_SIM_HARDWARE",
+                "no_seed_with_failing_hardware_breaks_a_rule",
+            ),
+            Search::Pairs => (
+                "HB_SIM_PAIRS",
+                "neighbours::no_seed_with_several_pairs_breaks_a_rule",
+            ),
         };
         let built = self.cargo(&["--no-run"], &[])?;
         if !built.status.success() {

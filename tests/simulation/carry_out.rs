@@ -73,7 +73,7 @@ impl World {
                 Ok(())
             }
             Action::RememberPeer(memory) => {
-                self.machines[node].remembered = Some(memory);
+                self.remember(node, memory);
                 Ok(())
             }
             Action::Exit
@@ -158,6 +158,9 @@ impl World {
 
     fn send(&mut self, node: usize, packet: &Rc<Packet>) -> Result<(), Violation> {
         let now = self.now;
+        if packet.is_heartbeat {
+            self.machines[node].last_heartbeat = now;
+        }
         let Some(daemon) = &mut self.machines[node].daemon else {
             return Ok(());
         };
@@ -211,6 +214,9 @@ impl World {
         }
         for link in 0..self.links.len() {
             self.send_on(link, &cargo);
+            if self.has_neighbours && !self.links[link].is_serial() {
+                self.said.push((link, cargo.clone()));
+            }
             let lost = std::mem::take(&mut self.links[link].lost_news);
             if lost && !self.is_old(node) {
                 return Err(self.violation(
@@ -276,6 +282,7 @@ impl World {
                 own: self.ground(node, group),
                 claim_age: self.claim_age(1 - node, group),
             };
+            self.judge_watchdog(node, group)?;
             self.judge
                 .starts(node, group, &self.machines, self.now, grounds)?;
         }
@@ -345,6 +352,9 @@ impl World {
         resource.action += 1;
         resource.run = run;
         let action = resource.action;
+        if real != Real::Stopped {
+            self.watch_script(node, group, outcome, (real == Real::Starting, time));
+        }
         self.at(
             self.now + time,
             Happening::ActionEnds {
@@ -371,6 +381,7 @@ impl World {
             return Ok(());
         }
         resource.until = self.now;
+        let before = resource.real;
         resource.real = match outcome {
             GroupOutcome::Started => Real::Running,
             GroupOutcome::StopFailed => Real::Broken,
@@ -386,6 +397,7 @@ impl World {
             self.judge.disturb();
         }
         self.group_changed(node, group)?;
+        self.watch_end(node, group, outcome, before == Real::Starting)?;
         if self.machines[node]
             .daemon
             .as_ref()
@@ -436,6 +448,8 @@ impl World {
                 Real::Stopped | Real::Broken
             )
         });
+        self.machines[node].watchdog = None; // disarmed
+        self.finish_writing(node);
         self.lose_daemon(node);
         match left {
             Some(group) if !self.is_old(node) => {

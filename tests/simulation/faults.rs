@@ -1,5 +1,6 @@
 //! Everything that can go wrong, and how a seed makes a timetable of it.
 
+use super::disk::Room;
 use super::old_peer::Command;
 use super::plan::{Plan, Time};
 use super::reloads::Edition;
@@ -48,6 +49,8 @@ pub enum Fault {
     Plug { machine: usize, is_in: bool },
     /// Somebody changes the files of a machine, or tries once more, and has its daemon read them.
     Reload(usize, Option<Edition>),
+    /// The disk of a machine fills up, can't be written any more, or is well again.
+    Disk(usize, Room),
     /// The operator moves groups, where the node runs 3.0.6.
     Command(usize, Command),
     /// The operator says that the other machine is down, if he sees that it has no power.

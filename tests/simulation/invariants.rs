@@ -8,6 +8,8 @@
 //! that leaves less than deadtime of silence. A race is no breach: the other node was cut off when it took the
 //! group, less than [`Plan::news_time`] ago, so that its word can't have come.
 //!
+//! How long a node has waited is counted by its own clock, see `hardware.rs`.
+//!
 //! **How long.** Once both daemons run and hear each other, two owners become one within
 //! [`Judge::heal_time`], and only one of the two sides stops (S7).
 
@@ -19,6 +21,7 @@ pub use needless::Strikes;
 
 use heartbeat::config::AutoFailback;
 
+use super::hardware::Hardware;
 use super::machine::{Daemon, Machine, Real};
 use super::plan::{Plan, Quarrel, SECOND, Time};
 use super::reloads::Edition;
@@ -85,6 +88,9 @@ pub struct Judge {
     news_time: Time,
     initdead: Time,
     heal_time: Time,
+    hardware: Hardware,
+    /// It says nothing of two owners, so that it can be seen whether the witness does.
+    pub is_blind: bool,
     /// A link takes so long that two that hear each other take each other for deaf; or their files differ
     /// and neither can tell what the other holds.
     both_may_yield: bool,
@@ -130,6 +136,8 @@ impl Judge {
             longest_deadtime: plan.deadtime,
             news_time: plan.news_time(),
             initdead: plan.initdead,
+            hardware: plan.hardware,
+            is_blind: false,
             old: plan.old,
             old_tells: plan.failback != AutoFailback::Legacy,
             heal_time: Self::longest_heal(plan),
@@ -202,7 +210,7 @@ impl Judge {
             // On a link where it was not heard before, it may be the copy that this link owes. Until the sender
             // would be dead by its own word: 3.0.6 says two seconds more while it starts.
             let more = if self.old[1 - node] { EXTRA } else { 0 };
-            if now - first <= self.longest_deadtime + more {
+            if self.hardware.least(node, now - first) <= self.longest_deadtime + more {
                 Reading::Repeated
             } else {
                 Reading::Ignored
@@ -230,7 +238,7 @@ impl Judge {
             .map(|(at, _)| at)
             .or(hearing.since)
             .unwrap_or(now);
-        let was_cut_off = now - silent_since >= self.deadtime;
+        let was_cut_off = self.hardware.most(node, now - silent_since) >= self.deadtime;
         if was_cut_off {
             hearing.cut_off = Some(now);
         }
@@ -255,7 +263,7 @@ impl Judge {
             None if hearing.knows => return Ok(()), // it heard other words, or only late ones
             None => (now - hearing.since.unwrap_or(now), self.initdead),
         };
-        if silence.0 >= silence.1 {
+        if self.hardware.most(node, silence.0) >= silence.1 {
             return Ok(());
         }
         Err(Violation {
@@ -288,7 +296,7 @@ impl Judge {
             })
         };
         let hearing = &self.hearing[node];
-        let waited = now - hearing.since.unwrap_or(now);
+        let waited = self.hardware.most(node, now - hearing.since.unwrap_or(now));
         if !hearing.knows && waited < self.initdead {
             return breach(format!(
                 "node {node} starts group {group} before it knows anything of its peer"
@@ -317,7 +325,8 @@ impl Judge {
                 ),
             });
         }
-        if real == Real::Stopped || is_left || is_blind || is_race || !self.shared[group] {
+        let is_shared = self.shared[group] && !self.is_blind;
+        if real == Real::Stopped || is_left || is_blind || is_race || !is_shared {
             return Ok(());
         }
         breach(format!(
@@ -343,15 +352,28 @@ impl Judge {
     /// Whether the node is cut off, or was so until what it reads in this very moment.
     fn is_ignorant(&self, node: usize, now: Time) -> bool {
         let hearing = &self.hearing[node];
-        hearing.cut_off == Some(now) || self.is_cut_off(hearing, now)
+        hearing.cut_off == Some(now) || self.is_cut_off(node, now)
     }
 
-    fn is_cut_off(&self, hearing: &Hearing, now: Time) -> bool {
+    fn is_cut_off(&self, node: usize, now: Time) -> bool {
+        let hearing = &self.hearing[node];
         let Some(since) = hearing.since else {
             return false;
         };
         let silent_since = hearing.fresh.map_or(since, |(at, _)| at);
-        now - silent_since >= self.deadtime
+        self.hardware.most(node, now - silent_since) >= self.deadtime
+    }
+
+    /// When a node read its last new heartbeat, or began where it has read none.
+    pub fn silent_since(&self, node: usize) -> Time {
+        let hearing = &self.hearing[node];
+        let fresh = hearing.fresh.map(|(at, _)| at);
+        fresh.or(hearing.since).unwrap_or(0)
+    }
+
+    /// Whether a group is the same one on both nodes.
+    pub fn is_shared(&self, group: usize) -> bool {
+        self.shared[group]
     }
 
     /// What really runs has changed on this machine: clashes begin and end.
@@ -411,14 +433,15 @@ impl Judge {
 
     /// Two owners who hear each other become one in time.
     pub fn clashes_end(&self, machines: &[Machine], now: Time) -> Result<(), Violation> {
-        let hear = self.hearing.iter().all(|hearing| {
-            hearing.fresh.is_some() && hearing.since.is_some() && !self.is_cut_off(hearing, now)
+        let hear = (0..2).all(|node| {
+            let hearing = &self.hearing[node];
+            hearing.fresh.is_some() && hearing.since.is_some() && !self.is_cut_off(node, now)
         });
         let awake = machines[..2]
             .iter()
             .all(|machine| machine.is_attentive(now));
         let alike = self.files[0].has_groups_of(self.files[1]);
-        if !hear || !awake || !alike || self.old == [true; 2] {
+        if !hear || !awake || !alike || self.is_blind || self.old == [true; 2] {
             return Ok(());
         }
         let contact = self.hearing[0].contact.max(self.hearing[1].contact);

@@ -6,11 +6,16 @@ use heartbeat::cluster::{GroupId, GroupOutcome, Instant, PeerMemory, PingId};
 
 use heartbeat::message::Keys;
 
+use super::disk::Disk;
 use super::node::Node;
 use super::old_peer::Command;
 use super::plan::{SECOND, Time};
 use super::reloads::Edition;
 use super::virtual_link::Cargo;
+use super::watchdog::Watchdog;
+
+/// Parts of a clock's rate.
+const MILLION: i64 = 1_000_000;
 
 /// What a resource group really does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -100,6 +105,8 @@ pub struct Daemon {
     pub stalled: bool,
     /// When its last turn was.
     pub last_turn: Time,
+    /// That turn has serviced its timers and is not over.
+    pub is_in_turn: bool,
     /// What it alone held when it was stopped last.
     pub alone_with: Vec<usize>,
     /// It stood still for so long that this turn must give up these groups, which the other has taken.
@@ -165,6 +172,14 @@ pub struct Machine {
     boot: i64,
     /// How far its wall clock is off, in seconds.
     pub wall: i64,
+    /// How many microseconds its clock counts in a second.
+    pub rate: u64,
+    /// Its watchdog, while it is armed.
+    pub watchdog: Option<Watchdog>,
+    /// When any run of its daemon has sent a heartbeat last.
+    pub last_heartbeat: Time,
+    /// Its state directory, where that is more than what it is to remember.
+    pub disk: Option<Disk>,
 }
 
 impl Daemon {
@@ -185,6 +200,7 @@ impl Daemon {
             known_run: 0,
             stalled: false,
             last_turn: started,
+            is_in_turn: false,
             alone_with: Vec::new(),
             must_yield: None,
             went_on: 0,
@@ -235,6 +251,10 @@ impl Machine {
             file: Edition::default(),
             boot: -signed(uptime),
             wall: 0,
+            rate: 1_000_000,
+            watchdog: None,
+            last_heartbeat: 0,
+            disk: None,
         }
     }
 
@@ -244,6 +264,7 @@ impl Machine {
         self.life += 1;
         self.is_asleep = false;
         self.daemon = None;
+        self.watchdog = None;
         self.start_again = false;
         for resource in &mut self.resources {
             if resource.real != Real::Stopped {
@@ -263,13 +284,18 @@ impl Machine {
 
     /// The machine's clock since boot.
     pub fn local(&self, now: Time) -> Instant {
-        Instant::from_micros(u64::try_from(signed(now) - self.boot).unwrap_or(0))
+        let (passed, rate) = (signed(now) - self.boot, signed(self.rate));
+        let counted = passed / MILLION * rate + passed % MILLION * rate / MILLION;
+        Instant::from_micros(u64::try_from(counted).unwrap_or(0))
     }
 
-    /// When the machine's clock shows this, in the time of the world.
+    /// When the machine's clock first shows this, in the time of the world.
     pub fn world(&self, local: Instant) -> Time {
-        let local = i64::try_from(local.as_micros()).unwrap_or(i64::MAX / 2);
-        u64::try_from(local.saturating_add(self.boot)).unwrap_or(0)
+        let (local, rate) = (local.as_micros(), self.rate);
+        let seconds = (local / rate).saturating_mul(1_000_000);
+        let passed = seconds.saturating_add((local % rate * 1_000_000).div_ceil(rate));
+        let passed = i64::try_from(passed).unwrap_or(i64::MAX / 2);
+        u64::try_from(passed.saturating_add(self.boot)).unwrap_or(0)
     }
 
     /// The machine's wall clock.

@@ -6,14 +6,17 @@
 
 mod carriers;
 mod carry_out;
+mod disk;
 pub mod events;
 mod exhaustive;
 mod faults;
 mod fencing;
 mod found;
+mod hardware;
 mod invariants;
 mod machine;
 mod mixed;
+mod neighbours;
 mod node;
 mod old_pair;
 mod old_peer;
@@ -29,11 +32,14 @@ mod strike;
 mod trace;
 mod turn;
 mod virtual_link;
+mod watchdog;
+mod witness;
 mod world;
 
 use std::hash::{BuildHasher, RandomState};
 
 use invariants::Violation;
+use neighbours::Neighbourhood;
 use node::MakeNode;
 use plan::Plan;
 use world::{Figures, World};
@@ -46,16 +52,19 @@ type MakePlan = fn(u64) -> Plan;
 
 /// One run without its story.
 fn run(plan: Plan, make: MakeNode) -> Result<Figures, Violation> {
-    World::new(plan, make, false).run()
+    if plan.neighbours.is_empty() {
+        return World::new(plan, make, false).run();
+    }
+    Neighbourhood::new(plan, make, false).run()
 }
 
 /// The same run again, with its story.
 fn story(plan: Plan, make: MakeNode) -> (Result<Figures, Violation>, Vec<String>) {
     let head = format!("{plan:#?}");
-    let mut world = World::new(plan, make, true);
-    let result = world.run();
+    let mut pairs = Neighbourhood::new(plan, make, true);
+    let result = pairs.run();
     let mut lines = vec![head];
-    lines.extend(world.trace.into_lines());
+    lines.extend(pairs.into_lines());
     (result, lines)
 }
 
@@ -93,15 +102,7 @@ fn run_all(seeds: &[u64], plan_of: MakePlan) -> (Vec<(u64, Violation)>, Figures)
     let mut failures = Vec::new();
     for (seed, result) in results {
         match result {
-            Ok(figures) => {
-                total.steps += figures.steps;
-                total.sent += figures.sent;
-                total.starts += figures.starts;
-                total.stops += figures.stops;
-                total.burst = total.burst.max(figures.burst);
-                total.simulated += figures.simulated;
-                total.settled = total.settled.max(figures.settled);
-            }
+            Ok(figures) => total = total.and(figures),
             Err(violation) => failures.push((seed, violation)),
         }
     }
@@ -169,6 +170,11 @@ fn no_seed_with_conditions_for_a_failback_breaks_a_rule() {
 #[test]
 fn no_seed_with_fencing_breaks_a_rule() {
     try_seeds("HB_SIM_FENCE", 2000, 20, Plan::with_fencing);
+}
+
+#[test]
+fn no_seed_with_failing_hardware_breaks_a_rule() {
+    try_seeds("HB_SIM_HARDWARE", 600, 10, Plan::with_hardware);
 }
 
 #[test]

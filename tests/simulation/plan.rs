@@ -8,6 +8,7 @@ use heartbeat::config::{AutoFailback, StopFailure};
 use heartbeat::message::{Key, Keys, Method};
 
 use super::faults::{self, Fault};
+use super::hardware::Hardware;
 use super::rng::Rng;
 
 /// Microseconds of the simulated world.
@@ -79,6 +80,12 @@ pub struct Plan {
     pub carrier_loss: Option<Time>,
     /// This machine's network is out when the faults end, and stays out.
     pub unplugged: Option<usize>,
+    /// Clocks, watchdogs and disks.
+    pub hardware: Hardware,
+    /// What the two nodes are called.
+    pub names: [&'static str; 2],
+    /// Other pairs on the same segments.
+    pub neighbours: Vec<Plan>,
 }
 
 /// Devices that reset the other machine, and when groups are taken.
@@ -187,6 +194,9 @@ impl Plan {
             stop_failure: StopFailure::Hold,
             carrier_loss: None,
             unplugged: None,
+            hardware: Hardware::default(),
+            names: ["alpha", "beta"],
+            neighbours: Vec::new(),
         }
     }
 
@@ -231,6 +241,9 @@ impl Plan {
             stop_failure: StopFailure::Hold,
             carrier_loss: None,
             unplugged: None,
+            hardware: Hardware::default(),
+            names: ["alpha", "beta"],
+            neighbours: Vec::new(),
         };
         if rng.chance(150) {
             plan.stranger =
@@ -325,7 +338,8 @@ impl Plan {
 
     /// Whether a machine may go down when no fault strikes any more: an order to reset it was on its way.
     pub fn resets_late(&self) -> bool {
-        self.fencing.is_some() || self.stop_failure != StopFailure::Hold
+        let has_watchdog = self.hardware.watchdogs != [false; 2];
+        self.fencing.is_some() || self.stop_failure != StopFailure::Hold || has_watchdog
     }
 
     /// Whether somebody moves groups, so that any place may be the right one.
@@ -418,7 +432,8 @@ impl Plan {
     /// How long a change may take to be known on the other side of a working link, a lost message or
     /// two included.
     pub fn news_time(&self) -> Time {
-        self.keepalive * 2 + self.longest_delay() * 2 + self.turn_time * 4
+        let time = self.keepalive * 2 + self.longest_delay() * 2 + self.turn_time * 4;
+        time + self.hardware.slack(time)
     }
 
     /// Whether group actions can fail while faults are on.
@@ -457,8 +472,15 @@ impl Plan {
         let fencing = self.fencing.map_or(0, |fencing| {
             130 * SECOND + fencing.delay * 4 + fencing.time.1 * 4 + fencing.boot * 3
         });
+        // One is reset by its watchdog in the last moment.
+        let reset = if self.hardware.watchdogs == [false; 2] {
+            0
+        } else {
+            self.hardware.boot + self.deadtime
+        };
         again
             + old
+            + reset
             + pings
             + carriers
             + self.longest_wait()

@@ -39,7 +39,12 @@ impl World {
         if daemon.stalled {
             daemon.stalled = false;
             daemon.went_on = self.now;
-            let long = self.now - daemon.last_turn >= self.plan.deadtime_of(node);
+            // The other counts by its own clock.
+            let counted = self
+                .plan
+                .hardware
+                .least(1 - node.min(1), self.now - daemon.last_turn);
+            let long = counted >= self.plan.deadtime_of(node);
             if long && !self.is_old(node) && node < STRANGER && !daemon.peer_was_dead {
                 daemon.must_yield = Some(self.taken_meanwhile(node, daemon));
             }

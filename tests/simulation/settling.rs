@@ -14,6 +14,7 @@ impl World {
     pub fn check(&mut self) -> Result<bool, Violation> {
         self.at(self.now + self.plan.keepalive, Happening::Check);
         self.judge.clashes_end(&self.machines, self.now)?;
+        self.witness_looks()?;
         self.stops_end()?;
         self.lone_nodes_serve()?;
         let calm_at = self.plan.faults_end + self.plan.deadtime + self.plan.news_time();
@@ -192,6 +193,7 @@ impl World {
             };
             let enough =
                 self.plan.initdead + self.plan.action_time.1 * 3 + self.plan.news_time() + fencing;
+            let enough = enough + self.plan.hardware.slack(enough);
             let idle =
                 |resource: &Resource| resource.failures == 0 && resource.real != Real::Running;
             let mut groups = machine.resources.iter().enumerate();

@@ -7,6 +7,7 @@ use heartbeat::cluster::{
 };
 
 use super::carry_out::group_id;
+use super::disk::Room;
 use super::faults::{Fault, Weather};
 use super::invariants::Violation;
 use super::machine::{Daemon, Inbound, Real};
@@ -43,13 +44,19 @@ impl World {
             }
             Fault::MachineCrash(node) => {
                 self.lose_daemon(node);
+                self.lose_writes(node, self.machines[node].powered);
+                self.watch_power_cut(node);
                 self.machines[node].lose_power(self.now);
                 return self.truth_changed(node);
             }
             Fault::DaemonCrash(node) => {
                 self.machines[node].life += 1;
                 self.machines[node].is_asleep = false;
-                self.lose_daemon(node);
+                if self.machines[node].daemon.is_some() {
+                    self.lose_daemon(node);
+                    self.lose_writes(node, false);
+                    self.kernel_feeds(node);
+                }
             }
             Fault::Start(node) => self.start(node),
             Fault::StopRequest(node) => {
@@ -85,6 +92,7 @@ impl World {
                 return self.arrive(node, Inbound::ConfirmDead);
             }
             Fault::ConfirmDead(_) => {}
+            Fault::Disk(node, room) => self.set_room(node, room),
             Fault::Command(node, command) => return self.arrive(node, Inbound::Command(command)),
             Fault::Garbage { to, count } => self.garbage(to, count),
             Fault::Replay { to, count } => self.replay(to, count),
@@ -104,6 +112,7 @@ impl World {
         }
         self.deadline = self.now + self.plan.settle_time();
         for node in 0..2 {
+            self.set_room(node, Room::Enough);
             self.change_files(node, Some(Edition::default()))?;
             if let Some(daemon) = &self.machines[node].daemon {
                 self.deadline = self
@@ -130,6 +139,10 @@ impl World {
             return;
         }
         machine.start_again = false;
+        if !self.open_state(node) {
+            return;
+        }
+        let machine = &mut self.machines[node];
         machine.life += 1;
         let run = machine.generation;
         machine.generation += GENERATIONS_OF_A_RUN;
@@ -150,7 +163,9 @@ impl World {
             self.judge.reads_files(node, file, now);
             self.judge.started(node, now);
             self.notice(node, 0);
+            self.witness.sees_daemon(node, now, true);
         }
+        self.open_watchdog(node);
         self.wake_at(node, now);
     }
 
@@ -160,7 +175,7 @@ impl World {
         let names = if node == STRANGER && plan.stranger == Some(Stranger::OtherNamesSameKeys) {
             ["gamma", "delta"]
         } else {
-            ["alpha", "beta"]
+            plan.names
         };
         let micros = Duration::from_micros;
         let remembered = self.machines[node].remembered;
@@ -223,6 +238,7 @@ impl World {
     pub fn lose_daemon(&mut self, node: usize) {
         if self.machines[node].daemon.take().is_some() && node < STRANGER {
             self.judge.gone(node);
+            self.witness.sees_daemon(node, self.now, false);
             self.machines[node].gone_since = self.now;
         }
         self.links.iter_mut().for_each(|link| link.forget(node));
@@ -247,6 +263,7 @@ impl World {
             daemon.stalled = true;
             daemon.busy_until = daemon.busy_until.max(self.now + time);
             let at = daemon.busy_until;
+            self.witness.sees_hang(node, at);
             self.wake_at(node, at);
         }
     }

@@ -35,6 +35,9 @@ impl World {
 
     /// One turn.
     pub fn turn(&mut self, node: usize) -> Result<(), Violation> {
+        if self.finish_turn(node) && self.breathes(node) {
+            return Ok(());
+        }
         let Some(mut daemon) = self.machines[node].daemon.take() else {
             return Ok(());
         };
@@ -109,6 +112,7 @@ impl World {
         daemon.busy_until = daemon.busy_until.max(busy_until);
         let at = due.max(daemon.busy_until);
         self.wake_at(node, at);
+        self.expect_end_of_turn(node);
     }
 
     /// A rule was broken now.

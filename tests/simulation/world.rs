@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use heartbeat::cluster::GroupOutcome;
 
+use super::disk::Disk;
 use super::faults::Fault;
 use super::fencing::Order;
 use super::invariants::{Judge, Violation};
@@ -14,6 +15,7 @@ use super::plan::{Plan, SECOND, Time};
 use super::rng::Rng;
 use super::trace::Trace;
 use super::virtual_link::{Cargo, VirtualLink};
+use super::witness::Witness;
 
 /// The place of the other cluster's node among the machines.
 pub const STRANGER: usize = 2;
@@ -75,6 +77,19 @@ pub enum Happening {
     Begin { machine: usize, life: u64 },
     /// A timer of a daemon.
     Wake { machine: usize, run: u64, wake: u64 },
+    /// A turn has been done, its last part included.
+    TurnEnds { machine: usize, run: u64 },
+    /// The time of a watchdog that was armed then may be over.
+    Watchdog { machine: usize, armed: Time },
+    /// A daemon has written what is to be remembered.
+    Stored { machine: usize, run: u64 },
+    /// A script comes to the address of its group.
+    Kernel {
+        machine: usize,
+        group: usize,
+        action: u64,
+        answers: bool,
+    },
     /// Time to look around.
     Check,
 }
@@ -100,6 +115,22 @@ pub struct Figures {
     pub digest: u64,
 }
 
+impl Figures {
+    /// Those of two runs.
+    pub fn and(self, other: Self) -> Self {
+        Self {
+            steps: self.steps + other.steps,
+            sent: self.sent + other.sent,
+            burst: self.burst.max(other.burst),
+            starts: self.starts + other.starts,
+            stops: self.stops + other.stops,
+            settled: self.settled.max(other.settled),
+            simulated: self.simulated + other.simulated,
+            digest: self.digest.rotate_left(7) ^ other.digest,
+        }
+    }
+}
+
 /// Everything.
 pub struct World {
     /// The time.
@@ -112,14 +143,22 @@ pub struct World {
     pub links: Vec<VirtualLink>,
     /// Keeps the books.
     pub judge: Judge,
+    /// Sees what everybody sees.
+    pub witness: Witness,
     /// The story.
     pub trace: Trace,
     /// Figures.
     pub figures: Figures,
     /// Chance.
     pub dice: Rng,
+    /// Chance of disks.
+    pub hardware_dice: Rng,
     /// Whether faults may still happen.
     pub calm: bool,
+    /// Whether other pairs listen.
+    pub has_neighbours: bool,
+    /// What they hear next, and on which link.
+    pub said: Vec<(usize, Cargo)>,
     /// Datagrams that somebody recorded.
     pub recorded: Vec<Cargo>,
     /// When the last recorded datagram arrived or will have arrived.
@@ -147,7 +186,11 @@ impl World {
                 } else {
                     plan.keys.clone()
                 };
-                Machine::new(groups, plan.pings, dice.below(1000) * SECOND + SECOND, keys)
+                let uptime = dice.below(1000) * SECOND + SECOND;
+                let mut machine = Machine::new(groups, plan.pings, uptime, keys);
+                machine.rate = plan.hardware.rate(node);
+                machine.disk = plan.hardware.disks.map(Disk::new);
+                machine
             })
             .collect();
         let mut world = Self {
@@ -159,10 +202,14 @@ impl World {
                 .map(|&link| VirtualLink::new(link, plan.old))
                 .collect(),
             judge: Judge::new(&plan),
+            witness: Witness::new(&plan),
+            hardware_dice: Rng::new(plan.seed, 14),
             trace: Trace::new(with_lines),
             figures: Figures::default(),
             dice,
             calm: false,
+            has_neighbours: false,
+            said: Vec::new(),
             recorded: Vec::new(),
             last_replay: None,
             make,
@@ -195,20 +242,34 @@ impl World {
 
     /// Lets it happen until all is settled, or a rule is broken.
     pub fn run(&mut self) -> Result<Figures, Violation> {
-        while let Some(((at, _), happening)) = self.coming.pop_first() {
-            self.now = at;
-            self.figures.steps += 1;
-            if matches!(happening, Happening::Check) {
-                if self.check()? {
-                    break;
-                }
-                continue;
-            }
-            self.happen(happening)?;
+        while self.step()? {}
+        Ok(self.figures_at_end())
+    }
+
+    /// When the next thing happens.
+    pub fn next_at(&self) -> Option<Time> {
+        self.coming.first_key_value().map(|((at, _), _)| *at)
+    }
+
+    /// The next thing happens. False when the run is over.
+    pub fn step(&mut self) -> Result<bool, Violation> {
+        let Some(((at, _), happening)) = self.coming.pop_first() else {
+            return Ok(false);
+        };
+        self.now = at;
+        self.figures.steps += 1;
+        if matches!(happening, Happening::Check) {
+            return self.check().map(|is_over| !is_over);
         }
+        self.happen(happening)?;
+        Ok(true)
+    }
+
+    /// What there is to say of the run that is over.
+    pub fn figures_at_end(&mut self) -> Figures {
         self.figures.simulated = self.now;
         self.figures.digest = self.trace.digest();
-        Ok(self.figures)
+        self.figures
     }
 
     /// Lets it happen until this moment, whatever is settled then.
@@ -236,7 +297,10 @@ impl World {
         match happening {
             Happening::Fault(fault) => self.strike(fault),
             Happening::FaultsEnd => self.end_faults(),
-            Happening::Arrival { link, to, cargo } => self.arrive(to, Inbound::Bytes(link, cargo)),
+            Happening::Arrival { link, to, cargo } => {
+                self.witness.sees_arrival(to, &cargo, self.now);
+                self.arrive(to, Inbound::Bytes(link, cargo))
+            }
             Happening::LineFree { link, from } => {
                 self.line_free(link, from);
                 Ok(())
@@ -280,6 +344,21 @@ impl World {
                 }
                 Ok(())
             }
+            Happening::TurnEnds { machine, run } => {
+                self.turn_ends(machine, run);
+                Ok(())
+            }
+            Happening::Watchdog { machine, armed } => self.watchdog_looks(machine, armed),
+            Happening::Stored { machine, run } => {
+                self.stored(machine, run);
+                Ok(())
+            }
+            Happening::Kernel {
+                machine,
+                group,
+                action,
+                answers,
+            } => self.kernel_changes(machine, group, action, answers),
             Happening::Check => self.check().map(|_| ()),
         }
     }

@@ -81,7 +81,7 @@ impl Error {
 pub fn open(wanted: &Wanted<'_>) -> Result<State, Error> {
     let directory = wanted.directory;
     std::fs::create_dir_all(directory).map_err(error("make the directory", directory))?;
-    let next = next_run(wanted)?;
+    let next = after_what_is_left(wanted)?;
     let uuid = own_uuid(wanted)?;
     let last_generation = next.last_generation();
     store_generation(directory, &next.generation_text())?;
@@ -106,7 +106,7 @@ fn error(what: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Error {
 }
 
 /// Reads both files, and tells which of them is not what was written.
-fn next_run(wanted: &Wanted<'_>) -> Result<NextRun, Error> {
+fn after_what_is_left(wanted: &Wanted<'_>) -> Result<NextRun, Error> {
     let cache_path = wanted.directory.join(host_cache::FILE);
     let host_cache = files::read(&cache_path, 4096).map_err(error("read", &cache_path))?;
     let path = wanted.directory.join("hb_generation");

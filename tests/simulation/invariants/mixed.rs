@@ -49,6 +49,7 @@ impl Judge {
     /// How long two owners may go on though they hear each other.
     pub(super) fn longest_heal(plan: &Plan) -> Time {
         let alike = plan.deadtime + plan.news_time() * 2 + plan.action_time.1 * 2;
+        let alike = alike + plan.hardware.slack(alike);
         if !plan.has_old() {
             return alike;
         }

@@ -51,6 +51,7 @@ impl Judge {
             Reason::Conflict => {
                 let other = &machines[1 - node].resources[group];
                 let lately = self.news_time + self.longest_deadtime;
+                let lately = lately + self.hardware.slack(lately);
                 // A run that was killed took with it what it had read last: a recording of that may seem to live. And
                 // where the files differ neither knows what the other holds.
                 plan.has_old()
