@@ -38,7 +38,7 @@ use group::Group;
 use holders::Searches;
 pub use monitors::MonitorView;
 use monitors::Monitors;
-use verdict::{failed, missing, read_answer};
+use verdict::{failed, missing, read_answer, told};
 
 pub use crate::resource::Limits;
 pub(super) use agents::make_scratch;
@@ -485,16 +485,5 @@ impl Resources {
             sequence.answer(answer);
             self.ready.push_back(index);
         }
-    }
-}
-
-fn told(outcome: Outcome) -> GroupOutcome {
-    match outcome {
-        Outcome::Started => GroupOutcome::Started,
-        Outcome::StartFailed => GroupOutcome::StartFailed,
-        Outcome::Stopped => GroupOutcome::Stopped,
-        Outcome::StopFailed => GroupOutcome::StopFailed,
-        Outcome::FoundStopped => GroupOutcome::FoundStopped,
-        Outcome::FoundRunning => GroupOutcome::FoundRunning,
     }
 }

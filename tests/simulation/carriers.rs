@@ -16,7 +16,12 @@ const SLOWEST_NOTICE: Time = SECOND;
 impl Plan {
     /// The run that belongs to a seed where networks are unplugged, on one machine or on both, for a moment or for good.
     pub fn with_carriers(seed: u64) -> Self {
-        let mut plan = Self::with_operator(seed);
+        Self::with_operator(seed).and_carriers(seed)
+    }
+
+    /// The same with unplugged networks.
+    pub fn and_carriers(self, seed: u64) -> Self {
+        let mut plan = self;
         let rng = &mut Rng::new(seed, 12);
         let loss = rng.pick(&[2 * SECOND, 3 * SECOND, 5 * SECOND]);
         plan.carrier_loss = Some(loss);

@@ -111,10 +111,25 @@ pub fn schedule(plan: &mut Plan, rng: &mut Rng) {
     } else {
         0
     };
+    plan.faults = disasters(plan, rng, begin + calm);
+    plan.faults_end = plan.faults.last().map_or(begin, |&(at, _)| at) + plan.keepalive;
+}
+
+/// Some more of them from this time on.
+pub fn go_on(plan: &mut Plan, rng: &mut Rng, begin: Time) {
+    let more = disasters(plan, rng, begin);
+    plan.faults.extend(more);
+    plan.faults.sort_by_key(|&(at, _)| at);
+    let last = plan.faults.last().map_or(begin, |&(at, _)| at);
+    plan.faults_end = last + plan.keepalive;
+}
+
+/// Up to six, in order.
+fn disasters(plan: &Plan, rng: &mut Rng, begin: Time) -> Vec<(Time, Fault)> {
     let span = plan.deadtime * rng.between(4, 12);
     let mut faults = Vec::new();
     for _ in 0..rng.between(1, 6) {
-        let at = begin + calm + rng.below(span);
+        let at = begin + rng.below(span);
         // Around deadtime everything is interesting: much shorter, a little to both sides, much longer.
         let long = match rng.below(4) {
             // More numbers are lost than can be asked for, or are kept.
@@ -126,8 +141,7 @@ pub fn schedule(plan: &mut Plan, rng: &mut Rng) {
         disaster(plan, rng, at, long, &mut faults);
     }
     faults.sort_by_key(|&(at, _)| at);
-    plan.faults_end = faults.last().map_or(begin, |&(at, _)| at) + plan.keepalive;
-    plan.faults = faults;
+    faults
 }
 
 /// Adds ping nodes, and times when they are not seen from one machine, or from both.

@@ -81,7 +81,12 @@ fn random_rate(rng: &mut Rng) -> u64 {
 impl Plan {
     /// The run that belongs to a seed with clocks that are not exact, with watchdogs, and with disks that fail.
     pub fn with_hardware(seed: u64) -> Self {
-        let mut plan = Self::with_operator(seed);
+        Self::with_operator(seed).and_hardware(seed)
+    }
+
+    /// The same with failing hardware.
+    pub fn and_hardware(self, seed: u64) -> Self {
+        let mut plan = self;
         let rng = &mut Rng::new(seed, 12);
         plan.hardware.boot = rng.pick(&[SECOND, plan.deadtime * 2, plan.initdead * 2]);
         if rng.chance(600) {

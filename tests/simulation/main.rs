@@ -2,18 +2,20 @@
 //! what really happened. No sockets, no threads of the daemon, no clock: a run is a function of its seed.
 //!
 //! `HB_SIM_SEED=n` runs that seed alone and prints its whole story; `HB_SIM_RUNS=n` changes how many of the
-//! fixed seeds are run.
+//! fixed seeds are run. A seed that fails is shown with as few faults as still break the rule.
 
 mod carriers;
 mod carry_out;
 mod disk;
 pub mod events;
 mod exhaustive;
+mod fault_words;
 mod faults;
 mod fencing;
 mod found;
 mod hardware;
 mod invariants;
+mod long;
 mod machine;
 mod mixed;
 mod neighbours;
@@ -27,6 +29,7 @@ mod reloads;
 mod rng;
 mod scenarios;
 mod settling;
+mod shrink;
 mod story;
 mod strike;
 mod trace;
@@ -68,15 +71,25 @@ fn story(plan: Plan, make: MakeNode) -> (Result<Figures, Violation>, Vec<String>
     (result, lines)
 }
 
-/// Tells how a seed failed, with the last of its story.
+/// Tells how a seed failed: with as few faults as break the same rule, and the last of that story.
 fn explain(seed: u64, violation: &Violation, plan: Plan, variable: &str) -> String {
-    let (_, lines) = story(plan, node::honest);
-    let skipped = lines.len().saturating_sub(LAST_LINES);
+    let all = plan.faults.len();
+    let (least, still) = shrink::shrink(plan, node::honest, violation);
+    let schedule: Vec<String> = least
+        .faults
+        .iter()
+        .map(|(at, fault)| format!("{:12.6}  {fault}", trace::micros_as_seconds(*at)))
+        .collect();
+    let count = schedule.len();
+    let (_, lines) = story(least, node::honest);
+    let skipped = lines.len().saturating_sub(LAST_LINES).max(1);
     format!(
-        "seed {seed} breaks {violation}\n({variable}={seed} prints all {} lines)\n{}\n{}",
-        lines.len(),
-        lines[skipped..].join("\n"),
-        format_args!("seed {seed} breaks {violation}")
+        "seed {seed} breaks {violation}\n({variable}={seed} prints its whole story)\n\n\
+         With {count} of its {all} faults, and without whatever else is not needed, it breaks {still}\n\n{}\n\n{}\n...\n{}\n\
+         seed {seed} breaks {violation}",
+        schedule.join("\n"),
+        lines.first().map_or("", String::as_str),
+        lines.get(skipped..).unwrap_or_default().join("\n"),
     )
 }
 

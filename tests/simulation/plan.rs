@@ -268,15 +268,24 @@ impl Plan {
 
     /// The run that belongs to a seed with ping nodes that fall silent, for one node or for both.
     pub fn with_pings(seed: u64) -> Self {
-        let mut plan = Self::with_operator(seed);
-        faults::silence_pings(&mut plan, &mut Rng::new(seed, 7));
-        plan
+        Self::with_operator(seed).and_pings(seed)
+    }
+
+    /// The same with ping nodes.
+    pub fn and_pings(mut self, seed: u64) -> Self {
+        faults::silence_pings(&mut self, &mut Rng::new(seed, 7));
+        self
     }
 
     /// The run that belongs to a seed where groups return only when their preferred node has been steady, or when a
     /// command says so.
     pub fn with_conditions(seed: u64) -> Self {
-        let mut plan = Self::with_operator(seed);
+        Self::with_operator(seed).and_conditions(seed)
+    }
+
+    /// The same with conditions.
+    pub fn and_conditions(self, seed: u64) -> Self {
+        let mut plan = self;
         let rng = &mut Rng::new(seed, 10);
         plan.failback = AutoFailback::On;
         plan.agrees = rng.pick(&[0, 100, 500, 1000]);
@@ -316,7 +325,12 @@ impl Plan {
     /// The run that belongs to a seed with a device on both nodes that resets the other, sometimes after long, sometimes
     /// not at all; and with groups that do not stop.
     pub fn with_fencing(seed: u64) -> Self {
-        let mut plan = Self::with_operator(seed);
+        Self::with_operator(seed).and_fencing(seed)
+    }
+
+    /// The same with such devices.
+    pub fn and_fencing(self, seed: u64) -> Self {
+        let mut plan = self;
         let rng = &mut Rng::new(seed, 11);
         plan.fencing = Some(FencePlan {
             failures: rng.pick(&[0, 0, 300, 700]),

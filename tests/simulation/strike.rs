@@ -24,7 +24,7 @@ impl World {
     /// Something goes wrong, or right again.
     pub fn strike(&mut self, fault: Fault) -> Result<(), Violation> {
         self.trace
-            .step(self.now, &[1], || format!("-------- {fault:?}"));
+            .step(self.now, &[1], || format!("-------- {fault}"));
         self.judge.strikes.note(fault);
         match fault {
             Fault::Wire {

@@ -1,10 +1,11 @@
 //! What the end of an action means for its resource.
 
 use super::{Errand, TAG};
+use crate::cluster::GroupOutcome;
 use crate::config::ResourceWord;
 use crate::daemon::children::{End, Ended};
 use crate::resource::catalogue::{CatalogueError, Resource};
-use crate::resource::group::Answer;
+use crate::resource::group::{Answer, Outcome};
 use crate::resource::{Action, Standing, ocf};
 
 /// What is nowhere to be found was not started here, so there is nothing to stop either.
@@ -100,5 +101,17 @@ fn tell(action: Action, word: &ResourceWord, is_agent: bool, ended: &Ended) {
     log::info!(target: &word.name, "{action} of {}: {how} after {took:.1} s; {said}", word.text);
     for line in &ended.last_lines {
         log::info!(target: &word.name, "{line}");
+    }
+}
+
+/// What the core is told of the end of a sequence.
+pub(super) fn told(outcome: Outcome) -> GroupOutcome {
+    match outcome {
+        Outcome::Started => GroupOutcome::Started,
+        Outcome::StartFailed => GroupOutcome::StartFailed,
+        Outcome::Stopped => GroupOutcome::Stopped,
+        Outcome::StopFailed => GroupOutcome::StopFailed,
+        Outcome::FoundStopped => GroupOutcome::FoundStopped,
+        Outcome::FoundRunning => GroupOutcome::FoundRunning,
     }
 }

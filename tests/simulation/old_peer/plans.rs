@@ -71,7 +71,7 @@ impl Plan {
     }
 
     /// Somebody moves groups, now from here, now from there.
-    fn command_at_times(&mut self, begin: Time, end: Time, rng: &mut Rng) {
+    pub fn command_at_times(&mut self, begin: Time, end: Time, rng: &mut Rng) {
         let mut at = begin;
         for _ in 0..rng.below(6) {
             // Now and then one directly after the other.
