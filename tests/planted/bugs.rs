@@ -14,8 +14,6 @@ pub enum Search {
     Mixed,
     /// Two nodes of ours with watchdogs, inexact clocks and failing disks.
     Hardware,
-    /// Several pairs on the same segments.
-    Pairs,
 }
 
 /// One mistake.
@@ -286,27 +284,11 @@ pub const BUGS: &[Bug] = &[
         search: Search::Hardware,
     },
     Bug {
-        name: "fed-after-a-hang",
-        mistake: "the watchdog is fed at the end of a turn that was held up in its middle (S5)",
-        file: "daemon/watchdog/feeding.rs",
-        from: "now.since(last_heartbeat) <= most",
-        to: "now.since(last_heartbeat) <= most + self.deadtime",
-        search: Search::Hardware,
-    },
-    Bug {
         name: "no-second-copy",
         mistake: "where the generation is damaged, its second copy is not looked at",
         file: "daemon/state/next_run.rs",
         from: "(None, Some(copy)) => Some(copy.saturating_add(1)),",
         to: "(None, Some(_)) => None,",
         search: Search::Hardware,
-    },
-    Bug {
-        name: "names-begin-alike",
-        mistake: "a node of another pair whose name begins like the peer's counts as the peer (S4)",
-        file: "cluster/receive.rs",
-        from: "if !header.source.eq_ignore_ascii_case(&self.settings.peer_node) {",
-        to: "if !header.source.starts_with(&self.settings.peer_node) {",
-        search: Search::Pairs,
     },
 ];

@@ -100,10 +100,6 @@ impl Copy {
                 "HB_SIM_HARDWARE",
                 "no_seed_with_failing_hardware_breaks_a_rule",
             ),
-            Search::Pairs => (
-                "HB_SIM_PAIRS",
-                "neighbours::no_seed_with_several_pairs_breaks_a_rule",
-            ),
         };
         let built = self.cargo(&["--no-run"], &[])?;
         if !built.status.success() {
