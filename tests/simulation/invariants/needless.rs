@@ -54,7 +54,10 @@ impl Judge {
                 let lately = lately + self.hardware.slack(lately);
                 // A run that was killed took with it what it had read last: a recording of that may seem to live. And
                 // where the files differ neither knows what the other holds.
+                // So may what a run has found while a script of a killed one was still stopping it.
+                let found_by = machines[1 - node].daemon.as_ref().map(|daemon| daemon.run);
                 plan.has_old()
+                    || found_by.is_some_and(|run| run != other.run)
                     || self.strikes.replay
                     || has_quarrel
                     || self.strikes.reload
