@@ -35,8 +35,9 @@ pub(super) struct Carrier {
     left_at: Instant,
     /// Somebody wanted the group here although there was none: it stays until there is one.
     pub(super) overruled: bool,
-    /// That it stays without one was told.
+    /// That it stays without one was told, and not yet that there is one again.
     pub(super) is_told: bool,
+    told_at: Option<Instant>,
 }
 
 impl Carrier {
@@ -87,6 +88,16 @@ impl Carrier {
         self.departures = self.departures_lately(now).saturating_add(1);
         self.left_at = now;
         self.is_told = false;
+    }
+
+    /// Whether people have not been told lately that it stays without one. A plug that is loose fills no log.
+    pub(super) fn may_be_told(&self, now: Instant) -> bool {
+        self.told_at.is_none_or(|at| now.since(at) >= CALM)
+    }
+
+    /// They are told now.
+    pub(super) fn told(&mut self, now: Instant) {
+        (self.is_told, self.told_at) = (true, Some(now));
     }
 
     fn departures_lately(&self, now: Instant) -> u32 {

@@ -104,11 +104,20 @@ impl Ownership {
     fn next_verdict(&mut self, measure: Measure) -> Option<(GroupId, Verdict)> {
         for (index, group) in self.groups.iter_mut().enumerate() {
             let stay = stays(group, measure);
-            let was_told = std::mem::replace(&mut group.carrier.is_told, stay.is_some());
+            let was_told = group.carrier.is_told;
             let verdict = match stay {
-                Some(why) if !was_told => Verdict::Stays(why),
-                None if was_told && runs(group) && !group.carrier.is_lost() => Verdict::Back,
-                _ => continue,
+                Some(why) if !was_told && group.carrier.may_be_told(measure.now) => {
+                    group.carrier.told(measure.now);
+                    Verdict::Stays(why)
+                }
+                Some(_) => continue,
+                None => {
+                    group.carrier.is_told = false;
+                    if !was_told || !runs(group) || group.carrier.is_lost() {
+                        continue;
+                    }
+                    Verdict::Back
+                }
             };
             return u32::try_from(index).ok().map(|id| (GroupId(id), verdict));
         }

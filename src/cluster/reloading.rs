@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use super::carrier::Carrier;
 use super::claims::{Claim, Leaving, Phase};
 use super::classic::Dialogue;
 use super::policy::{Breakdowns, Group, Reason};
@@ -302,6 +303,8 @@ impl Group {
         self.is_unfit = false;
         self.broken_told = false;
         self.failures.forget();
+        // Its addresses may be others, or none: the shell tells anew of those that there are.
+        self.carrier = Carrier::default();
         if self.mine == Some(Claim::Failed) {
             self.mine = Some(Claim::Free);
         }

@@ -198,8 +198,9 @@ impl Daemon {
                 fifo.restore(poll.registry());
                 pid_file.restore();
             }
-            // Only a turn that came this far shows that this node is alive.
-            self.feed_watchdog(now);
+            // Only a turn that came this far shows that this node is alive, and only if it did not take too long: a disk
+            // may have held it up just now.
+            self.feed_watchdog(clock::now());
             self.devices.service_manager.turn(now);
             if self.may_leave(now) {
                 return self.leave();

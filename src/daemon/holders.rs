@@ -9,7 +9,7 @@ use std::path::{Component, Path, PathBuf};
 use crate::config::ResourceWord;
 use crate::os::proc;
 
-/// So many processes are named for a file system; who has to end more than these looks for himself.
+/// So many processes, and mounts, are named for a file system; who has to end more than these looks for himself.
 const MOST_NAMED: usize = 8;
 
 /// A line for each process that holds something below a file system that these words name and that is still mounted,
@@ -125,14 +125,14 @@ fn without_octal(word: &[u8]) -> Vec<u8> {
 
 fn holders_of(place: &Path, mounted: &[PathBuf]) -> Vec<String> {
     let name = plain(&place.display().to_string());
-    let mut lines: Vec<String> = mounted
+    let below = mounted
         .iter()
-        .filter(|point| *point != place && point.starts_with(place))
+        .filter(|point| *point != place && point.starts_with(place));
+    let mut lines: Vec<String> = below
+        .take(MOST_NAMED)
         .map(|point| {
-            format!(
-                "{name} is held by what is mounted below it: {}",
-                plain(&point.display().to_string())
-            )
+            let point = plain(&point.display().to_string());
+            format!("{name} is held by what is mounted below it: {point}")
         })
         .collect();
     let own = i32::try_from(std::process::id()).ok();

@@ -161,6 +161,10 @@ impl Running<'_> {
             self.cluster
                 .handle(clock::now(), Event::Reloaded(Box::new(reload)));
             if self.cluster.reloads() == before {
+                if let Some(watchdog) = &mut self.watchdog {
+                    // It stays as quick as it is now, and is fed by the times that go on.
+                    let _ = watchdog.follow(self.config.keepalive, self.config.deadtime);
+                }
                 return Err("things changed just now; try again in a moment".into());
             }
         }

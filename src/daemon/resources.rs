@@ -138,6 +138,7 @@ impl Resources {
         };
         let surroundings = |kind| Surroundings::new(config, owner.clone(), kind);
         let for_probes = registry.try_clone().map_err(ResourceError::Registry)?;
+        let for_searches = registry.try_clone().map_err(ResourceError::Registry)?;
         let probes = Children::new(for_probes, token, surroundings(Kind::Probe));
         let refresh = Some(config.announce_every).filter(|every| !every.is_zero());
         let floating = FloatingAddresses::open(&registry, token, refresh, config.check_address)
@@ -163,7 +164,11 @@ impl Resources {
             leftovers,
             errands: BTreeMap::new(),
             undead: Vec::new(),
-            searches: Searches::default(),
+            searches: Searches::new(Children::new(
+                for_searches,
+                token,
+                surroundings(Kind::Probe),
+            )),
             waiting: VecDeque::new(),
             pausing: BTreeSet::new(),
             ready: VecDeque::new(),
@@ -226,6 +231,7 @@ impl Resources {
                 break;
             }
         }
+        self.searches.turn(now);
         self.look_after_running(now);
         self.look_for_carriers(now);
     }
@@ -254,6 +260,7 @@ impl Resources {
             self.children.next_deadline(),
             self.floating.next_deadline(),
             self.monitors.next_deadline(),
+            self.searches.next_deadline(),
         ]
         .into_iter()
         .flatten()
@@ -316,7 +323,7 @@ impl Resources {
                     if let Note::StopFailed(resource) = note
                         && let Some((word, _)) = group.resources.get(resource)
                     {
-                        self.searches.begin(now, word, &mut self.children);
+                        self.searches.want(word);
                     }
                 }
                 Step::Wait(pause) => {
@@ -435,9 +442,6 @@ impl Resources {
     }
 
     fn child_ended(&mut self, now: Instant, ended: &Ended) {
-        if self.searches.end(ended) {
-            return;
-        }
         let Some(errand) = self.errands.remove(&ended.child) else {
             return;
         };

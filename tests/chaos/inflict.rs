@@ -19,7 +19,7 @@ use crate::tally::RESET;
 const REBOOT: Duration = Duration::from_secs(2);
 /// A daemon that goes on, or is started again, feeds the watchdog within so much. If that runs out just then, the machine is
 /// reset, and it is nobody's fault.
-const WAKING: Duration = Duration::from_secs(1);
+const WAKING: Duration = Duration::from_secs(3);
 
 impl Outside {
     /// Makes a fault; whether it could be made now. `end` is when it will go.

@@ -81,9 +81,8 @@ fn an_owner_that_is_unplugged_hands_over_and_a_flap_moves_nothing() {
             [1],
             "auto_failback is off"
         );
-        for (machine, peer, mark) in [(&pair.a, "beta", marks[0]), (&pair.b, "alpha", marks[1])] {
+        for (machine, peer) in [(&pair.a, "beta"), (&pair.b, "alpha")] {
             assert_eq!(machine.cl_status(&["nodestatus", peer]), "active");
-            assert!(!machine.log().has(mark, "It stays here"));
         }
         pair.assert_never_two_owners();
     });

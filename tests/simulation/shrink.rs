@@ -2,11 +2,11 @@
 
 use super::invariants::Violation;
 use super::node::MakeNode;
-use super::plan::Plan;
+use super::plan::{Plan, SECOND, Time};
 use super::run;
 
-/// Runs that may be tried; a story that is not the shortest is better than none.
-const MOST_RUNS: usize = 2000;
+/// So much may be tried, in simulated time; a story that is not the shortest is better than none.
+const MOST_TIME: Time = 100 * 3600 * SECOND;
 
 /// What may be left out beside faults, the most confusing first.
 const SIMPLER: [fn(&mut Plan); 8] = [
@@ -26,7 +26,7 @@ pub fn shrink(plan: Plan, make: MakeNode, violation: &Violation) -> (Plan, Viola
         plan,
         violation: violation.clone(),
         make,
-        left: MOST_RUNS,
+        left: MOST_TIME,
     };
     search.drop_faults();
     for simpler in SIMPLER {
@@ -42,7 +42,7 @@ struct Search {
     plan: Plan,
     violation: Violation,
     make: MakeNode,
-    left: usize,
+    left: Time,
 }
 
 impl Search {
@@ -51,7 +51,7 @@ impl Search {
         if self.left == 0 {
             return false;
         }
-        self.left -= 1;
+        self.left = self.left.saturating_sub(plan.faults_end + SECOND);
         match run(plan.clone(), self.make) {
             Err(violation) if violation.rule == self.violation.rule => {
                 self.plan = plan;
@@ -91,7 +91,6 @@ impl Search {
 mod tests {
     use super::super::faults::Fault;
     use super::super::node;
-    use super::super::plan::SECOND;
     use super::*;
 
     #[test]

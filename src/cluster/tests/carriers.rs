@@ -302,3 +302,24 @@ fn a_failback_waits_for_the_carrier_and_asks_nobody_before() {
         (AT_HOME.map(Vec::from), [0, 1])
     );
 }
+
+#[test]
+fn a_loose_plug_fills_no_log() {
+    let mut pair = settled(AutoFailback::On);
+    pair.carrier(1, Some(false));
+    pair.run(SECOND);
+    for _ in 0..10 {
+        pair.carrier(0, Some(false));
+        pair.run(LOSS + SECOND);
+        pair.carrier(0, Some(true));
+        pair.run(SECOND);
+    }
+    // Seventy seconds: at the beginning, after 35 and no more.
+    let stays = pair.said(0, "It stays here");
+    assert!((2..=3).contains(&stays), "{stays} {:#?}", pair.log);
+    assert_eq!(pair.said(0, "its interface has a carrier again"), stays);
+    // One that lasts is told in the end.
+    pair.carrier(0, Some(false));
+    pair.run(SECOND * 60);
+    assert_eq!(pair.said(0, "It stays here"), stays + 1);
+}

@@ -497,3 +497,27 @@ fn a_removed_group_that_does_not_stop_costs_nobody_a_reset() {
         assert_eq!(pair.said(0, "reset"), 0, "{:#?}", pair.log);
     }
 }
+
+#[test]
+fn a_group_that_loses_its_address_forgets_what_its_interface_had() {
+    let mut pair = Pair::new(AutoFailback::On);
+    pair.carrier_loss = Some(SECOND * 5);
+    for node in 0..2 {
+        pair.start(node);
+        let now = pair.now;
+        let core = pair.node(node);
+        for (group, here) in [(0, node == 1), (1, true)] {
+            let (group, here) = (GroupId(group), Some(here));
+            core.handle(now, Event::Carrier { group, here });
+        }
+    }
+    pair.run(SECOND);
+    let before = pair.owners();
+    // Now the first group is nothing but a program.
+    for node in 0..2 {
+        pair.reload(node, &[("one", "program", true), TWO]);
+        assert_eq!(pair.node(node).carriers_of(GroupId(0)), (None, None));
+    }
+    pair.run(SECOND * 60);
+    assert_eq!(pair.owners(), before, "{:#?}", pair.log);
+}

@@ -56,6 +56,7 @@ impl Resources {
         self.keepalive = config.keepalive;
         self.children.surround(config);
         self.monitors.surround(config);
+        self.searches.surround(config);
         let lines = by_key(config);
         for (index, place) in places.iter().enumerate() {
             let Some(wanted) = lines

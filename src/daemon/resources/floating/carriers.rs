@@ -93,8 +93,11 @@ impl FloatingAddresses {
 
     fn find_places_again(&mut self) {
         for (address, index) in &mut self.carriers.places {
-            if let Ok(place) = self.addresses.place(&AddressSpec::bare(*address)) {
-                *index = place.interface.index;
+            match self.addresses.place(&AddressSpec::bare(*address)) {
+                Ok(place) => *index = place.interface.index,
+                Err(AddressError::Placement(_)) => {}
+                // A kernel that does not answer would be asked again for each of them.
+                Err(_) => return,
             }
         }
     }
