@@ -14,7 +14,7 @@ use super::journal::Journal;
 use super::namespace::{Namespace, run, run_batch, run_script};
 use super::network::{Cable, Failure, Switch};
 use super::program::{Program, fresh_run, installation};
-use super::{PATIENCE, base, files, wait_for};
+use super::{PATIENCE, base, files, usage, wait_for};
 
 /// A machine. Dropping it leaves everything to the end of the sandbox.
 pub struct Machine {
@@ -167,8 +167,9 @@ impl Machine {
         let ended = self.ended_within(PATIENCE);
         ended.unwrap_or_else(|| {
             panic!(
-                "the daemon of {} did not end within {PATIENCE:?}",
-                self.name
+                "the daemon of {} did not end within {PATIENCE:?}: {}",
+                self.name,
+                usage::whereabouts(self.pid())
             )
         })
     }

@@ -49,7 +49,7 @@ pub struct Demands {
 pub fn claim<F: FnOnce()>(test: F) {
     let demands = Demands {
         possible: sandbox::possible,
-        at_once: 2,
+        at_once: 4,
     };
     claim_with(&demands, test);
 }

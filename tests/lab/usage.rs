@@ -1,6 +1,8 @@
 //! What a daemon uses of its machine.
 
+use std::fmt::Write as _;
 use std::fs;
+use std::path::PathBuf;
 
 use super::machine::Machine;
 
@@ -49,4 +51,32 @@ impl Usage {
             descriptors: fs::read_dir(format!("/proc/{pid}/fd")).map_or(0, Iterator::count),
         }
     }
+}
+
+/// Where each thread of a process is in the kernel, and what the process has open: for the report of one that hangs.
+pub fn whereabouts(pid: i32) -> String {
+    let read = |path: PathBuf| fs::read_to_string(path).unwrap_or_default();
+    let entries = |what: &str| {
+        let entries = fs::read_dir(format!("/proc/{pid}/{what}"));
+        entries.into_iter().flatten().flatten()
+    };
+    let mut text = String::new();
+    for thread in entries("task") {
+        let of = |what: &str| read(thread.path().join(what));
+        let status = of("status");
+        let state = status.lines().find(|line| line.starts_with("State:"));
+        let (name, place, stack) = (of("comm"), of("wchan"), of("stack"));
+        let _ = writeln!(
+            text,
+            "\n{} {}, in {place}\n{stack}",
+            name.trim_end(),
+            state.unwrap_or("no state"),
+        );
+    }
+    for descriptor in entries("fd") {
+        if let Ok(target) = fs::read_link(descriptor.path()) {
+            let _ = write!(text, "{} ", target.display());
+        }
+    }
+    text
 }

@@ -16,6 +16,8 @@ const REST: Duration = Duration::from_millis(250);
 pub(super) struct CarrierLook {
     looked: Instant,
     look_at: Instant,
+    /// There was no address whose interface could be looked at: only news is waited for.
+    is_idle: bool,
     /// The index of the interface, for addresses without a given one. It is kept when there is no place any more: an
     /// interface that is switched off has no routes.
     pub places: BTreeMap<IpAddr, u32>,
@@ -27,20 +29,27 @@ impl CarrierLook {
     /// Something has changed: not before this moment, but not long after.
     pub fn look_soon(&mut self, at: Instant) {
         self.look_at = self.look_at.min(at.max(self.looked + REST));
+        self.is_idle = false;
     }
 
     /// Looks at the next opportunity.
     pub fn look_now(&mut self) {
         self.look_at = Instant::default();
+        self.is_idle = false;
     }
 
-    pub fn next(&self) -> Instant {
-        self.look_at
+    /// There is nothing to look at for now.
+    pub fn rest(&mut self) {
+        self.is_idle = true;
+    }
+
+    pub fn next(&self) -> Option<Instant> {
+        (!self.is_idle).then_some(self.look_at)
     }
 
     /// Whether it is time; then the next time is set.
     pub fn is_due(&mut self, now: Instant) -> bool {
-        if self.look_at > now {
+        if self.is_idle || self.look_at > now {
             return false;
         }
         (self.looked, self.look_at) = (now, now + EVERY);
@@ -83,14 +92,18 @@ mod tests {
     fn much_news_is_looked_at_now_and_then_and_none_every_ten_seconds() {
         let mut look = CarrierLook::default();
         assert!(look.is_due(at(1000)));
-        assert_eq!(look.next(), at(11_000));
+        assert_eq!(look.next(), Some(at(11_000)));
         for millis in [1010, 1020, 1030] {
             look.look_soon(at(millis));
-            assert_eq!(look.next(), at(1250));
+            assert_eq!(look.next(), Some(at(1250)));
         }
         assert!(!look.is_due(at(1249)) && look.is_due(at(1250)));
         look.look_soon(at(5000));
-        assert_eq!(look.next(), at(5000));
+        assert_eq!(look.next(), Some(at(5000)));
+        look.rest();
+        assert!(!look.is_due(at(90_000)));
+        look.look_soon(at(90_000));
+        assert!(look.is_due(at(90_000)));
     }
 
     #[test]

@@ -321,7 +321,7 @@ impl FloatingAddresses {
             .into_iter()
             .chain(look)
             .chain(self.next_claim_deadline())
-            .chain([self.carriers.next()])
+            .chain(self.carriers.next())
             .min()
     }
 

@@ -33,6 +33,11 @@ impl FloatingAddresses {
             self.carriers.found = now;
             self.find_places_again();
         }
+        let mut groups = groups.map(Iterator::peekable).collect::<Vec<_>>();
+        if groups.iter_mut().all(|specs| specs.peek().is_none()) {
+            self.carriers.rest();
+        }
+        let groups = groups.into_iter();
         let states = groups.map(|specs| self.carrier_of_all(specs)).collect();
         match states {
             Ok(states) => Some(states),
