@@ -82,6 +82,8 @@ demo:
 prove:
 	@packaging/prerequisites build
 	$(CARGO) test --release --locked --test simulation --no-run
+	HB_SIM_LONG_FIRST=$(SEED) HB_SIM_LONG_RUNS=$(RUNS) \
+		$(CARGO) test --release --locked --quiet --test simulation -- --exact --nocapture long::no_long_run_breaks_a_rule
 	HB_SIM_FIRST=$(SEED) HB_SIM_RUNS=$(RUNS) \
 		$(CARGO) test --release --locked --quiet --test simulation -- --exact --nocapture no_seed_breaks_a_rule
 	HB_SIM_HARDWARE_FIRST=$(SEED) HB_SIM_HARDWARE_RUNS=$(RUNS) \
