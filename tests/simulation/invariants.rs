@@ -423,9 +423,13 @@ impl Judge {
         Ok(())
     }
 
-    /// Until just now one node heard the other without being heard. It must give up after a while, and does
-    /// so perhaps in the moment in which it is heard again.
+    /// Until just now, or still, one node hears the other without being heard. It must give up after a while, and does
+    /// so perhaps in the moment in which it is heard again; or the deaf one has given up for a reason of its own, wants
+    /// all back, and is not to be found in its way.
     fn was_deaf_until(&self, now: Time) -> bool {
+        if (0..2).any(|node| self.is_cut_off(node, now)) {
+            return true;
+        }
         let contact = self.hearing.map(|hearing| hearing.contact);
         let one_way = contact[0].abs_diff(contact[1]) >= self.deadtime / 2;
         one_way && now - contact[0].max(contact[1]) < self.heal_time
