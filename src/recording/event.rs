@@ -205,25 +205,11 @@ pub(super) fn read<'a>(
             Event::PingAnswered { node: PingId(id) }
         }
         "readiness" => {
-            let (group, ready) = rest.split_once(' ').ok_or(Problem::Value)?;
-            let ready = match ready {
-                "ready" => Some(true),
-                "not-ready" => Some(false),
-                "unknown" => None,
-                _ => return Err(Problem::Value),
-            };
-            let group = known_group(names, group)?;
+            let (group, ready) = found_of_group(names, rest, ["ready", "not-ready"])?;
             Event::Readiness { group, ready }
         }
         "carrier" => {
-            let (group, here) = rest.split_once(' ').ok_or(Problem::Value)?;
-            let here = match here {
-                "up" => Some(true),
-                "lost" => Some(false),
-                "unknown" => None,
-                _ => return Err(Problem::Value),
-            };
-            let group = known_group(names, group)?;
+            let (group, here) = found_of_group(names, rest, ["up", "lost"])?;
             Event::Carrier { group, here }
         }
         "failback-answered" => Event::FailbackAnswered {
@@ -269,6 +255,22 @@ fn numbered<T: std::str::FromStr>(word: &str) -> Result<(T, String), Problem> {
     let (number, name) = word.split_once(':').ok_or(Problem::Value)?;
     let number = number.parse().map_err(|_| Problem::Value)?;
     Ok((number, unescape_text(name)?))
+}
+
+/// A group, and whether what was looked for was found, by the words for yes and no.
+fn found_of_group(
+    names: &Names,
+    rest: &str,
+    [yes, no]: [&str; 2],
+) -> Result<(GroupId, Option<bool>), Problem> {
+    let (group, word) = rest.split_once(' ').ok_or(Problem::Value)?;
+    let found = match word {
+        "unknown" => None,
+        word if word == yes => Some(true),
+        word if word == no => Some(false),
+        _ => return Err(Problem::Value),
+    };
+    Ok((known_group(names, group)?, found))
 }
 
 /// `1:IPaddr::10.0.0.1`
