@@ -3,7 +3,7 @@
 use std::io;
 
 use mio::{Interest, Registry, Token};
-use signal_hook::consts::{SIGCHLD, SIGHUP, SIGINT, SIGPIPE, SIGTERM, SIGUSR1, SIGUSR2};
+use signal_hook::consts::{SIGCHLD, SIGHUP, SIGINT, SIGTERM, SIGUSR1, SIGUSR2};
 use signal_hook_mio::v1_0::Signals as Source;
 
 /// What a signal asks for.
@@ -37,8 +37,9 @@ impl Signals {
     /// When the kernel refuses.
     pub fn open(registry: &Registry, token: Token) -> io::Result<Self> {
         // INT is ignored as ever: a Ctrl-C in the terminal of an administrator must not move resources.
-        let mut source =
-            Source::new([SIGTERM, SIGHUP, SIGUSR1, SIGUSR2, SIGCHLD, SIGINT, SIGPIPE])?;
+        // PIPE is not among them: the runtime ignores it, and at our end, once nobody reads there any more, the handler of
+        // any signal would raise it, its own too, without end.
+        let mut source = Source::new([SIGTERM, SIGHUP, SIGUSR1, SIGUSR2, SIGCHLD, SIGINT])?;
         registry.register(&mut source, token, Interest::READABLE)?;
         Ok(Self(source))
     }

@@ -19,6 +19,7 @@ mod recording;
 mod reload;
 mod resource_manager;
 mod service_manager;
+mod signals;
 mod state;
 mod upkeep;
 mod watchdog;
