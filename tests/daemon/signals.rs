@@ -19,9 +19,11 @@ fn a_daemon_ends_in_the_middle_of_a_rain_of_signals() {
         let until_dropped = Arc::new(());
         let rain = Arc::downgrade(&until_dropped);
         machine.signal(Signal::SIGTERM);
-        thread::spawn(move || {
-            while rain.strong_count() > 0 && kill(daemon, Signal::SIGCHLD).is_ok() {}
-        });
+        thread::spawn(
+            move || {
+                while rain.strong_count() > 0 && kill(daemon, Signal::SIGCHLD).is_ok() {}
+            },
+        );
         assert_eq!(machine.wait_for_end(), 0);
     }
 }

@@ -14,6 +14,10 @@ pub enum Search {
     Mixed,
     /// Two nodes of ours with watchdogs, inexact clocks and failing disks.
     Hardware,
+    /// Several pairs of ours on the same segments.
+    Pairs,
+    /// Two nodes of ours, and a judge who looks away from two owners: the witness has to see them.
+    Witness,
 }
 
 /// One mistake.
@@ -290,5 +294,53 @@ pub const BUGS: &[Bug] = &[
         from: "(None, Some(copy)) => Some(copy.saturating_add(1)),",
         to: "(None, Some(_)) => None,",
         search: Search::Hardware,
+    },
+    Bug {
+        name: "fed-in-any-turn",
+        mistake: "the watchdog is fed at the end of a turn that was held up behind its heartbeat (S5)",
+        file: "daemon/watchdog/feeding.rs",
+        from: "self.next <= now && now.since(last_heartbeat) <= most",
+        to: "self.next <= now && now.since(last_heartbeat).max(most) >= most",
+        search: Search::Hardware,
+    },
+    Bug {
+        name: "watchdog-forgets-keepalive",
+        mistake: "the watchdog's time ends with deadtime, counted from its last feed and not from the last heartbeat (S5)",
+        file: "daemon/watchdog/feeding.rs",
+        from: "deadtime.saturating_sub(keepalive + MARGIN)",
+        to: "deadtime.saturating_sub(keepalive.min(MARGIN))",
+        search: Search::Hardware,
+    },
+    Bug {
+        name: "name-begins-like-ours",
+        mistake: "a node whose name begins like the peer's counts as the peer (S4)",
+        file: "cluster/receive.rs",
+        from: "if !header.source.eq_ignore_ascii_case(&self.settings.peer_node) {",
+        to: "if !header.source.starts_with(&self.settings.peer_node) {",
+        search: Search::Pairs,
+    },
+    Bug {
+        name: "any-signature",
+        mistake: "a datagram counts as authentic when it is signed, by whoever (S4)",
+        file: "message/opening.rs",
+        from: "signer.put(covered);\n    if signer.accepts(token) {",
+        to: "signer.put(covered);\n    if signer.accepts(token) || !token.is_empty() {",
+        search: Search::Pairs,
+    },
+    Bug {
+        name: "no-wait-seen-outside",
+        mistake: "the same as no-wait-for-release, which the witness has to find without the judge (S2)",
+        file: "cluster/policy.rs",
+        from: "if theirs.is_free() && mine.is_free() && prefers_me =>",
+        to: "if (theirs.is_free() || true) && mine.is_free() && prefers_me =>",
+        search: Search::Witness,
+    },
+    Bug {
+        name: "one-link-seen-outside",
+        mistake: "the same as a-link-is-the-node, which the witness has to find without the judge (S1)",
+        file: "cluster/membership.rs",
+        from: "self.report(Report::LinkDown { node, link });",
+        to: "self.report(Report::LinkDown { node, link });\n            self.peer.last_heard = Instant::default();",
+        search: Search::Witness,
     },
 ];

@@ -100,6 +100,14 @@ impl Copy {
                 "HB_SIM_HARDWARE",
                 "no_seed_with_failing_hardware_breaks_a_rule",
             ),
+            Search::Pairs => (
+                "HB_SIM_PAIRS",
+                "neighbours::no_seed_with_several_pairs_breaks_a_rule",
+            ),
+            Search::Witness => (
+                "HB_SIM_WITNESS",
+                "witness::no_seed_shows_two_owners_to_the_witness_alone",
+            ),
         };
         let built = self.cargo(&["--no-run"], &[])?;
         if !built.status.success() {

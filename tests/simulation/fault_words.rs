@@ -28,6 +28,13 @@ impl fmt::Display for Fault {
             Self::Stall(node, time) => {
                 write!(f, "machine {node} stands still for {} ms", millis(time))
             }
+            Self::HeldUp { node, turn, again } => {
+                let (turn, again) = (millis(turn), millis(again));
+                write!(
+                    f,
+                    "machine {node} is held up in a turn for {turn} ms, and behind it for {again} ms"
+                )
+            }
             Self::StallBoth(time) => {
                 write!(f, "both machines stand still for {} ms", millis(time))
             }

@@ -29,6 +29,12 @@ pub enum Fault {
     StopRequest(usize),
     /// The daemon does not run for a while; what arrives meanwhile waits.
     Stall(usize, Time),
+    /// The next turn of the daemon takes so long behind its timers, and what comes after it so long again.
+    HeldUp {
+        node: usize,
+        turn: Time,
+        again: Time,
+    },
     /// Both machines stand still, as guests of one host do.
     StallBoth(Time),
     /// The wall clock of a machine jumps by so many seconds.

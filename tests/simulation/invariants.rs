@@ -90,7 +90,7 @@ pub struct Judge {
     heal_time: Time,
     hardware: Hardware,
     /// It says nothing of two owners, so that it can be seen whether the witness does.
-    pub is_blind: bool,
+    is_blind: bool,
     /// A link takes so long that two that hear each other take each other for deaf; or their files differ
     /// and neither can tell what the other holds.
     both_may_yield: bool,
@@ -137,7 +137,7 @@ impl Judge {
             news_time: plan.news_time(),
             initdead: plan.initdead,
             hardware: plan.hardware,
-            is_blind: false,
+            is_blind: plan.judge_is_blind,
             old: plan.old,
             old_tells: plan.failback != AutoFailback::Legacy,
             heal_time: Self::longest_heal(plan),

@@ -49,7 +49,7 @@ fn kind(fault: &Fault) -> Option<usize> {
         Fault::MachineCrash(_) => 3,
         Fault::DaemonCrash(_) => 4,
         Fault::StopRequest(_) => 5,
-        Fault::Stall(..) => 6,
+        Fault::Stall(..) | Fault::HeldUp { .. } => 6,
         Fault::StallBoth(_) => 7,
         Fault::WallJump(..) => 8,
         Fault::Rekey(_) => 9,

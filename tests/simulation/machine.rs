@@ -103,6 +103,10 @@ pub struct Daemon {
     pub known_run: u64,
     /// It was stopped and has not yet gone on.
     pub stalled: bool,
+    /// How long its next turn will take, and for how long it hangs behind that one.
+    pub held_up: Option<(Time, Time)>,
+    /// For how long it hangs when this turn is over.
+    pub hangs_next: Option<Time>,
     /// When its last turn was.
     pub last_turn: Time,
     /// That turn has serviced its timers and is not over.
@@ -143,7 +147,7 @@ pub struct Machine {
     /// Whether it has power.
     pub powered: bool,
     /// Its daemon, while it runs.
-    pub daemon: Option<Daemon>,
+    pub daemon: Option<Box<Daemon>>,
     /// The daemon is to be started again as soon as it is gone.
     pub start_again: bool,
     /// By group.
@@ -199,6 +203,8 @@ impl Daemon {
             memory,
             known_run: 0,
             stalled: false,
+            held_up: None,
+            hangs_next: None,
             last_turn: started,
             is_in_turn: false,
             alone_with: Vec::new(),

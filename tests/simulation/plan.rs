@@ -78,6 +78,8 @@ pub struct Plan {
     pub stop_failure: StopFailure,
     /// As in `ha.cf`; nothing is said of carriers without.
     pub carrier_loss: Option<Time>,
+    /// The judge says nothing of two owners: the witness has to.
+    pub judge_is_blind: bool,
     /// This machine's network is out when the faults end, and stays out.
     pub unplugged: Option<usize>,
     /// Clocks, watchdogs and disks.
@@ -193,6 +195,7 @@ impl Plan {
             fencing: None,
             stop_failure: StopFailure::Hold,
             carrier_loss: None,
+            judge_is_blind: false,
             unplugged: None,
             hardware: Hardware::default(),
             names: ["alpha", "beta"],
@@ -240,6 +243,7 @@ impl Plan {
             fencing: None,
             stop_failure: StopFailure::Hold,
             carrier_loss: None,
+            judge_is_blind: false,
             unplugged: None,
             hardware: Hardware::default(),
             names: ["alpha", "beta"],

@@ -94,8 +94,15 @@ impl World {
                 continue;
             }
             let lately = self.plan.deadtime + self.plan.news_time();
-            if daemon.stop_requested.is_some() || daemon.stalled_lately(self.now, lately) {
-                return Some(format!("node {node} is stopping or has just gone on"));
+            // Until the other has heard that it is ready, nothing returns to it.
+            let began_lately = self.now < daemon.started + lately;
+            if daemon.stop_requested.is_some()
+                || began_lately
+                || daemon.stalled_lately(self.now, lately)
+            {
+                return Some(format!(
+                    "node {node} is stopping, or has just begun or gone on"
+                ));
             }
             if daemon.file != machine.file {
                 return Some(format!("node {node} has not read its files"));

@@ -69,6 +69,11 @@ impl World {
                 return self.arrive(node, Inbound::Stop);
             }
             Fault::Stall(node, time) => self.stall(node, time),
+            Fault::HeldUp { node, turn, again } => {
+                if let Some(daemon) = &mut self.machines[node].daemon {
+                    daemon.held_up = Some((turn, again));
+                }
+            }
             Fault::StallBoth(time) => {
                 self.stall(0, time);
                 self.stall(1, time);
@@ -155,10 +160,10 @@ impl World {
         };
         let memory = self.machines[node].remembered.unwrap_or_default();
         let file = self.machines[node].file;
-        self.machines[node].daemon = Some(Daemon {
+        self.machines[node].daemon = Some(Box::new(Daemon {
             file,
             ..Daemon::new(core, run, memory, now)
-        });
+        }));
         if node < STRANGER {
             self.judge.reads_files(node, file, now);
             self.judge.started(node, now);
@@ -247,7 +252,7 @@ impl World {
         }
     }
 
-    fn stall(&mut self, node: usize, time: Time) {
+    pub fn stall(&mut self, node: usize, time: Time) {
         self.judge.disturb();
         let other = &self.machines[1 - node];
         let is_alone = |group: &usize| other.real(*group) == Real::Stopped;

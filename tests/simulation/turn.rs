@@ -105,6 +105,12 @@ impl World {
 
     fn plan_next_turn(&mut self, node: usize, deadline: Instant) {
         let due = self.machines[node].world(deadline) + self.dice.below(MS);
+        if let Some(daemon) = &mut self.machines[node].daemon
+            && let Some((turn, again)) = daemon.held_up.take()
+        {
+            daemon.hangs_next = Some(again);
+            self.stall(node, turn);
+        }
         let busy_until = self.now + self.dice.below(self.plan.turn_time);
         let Some(daemon) = &mut self.machines[node].daemon else {
             return;

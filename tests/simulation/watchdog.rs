@@ -69,10 +69,15 @@ pub fn add_hangs(plan: &mut Plan, rng: &mut Rng) {
         if rng.chance(750) {
             faults.push((at, Fault::Stall(node, long)));
         }
-        match rng.below(4) {
+        match rng.below(5) {
             0 => faults.push((again, Fault::DaemonCrash(node))),
             1 => faults.push((again, Fault::Stall(node, plan.deadtime * 3))),
             2 => faults.push((again, Fault::Stall(node, long))),
+            3 => {
+                let turn = usual * rng.between(60, 99) / 100;
+                let again = rng.pick(&[turn, plan.deadtime * 3]);
+                faults.push((again, Fault::HeldUp { node, turn, again }));
+            }
             _ => {}
         }
     }
@@ -145,7 +150,9 @@ impl World {
             return self.at(at, Happening::TurnEnds { machine: node, run });
         }
         self.finish_turn(node);
-        self.wake_to_feed(node);
+        if !self.breathes(node) {
+            self.wake_to_feed(node);
+        }
     }
 
     /// The daemon wakes up for the device, too.
@@ -193,10 +200,12 @@ impl World {
         let Some(daemon) = daemon.filter(|daemon| daemon.stalled) else {
             return false;
         };
-        let time = self.hardware_dice.below(self.plan.turn_time);
+        let usual = self.hardware_dice.below(self.plan.turn_time);
+        let time = daemon.hangs_next.take().unwrap_or(usual);
         daemon.busy_until = daemon.busy_until.max(now + time);
         let at = daemon.busy_until;
         if at > now {
+            self.witness.sees_hang(node, at);
             self.wake_at(node, at);
         }
         at > now
