@@ -304,11 +304,11 @@ pub const BUGS: &[Bug] = &[
         search: Search::Hardware,
     },
     Bug {
-        name: "watchdog-forgets-keepalive",
-        mistake: "the watchdog's time ends with deadtime, counted from its last feed and not from the last heartbeat (S5)",
+        name: "fed-too-rarely",
+        mistake: "the watchdog is fed only in turns that end at once: a busy machine that lives is reset",
         file: "daemon/watchdog/feeding.rs",
-        from: "deadtime.saturating_sub(keepalive + MARGIN)",
-        to: "deadtime.saturating_sub(keepalive.min(MARGIN))",
+        from: "now.since(last_heartbeat) <= most",
+        to: "now.since(last_heartbeat) <= most / 100",
         search: Search::Hardware,
     },
     Bug {

@@ -238,6 +238,14 @@ impl World {
         self.trace.step(self.now, &[15, node as u64], || {
             format!("{node} is reset by its watchdog")
         });
+        let timeout = Time::try_from(device.feeding.timeout().as_micros()).unwrap_or(0);
+        let daemon = self.machines[node].daemon.as_ref();
+        if daemon.is_some_and(|daemon| !daemon.stalled_lately(self.now, timeout * 2)) {
+            return Err(self.violation(
+                "needless",
+                format!("the watchdog of node {node} fires though its daemon goes on"),
+            ));
+        }
         self.strike(Fault::MachineCrash(node))?;
         let boot = self.now + self.plan.hardware.boot;
         self.at(boot, Happening::Fault(Fault::Start(node)));
