@@ -367,4 +367,17 @@ mod tests {
         assert!(states.capacity() < 1000);
         assert!(parse("1 - - n 0 0 later words", &mut states).is_some());
     }
+
+    #[test]
+    fn as_many_groups_as_anybody_may_have_are_read_and_not_one_more() {
+        let mut states = Vec::new();
+        for (text, expected) in [
+            ("1 - - n100000 0 0", true),
+            ("1 - - n60000r40000 0 0", true),
+            ("1 - - n60000r40001 0 0", false),
+            ("1 - - n100000r 0 0", false),
+        ] {
+            assert_eq!(parse(text, &mut states).is_some(), expected, "{text}");
+        }
+    }
 }

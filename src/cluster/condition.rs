@@ -144,4 +144,53 @@ mod tests {
             );
         }
     }
+
+    #[test]
+    fn it_is_looked_at_again_when_the_peer_has_been_steady_or_the_command_may_be_asked() {
+        let steady = FailbackCondition::Steady(Duration::from_secs(20));
+        let failback = |question, waits_since| Failback {
+            steady_since: Some(at(10)),
+            waits_since,
+            question,
+            ..Failback::default()
+        };
+        let rests = Question::Rests(at(40));
+        for (condition, question, waits_since, expected) in [
+            (steady, Question::None, Some(at(12)), Some(at(30))),
+            (steady, Question::None, None, None),
+            (FailbackCondition::Agreed, rests, Some(at(12)), Some(at(40))),
+            (
+                FailbackCondition::Agreed,
+                Question::None,
+                Some(at(12)),
+                None,
+            ),
+            (FailbackCondition::Nothing, rests, Some(at(12)), None),
+        ] {
+            let next = failback(question, waits_since).next(condition);
+            assert_eq!(next, expected, "{condition:?} {question:?} {waits_since:?}");
+        }
+        let mut unsteady = failback(Question::None, Some(at(12)));
+        unsteady.break_off();
+        assert_eq!(unsteady.next(steady), None);
+    }
+
+    #[test]
+    fn for_another_condition_nothing_counts_that_was_found_out_before() {
+        for (question, expected) in [
+            (Question::Asked { counts: true }, "Asked { counts: false }"),
+            (Question::Agreed, "None"),
+            (Question::Rests(at(9)), "None"),
+        ] {
+            let mut failback = Failback {
+                question,
+                is_met: true,
+                is_told: true,
+                ..Failback::default()
+            };
+            failback.begin_anew();
+            assert!(!failback.is_met && !failback.is_told);
+            assert_eq!(format!("{:?}", failback.question), expected);
+        }
+    }
 }

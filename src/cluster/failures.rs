@@ -151,4 +151,16 @@ mod tests {
         failures.forget();
         assert!(!failures.rest(now) && !failures.freeze());
     }
+
+    #[test]
+    fn a_failure_is_due_again_after_its_pause_unless_it_is_frozen() {
+        let now = Instant::from_micros(1_000_000);
+        let mut failures = Failures::default();
+        assert_eq!(failures.next(now), None);
+        failures.add(now);
+        let due = now + START_AGAIN;
+        assert_eq!((failures.next(now), failures.next(due)), (Some(due), None));
+        failures.is_frozen = true;
+        assert_eq!(failures.next(now), None);
+    }
 }

@@ -73,3 +73,54 @@ impl FormerRun {
         self.heartbeats >= CONVINCING
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cluster::random::Jitter;
+
+    fn at(seconds: u64) -> Instant {
+        Instant::from_micros(seconds * 1_000_000)
+    }
+
+    /// It was heard up to number 10.
+    fn run(may_return: bool) -> FormerRun {
+        let mut jitter = Jitter::new(1);
+        let incoming = Incoming::new(10, &mut jitter);
+        FormerRun::new(7, incoming, (8, 1), may_return, at(1))
+    }
+
+    #[test]
+    fn two_heartbeats_that_go_on_with_it_convince_and_nothing_less() {
+        let mut former = run(true);
+        assert!(!former.has_gone_on());
+        assert!(!former.hear(7, 11, at(2)));
+        assert!(former.has_gone_on());
+        assert_eq!(former.heard_at(), at(2));
+        former.doubt(); // the new track was heard meanwhile
+        assert!(!former.hear(7, 12, at(3)));
+        assert!(former.hear(7, 13, at(4)));
+    }
+
+    #[test]
+    fn what_does_not_go_on_with_it_proves_nothing() {
+        for (may_return, generation, number) in [
+            (false, 7, 11),
+            (true, 8, 11),
+            (true, 7, 10),
+            (true, 7, 9),
+            (true, 7, 11 + LARGEST_GAP),
+        ] {
+            let mut former = run(may_return);
+            for _ in 0..3 {
+                assert!(!former.hear(generation, number, at(2)), "{number}");
+            }
+            assert!(!former.has_gone_on());
+            assert_eq!(former.heard_at(), at(1));
+        }
+        assert!(!run(true).hear(7, 10 + LARGEST_GAP, at(2)));
+        let mut former = run(true);
+        former.hear(7, 10 + LARGEST_GAP, at(2));
+        assert!(former.has_gone_on(), "a gap that is still followed");
+    }
+}

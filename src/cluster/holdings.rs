@@ -56,3 +56,23 @@ impl fmt::Display for Holdings {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_given_is_not_left() {
+        for (all, given, left) in [
+            (Holdings::All, Selection::Local, Holdings::Foreign),
+            (Holdings::All, Selection::Foreign, Holdings::Local),
+            (Holdings::All, Selection::All, Holdings::None),
+            (Holdings::Local, Selection::Foreign, Holdings::Local),
+            (Holdings::Foreign, Selection::Local, Holdings::Foreign),
+            (Holdings::Foreign, Selection::Foreign, Holdings::None),
+            (Holdings::None, Selection::Local, Holdings::None),
+        ] {
+            assert_eq!(all.without(given), left, "{all} without {given}");
+        }
+    }
+}

@@ -374,4 +374,69 @@ mod tests {
         incoming.supersede(4, 9);
         assert_eq!(incoming.next_request(DELAY, at(1000)), Some((2, 3)));
     }
+
+    #[test]
+    fn what_fills_a_gap_in_time_is_new_and_later_it_proves_nothing() {
+        for (millis, expected) in [
+            (3000, Arrival::New),
+            (3001, Arrival::Late),
+            (9000, Arrival::Late),
+        ] {
+            let (mut incoming, mut jitter) = stream();
+            assert!(!incoming.has_begun());
+            for number in [1, 3] {
+                incoming.arrive(number, LinkId(0), FRESH, DELAY, &mut jitter, at(0));
+            }
+            assert!(incoming.has_begun());
+            let arrival = incoming.arrive(2, LinkId(0), FRESH, DELAY, &mut jitter, at(millis));
+            assert_eq!(arrival, expected, "after {millis} ms");
+        }
+    }
+
+    #[test]
+    fn a_gap_of_as_many_as_can_be_asked_for_is_followed_and_one_more_is_a_jump() {
+        for (number, missing, is_jump) in [(251, 249, false), (252, 250, false), (253, 0, true)] {
+            let (mut incoming, mut jitter) = stream();
+            assert!(!incoming.is_jump(number), "nothing was heard yet");
+            incoming.arrive(1, LinkId(0), FRESH, DELAY, &mut jitter, at(0));
+            assert_eq!(incoming.is_jump(number), is_jump, "{number}");
+            incoming.arrive(number, LinkId(0), FRESH, DELAY, &mut jitter, at(0));
+            assert_eq!(incoming.missing(), missing, "{number}");
+            incoming.forget_missing();
+            assert_eq!(incoming.missing(), 0);
+        }
+    }
+
+    #[test]
+    fn a_gap_is_asked_for_within_the_delay_and_not_at_once_unless_that_is_short() {
+        for (delay, earliest, latest) in [
+            (99_999, 0, 99_999),
+            (100_000, 50_000, 100_000),
+            (250_000, 50_000, 250_000),
+        ] {
+            let delay = Duration::from_micros(delay);
+            let (mut soonest, mut slowest) = (u64::MAX, 0);
+            for seed in 0..200 {
+                let mut jitter = Jitter::new(seed);
+                let mut incoming = Incoming::new(0, &mut jitter);
+                for number in [1, 3] {
+                    incoming.arrive(number, LinkId(0), FRESH, delay, &mut jitter, at(0));
+                }
+                let due = incoming
+                    .next_request_at()
+                    .expect("it is missing")
+                    .as_micros();
+                (soonest, slowest) = (soonest.min(due), slowest.max(due));
+            }
+            let tenth = (latest - earliest) / 10;
+            assert!(
+                (earliest..earliest + tenth).contains(&soonest),
+                "{delay:?}: {soonest}"
+            );
+            assert!(
+                (latest - tenth..latest).contains(&slowest),
+                "{delay:?}: {slowest}"
+            );
+        }
+    }
 }

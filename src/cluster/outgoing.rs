@@ -369,4 +369,97 @@ mod tests {
         }
         assert_eq!(answers, 5, "in ten seconds");
     }
+
+    #[test]
+    fn what_is_sent_again_is_no_news_and_what_is_gone_is_refused() {
+        let mut outgoing = stream(3);
+        let keys = Keys {
+            entries: [const { None }; 16],
+            signing: 1,
+        };
+        let signing = Signing {
+            keys: &keys,
+            key: 1,
+        };
+        for expected in 1..=3 {
+            outgoing.begin("status");
+            let packet = outgoing.finish(signing, 1, true);
+            assert!(packet.is_heartbeat);
+            assert_eq!(outgoing.heartbeats_in_a_row(), expected);
+        }
+        let mut answers = Vec::new();
+        let now = Instant::from_micros(9_000_000);
+        outgoing.answer((3, 4), 0, SECOND, now, |answer| answers.push(answer));
+        let [Answer::Message(message), Answer::Heartbeat(heartbeat)] = &answers[..] else {
+            panic!("{answers:?}");
+        };
+        assert!(!message.is_heartbeat && !heartbeat.is_heartbeat);
+        assert_eq!(heartbeat.generation, 1);
+        outgoing.begin("resource");
+        outgoing.finish(signing, 1, false);
+        assert_eq!(outgoing.heartbeats_in_a_row(), 0);
+        outgoing.begin("NS_ackmsg");
+        outgoing.finish(signing, 1, false);
+        assert_eq!(outgoing.last(), 7, "it carries no number");
+        outgoing.renew(2);
+        assert_eq!((outgoing.last(), outgoing.identity().generation), (0, 2));
+        let mut answers = 0;
+        outgoing.answer((1, 7), 0, SECOND, now + SECOND, |_| answers += 1);
+        assert_eq!(answers, 0, "that was another run");
+    }
+
+    #[test]
+    fn the_history_ends_where_it_says() {
+        let mut outgoing = stream(HISTORY + 2);
+        for (number, is_kept) in [(2, false), (3, true)] {
+            let mut answers = Vec::new();
+            let now = Instant::from_micros(9_000_000);
+            outgoing.answer((number, number), 0, SECOND, now, |answer| {
+                answers.push(matches!(answer, Answer::Message(_)));
+            });
+            assert_eq!(answers, [is_kept], "{number}");
+        }
+    }
+
+    #[test]
+    fn a_number_is_not_sent_twice_within_the_pause_but_for_ten_milliseconds() {
+        for (millis, answers) in [(239, 1), (240, 2)] {
+            let mut outgoing = stream(3);
+            let mut count = 0;
+            let pause = Duration::from_millis(250);
+            let now = Instant::from_micros(9_000_000);
+            outgoing.answer((2, 2), 0, pause, now, |_| count += 1);
+            let later = now + Duration::from_millis(millis);
+            outgoing.answer((2, 2), 0, pause, later, |_| count += 1);
+            assert_eq!(count, answers, "after {millis} ms");
+        }
+    }
+
+    #[test]
+    fn a_packet_that_is_still_on_its_way_is_not_written_over() {
+        let mut outgoing = stream(0);
+        let keys = Keys {
+            entries: [const { None }; 16],
+            signing: 1,
+        };
+        let signing = Signing {
+            keys: &keys,
+            key: 1,
+        };
+        outgoing.begin("resource");
+        let first = outgoing.finish(signing, 1, false);
+        outgoing.begin("NS_ackmsg");
+        let unnumbered = outgoing.finish(signing, 1, false);
+        let addresses = [Rc::as_ptr(&first), Rc::as_ptr(&unnumbered)];
+        for _ in 0..HISTORY + SPARE {
+            outgoing.begin("resource");
+            let packet = outgoing.finish(signing, 1, false);
+            assert!(!addresses.contains(&Rc::as_ptr(&packet)));
+            outgoing.begin("NS_ackmsg");
+            let packet = outgoing.finish(signing, 1, false);
+            assert!(!addresses.contains(&Rc::as_ptr(&packet)));
+        }
+        assert_eq!(outgoing.history.len(), HISTORY);
+        assert_eq!(outgoing.unnumbered.len(), SPARE);
+    }
 }

@@ -34,4 +34,18 @@ mod tests {
         }
         assert_eq!(a.below(0), 0);
     }
+
+    #[test]
+    fn the_numbers_are_those_that_the_algorithm_is_published_with() {
+        let mut jitter = Jitter::new(1_234_567);
+        for expected in [
+            6_457_827_717_110_365_317,
+            3_203_168_211_198_807_973,
+            9_817_491_932_198_370_423,
+            4_593_380_528_125_082_431,
+            16_408_922_859_458_223_821,
+        ] {
+            assert_eq!(jitter.below(u64::MAX), expected);
+        }
+    }
 }

@@ -1,20 +1,27 @@
 //! Two cores on perfect wires. Everything that needs loss, delay and chance is in `tests/simulation`.
 
 mod carriers;
+mod dialogue;
 mod failback;
 mod fencing;
 mod hardware;
 mod ipfail;
+mod legacy;
+mod membership;
 mod mistakes;
 mod old_ipfail;
 mod old_peer;
 mod old_peer_legacy;
 mod readiness;
+mod receiving;
 mod reload;
 mod retry;
 mod script_messages;
+mod resetting;
+mod shown;
 mod stop_failure;
 mod strays;
+mod words;
 
 use std::time::Duration;
 

@@ -397,4 +397,29 @@ mod tests {
         assert!(keys.trusts(&crc));
         assert!(keys.trusts(&sha1));
     }
+
+    #[test]
+    fn a_key_shown_for_debugging_tells_its_method_and_nothing_of_its_text() {
+        let key = Key {
+            method: Method::Sha1,
+            text: b"a secret".to_vec(),
+        };
+        let shown = format!("{key:?}");
+        assert!(shown.contains("Sha1"), "{shown}");
+        assert!(
+            !shown.contains("secret") && !shown.contains("97"),
+            "{shown}"
+        );
+    }
+
+    #[test]
+    fn a_signature_may_have_as_many_bytes_as_a_line_has_room_for() {
+        let text = |length: usize| {
+            let mut text = b"2 ".to_vec();
+            text.resize(length, b'a');
+            text
+        };
+        assert!(split_signature(&text(MAX_SIGNATURE)).is_some());
+        assert!(split_signature(&text(MAX_SIGNATURE + 1)).is_none());
+    }
 }

@@ -131,6 +131,7 @@ pub(super) fn inner_signer(message: &Message, key: &Key) -> Signer {
 #[cfg(test)]
 pub(super) mod tests {
     use super::super::authentication::Method;
+    use super::super::opening::open;
     use super::*;
 
     pub(in super::super) fn keys(signing: u8) -> Keys {
@@ -205,5 +206,35 @@ pub(super) mod tests {
         huge.push_binary("b", &vec![0; MAX_WIRE / 4 * 3]);
         assert_eq!(try_seal(&huge, 2), Err(Unsealed::TooLarge));
         assert!(datagram.is_empty() && text.is_empty());
+    }
+
+    #[test]
+    fn a_message_of_exactly_the_most_bytes_is_sent_and_heard_in_either_form() {
+        let with = |length: usize| {
+            let mut message = Message::new();
+            message.push_text("t", &"x".repeat(length));
+            message
+        };
+        let lengths = |length| {
+            let (datagram, text) = sealed(&with(length), 2, false);
+            (datagram.len(), text.len())
+        };
+        let (datagram, text) = lengths(200_000);
+        let longest = MAX_WIRE - datagram.max(text) + 200_000;
+        assert_eq!(lengths(longest).0.max(lengths(longest).1), MAX_WIRE);
+        let (mut datagram, mut text) = sealed(&with(longest), 2, false);
+        let mut message = Message::new();
+        for bytes in [&datagram, &text] {
+            assert!(open(bytes, &keys(2), &mut message).is_ok());
+        }
+        let sealed = seal(
+            &with(longest + 1),
+            &keys(2),
+            2,
+            false,
+            &mut datagram,
+            &mut text,
+        );
+        assert_eq!(sealed, Err(Unsealed::TooLarge));
     }
 }

@@ -237,7 +237,7 @@ impl Cluster {
     }
 
     /// Whether this node has what it wants and nothing is on the move.
-    fn is_settled(&self) -> bool {
+    pub(in crate::cluster) fn is_settled(&self) -> bool {
         self.has_settled
             && !self.ownership.is_moving()
             && self.ownership.is_known()

@@ -299,3 +299,178 @@ impl ClassicPeer {
         self.is_stable && self.dialogue == Dialogue::None
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HELD: Claim = Claim::held(Phase::Running);
+    const LOCAL: Halves = Halves {
+        local: true,
+        foreign: false,
+    };
+    const FOREIGN: Halves = Halves {
+        local: false,
+        foreign: true,
+    };
+
+    /// It holds these; what it said has numbers up to 5.
+    fn peer(holds: Halves) -> ClassicPeer {
+        ClassicPeer {
+            holds: Some(holds),
+            number: 5,
+            ..ClassicPeer::default()
+        }
+    }
+
+    fn accepted(ours: Selection) -> Dialogue {
+        Dialogue::Accepted {
+            ours,
+            since: 1,
+            has_begun: false,
+            done: None,
+            until: Instant::default(),
+        }
+    }
+
+    fn given(ours: Selection) -> Dialogue {
+        Dialogue::Given {
+            ours,
+            since: 1,
+            until: Instant::default(),
+        }
+    }
+
+    /// Its claims on our half and on its own.
+    fn claims(peer: &ClassicPeer) -> [Option<Claim>; 2] {
+        [true, false].map(|local| peer.claim_of(local))
+    }
+
+    #[test]
+    fn its_words_mean_the_other_half() {
+        for (word, expected) in [
+            ("none", Some(Halves::default())),
+            ("local", Some(FOREIGN)),
+            ("foreign", Some(LOCAL)),
+            ("all", Some(LOCAL.joined(FOREIGN))),
+            ("transition", None),
+        ] {
+            assert_eq!(Halves::from_the_other(word), expected, "{word}");
+        }
+    }
+
+    #[test]
+    fn it_holds_what_it_claims_and_what_was_given_to_it_and_leaves_what_it_gave() {
+        let free = Some(Claim::Free);
+        assert_eq!(claims(&ClassicPeer::default()), [None, None]);
+        assert_eq!(claims(&peer(FOREIGN)), [free, Some(HELD)]);
+        let mut waiving = peer(Halves::default());
+        waiving.waived = LOCAL;
+        assert_eq!(claims(&waiving), [Some(Claim::Waived), free]);
+        let mut gives = peer(Halves::default());
+        gives.dialogue = Dialogue::Taking {
+            ours: Selection::Foreign,
+        };
+        assert_eq!(claims(&gives), [free, Some(Claim::Ceded)]);
+        let mut takes = peer(FOREIGN);
+        takes.dialogue = given(Selection::Local);
+        assert_eq!(claims(&takes), [Some(HELD), Some(HELD)]);
+        takes.holds = Some(Halves::default());
+        assert_eq!(claims(&takes), [Some(HELD), free]);
+    }
+
+    #[test]
+    fn what_it_is_about_to_stop_counts_as_held_until_it_says_that_it_is_stopped() {
+        let mut peer = peer(FOREIGN);
+        peer.dialogue = accepted(Selection::Foreign);
+        peer.expect_release(Selection::Foreign);
+        peer.told(6, Halves::default(), true, Some(true));
+        assert_eq!(
+            claims(&peer),
+            [Some(Claim::Free), Some(HELD)],
+            "in the dialogue"
+        );
+        peer.has_given(Selection::Foreign, 7);
+        assert_eq!(claims(&peer), [Some(Claim::Free), Some(Claim::Waived)]);
+        assert_eq!(peer.number, 7);
+        let mut peer = self::peer(FOREIGN);
+        peer.expect_release(Selection::Foreign);
+        peer.told(6, Halves::default(), true, Some(true));
+        assert_eq!(
+            claims(&peer),
+            [Some(Claim::Free); 2],
+            "no dialogue is under way"
+        );
+    }
+
+    #[test]
+    fn what_it_took_it_holds_and_is_told_by_later_words_only() {
+        let mut peer = peer(FOREIGN);
+        peer.disowned = LOCAL;
+        peer.has_taken(Selection::Local, 9);
+        assert_eq!(claims(&peer), [Some(HELD), Some(HELD)]);
+        assert_eq!((peer.number, peer.disowned), (9, Halves::default()));
+    }
+
+    #[test]
+    fn what_scripts_say_adds_to_what_is_known_and_what_the_daemon_says_replaces_it() {
+        for (before, said, is_full, after) in [
+            (Some(FOREIGN), LOCAL, false, Some(LOCAL.joined(FOREIGN))),
+            (
+                Some(FOREIGN),
+                Halves::default(),
+                false,
+                Some(Halves::default()),
+            ),
+            (Some(FOREIGN), LOCAL, true, Some(LOCAL)),
+            (
+                Some(FOREIGN),
+                Halves::default(),
+                true,
+                Some(Halves::default()),
+            ),
+            (None, LOCAL, false, None),
+            (None, LOCAL, true, Some(LOCAL)),
+        ] {
+            let mut peer = peer(FOREIGN);
+            peer.holds = before;
+            peer.told(6, said, is_full, None);
+            assert_eq!(peer.holds, after, "{before:?} {said:?} {is_full}");
+        }
+    }
+
+    #[test]
+    fn what_it_claims_in_passing_while_it_gives_is_doubted_and_nothing_else() {
+        for (is_full, dialogue, is_doubted) in [
+            (false, accepted(Selection::Foreign), true),
+            (true, accepted(Selection::Foreign), false),
+            (false, Dialogue::None, false),
+        ] {
+            let mut peer = peer(FOREIGN);
+            peer.dialogue = dialogue;
+            peer.told(6, FOREIGN, is_full, None);
+            peer.has_given(Selection::Foreign, 7);
+            let expected = if is_doubted {
+                FOREIGN
+            } else {
+                Halves::default()
+            };
+            assert_eq!(peer.disowned, expected, "{is_full} {dialogue:?}");
+        }
+    }
+
+    #[test]
+    fn it_has_settled_when_it_says_so_and_no_dialogue_is_under_way() {
+        for (is_stable, dialogue, expected) in [
+            (true, Dialogue::None, true),
+            (false, Dialogue::None, false),
+            (true, given(Selection::All), false),
+        ] {
+            let mut peer = peer(FOREIGN);
+            (peer.is_stable, peer.dialogue, peer.disowned) = (is_stable, dialogue, FOREIGN);
+            assert_eq!(peer.is_settled(), expected);
+            let claimed = expected.then_some(Selection::Foreign);
+            assert_eq!(peer.claims_what_it_gave(), claimed);
+        }
+    }
+}

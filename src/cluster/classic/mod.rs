@@ -10,3 +10,8 @@ mod questions;
 
 pub(super) use halves::{ClassicPeer, Dialogue};
 pub(super) use questions::Questions;
+#[cfg(test)]
+pub(super) use {
+    halves::{Dispute, Halves},
+    questions::Asking,
+};

@@ -1,5 +1,8 @@
 //! Tests of who holds which group.
 
+mod many;
+mod rules;
+
 use super::*;
 use crate::cluster::movement::Selection;
 use crate::cluster::policy::Breakdowns;

@@ -175,7 +175,7 @@ impl Old {
         }
     }
 
-    fn asks(&mut self, request: MoveRequest) {
+    pub(super) fn asks(&mut self, request: MoveRequest) {
         let now = self.pair.now;
         let node = self.pair.nodes[1].as_mut().expect("it runs");
         assert_eq!(node.refuses(request), None);
@@ -187,7 +187,7 @@ impl Old {
         self.pair.nodes[1].as_ref().expect("it runs")
     }
 
-    fn progress(&self) -> Option<MoveProgress> {
+    pub(super) fn progress(&self) -> Option<MoveProgress> {
         self.node().movement().map(|movement| movement.progress)
     }
 
