@@ -316,4 +316,26 @@ mod tests {
         assert!(message.arena.capacity() <= KEPT_BYTES);
         assert!(message.spans.capacity() <= KEPT_SPANS);
     }
+
+    #[test]
+    fn messages_are_the_same_when_all_their_fields_are_in_their_order() {
+        let message = |fields: &[(&str, &str)]| {
+            let mut message = Message::new();
+            for (name, value) in fields {
+                message.push_text(name, value);
+            }
+            message
+        };
+        let one = message(&[("t", "status"), ("st", "up")]);
+        assert_eq!(one, message(&[("t", "status"), ("st", "up")]));
+        for other in [
+            message(&[]),
+            message(&[("t", "status")]),
+            message(&[("t", "status"), ("st", "dead")]),
+            message(&[("st", "up"), ("t", "status")]),
+        ] {
+            assert_ne!(one, other);
+        }
+        assert!(format!("{one:?}").contains("status"));
+    }
 }

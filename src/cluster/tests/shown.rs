@@ -413,3 +413,25 @@ fn when_a_failed_start_is_tried_again_is_shown_where_it_will_be() {
         );
     }
 }
+
+#[test]
+fn a_planned_move_is_warned_of_for_what_would_go_to_a_node_that_is_not_ready() {
+    let mut pair = Pair::together(AutoFailback::Off);
+    let node = pair.nodes[0].as_mut().expect("it runs");
+    let mut unready = |there, is_ready: Option<bool>| {
+        for group in &mut node.ownership.groups {
+            (group.readiness.here, group.readiness.there) = (None, None);
+            if there {
+                group.readiness.there = is_ready;
+            } else {
+                group.readiness.here = is_ready;
+            }
+        }
+        node.unready_for(Selection::All, there)
+    };
+    assert_eq!(unready(true, Some(false)), ["one"], "the other runs there");
+    assert_eq!(unready(false, Some(false)), ["two"], "the other runs here");
+    for is_ready in [Some(true), None] {
+        assert!(unready(true, is_ready).is_empty() && unready(false, is_ready).is_empty());
+    }
+}

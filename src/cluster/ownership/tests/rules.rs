@@ -34,8 +34,8 @@ fn failed(theirs: Option<Claim>, retry_at: Instant, again_at: Instant) -> Group 
     group
 }
 
-fn start(reason: Reason) -> Option<(Step, Reason)> {
-    Some((Step::Start, reason))
+fn start(reason: Reason) -> (Step, Reason) {
+    (Step::Start, reason)
 }
 
 #[test]
@@ -139,7 +139,7 @@ fn of_two_owners_the_one_with_less_right_yields() {
 #[test]
 fn nothing_is_started_by_a_node_that_is_no_member_or_leaves_nor_what_is_not_in_the_file() {
     let mut one = group(Claim::Free, Some(Claim::Ceded));
-    assert_eq!(wanted(&one, TALKING, true, NOW), start(Reason::Ceded));
+    assert_eq!(wanted(&one, TALKING, true, NOW), Some(start(Reason::Ceded)));
     let joining = Standing {
         is_active: false,
         ..TALKING
@@ -160,14 +160,14 @@ fn a_group_is_started_only_where_the_other_node_is_known_not_to_hold_it() {
             Claim::Free,
             None,
             false,
-            start(Reason::PeerDied),
+            Some(start(Reason::PeerDied)),
         ),
         (
             gone(false),
             Claim::Free,
             None,
             false,
-            start(Reason::PeerLeft),
+            Some(start(Reason::PeerLeft)),
         ),
         (
             Relation::Unheard,
@@ -190,42 +190,42 @@ fn a_group_is_started_only_where_the_other_node_is_known_not_to_hold_it() {
             Claim::Free,
             Some(Claim::Ceded),
             false,
-            start(Reason::Ceded),
+            Some(start(Reason::Ceded)),
         ),
         (
             Relation::Talking,
             Claim::Free,
             Some(Claim::HandedOver),
             false,
-            start(Reason::Ceded),
+            Some(start(Reason::Ceded)),
         ),
         (
             Relation::Talking,
             Claim::Free,
             Some(Claim::Failed),
             false,
-            start(Reason::FailedThere),
+            Some(start(Reason::FailedThere)),
         ),
         (
             Relation::Talking,
             Claim::Free,
             Some(Claim::Free),
             true,
-            start(Reason::Preferred),
+            Some(start(Reason::Preferred)),
         ),
         (
             Relation::Talking,
             Claim::Waived,
             Some(Claim::Free),
             true,
-            start(Reason::Preferred),
+            Some(start(Reason::Preferred)),
         ),
         (
             Relation::Talking,
             Claim::Free,
             Some(Claim::Waived),
             true,
-            start(Reason::Preferred),
+            Some(start(Reason::Preferred)),
         ),
         (
             Relation::Talking,
@@ -246,7 +246,7 @@ fn a_group_is_started_only_where_the_other_node_is_known_not_to_hold_it() {
             Claim::Free,
             Some(Claim::Free),
             true,
-            start(Reason::Preferred),
+            Some(start(Reason::Preferred)),
         ),
         (BUSY, Claim::Free, Some(Claim::Free), false, None),
         (
@@ -254,7 +254,7 @@ fn a_group_is_started_only_where_the_other_node_is_known_not_to_hold_it() {
             Claim::Free,
             Some(Claim::Ceded),
             false,
-            start(Reason::Ceded),
+            Some(start(Reason::Ceded)),
         ),
         (BUSY, Claim::Free, Some(running), true, None),
         (
@@ -262,14 +262,14 @@ fn a_group_is_started_only_where_the_other_node_is_known_not_to_hold_it() {
             Claim::Free,
             Some(Claim::Free),
             false,
-            start(Reason::Orphaned),
+            Some(start(Reason::Orphaned)),
         ),
         (
             SETTLED,
             Claim::Ceded,
             Some(Claim::Free),
             true,
-            start(Reason::Orphaned),
+            Some(start(Reason::Orphaned)),
         ),
         (SETTLED, Claim::Free, Some(running), true, None),
     ] {
@@ -289,7 +289,7 @@ fn what_could_not_be_started_rests_and_is_tried_again_where_it_can_run_nowhere_e
     // Until when it rests for others, and of itself: over at NOW, or not.
     for (relation, theirs, prefers_me, for_others, of_itself, expected) in [
         (gone, free, true, NOW, LATER, None),
-        (gone, free, false, LATER, NOW, start(Reason::Retry)),
+        (gone, free, false, LATER, NOW, Some(start(Reason::Retry))),
         (Relation::Talking, ceded, true, NOW, NOW, None),
         (Relation::Talking, handed, false, LATER, NOW, None),
         (
@@ -298,25 +298,25 @@ fn what_could_not_be_started_rests_and_is_tried_again_where_it_can_run_nowhere_e
             false,
             NOW,
             LATER,
-            start(Reason::Ceded),
+            Some(start(Reason::Ceded)),
         ),
         (BUSY, ceded, false, LATER, NOW, None),
-        (BUSY, ceded, false, NOW, LATER, start(Reason::Ceded)),
+        (BUSY, ceded, false, NOW, LATER, Some(start(Reason::Ceded))),
         (
             Relation::Talking,
             Claim::Failed,
             true,
             LATER,
             NOW,
-            start(Reason::Retry),
+            Some(start(Reason::Retry)),
         ),
         (Relation::Talking, Claim::Failed, true, NOW, LATER, None),
         (Relation::Talking, Claim::Failed, false, NOW, NOW, None),
         (Relation::Talking, free, true, NOW, NOW, None),
-        (BUSY, free, true, LATER, NOW, start(Reason::Retry)),
+        (BUSY, free, true, LATER, NOW, Some(start(Reason::Retry))),
         (BUSY, free, true, NOW, LATER, None),
         (BUSY, free, false, NOW, NOW, None),
-        (SETTLED, free, false, LATER, NOW, start(Reason::Retry)),
+        (SETTLED, free, false, LATER, NOW, Some(start(Reason::Retry))),
         (SETTLED, free, false, NOW, LATER, None),
         (SETTLED, free, true, NOW, LATER, None),
     ] {
@@ -330,7 +330,10 @@ fn what_could_not_be_started_rests_and_is_tried_again_where_it_can_run_nowhere_e
     // One that was never tried rests for nobody.
     let mut fresh = group(free, Some(handed));
     fresh.retry_at = LATER;
-    assert_eq!(wanted(&fresh, TALKING, false, NOW), start(Reason::Ceded));
+    assert_eq!(
+        wanted(&fresh, TALKING, false, NOW),
+        Some(start(Reason::Ceded))
+    );
 }
 
 #[test]
@@ -376,7 +379,7 @@ fn it_fails_back_only_to_a_node_that_has_nothing_against_it() {
 fn what_was_found_running_is_kept_only_by_a_member_that_knows_the_other_has_it_not() {
     let mut found = group(Claim::held(Phase::Unknown), Some(Claim::Free));
     found.found = true;
-    let adopted = start(Reason::FoundRunning);
+    let adopted = Some(start(Reason::FoundRunning));
     let joining = |relation| Standing {
         is_active: false,
         ..with(relation)
@@ -535,7 +538,7 @@ fn a_start_overrules_a_lost_carrier_only_where_somebody_wants_the_group_here() {
             prefers_self: false,
         });
         a.groups[0].carrier.found(here, NOW);
-        assert_eq!(step(&mut a, TALKING), start(Reason::Ceded));
+        assert_eq!(step(&mut a, TALKING), Some(start(Reason::Ceded)));
         assert_eq!(
             a.groups[0].carrier.overruled, expected,
             "{theirs:?} {here:?}"
