@@ -6,7 +6,7 @@ mod device;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-use super::media::serial;
+use super::media::serial_open;
 use crate::config::{Absence, Medium, MediumKind, PingNode, ResourceWord, Subject, parse_address};
 use crate::os::account::Account;
 use crate::os::interface;
@@ -103,7 +103,7 @@ fn command_absence(path: &Path) -> Option<Absence> {
 
 fn medium_absence(medium: &Medium) -> Option<Absence> {
     let message = match &medium.kind {
-        MediumKind::Serial { device, .. } => serial::find(device).err()?.to_string(),
+        MediumKind::Serial { device, .. } => serial_open::find(device).err()?.to_string(),
         _ => no_interface(&medium.link)?,
     };
     Some(Absence {

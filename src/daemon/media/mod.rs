@@ -7,6 +7,7 @@ pub mod report;
 pub mod resolver;
 pub mod serial;
 pub mod serial_lock;
+pub mod serial_open;
 pub mod serial_pace;
 pub mod serial_queue;
 pub mod stall_notice;
