@@ -437,6 +437,7 @@ mod tests {
                 "node" => ("node vm3 vm5".to_owned(), "another peer"),
                 "nice_failback" => ("nice_failback on".to_owned(), "auto_failback on is gone"),
                 "baud" => ("serial /dev/ttyS0\nbaud 115200".to_owned(), ""),
+                "serial_flow" => ("serial /dev/ttyS0\nserial_flow none".to_owned(), ""),
                 "monitor" => ("monitor nginx every=7s".to_owned(), ""),
                 "watchdog" => ("deadtime 20\nwatchdog /dev/watchdog".to_owned(), ""),
                 _ => (directive.example.to_owned(), ""),

@@ -10,7 +10,7 @@ use super::directive::{Directive, Statement};
 use super::settings::Settings;
 use super::source::{self, Word};
 use super::value::{self, Fault};
-use super::{Medium, MediumKind, PingNode};
+use super::{Medium, MediumKind, PingNode, SerialFlow};
 
 /// The longest interface name that the kernel knows.
 const LONGEST_INTERFACE: usize = 15;
@@ -48,7 +48,11 @@ pub(super) fn serial(
         settings,
         word,
         word,
-        MediumKind::Serial { device, baud: 0 },
+        MediumKind::Serial {
+            device,
+            baud: 0,
+            flow: SerialFlow::Auto,
+        },
         out,
     );
 }

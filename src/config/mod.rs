@@ -213,6 +213,8 @@ pub enum MediumKind {
         device: PathBuf,
         /// Bits per second.
         baud: u32,
+        /// `serial_flow`.
+        flow: SerialFlow,
     },
     /// `bcast IF`.
     Bcast {
@@ -255,6 +257,17 @@ pub enum MediumKind {
         /// Whether our own words come back.
         loopback: bool,
     },
+}
+
+/// `serial_flow`: whether the handshake wires RTS and CTS are used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SerialFlow {
+    /// Once CTS has been seen up.
+    Auto,
+    /// Always, as 3.0.6 does.
+    RtsCts,
+    /// Never.
+    None,
 }
 
 /// A pseudo node that is alive while one of its hosts answers an echo request.

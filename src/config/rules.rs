@@ -7,7 +7,7 @@ use super::diagnostic::{Diagnostic, Diagnostics, Severity};
 use super::settings::Settings;
 use super::source::{File, Place};
 use super::suggest::swallowed_directive;
-use super::{AutoFailback, MediumKind, table};
+use super::{AutoFailback, MediumKind, SerialFlow, table};
 
 /// The directives that name a path to the peer.
 const MEDIA: [&str; 7] = [
@@ -68,9 +68,14 @@ fn fill_in(settings: &mut Settings) {
     }
     let port = u16::try_from(settings.udpport).unwrap_or(694);
     let rate = settings.baud;
+    let wish = match settings.serial_flow {
+        "rtscts" => SerialFlow::RtsCts,
+        "none" => SerialFlow::None,
+        _ => SerialFlow::Auto,
+    };
     for (medium, _) in &mut settings.media {
         match &mut medium.kind {
-            MediumKind::Serial { baud, .. } => *baud = rate,
+            MediumKind::Serial { baud, flow, .. } => (*baud, *flow) = (rate, wish),
             MediumKind::Bcast { port: slot }
             | MediumKind::Ucast { port: slot, .. }
             | MediumKind::Ucast6 { port: slot, .. } => *slot = port,

@@ -27,6 +27,7 @@ pub(super) struct Settings {
     pub(super) nice_failback: bool,
     pub(super) media: Vec<(Medium, Place)>,
     pub(super) baud: u32,
+    pub(super) serial_flow: &'static str,
     pub(super) udpport: u32,
     pub(super) ping_nodes: Vec<(PingNode, Place)>,
     pub(super) logfile: Option<PathBuf>,

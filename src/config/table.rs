@@ -145,6 +145,16 @@ pub static ALL: &[Directive] = &[
         .once()
         .restart(LINKS)
         .example("baud 115200"),
+    Directive::new(
+        "serial_flow",
+        "auto | rtscts | none",
+        Choice(|s| &mut s.serial_flow, &["auto", "rtscts", "none"]),
+    )
+        .doc("Whether serial ports use the handshake wires RTS and CTS")
+        .default("auto")
+        .unrecorded()
+        .restart(LINKS)
+        .example("serial_flow none"),
     Directive::new("bcast", "INTERFACE ...", Each(bcast))
         .doc("Interfaces to broadcast heartbeats on")
         .adds()

@@ -196,6 +196,12 @@ mod tests {
     use std::path::PathBuf;
 
     use super::*;
+    use crate::config::SerialFlow;
+
+    fn serial(link: &str, device: PathBuf) -> Medium {
+        let (baud, flow) = (9600, SerialFlow::Auto);
+        medium(link, MediumKind::Serial { device, baud, flow })
+    }
 
     fn places(root: &Path) -> Places {
         Places {
@@ -221,7 +227,7 @@ mod tests {
         assert_eq!(message(Subject::Medium(&interface)), None);
         let device = PathBuf::from("/dev/null");
         assert_eq!(message(Subject::Watchdog(&device)), None);
-        let serial = medium("/dev/null", MediumKind::Serial { device, baud: 9600 });
+        let serial = serial("/dev/null", device);
         assert_eq!(message(Subject::Medium(&serial)), None);
     }
 
@@ -255,7 +261,7 @@ mod tests {
             said.starts_with("no watchdog `/dev/no-such-port`"),
             "{said}"
         );
-        let serial = medium("x", MediumKind::Serial { device, baud: 9600 });
+        let serial = serial("x", device);
         let said = message(Subject::Medium(&serial)).expect("missing");
         assert!(said.starts_with("cannot open /dev/no-such-port"), "{said}");
         let address = ResourceWord::new("10.0.0.9/24/no-such-if:0");

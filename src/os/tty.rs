@@ -30,6 +30,13 @@ pub fn write(fd: BorrowedFd<'_>, bytes: &[u8]) -> io::Result<usize> {
     Ok(nix::unistd::write(fd, bytes)?)
 }
 
+/// `linux/ioctls.h`; the C library's list lacks it.
+const TIOCGICOUNT: libc::Ioctl = if cfg!(any(target_arch = "mips", target_arch = "mips64")) {
+    0x5492
+} else {
+    0x545d
+};
+
 /// Takes an exclusive advisory lock without waiting.
 pub fn lock_exclusive(fd: BorrowedFd<'_>) -> io::Result<()> {
     // SAFETY: flock takes a descriptor and a number; the descriptor is open for the whole call.
@@ -72,4 +79,75 @@ pub fn set_line_modes(fd: BorrowedFd<'_>) -> io::Result<()> {
         return Err(io::Error::last_os_error());
     }
     Ok(())
+}
+
+/// What a port sees of the handshake wires of its cable.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct ModemLines {
+    /// Clear to send: the other end's RTS.
+    pub cts: bool,
+    /// Data set ready: the other end's DTR.
+    pub dsr: bool,
+    /// Carrier detect: on a full null-modem cable the other end's DTR as well.
+    pub dcd: bool,
+}
+
+/// Reads the handshake wires. The drivers of some USB adapters ask the adapter, and wait for seconds for one that hangs.
+///
+/// # Errors
+/// Where the port has none, as a pseudo terminal, or is gone.
+pub fn modem_lines(fd: BorrowedFd<'_>) -> io::Result<ModemLines> {
+    let mut bits: libc::c_int = 0;
+    // SAFETY: the kernel writes one int, for which there is room.
+    if unsafe { libc::ioctl(fd.as_raw_fd(), libc::TIOCMGET, &raw mut bits) } != 0 {
+        return Err(io::Error::last_os_error());
+    }
+    let is_up = |bit: libc::c_int| bits & bit != 0;
+    Ok(ModemLines {
+        cts: is_up(libc::TIOCM_CTS),
+        dsr: is_up(libc::TIOCM_DSR),
+        dcd: is_up(libc::TIOCM_CAR),
+    })
+}
+
+/// What a driver has counted on a port since the machine was started. Wraps around.
+#[repr(C)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct LineCounts {
+    /// Changes of CTS.
+    pub cts: i32,
+    /// Changes of DSR.
+    pub dsr: i32,
+    /// Changes of RI.
+    pub rng: i32,
+    /// Changes of DCD.
+    pub dcd: i32,
+    /// Bytes received.
+    pub rx: i32,
+    /// Bytes sent.
+    pub tx: i32,
+    /// Bytes without a stop bit.
+    pub frame: i32,
+    /// Bytes that came while the port was full.
+    pub overrun: i32,
+    /// Bytes of the wrong parity.
+    pub parity: i32,
+    /// Breaks.
+    pub brk: i32,
+    /// Bytes that came while the kernel's buffer was full.
+    pub buf_overrun: i32,
+    reserved: [i32; 9],
+}
+
+/// Reads the counts of a driver; it has them at hand.
+///
+/// # Errors
+/// Where the driver does not count, as that of pseudo terminals, or the port is gone.
+pub fn line_counts(fd: BorrowedFd<'_>) -> io::Result<LineCounts> {
+    let mut counts = LineCounts::default();
+    // SAFETY: the kernel writes one serial_icounter_struct: twenty ints, as laid out above.
+    if unsafe { libc::ioctl(fd.as_raw_fd(), TIOCGICOUNT, &raw mut counts) } != 0 {
+        return Err(io::Error::last_os_error());
+    }
+    Ok(counts)
 }

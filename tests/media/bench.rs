@@ -12,6 +12,7 @@ use std::time::Duration;
 use heartbeat::cluster::{Instant, Packet};
 use heartbeat::config::{
     AutoFailback, CompressionMethod, Config, FailbackCondition, Medium, MediumKind, MessageFormat,
+    SerialFlow,
 };
 use heartbeat::daemon::media::Media;
 use heartbeat::daemon::media::report::{MediaError, MediaReport};
@@ -328,6 +329,7 @@ pub fn serial(device: &Path, baud: u32) -> Medium {
         kind: MediumKind::Serial {
             device: device.to_owned(),
             baud,
+            flow: SerialFlow::Auto,
         },
     }
 }

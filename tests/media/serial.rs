@@ -3,6 +3,7 @@
 use std::os::unix::fs::symlink;
 use std::time::Duration;
 
+use heartbeat::config::{MediumKind, SerialFlow};
 use heartbeat::daemon::media::report::MediaError;
 use heartbeat::message::TextFrames;
 use nix::sys::termios::{
@@ -74,6 +75,18 @@ fn the_line_is_set_up_as_heartbeat_lines_are() {
         modes.control_chars[SpecialCharacterIndices::VTIME as usize],
         1
     );
+}
+
+#[test]
+fn flow_control_is_left_out_where_the_directive_says_so() {
+    let wire = Wire::new();
+    let mut medium = serial(wire.path(), 19_200);
+    if let MediumKind::Serial { flow, .. } = &mut medium.kind {
+        *flow = SerialFlow::None;
+    }
+    let _node = Node::open(vec![medium]).expect("open");
+    let modes = tcgetattr(wire.as_fd()).expect("modes");
+    assert!(!modes.control_flags.contains(ControlFlags::CRTSCTS));
 }
 
 #[test]

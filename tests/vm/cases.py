@@ -9,7 +9,7 @@ import sys
 import time
 
 sys.dont_write_bytecode = True
-from bed import ADDRESS, LINKS, Bed, Tap
+from bed import ADDRESS, ALL_LINKS, LINKS, Bed, Tap
 from machines import VmError
 from wires import now
 
@@ -102,7 +102,7 @@ def serial_alone():
 
 def stall():
     """CTS falls, by pulled cable and by RTS of a living peer: other links undisturbed, nothing stale afterwards"""
-    with Bed() as p:
+    with Bed(media=ALL_LINKS + '\nserial_flow rtscts') as p:
         tap, ages, pauses = Tap(p), [], []
         def rts(state):
             p.b.sh(f'/vm/tool rts /dev/ttyS0 {state}')
@@ -123,6 +123,30 @@ def stall():
         check(p.holder() == 'a', 'the address moved')
         return f'longest pause on the networks {within(max(pauses), 0, KEEPALIVE + SLACK, "pause")}, ' \
                f'oldest heartbeat after {within(max(ages), 0, 2.5, "age")}'
+
+
+def three_wire():
+    """no handshake wires: the serial link works as it is; wires that come and go are followed, and told"""
+    works, missing = 'uses RTS/CTS flow control', 'does without RTS/CTS flow control'
+    with Bed(start=False) as p:
+        begin = now()
+        p.serial.modem(False)
+        for m in p.both():
+            p.launch(m)
+        up = p.until(p.all_up, 60)
+        told = [p.wait_line(n, begin, missing, 30) for n in 'ab']
+        check(None not in told, 'three wires are not told')
+        seen = []
+        for wires, words in ((True, works), (False, missing)):
+            change = now()
+            p.serial.modem(wires)
+            time.sleep(3 * DEADTIME)
+            check(p.all_up(), f'a link is down with modem wires {wires}')
+            seen += [p.wait_line(n, change, words, 90) for n in 'ab']
+            check(None not in seen, f'not told: {words}')
+        check(not any(p.lines(n, begin, 'dead|Late heartbeat|timeout') for n in 'ab'), 'a link was thought late or dead')
+        check(p.holder() == 'a' and len(p.held('a')) == 1, 'the address moved')
+        return f'links up {within(up, 0, 20, "links up")}, changes told {within(max(seen), 0, 75, "told")} later'
 
 
 def garbage():
@@ -332,7 +356,7 @@ def director():
                f'its start; taken over after {took:.1f} s'
 
 
-CASES = [start_9600, start_19200, start_115200, cables, serial_alone, stall, garbage, noise, panic, power, reset,
+CASES = [start_9600, start_19200, start_115200, cables, serial_alone, stall, three_wire, garbage, noise, panic, power, reset,
          watchdog_i6300esb, watchdog_ib700, standstill, freeze, director]
 
 

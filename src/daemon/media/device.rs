@@ -260,8 +260,9 @@ impl Device {
 impl Port {
     /// Opens a medium; `peer` is the resolved host of a unicast one.
     pub fn open(medium: &Medium, peer: Option<IpAddr>) -> Result<Self, String> {
-        if let MediumKind::Serial { device, baud } = &medium.kind {
-            let serial = SerialPort::open(device, *baud).map_err(|error| error.to_string())?;
+        if let MediumKind::Serial { device, baud, flow } = &medium.kind {
+            let serial =
+                SerialPort::open(device, *baud, *flow).map_err(|error| error.to_string())?;
             return Ok(Self::Serial(Box::new(serial)));
         }
         UdpPort::open(&medium.link, &medium.kind, peer)

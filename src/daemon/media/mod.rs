@@ -6,6 +6,7 @@ pub mod device;
 pub mod report;
 pub mod resolver;
 pub mod serial;
+pub mod serial_flow;
 pub mod serial_lock;
 pub mod serial_open;
 pub mod serial_pace;
@@ -432,6 +433,7 @@ impl Media {
         device.dropped = device.dropped.saturating_add(serial.take_dropped());
         let stalled = written.as_ref().is_ok_and(|written| written.stalled);
         let timeout = device.stall_notice.is_due(stalled, serial.is_moving(), now);
+        let news = serial.next_news(now);
         let overflow = device.dropped > 0 && is_due(&mut device.dropped_told, now, LOSS_TOLD);
         let timeout = timeout.then(|| MediaReport::SerialTimeout {
             device: device.medium.link.clone(),
@@ -443,7 +445,11 @@ impl Media {
                 dropped,
             }
         });
-        for report in [timeout, overflow].into_iter().flatten() {
+        let handshake = news.map(|handshake| MediaReport::SerialFlow {
+            name: name(&device.medium),
+            handshake,
+        });
+        for report in [handshake, timeout, overflow].into_iter().flatten() {
             self.report(report);
         }
         if let Err(error) = written {

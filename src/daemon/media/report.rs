@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 
+use super::serial_flow::Handshake;
 use super::udp::word;
 use crate::cluster::Severity;
 use crate::config::{Medium, MediumKind};
@@ -58,6 +59,13 @@ pub enum MediaReport {
         /// The device.
         device: String,
     },
+    /// Whether a serial line has RTS/CTS flow control from now on.
+    SerialFlow {
+        /// Directive and link.
+        name: String,
+        /// Why.
+        handshake: Handshake,
+    },
     /// Messages did not fit into the queue of a serial line.
     QueueFull {
         /// Directive and link.
@@ -81,8 +89,14 @@ impl MediaReport {
     /// How bad it is.
     pub fn severity(&self) -> Severity {
         match self {
-            Self::Opened { .. } | Self::OwnAddress(_) | Self::WritesAgain { .. } => Severity::Info,
-            Self::NoLockFile { .. } => Severity::Notice,
+            Self::Opened { .. }
+            | Self::OwnAddress(_)
+            | Self::WritesAgain { .. }
+            | Self::SerialFlow {
+                handshake: Handshake::Works,
+                ..
+            } => Severity::Info,
+            Self::NoLockFile { .. } | Self::SerialFlow { .. } => Severity::Notice,
             Self::NotOpened { .. }
             | Self::Closed { .. }
             | Self::Suppressing
@@ -133,6 +147,22 @@ impl std::fmt::Display for MediaReport {
                     "TTY write timeout on [{device}] (no connection or bad cable? [see documentation])"
                 )
             }
+            Self::SerialFlow {
+                name,
+                handshake: Handshake::Works,
+            } => write!(
+                f,
+                "{name} uses RTS/CTS flow control: CTS is up, so the cable has the handshake wires"
+            ),
+            Self::SerialFlow {
+                name,
+                handshake: Handshake::Missing,
+            } => write!(
+                f,
+                "{name} does without RTS/CTS flow control: the other end is heard while CTS stays down, as over a cable \
+                 of three wires. In a cable with handshake wires these are broken or not crossed. It is used once CTS \
+                 is up"
+            ),
             Self::QueueFull { name, dropped } => {
                 write!(
                     f,
@@ -165,7 +195,7 @@ fn opened(
 ) -> std::fmt::Result {
     let interface = &medium.link;
     match &medium.kind {
-        MediumKind::Serial { device, baud } => {
+        MediumKind::Serial { device, baud, .. } => {
             write!(
                 f,
                 "Starting serial heartbeat on tty {} ({baud} baud)",
@@ -271,6 +301,7 @@ mod tests {
         );
         let host = String::from("beta");
         let serial = MediumKind::Serial {
+            flow: crate::config::SerialFlow::Auto,
             device: "/dev/ttyS0".into(),
             baud: 19_200,
         };

@@ -8,9 +8,11 @@ use std::time::Duration;
 
 use serialport::{ClearBuffer, FlowControl, SerialPort as _};
 
-use super::serial_open::{OpenedPort, SerialError};
+use super::serial_flow::{Flow, Handshake};
+use super::serial_open::{self, OpenedPort, SerialError};
 use super::serial_queue::{SerialQueue, Step};
 use crate::cluster::{Instant, Packet};
+use crate::config::SerialFlow;
 use crate::message::TextFrames;
 use crate::os::tty;
 
@@ -21,6 +23,10 @@ const BREAK: Duration = Duration::from_millis(250);
 #[derive(Debug)]
 pub struct SerialPort {
     opened: OpenedPort,
+    flow: Flow,
+    cts: Cts,
+    /// A message has come since CTS was last looked at.
+    heard: bool,
     line_break: Break,
     queue: SerialQueue,
     frames: TextFrames,
@@ -41,11 +47,45 @@ enum Break {
     Over,
 }
 
+/// CTS as last read.
+#[derive(Debug, Default)]
+struct Cts {
+    is_up: Option<bool>,
+    /// How often it had changed by then.
+    changes: Option<i32>,
+}
+
+impl Cts {
+    /// Whether CTS is up; none where the port has no such line.
+    fn read(&mut self, opened: &OpenedPort) -> Option<bool> {
+        let fd = tty::descriptor(&opened.port);
+        if opened.is_adapter {
+            // An adapter that hangs would hold up the loop: it is asked only after its driver has counted a change.
+            let changes = tty::line_counts(fd).ok().map(|counts| counts.cts);
+            if self.is_up.is_some() && (changes.is_none() || changes == self.changes) {
+                return self.is_up;
+            }
+            self.changes = changes;
+        }
+        self.is_up = tty::modem_lines(fd).ok().map(|lines| lines.cts);
+        self.is_up
+    }
+}
+
 impl SerialPort {
     /// Opens a device. Does not wait for a carrier, for pending output or for the end of the break.
-    pub fn open(device: &Path, baud: u32) -> Result<Self, SerialError> {
+    pub fn open(device: &Path, baud: u32, wish: SerialFlow) -> Result<Self, SerialError> {
+        let mut opened = OpenedPort::open(device, baud)?;
+        let mut cts = Cts::default();
+        let flow = Flow::new(wish, cts.read(&opened));
+        opened
+            .set_flow_control(flow.is_used())
+            .map_err(|error| serial_open::cannot_open(device, error.to_string()))?;
         Ok(Self {
-            opened: OpenedPort::open(device, baud)?,
+            opened,
+            flow,
+            cts,
+            heard: false,
             line_break: Break::Begun,
             queue: SerialQueue::new(baud),
             frames: TextFrames::new(),
@@ -64,7 +104,9 @@ impl SerialPort {
 
     /// The next message text among the bytes read so far.
     pub fn next_text(&mut self) -> Option<&[u8]> {
-        self.frames.next_frame()
+        let text = self.frames.next_frame();
+        self.heard |= text.is_some();
+        text
     }
 
     /// Reads once; 0 means that the line was hung up.
@@ -82,6 +124,7 @@ impl SerialPort {
     /// Writes what the line can take now. An error means that the port is gone.
     pub fn write(&mut self, now: Instant) -> io::Result<Written> {
         let mut written = Written::default();
+        self.follow_flow(now)?;
         if !self.end_break(now) {
             return Ok(written);
         }
@@ -111,11 +154,17 @@ impl SerialPort {
 
     /// When [`write`](Self::write) wants to be called again.
     pub fn next_deadline(&self) -> Option<Instant> {
-        match self.line_break {
+        let writing = match self.line_break {
             Break::Begun => Some(Instant::default()),
             Break::Until(end) => Some(end),
             Break::Over => self.queue.next_deadline(),
-        }
+        };
+        writing.into_iter().chain(self.flow.next_look()).min()
+    }
+
+    /// What was found out about the handshake wires, where that is to be told now.
+    pub fn next_news(&mut self, now: Instant) -> Option<Handshake> {
+        self.flow.next_news(now)
     }
 
     /// Whether the line was not found standing still, or bytes have left since.
@@ -131,6 +180,25 @@ impl SerialPort {
     /// Whether something is still on its way to the line or in the driver.
     pub fn has_unsent(&self, now: Instant) -> bool {
         self.queue.has_unsent(now) || self.opened.port.bytes_to_write().is_ok_and(|held| held > 0)
+    }
+
+    fn follow_flow(&mut self, now: Instant) -> io::Result<()> {
+        if self.flow.next_look().is_none_or(|at| now < at) {
+            return Ok(());
+        }
+        let cts = self.cts.read(&self.opened);
+        let heard = std::mem::take(&mut self.heard);
+        match self.flow.look(now, cts, heard) {
+            Some(is_on) => {
+                if !is_on {
+                    // What could not leave is old.
+                    let _ = self.opened.port.clear(ClearBuffer::Output);
+                    self.queue.emptied(now);
+                }
+                self.opened.set_flow_control(is_on)
+            }
+            None => Ok(()),
+        }
     }
 
     fn end_break(&mut self, now: Instant) -> bool {

@@ -99,12 +99,16 @@ pub fn find(device: &Path) -> Result<PathBuf, SerialError> {
     Ok(real)
 }
 
-fn cannot_open(device: &Path, why: String) -> SerialError {
+/// The error of a device that does not open.
+pub fn cannot_open(device: &Path, why: String) -> SerialError {
     SerialError::Open {
         device: device.to_owned(),
         why,
     }
 }
+
+/// How adapters are called, by the drivers of their kinds.
+const ADAPTERS: [&str; 2] = ["/dev/ttyUSB", "/dev/ttyACM"];
 
 /// A port that is open, set up and ours.
 #[derive(Debug)]
@@ -115,6 +119,8 @@ pub struct OpenedPort {
     pub lock: Option<LockFile>,
     /// It is a pseudo terminal, which has neither modem lines nor a lock file.
     pub is_pty: bool,
+    /// It is an adapter, whose driver may have to ask it about its modem lines.
+    pub is_adapter: bool,
 }
 
 impl OpenedPort {
@@ -129,7 +135,25 @@ impl OpenedPort {
         };
         let port = open_port(&real, baud, is_pty).map_err(|why| cannot_open(device, why))?;
         check_rate(device, &port, baud)?;
-        Ok(Self { port, lock, is_pty })
+        Ok(Self {
+            port,
+            lock,
+            is_pty,
+            is_adapter: ADAPTERS.iter().any(|name| {
+                let real = real.to_string_lossy();
+                real.starts_with(name)
+            }),
+        })
+    }
+
+    /// Turns RTS/CTS flow control on or off. What the driver still holds is sent at once when it is turned off.
+    pub fn set_flow_control(&mut self, is_on: bool) -> io::Result<()> {
+        let flow = if is_on {
+            FlowControl::Hardware
+        } else {
+            FlowControl::None
+        };
+        self.port.set_flow_control(flow).map_err(io::Error::from)
     }
 }
 

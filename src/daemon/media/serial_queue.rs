@@ -188,6 +188,12 @@ impl SerialQueue {
         }
     }
 
+    /// What the driver held was thrown away, and the line is not in anybody's way any more.
+    pub fn emptied(&mut self, now: Instant) {
+        self.give_up_line(now);
+        self.stalled = false;
+    }
+
     /// When [`step`](Self::step) wants to be called again without a new packet.
     pub fn next_deadline(&self) -> Option<Instant> {
         self.wake

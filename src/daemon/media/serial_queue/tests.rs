@@ -286,6 +286,25 @@ fn a_cut_message_costs_the_receiver_only_that_one() {
 }
 
 #[test]
+fn a_line_that_was_emptied_begins_anew_with_what_waits() {
+    let mut line = Line::new(9600);
+    line.moves = false;
+    line.push(&heartbeat(1));
+    line.run(2 * SECOND);
+    line.push(&message(2));
+    line.push(&heartbeat(3));
+    line.run(SECOND / 10);
+    assert!(!line.queue.is_moving() && !line.held.is_empty());
+    line.held.clear();
+    line.queue.emptied(line.now);
+    line.moves = true;
+    line.push(&heartbeat(4));
+    line.run(2 * SECOND);
+    assert!(line.queue.is_moving());
+    assert_eq!(line.received(), [2, 4], "nothing that was begun before");
+}
+
+#[test]
 fn while_the_line_stands_still_messages_are_kept_and_heartbeats_try_it() {
     let mut line = Line::new(19_200);
     line.moves = false;
