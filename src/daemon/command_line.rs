@@ -297,6 +297,7 @@ fn question(parser: &mut lexopt::Parser) -> Result<Question, String> {
             Ok(Question::Ready { directory, words })
         }
         "holders" => Ok(Question::Holders(rest(parser)?)),
+        "port" => Ok(Question::Port(value(parser)?.into())),
         "tcp" => Ok(Question::Tcp {
             host: text(parser)?,
             port: number(parser)?,

@@ -6,7 +6,7 @@ mod device;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-use super::media::serial_open;
+use super::media::{port_users, serial_open};
 use crate::config::{Absence, Medium, MediumKind, PingNode, ResourceWord, Subject, parse_address};
 use crate::os::account::Account;
 use crate::os::interface;
@@ -102,15 +102,27 @@ fn command_absence(path: &Path) -> Option<Absence> {
 }
 
 fn medium_absence(medium: &Medium) -> Option<Absence> {
-    let message = match &medium.kind {
-        MediumKind::Serial { device, .. } => serial_open::find(device).err()?.to_string(),
-        _ => no_interface(&medium.link)?,
+    let (message, help) = match &medium.kind {
+        MediumKind::Serial { device, .. } => port_absence(medium, device)?,
+        _ => (no_interface(&medium.link)?, String::new()),
     };
     Some(Absence {
         message,
         label: DOWN.into(),
-        help: String::new(),
+        help,
     })
+}
+
+/// What is wrong with a port, and what mends that.
+fn port_absence(medium: &Medium, device: &Path) -> Option<(String, String)> {
+    if let Err(error) = serial_open::find(device) {
+        return Some((error.to_string(), String::new()));
+    }
+    let real = port_users::shared(&medium.kind)?;
+    // Where heartbeat has it, this is the configuration of a daemon that runs.
+    let obstacle = port_users::obstacle(&real).filter(|found| !found.is_heartbeat())?;
+    let message = format!("{} is not free: {}", device.display(), obstacle.what());
+    Some((message, obstacle.remedy()))
 }
 
 fn no_interface(name: &str) -> Option<String> {

@@ -5,6 +5,7 @@ use std::io::{Read, Write};
 use std::net::{TcpStream, ToSocketAddrs};
 use std::path::PathBuf;
 
+use super::media::{port_users, serial_open};
 use super::{holders, unready};
 use crate::os::proc;
 
@@ -47,6 +48,8 @@ pub enum Question {
     },
     /// Who keeps the file systems of these words busy? It is printed, see [`holders`].
     Holders(Vec<String>),
+    /// Does anything keep this serial port from being used? It is printed, see [`port_users`].
+    Port(PathBuf),
 }
 
 /// Asks. The error is a sentence without its end.
@@ -68,6 +71,11 @@ pub fn ask(question: &Question) -> Result<(), String> {
         }
         Question::Ready { directory, words } => print(&unready::report(directory, words)),
         Question::Holders(words) => print(&holders::report(words)),
+        Question::Port(device) => {
+            let real = serial_open::find(device).map_err(|error| error.to_string())?;
+            let obstacle = port_users::obstacle(&real);
+            obstacle.map_or(Ok(()), |found| print(&format!("{found}\n")))
+        }
         Question::Process(name) => {
             let all = proc::all().map_err(|error| format!("cannot read /proc: {error}"))?;
             let runs = all.into_iter().any(|pid| is_called(pid, name));

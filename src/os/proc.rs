@@ -4,6 +4,7 @@ use std::fmt;
 use std::fs::File;
 use std::io::{self, Read};
 use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -102,6 +103,44 @@ pub fn use_of(pid: i32, place: &Path) -> Option<Use> {
             let mut paths = map.split(|&byte| byte == b'\n').filter_map(mapped);
             paths.find(below).map(Use::Memory)
         })
+}
+
+/// Whether a process has a device open, which is called `device` here and has this number; where there are several
+/// instances of its directory, only in the one at `place`. May wait for a process that hangs in the kernel: not for the
+/// event loop.
+pub fn has_device_open(pid: i32, device: &Path, number: u64, place: Option<u64>) -> bool {
+    let Ok(open) = std::fs::read_dir(format!("/proc/{pid}/fd")) else {
+        return false;
+    };
+    open.flatten().any(|entry| {
+        let link = entry.path();
+        // Only a file of that name is looked at, so that no file system that hangs is asked.
+        let has_name = std::fs::read_link(&link)
+            .is_ok_and(|path| path.starts_with("/dev") && path.file_name() == device.file_name());
+        has_name
+            && std::fs::metadata(&link).is_ok_and(|found| {
+                found.rdev() == number && place.is_none_or(|place| found.dev() == place)
+            })
+    })
+}
+
+/// The service of systemd that a process belongs to; none for one of a person's session. May wait, as above.
+pub fn service(pid: i32) -> Option<String> {
+    service_in(&std::fs::read_to_string(format!("/proc/{pid}/cgroup")).ok()?)
+}
+
+/// `hierarchy:controllers:path`, a line each: cgroups(7).
+fn service_in(text: &str) -> Option<String> {
+    let path = text.lines().find_map(|line| {
+        let path = line.splitn(3, ':').nth(2)?;
+        path.starts_with("/system.slice/").then_some(path)
+    })?;
+    let unit = path.rsplit('/').find(|part| {
+        Path::new(part)
+            .extension()
+            .is_some_and(|end| end == "service")
+    });
+    unit.map(str::to_owned)
 }
 
 /// `range rights offset device inode    path`, with blanks in the path as they are: proc(5).
@@ -203,6 +242,29 @@ mod tests {
         std::fs::remove_dir_all(beside).expect("ours");
         let program = std::env::current_exe().expect("our name");
         assert_eq!(use_of(own, &program), Some(Use::Program(program)));
+    }
+
+    #[test]
+    fn a_service_is_known_by_its_control_group() {
+        for (text, service) in [
+            (
+                "0::/system.slice/system-serial\\x2dgetty.slice/serial-getty@ttyS0.service\n",
+                Some("serial-getty@ttyS0.service"),
+            ),
+            (
+                "12:pids:/\n1:name=systemd:/system.slice/gpsd.service/sub\n0::/\n",
+                Some("gpsd.service"),
+            ),
+            ("0::/user.slice/user-0.slice/session-3.scope\n", None),
+            (
+                "0::/user.slice/user-0.slice/user@0.service/app.slice/x.service\n",
+                None,
+            ),
+            ("0::/\n", None),
+            ("", None),
+        ] {
+            assert_eq!(service_in(text).as_deref(), service, "{text}");
+        }
     }
 
     #[test]

@@ -53,27 +53,54 @@ pub fn lock_exclusive(fd: BorrowedFd<'_>) -> io::Result<()> {
 ///
 /// Takes effect at once: waiting for pending output could last for ever on a stopped line.
 pub fn set_line_modes(fd: BorrowedFd<'_>) -> io::Result<()> {
-    // The old form of these calls cannot carry an unusual baud rate.
+    change_modes(fd, |modes| {
+        modes.c_iflag &= !(libc::IGNBRK
+            | libc::IUCLC
+            | libc::IXANY
+            | libc::IXOFF
+            | libc::IXON
+            | libc::ICRNL
+            | libc::PARMRK);
+        modes.c_iflag |= libc::INPCK | libc::ISTRIP | libc::IGNCR | libc::BRKINT;
+        modes.c_oflag &= !libc::OPOST;
+        modes.c_cflag |= libc::CREAD | libc::CLOCAL;
+        modes.c_lflag &= !(libc::ICANON | libc::ECHO | libc::ISIG);
+        modes.c_cc[libc::VMIN] = 1;
+        modes.c_cc[libc::VTIME] = 1;
+    })
+}
+
+/// Sets the modes in which every byte arrives as it came, damaged ones too. Rate, flow control and character size stay.
+pub fn set_raw_modes(fd: BorrowedFd<'_>) -> io::Result<()> {
+    change_modes(fd, |modes| {
+        modes.c_iflag = 0;
+        modes.c_oflag &= !libc::OPOST;
+        modes.c_cflag |= libc::CREAD | libc::CLOCAL;
+        modes.c_lflag = 0;
+        modes.c_cc[libc::VMIN] = 1;
+        modes.c_cc[libc::VTIME] = 0;
+    })
+}
+
+/// The rate of a port in bits per second, which is what its driver made of the one that was asked for.
+pub fn rate(fd: BorrowedFd<'_>) -> io::Result<u32> {
+    Ok(modes(fd)?.c_ospeed)
+}
+
+/// The old form of these calls cannot carry an unusual baud rate.
+fn modes(fd: BorrowedFd<'_>) -> io::Result<libc::termios2> {
     let mut modes = MaybeUninit::<libc::termios2>::zeroed();
     // SAFETY: the kernel fills one termios2, for which there is room.
     if unsafe { libc::ioctl(fd.as_raw_fd(), libc::TCGETS2, modes.as_mut_ptr()) } != 0 {
         return Err(io::Error::last_os_error());
     }
     // SAFETY: filled by the call above, and every bit pattern is a valid termios2.
-    let mut modes = unsafe { modes.assume_init() };
-    modes.c_iflag &= !(libc::IGNBRK
-        | libc::IUCLC
-        | libc::IXANY
-        | libc::IXOFF
-        | libc::IXON
-        | libc::ICRNL
-        | libc::PARMRK);
-    modes.c_iflag |= libc::INPCK | libc::ISTRIP | libc::IGNCR | libc::BRKINT;
-    modes.c_oflag &= !libc::OPOST;
-    modes.c_cflag |= libc::CREAD | libc::CLOCAL;
-    modes.c_lflag &= !(libc::ICANON | libc::ECHO | libc::ISIG);
-    modes.c_cc[libc::VMIN] = 1;
-    modes.c_cc[libc::VTIME] = 1;
+    Ok(unsafe { modes.assume_init() })
+}
+
+fn change_modes(fd: BorrowedFd<'_>, change: impl FnOnce(&mut libc::termios2)) -> io::Result<()> {
+    let mut modes = modes(fd)?;
+    change(&mut modes);
     // SAFETY: the kernel reads one termios2, which is initialised.
     if unsafe { libc::ioctl(fd.as_raw_fd(), libc::TCSETS2, &raw const modes) } != 0 {
         return Err(io::Error::last_os_error());

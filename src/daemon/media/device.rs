@@ -3,10 +3,12 @@
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::os::fd::RawFd;
+use std::path::Path;
 use std::time::Duration;
 
 use mio::Token;
 
+use super::port_search::{self, Found, PortSearch};
 use super::resolver::{self, Lookup};
 use super::serial::SerialPort;
 use super::stall_notice::StallNotice;
@@ -97,6 +99,7 @@ pub struct Retry {
     at: Instant,
     pause: Duration,
     lookup: Option<Lookup>,
+    search: Option<PortSearch>,
 }
 
 impl Device {
@@ -335,6 +338,28 @@ impl Retry {
             self.at = now + resolver::POLL;
         }
         answer
+    }
+
+    /// Looks beside the daemon who else uses a serial port.
+    pub fn look_for_users(&mut self, device: &Path, now: Instant) -> Found {
+        let Some(search) = &mut self.search else {
+            return match PortSearch::start(device, now) {
+                Ok(search) => {
+                    self.search = Some(search);
+                    self.at = now + port_search::POLL;
+                    Found::Pending
+                }
+                // Nobody knows, so it is tried.
+                Err(_) => Found::Free,
+            };
+        };
+        let found = search.poll(now);
+        match found {
+            Found::Pending => self.at = now + port_search::POLL,
+            Found::Free | Found::Used(_) => self.search = None,
+            Found::Stuck => {}
+        }
+        found
     }
 
     fn postpone(&mut self, now: Instant) {

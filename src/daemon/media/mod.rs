@@ -3,6 +3,8 @@
 //! Nothing here knows what a message says or what a silent link means.
 
 pub mod device;
+pub mod port_search;
+pub mod port_users;
 pub mod report;
 pub mod resolver;
 pub mod serial;
@@ -29,6 +31,7 @@ use crate::cluster::{Instant, LinkId, Packet};
 use crate::config::{Config, Medium};
 use crate::message::MAX_WIRE;
 use device::{Device, Port, Share, State, unicast_host};
+use port_search::Found;
 use report::{MediaError, MediaReport, name};
 use udp::MAX_DATAGRAM;
 
@@ -243,7 +246,11 @@ impl Media {
                 if let Some(device) = self.devices.last_mut() {
                     device.peer = peer;
                 }
-                self.try_open(index);
+                match port_users::shared(&medium.kind).and_then(|real| port_users::obstacle(&real))
+                {
+                    Some(obstacle) => self.stay_closed(index, obstacle.to_string()),
+                    None => self.try_open(index),
+                }
             }
             Err(why) => self.stay_closed(index, format!("cannot resolve its host: {why}")),
         }
@@ -340,6 +347,15 @@ impl Media {
                     return self.report(report);
                 }
                 Some(Ok(peer)) => device.peer = Some(peer),
+            }
+        }
+        if let (Some(path), State::Closed(retry)) =
+            (port_users::shared(&device.medium.kind), &mut device.state)
+        {
+            match retry.look_for_users(&path, now) {
+                Found::Pending => return,
+                Found::Used(why) => return self.stay_closed(index, why),
+                Found::Free | Found::Stuck => {}
             }
         }
         self.try_open(index);

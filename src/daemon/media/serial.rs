@@ -6,7 +6,7 @@ use std::path::Path;
 use std::rc::Rc;
 use std::time::Duration;
 
-use serialport::{ClearBuffer, FlowControl, SerialPort as _};
+use serialport::{ClearBuffer, SerialPort as _};
 
 use super::serial_flow::{Flow, Handshake};
 use super::serial_open::{self, OpenedPort, SerialError};
@@ -213,14 +213,5 @@ impl SerialPort {
             Break::Until(_) => {}
         }
         false
-    }
-}
-
-impl Drop for SerialPort {
-    fn drop(&mut self) {
-        // The kernel waits half a minute on close for output that cannot leave. Not every driver can discard it,
-        // but without flow control it leaves.
-        let _ = self.opened.port.set_flow_control(FlowControl::None);
-        let _ = self.opened.port.clear(ClearBuffer::All);
     }
 }

@@ -5,7 +5,7 @@ use std::io::{self, Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
-use crate::os::regular_file;
+use crate::os::{proc, regular_file};
 
 /// Where such files live.
 pub const LOCK_DIRECTORY: &str = "/var/lock";
@@ -26,6 +26,8 @@ pub enum LockError {
         file: PathBuf,
         /// The program's process number.
         owner: u32,
+        /// What it is called.
+        program: String,
     },
     /// The directory can't be written.
     Unwritable {
@@ -39,9 +41,16 @@ pub enum LockError {
 impl std::fmt::Display for LockError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Self::Held { file, owner } => {
-                write!(f, "process {owner} uses it, says {}", file.display())
-            }
+            Self::Held {
+                file,
+                owner,
+                program,
+            } => write!(
+                f,
+                "process {owner} ({program}) uses it, says {}: end it, or remove that file if it has nothing to do with \
+                 the port",
+                file.display()
+            ),
             Self::Unwritable { file, error } => {
                 write!(f, "cannot write {}: {error}", file.display())
             }
@@ -67,7 +76,15 @@ impl LockFile {
         let _ = fs::remove_file(&draft);
         match linked {
             Ok(None) => Ok(Self { path: file, text }),
-            Ok(Some(owner)) => Err(LockError::Held { file, owner }),
+            Ok(Some(owner)) => Err(LockError::Held {
+                file,
+                owner,
+                program: i32::try_from(owner)
+                    .ok()
+                    .and_then(proc::name)
+                    .unwrap_or_default()
+                    .replace(char::is_control, "?"),
+            }),
             Err(error) => Err(LockError::Unwritable { file, error }),
         }
     }

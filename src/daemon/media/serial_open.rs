@@ -157,6 +157,15 @@ impl OpenedPort {
     }
 }
 
+impl Drop for OpenedPort {
+    fn drop(&mut self) {
+        // The kernel waits half a minute on close for output that cannot leave. Not every driver can discard it,
+        // but without flow control it leaves.
+        let _ = self.port.set_flow_control(FlowControl::None);
+        let _ = self.port.clear(ClearBuffer::All);
+    }
+}
+
 fn open_port(real: &Path, baud: u32, is_pty: bool) -> Result<TTYPort, String> {
     if baud == 0 {
         return Err("0 baud hangs the line up".to_owned());
@@ -198,7 +207,7 @@ fn take_lock(device: &Path, real: &Path) -> Result<Option<LockFile>, SerialError
 
 /// A receiver samples up to ten bits from one edge: three in a hundred off is what both sides together can bear.
 fn check_rate(device: &Path, port: &TTYPort, wanted: u32) -> Result<(), SerialError> {
-    match port.baud_rate() {
+    match tty::rate(tty::descriptor(port)) {
         Ok(actual) if u64::from(actual.abs_diff(wanted)) * 100 > u64::from(wanted) * 3 => {
             Err(SerialError::Rate {
                 device: device.to_owned(),
