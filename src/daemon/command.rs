@@ -18,6 +18,7 @@ use super::pid_file::{Presence, presence};
 use super::probe;
 use super::replay;
 use super::reset;
+use super::serial_test;
 use super::sniff;
 use super::start;
 use super::terminal::{say, show};
@@ -80,6 +81,7 @@ pub fn run(
         Command::LintScript(options) => lint_script::run(options, &places),
         Command::Replay { file } => replay::run(file, &line, &places),
         Command::Sniff(options) => sniff::run(options, &places),
+        Command::SerialTest(options) => serial_test::run(options, &places),
         Command::ResetMachine => reset::run(),
         Command::StoreFile { path, text } => store_file(path, text),
         Command::Probe(question) => match probe::ask(question) {

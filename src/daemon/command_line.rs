@@ -8,7 +8,7 @@ use lexopt::prelude::*;
 
 use super::probe::Question;
 use super::recording::{DEFAULT_LIMIT, Wanted};
-use super::{lint_script, sniff};
+use super::{lint_script, serial_test, sniff};
 use crate::recording::parse_seconds;
 
 /// Printed for `--help`, and beneath an error.
@@ -25,6 +25,8 @@ usage: heartbeat [-C DIR] [-f] [-d] [-l] [-M] [-v]   start; -f stays in the fore
                                                      try a resource script and say what is wrong with it
        heartbeat [-C DIR] replay [-v] [--until SECONDS] FILE
                                                      show what a recorded daemon decided
+       heartbeat [-C DIR] serial-test [--baud N] [--seconds N] [--json] PORT
+                                                     say what a serial line is good for
        heartbeat [-C DIR] sniff [--interface IF]... [--port N]... [--json] [-v] [--count N] [FILE | -]
                                                      show and check what the nodes say to each other
        heartbeat -D | -V                             table of directives and defaults | version
@@ -74,6 +76,8 @@ pub enum Command {
     },
     /// `sniff`
     Sniff(sniff::Options),
+    /// `serial-test`
+    SerialTest(serial_test::Options),
     /// `reset-machine`: the daemon's own child, which may wait for drivers.
     ResetMachine,
     /// `store-file PATH TEXT`: the daemon's own child, which may wait for the disk.
@@ -168,6 +172,9 @@ pub fn parse(words: impl IntoIterator<Item = OsString>) -> Result<CommandLine, S
             Value(word) if word == "lint-script" && found.command == Command::Start => {
                 Command::LintScript(lint_script::parse(&mut parser, &mut found.directory)?)
             }
+            Value(word) if word == "serial-test" && found.command == Command::Start => {
+                Command::SerialTest(serial_test::parse(&mut parser, &mut found.directory)?)
+            }
             Value(word) if word == "confirm-dead" && found.command == Command::Start => {
                 let node = text(&mut parser)?;
                 Command::ConfirmDead { node }
@@ -188,8 +195,8 @@ pub fn parse(words: impl IntoIterator<Item = OsString>) -> Result<CommandLine, S
         };
         if found.command != Command::Start && found.command != command {
             return Err(
-                "one thing at a time: -k, -s, -r, -R, -D, -V, check, confirm-dead, reload, lint-script, replay and \
-                 sniff exclude each other"
+                "one thing at a time: -k, -s, -r, -R, -D, -V, check, confirm-dead, reload, lint-script, replay, \
+                 serial-test and sniff exclude each other"
                     .into(),
             );
         }

@@ -18,6 +18,7 @@ mod programs;
 mod recording;
 mod reload;
 mod resource_manager;
+mod serial_test;
 mod service_manager;
 mod signals;
 mod state;

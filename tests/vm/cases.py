@@ -2,6 +2,7 @@
 
 Run by `run`; names as arguments select, `-l` lists.
 """
+import json
 import os
 import random
 import re
@@ -147,6 +148,69 @@ def three_wire():
         check(not any(p.lines(n, begin, 'dead|Late heartbeat|timeout') for n in 'ab'), 'a link was thought late or dead')
         check(p.holder() == 'a' and len(p.held('a')) == 1, 'the address moved')
         return f'links up {within(up, 0, 20, "links up")}, changes told {within(max(seen), 0, 75, "told")} later'
+
+
+def serial_test():
+    """heartbeat serial-test: what UARTs and wires can show, from both ends or one; a port in use is refused with its user"""
+    with Bed(start=False) as p:
+        def verdict(m):
+            check(p.until(lambda: m.sh('cat /tmp/exit 2>/dev/null'), 90) is not None, 'the test does not end')
+            found = json.loads(m.sh('cat /tmp/out')), int(m.sh('cat /tmp/exit'))
+            m.sh('rm -f /tmp/out /tmp/exit')
+            return found
+
+        def both(change=lambda: None, options=('', '')):
+            change()
+            for m, option in zip(p.both(), options):
+                m.sh(f'(heartbeat serial-test --json --seconds 6 {option} /dev/ttyS0 >/tmp/out; echo $? >/tmp/exit) &')
+            return [verdict(m) for m in p.both()]
+
+        def one():
+            p.a.sh('(heartbeat serial-test --json --seconds 6 /dev/ttyS0 >/tmp/out; echo $? >/tmp/exit) &')
+            return [verdict(p.a)]
+
+        def expect(what, found, words, exit):
+            for report, status in found:
+                check(report['verdict'] in words and status == exit, f'{what}: {report}')
+            return found
+
+        fine = expect('a full cable', both(), ['fine'], 0)
+        for report, _ in fine:
+            check(report['wires']['cts-follows-other'] and report['wires']['other-cts-follows'], report)
+            check(1000 < report['bytes-per-second'] <= 1920 + 100, report)
+        p.serial.modem(False)
+        expect('three wires', both(), ['three-wire'], 0)
+        p.set('serial', cut=True)
+        expect('no cable', one(), ['nothing'], 1)
+        p.serial.modem(True)
+        expect('data wires that are not crossed', both(), ['data-wires'], 1)
+        p.restore('serial')
+        p.b.sh('(exec 3<>/dev/ttyS0; sleep 30) &')
+        time.sleep(1)
+        expect('nobody at the other end', one(), ['no-answer'], 1)
+        time.sleep(25)
+        p.set('serial', 'ba', cut=True)
+        (a, _), (b, _) = both()
+        check((a['verdict'], b['verdict']) == ('no-answer', 'one-way') or a['verdict'] == 'data-wires', f'one way: {a} {b}')
+        p.restore('serial')
+        p.set('serial', flip=0.002)
+        expect('a bad cable', both(), ['noisy'], 1)
+        p.restore('serial')
+        expect('other rates', both(options=('--baud 9600', '--baud 57600')), ['rates-differ'], 1)
+        p.launch(p.b)
+        report, _ = expect('heartbeat', one(), ['heartbeat'], 1)[0]
+        check('node-b' in report['words'], report)
+        refused = p.b.sh('heartbeat serial-test /dev/ttyS0 2>&1; echo $?')
+        check('uses it; `heartbeat -k`' in refused and refused.strip().endswith('3'), refused)
+        # the daemon leaves a port to its user, and takes it when that has gone
+        p.a.sh('(exec 3<>/dev/ttyS0; exec sleep 60) & echo $! >/tmp/user')
+        begin = now()
+        p.launch(p.a)
+        told = p.wait_line('a', begin, r'serial /dev/ttyS0 does not work: sleep \(process \d+\) uses it; `kill \d+` frees it', 60)
+        check(told is not None, 'the user of the port is not named')
+        p.a.sh('kill $(cat /tmp/user)')
+        up = p.until(p.all_up, 60)
+        return f'{within(up, 0, 40, "taken")} until a port that is free again carries heartbeats'
 
 
 def garbage():
@@ -356,7 +420,7 @@ def director():
                f'its start; taken over after {took:.1f} s'
 
 
-CASES = [start_9600, start_19200, start_115200, cables, serial_alone, stall, three_wire, garbage, noise, panic, power, reset,
+CASES = [start_9600, start_19200, start_115200, cables, serial_alone, stall, three_wire, serial_test, garbage, noise, panic, power, reset,
          watchdog_i6300esb, watchdog_ib700, standstill, freeze, director]
 
 
