@@ -53,6 +53,7 @@ pub mod script_message;
 mod selected;
 mod settings;
 mod severity;
+mod size;
 mod stop_failure;
 pub mod time;
 mod transmit;
@@ -85,6 +86,7 @@ pub use report::{Report, Severity};
 pub use retry::RetryView;
 pub use script_message::{ScriptMessage, Unsendable};
 pub use settings::{FencingSettings, GroupSettings, PingNodeSettings, PingSettings, Settings};
+pub use size::heartbeat_bytes;
 pub use time::Instant;
 pub use view::{GroupState, GroupView};
 

@@ -9,6 +9,7 @@ use super::assign::parameters;
 use super::clients::built_in_apiauth;
 use super::diagnostic::{Diagnostic, Diagnostics, Severity};
 use super::look::{self, Look, Subject};
+use super::serial::SerialPlaces;
 use super::settings::Settings;
 use super::source::{File, Reader, Source};
 use super::{
@@ -86,8 +87,13 @@ pub fn load_looking(
     else {
         return Err(out);
     };
+    let serial = SerialPlaces::of(&settings);
     match build(directory, local, settings, devices, keys, groups) {
-        Some(config) => Ok((config, out)),
+        Some(config) => {
+            out.extend(serial.and_then(|places| places.warning(look, &config)));
+            out.sort(&files.names);
+            Ok((config, out))
+        }
         None => Err(out),
     }
 }

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use super::diagnostic::Diagnostic;
 use super::source::Place;
-use super::{Medium, PingNode, ResourceWord};
+use super::{Config, Medium, PingNode, ResourceWord};
 
 /// Something that is named in the files and may be missing on this machine.
 #[derive(Debug, Clone, Copy)]
@@ -27,6 +27,8 @@ pub enum Subject<'a> {
     FailbackCommand(&'a Path),
     /// The program of a fencing device of this type.
     FenceDevice(&'a str),
+    /// The serial lines, and what the whole configuration has them carry.
+    SerialLines(&'a Config),
 }
 
 /// What is missing, in the words of a [`Diagnostic`].

@@ -24,6 +24,7 @@ mod monitor;
 mod pair;
 mod rules;
 mod secrets;
+mod serial;
 mod settings;
 mod source;
 mod spelling;

@@ -20,12 +20,6 @@ const OLD_BAUD_RATES: [u32; 7] = [9600, 19200, 38400, 57600, 115_200, 230_400, 4
 /// Whoever has an address answers within milliseconds, and every takeover waits for it.
 const LONGEST_CHECK: Duration = Duration::from_secs(10);
 
-/// A signed heartbeat on a serial line, in bytes.
-const HEARTBEAT_BYTES: u64 = 210;
-
-/// Start, stop and eight data bits.
-const BITS_PER_BYTE: u64 = 10;
-
 /// Checks everything that more than one line decides, and fills in what follows from other values.
 pub(super) fn check(settings: &mut Settings, file: &File, local: &str, out: &mut Diagnostics) {
     let Some(end) = file.end() else { return };
@@ -360,10 +354,6 @@ fn advise_on_links(settings: &Settings, file: &std::sync::Arc<str>, out: &mut Di
 }
 
 fn advise_on_serial(settings: &Settings, out: &mut Diagnostics) {
-    let serial = settings
-        .media
-        .iter()
-        .find(|(medium, _)| matches!(medium.kind, MediumKind::Serial { .. }));
     let baud = settings.place("baud");
     if let (Some(place), false) = (baud, OLD_BAUD_RATES.contains(&settings.baud)) {
         let info = Diagnostic::info(
@@ -372,40 +362,6 @@ fn advise_on_serial(settings: &Settings, out: &mut Diagnostics) {
         );
         out.push(info.label("the port and its driver must know it"));
     }
-    let (Some((_, port)), true) = (
-        serial,
-        settings.is_sound("baud") && settings.is_sound("keepalive"),
-    ) else {
-        return;
-    };
-    let micros =
-        (HEARTBEAT_BYTES * BITS_PER_BYTE * 1_000_000).checked_div(u64::from(settings.baud));
-    let needed = Duration::from_micros(micros.unwrap_or(u64::MAX));
-    let keepalive = settings.keepalive;
-    let problem = if needed > keepalive {
-        "can't carry a heartbeat in every keepalive"
-    } else if needed.saturating_mul(2) > keepalive {
-        "is busy with heartbeats most of the time"
-    } else {
-        return;
-    };
-    let message = format!("the serial line {problem} of {}", seconds(keepalive));
-    let label = format!(
-        "{} milliseconds for each at {} baud",
-        needed.as_millis(),
-        settings.baud
-    );
-    let place = baud.unwrap_or(port);
-    let warning = Diagnostic::warning(place, message).label(label);
-    let warning = if baud.is_some() {
-        warning.related(port, "the port")
-    } else {
-        warning
-    };
-    out.push(
-        with_keepalive(settings, place, warning)
-            .help("raise `baud`, for example to 115200, or `keepalive`"),
-    );
 }
 
 /// A time as people write it: `2 s`, `500 ms`.

@@ -7,6 +7,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use super::media::{port_users, serial_open};
+use super::serial_budget;
 use crate::config::{Absence, Medium, MediumKind, PingNode, ResourceWord, Subject, parse_address};
 use crate::os::account::Account;
 use crate::os::interface;
@@ -32,12 +33,14 @@ pub fn look(places: &Places, subject: Subject<'_>) -> Option<Absence> {
         Subject::User(_)
         | Subject::Program(_)
         | Subject::FailbackCommand(_)
-        | Subject::FenceDevice(_) => look_for_programs(subject),
+        | Subject::FenceDevice(_)
+        | Subject::SerialLines(_) => look_for_programs(subject),
     }
 }
 
 /// Looks for what `ha.cf` names to be run: the users and programs of `respawn` and `failfast` and the programs of fencing
-/// devices, without which a daemon does not start, and the command of `auto_failback`. May ask the network for users: not
+/// devices, without which a daemon does not start, and the command of `auto_failback`; and says when the serial lines are
+/// too slow. May ask the network for users: not
 /// for the event loop.
 pub fn look_for_programs(subject: Subject<'_>) -> Option<Absence> {
     match subject {
@@ -45,6 +48,7 @@ pub fn look_for_programs(subject: Subject<'_>) -> Option<Absence> {
         Subject::Program(path) => program_absence(path),
         Subject::FailbackCommand(path) => command_absence(path),
         Subject::FenceDevice(kind) => device::absence(kind, Path::new("/")),
+        Subject::SerialLines(_) => serial_budget::look(subject),
         _ => None,
     }
 }

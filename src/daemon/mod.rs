@@ -32,6 +32,7 @@ pub mod replay;
 pub mod reset;
 pub mod resources;
 pub mod scheduling;
+pub mod serial_budget;
 pub mod serial_test;
 pub mod service_manager;
 pub mod settings;
