@@ -1,9 +1,9 @@
 //! Whether a serial line has RTS/CTS flow control: by what CTS does and what is heard. A value: no descriptor, no clock.
 //!
-//! CTS is up while the other end has its port open and the cable has the wire. While it has never been up, nothing is
-//! lost without flow control, and a cable of three wires works. When it falls for good the driver stops sending, which
-//! is right for a cable that was pulled and for a peer that does not read; a peer that is heard all the time shows
-//! that only the wire is missing.
+//! CTS is up while the other end has its port open and the cable has the wire. Without flow control nothing is lost while
+//! CTS has never been up, and a cable of three wires works. When it falls, the other end has too much to read, for moments;
+//! or its port is closed, the cable is pulled, or it was changed for one of three wires. Then both ends would be held up for
+//! ever, and so neither may wait to hear the other before it goes on.
 
 use std::time::Duration;
 
@@ -12,10 +12,9 @@ use crate::config::SerialFlow;
 
 /// How often CTS is looked at.
 const INTERVAL: Duration = Duration::from_secs(1);
-/// How long CTS must be down, without a break, before what is heard counts. A peer that has too much to read lowers it
-/// for moments.
+/// How long the line is held up by CTS, without a break.
 const PATIENCE: Duration = Duration::from_secs(3);
-/// In so many looks meanwhile something was heard.
+/// In so many looks something is heard while CTS is down before the wires are said to be missing.
 const HEARD: u32 = 2;
 /// One line is told in this time.
 const TOLD: Duration = Duration::from_secs(60);
@@ -96,9 +95,11 @@ impl Flow {
             }
             (Some(false), Some(low)) => {
                 low.heard = low.heard.saturating_add(u32::from(heard));
-                if low.heard >= HEARD && now.since(low.since) >= PATIENCE {
+                if now.since(low.since) >= PATIENCE {
                     self.is_used = false;
-                    self.found = Some(Handshake::Missing);
+                    if low.heard >= HEARD {
+                        self.found = Some(Handshake::Missing);
+                    }
                 }
             }
         }
@@ -162,17 +163,28 @@ mod tests {
     }
 
     #[test]
-    fn a_cable_that_was_pulled_and_a_peer_that_does_not_read_stop_the_line() {
-        let mut flow = Flow::new(SerialFlow::Auto, Some(true));
-        run(&mut flow, 0, &[(true, true); 5]);
-        let pulled = run(&mut flow, 5, &[(false, false); 50]);
-        assert!(pulled.iter().all(|seen| *seen == (true, None)));
+    fn a_peer_that_is_busy_for_moments_holds_the_line_up() {
         let mut flow = Flow::new(SerialFlow::Auto, Some(true));
         for second in 0..100 {
-            // down for two looks of three: a peer that is busy
+            // down for two looks of three
             let seen = run(&mut flow, second, &[(second % 3 == 0, true)]);
             assert!(seen[0].0, "{second}");
         }
+    }
+
+    #[test]
+    fn a_cable_that_was_pulled_does_not_hold_both_ends_up_for_ever() {
+        let mut flow = Flow::new(SerialFlow::Auto, Some(true));
+        run(&mut flow, 0, &[(true, true); 5]);
+        let pulled = run(&mut flow, 5, &[(false, false); 50]);
+        let used: Vec<bool> = pulled.iter().map(|seen| seen.0).collect();
+        assert_eq!(used[..4], [true, true, true, false]);
+        assert!(used[3..].iter().all(|is_used| !is_used));
+        assert!(
+            pulled.iter().all(|seen| seen.1.is_none()),
+            "nothing to say of its wires"
+        );
+        assert_eq!(run(&mut flow, 55, &[(true, false)]), [(true, None)]);
     }
 
     #[test]
@@ -181,8 +193,10 @@ mod tests {
         run(&mut flow, 0, &[(true, true); 100]);
         let looks = [
             (false, true),
-            (false, true),
             (false, false),
+            (false, false),
+            (false, false),
+            (false, true),
             (false, true),
             (true, true),
         ];
@@ -193,11 +207,13 @@ mod tests {
                 (true, None),
                 (true, None),
                 (true, None),
+                (false, None),
+                (false, None),
                 (false, MISSING),
                 (true, None)
             ]
         );
-        let seen = run(&mut flow, 163, &[(true, true), (true, true)]);
+        let seen = run(&mut flow, 165, &[(true, true), (true, true)]);
         assert_eq!(
             seen,
             [(true, WORKS), (true, None)],
