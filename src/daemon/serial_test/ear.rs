@@ -171,4 +171,14 @@ mod tests {
         let endless = vec![b'x'; 100_000];
         assert!(ear(&[&endless]).0.line.len() <= LONGEST);
     }
+
+    proptest::proptest! {
+        #[test]
+        fn whatever_comes_is_taken_in(pieces in proptest::collection::vec(proptest::collection::vec(0_u8.., 0..300), 0..8)) {
+            let pieces: Vec<&[u8]> = pieces.iter().map(Vec::as_slice).collect();
+            let (heard, _) = ear(&pieces);
+            assert!(heard.odd <= heard.bytes && heard.odd_percent() <= 100);
+            assert!(heard.line.len() <= LONGEST && heard.text.chars().count() <= SHOWN);
+        }
+    }
 }

@@ -16,7 +16,7 @@ const SETTLE: Duration = Duration::from_millis(30);
 /// A change of a wire that comes so soon after one of ours may be ours.
 const OWN_CHANGE: Duration = Duration::from_millis(150);
 /// How long an answer may take, beside the time that the lines take.
-const PATIENCE: Duration = Duration::from_millis(400);
+const PATIENCE: Duration = Duration::from_millis(250);
 /// What fills up a probe and its answer.
 const FILL: usize = 40;
 /// What fills up one of many lines.
@@ -48,6 +48,8 @@ pub struct Session<'a> {
     number: u32,
     asked: Option<Asked>,
     began: Instant,
+    /// When the last probe was done with.
+    finished_at: Instant,
     /// When our wires were last changed.
     changed_at: Instant,
     /// When another test was heard first.
@@ -88,6 +90,7 @@ impl<'a> Session<'a> {
             number: 0,
             asked: None,
             began: now,
+            finished_at: now,
             changed_at: now,
             contact: None,
             other: None,
@@ -161,10 +164,11 @@ impl<'a> Session<'a> {
                 self.found.unanswered = self.found.unanswered.saturating_add(u64::from(counts));
                 self.finish_probe(now)
             }
-            None if self.end.out.is_empty() && now.since(self.changed_at) >= SETTLE => {
+            None if self.end.out.is_empty() && now.since(self.finished_at) >= SETTLE => {
                 self.found.asked = self.found.asked.saturating_add(1);
                 let number = self.put(Kind::Probe, FILL);
-                let until = self.end.line_end(now) + PATIENCE + self.end.line_time(EXCHANGE);
+                let patience = PATIENCE + Duration::from_millis(u64::from(self.dice() % 64));
+                let until = self.end.line_end(now) + patience + self.end.line_time(EXCHANGE);
                 let at = now;
                 self.asked = Some(Asked { number, at, until });
                 Ok(())
@@ -184,15 +188,33 @@ impl<'a> Session<'a> {
     /// A probe is done with: notes whether our own wires are joined, and changes them for the next one.
     fn finish_probe(&mut self, now: Instant) -> io::Result<()> {
         self.asked = None;
-        self.changed_at = now;
+        self.finished_at = now;
+        // Two tests that begin at the same time must not change their wires together.
+        let outputs = match self.dice() / 64 % 4 {
+            0 | 1 => ALL_UP,
+            2 => Outputs {
+                rts: false,
+                ..ALL_UP
+            },
+            _ => Outputs {
+                dtr: false,
+                ..ALL_UP
+            },
+        };
         if let (Some(wires), Some(inputs)) = (&mut self.found.wires, self.end.inputs) {
             wires.cts_own.note(inputs.cts, self.end.outputs.rts);
-            return self.end.set_outputs(Outputs {
-                rts: self.number % 4 != 1,
-                dtr: self.number % 4 != 3,
-            });
+            if outputs != self.end.outputs {
+                self.changed_at = now;
+                return self.end.set_outputs(outputs);
+            }
         }
         Ok(())
+    }
+
+    /// A number that is another one for each probe of each test.
+    fn dice(&self) -> u32 {
+        let mixed = (self.id ^ self.number.wrapping_mul(0x9e37_79b9)).wrapping_mul(0x85eb_ca6b);
+        (mixed ^ mixed >> 15).wrapping_mul(0xc2b2_ae35) >> 16
     }
 
     fn put(&mut self, kind: Kind, fill: usize) -> u32 {

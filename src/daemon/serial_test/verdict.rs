@@ -187,7 +187,7 @@ fn of_silence(wires: Option<Wires>) -> Verdict {
         return Verdict::Nothing { with_wires: false };
     };
     let is_joined = wires.cts_own.is_shown();
-    if wires.moved >= MOVED && !is_joined {
+    if wires.moved >= MOVED {
         return Verdict::DataWires;
     }
     if is_any_up(wires.here) {
@@ -478,7 +478,6 @@ mod tests {
                 silent(Some(Wires {
                     here: UP,
                     cts_own: shown(),
-                    moved: 9,
                     ..none
                 })),
             ),
