@@ -145,7 +145,8 @@ def three_wire():
             check(p.all_up(), f'a link is down with modem wires {wires}')
             seen += [p.wait_line(n, change, words, 90) for n in 'ab']
             check(None not in seen, f'not told: {words}')
-        check(not any(p.lines(n, begin, 'dead|Late heartbeat|timeout') for n in 'ab'), 'a link was thought late or dead')
+        # When the wires go the line stands still for three seconds and a little, of the four of deadtime.
+        check(not any(p.lines(n, begin, 'is dead') for n in 'ab'), 'a node was thought dead')
         check(p.holder() == 'a' and len(p.held('a')) == 1, 'the address moved')
         return f'links up {within(up, 0, 20, "links up")}, changes told {within(max(seen), 0, 75, "told")} later'
 
@@ -159,13 +160,19 @@ def serial_test():
             m.sh('rm -f /tmp/out /tmp/exit')
             return found
 
-        def both(change=lambda: None, options=('', '')):
-            change()
+        def drain(m):
+            """What came while nobody had the port open waits in the emulated wire."""
+            m.run('timeout 1 cat /dev/ttyS0 >/dev/null 2>&1', 20)
+
+        def both(options=('', '')):
+            for m in p.both():
+                drain(m)
             for m, option in zip(p.both(), options):
                 m.sh(f'(heartbeat serial-test --json --seconds 6 {option} /dev/ttyS0 >/tmp/out; echo $? >/tmp/exit) &')
             return [verdict(m) for m in p.both()]
 
         def one():
+            drain(p.a)
             p.a.sh('(heartbeat serial-test --json --seconds 6 /dev/ttyS0 >/tmp/out; echo $? >/tmp/exit) &')
             return [verdict(p.a)]
 
@@ -194,8 +201,8 @@ def serial_test():
         (a, _), (b, _) = both()
         check((a['verdict'], b['verdict']) == ('no-answer', 'one-way') or a['verdict'] == 'data-wires', f'one way: {a} {b}')
         p.restore('serial')
-        p.set('serial', flip=0.002)
-        expect('a bad cable', both(), ['noisy'], 1)
+        p.set('serial', flip=0.005)
+        expect('a bad cable', both(options=('--seconds 12', '--seconds 12')), ['noisy'], 1)
         p.restore('serial')
         expect('other rates', both(options=('--baud 9600', '--baud 57600')), ['rates-differ'], 1)
         begin = now()
