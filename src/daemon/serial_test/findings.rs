@@ -76,6 +76,8 @@ pub struct Follows {
     both_up: u32,
     both_down: u32,
     different: u32,
+    /// Whether the other was ever up, and ever down.
+    other: (bool, bool),
 }
 
 impl Follows {
@@ -87,6 +89,13 @@ impl Follows {
             _ => &mut self.different,
         };
         *place = place.saturating_add(1);
+        self.other.0 |= other;
+        self.other.1 |= !other;
+    }
+
+    /// Whether enough was tried for an answer.
+    pub fn is_known(self) -> bool {
+        self.other == (true, true)
     }
 
     /// Whether it was seen up and down with the other, and not otherwise but for a moment.

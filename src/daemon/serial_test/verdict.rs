@@ -168,14 +168,21 @@ fn of_two_tests(found: &Findings) -> Verdict {
     let mut missing = Vec::new();
     if wires.cts_own.is_shown() && !wires.cts_here.is_shown() {
         missing.push("CTS is joined to RTS in the plug here");
-    } else if !wires.cts_here.is_shown() {
+    } else if wires.cts_here.is_known() && !wires.cts_here.is_shown() {
         missing.push("CTS here does not follow RTS there");
     }
-    if wires.there_known && !wires.cts_there.is_shown() {
+    if wires.cts_there.is_known() && !wires.cts_there.is_shown() {
         missing.push("CTS there does not follow RTS here");
     }
+    let is_untried =
+        wires.there_known && !(wires.cts_here.is_known() && wires.cts_there.is_known());
+    if missing.is_empty() && is_untried {
+        return Verdict::TooShort;
+    }
     if missing.is_empty() {
-        return Verdict::Fine { with_wires: true };
+        return Verdict::Fine {
+            with_wires: wires.there_known,
+        };
     }
     Verdict::Handshake {
         missing: missing.join(", "),
@@ -418,6 +425,11 @@ mod tests {
                 "handshake-missing",
                 true,
                 partly(|wires| (wires.cts_here, wires.cts_own) = (stuck(), shown())),
+            ),
+            (
+                "too-short",
+                false,
+                partly(|wires| wires.cts_here = Follows::default()),
             ),
             (
                 "noisy",
