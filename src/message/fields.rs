@@ -157,6 +157,23 @@ impl Message {
         });
     }
 
+    /// Makes it the same as `other`.
+    pub fn copy_from(&mut self, other: &Self) {
+        self.clear();
+        // With as much room: the next message may be a little longer.
+        self.arena.reserve(other.arena.capacity());
+        self.spans.reserve(other.spans.capacity());
+        self.arena.put(&other.arena);
+        self.spans.extend_from_slice(&other.spans);
+    }
+
+    /// Takes the last field away again.
+    pub fn pop(&mut self) {
+        if let Some(span) = self.spans.pop() {
+            self.arena.truncate(span.start);
+        }
+    }
+
     /// The text of the first field of that name; `None` also when that field is no text, or not UTF-8.
     pub fn text(&self, name: &str) -> Option<&str> {
         let field = self.first(name)?;

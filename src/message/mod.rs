@@ -4,7 +4,7 @@
 //! |---|---|
 //! | `field` | [`Field`]: a name and a typed value |
 //! | `fields` | [`Message`]: ordered fields in one reusable buffer |
-//! | `netstring`, `classic` | the two forms of a message, parsed and written |
+//! | `netstring`, `classic` | the two forms of a message, parsed and written; `form` names them |
 //! | `framing` | [`TextFrames`]: a serial byte stream cut into classic messages |
 //! | `authentication` | [`Keys`] and the tokens made with them |
 //! | `opening`, `sealing` | [`open`] and [`seal`]: whole messages with their signatures |
@@ -20,6 +20,7 @@ mod classic;
 mod compression;
 mod field;
 mod fields;
+mod form;
 mod framing;
 mod netstring;
 mod opening;
@@ -30,11 +31,12 @@ pub use authentication::{Key, Keys, Method, checksum};
 pub use compression::{Inflation, inflate};
 pub use field::{Field, FieldKind};
 pub use fields::Message;
+pub use form::Form;
 pub use framing::TextFrames;
 pub use netstring::list_items;
-pub use opening::{Form, Opened, claimed_key, open, parse_nested};
+pub use opening::{Opened, claimed_key, open, parse_nested};
 pub use rejection::{Malformed, Rejection, Unsealed};
-pub use sealing::seal;
+pub use sealing::{seal, seal_as};
 
 /// The most bytes that a message may have in either form (262 143 in heartbeat 3.0.6).
 pub const MAX_WIRE: usize = 262_143;

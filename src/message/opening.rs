@@ -4,18 +4,10 @@ use super::authentication::{Key, Keys, Signer, split_signature};
 use super::compression::inflate;
 use super::field::{Field, FieldKind};
 use super::fields::Message;
+use super::form::Form;
 use super::rejection::{Malformed, Rejection};
 use super::sealing::{AUTH, inner_signer};
 use super::{MAX_WIRE, Sink as _, classic, netstring};
-
-/// The form in which a message came.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Form {
-    /// Text, one field per line.
-    Classic,
-    /// Length-prefixed fields.
-    Netstring,
-}
 
 /// What there is to know about a message that was let in, besides its fields.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

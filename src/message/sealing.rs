@@ -3,6 +3,7 @@
 use super::authentication::{Key, Keys, Signer};
 use super::field::{Field, FieldKind};
 use super::fields::Message;
+use super::form::Form;
 use super::rejection::Unsealed;
 use super::{MAX_WIRE, Sink as _, classic, netstring};
 
@@ -28,22 +29,72 @@ pub fn seal(
     let entry = keys.entry(key).ok_or(Unsealed::UnknownKey(key))?;
     let mut signature = Signature::default();
     signature.set(key, inner_signer(message, entry));
-    let auth = Field {
-        kind: FieldKind::Text,
-        name: AUTH,
-        value: signature.as_bytes(),
-    };
+    write_text(message, &signature, text);
+    let inner = (inner_auth && !has_struct(message)).then_some(&signature);
+    write_datagram(message, entry, key, inner, datagram);
+    if datagram.len() > MAX_WIRE || text.len() > MAX_WIRE {
+        datagram.clear();
+        text.clear();
+        return Err(Unsealed::TooLarge);
+    }
+    Ok(())
+}
 
-    text.put(classic::START);
-    for_each_signed(message, auth, |field| classic::put_field(field, text));
-    text.put(classic::END);
+/// Like [`seal`], but writes one form alone.
+pub fn seal_as(
+    form: Form,
+    message: &Message,
+    keys: &Keys,
+    key: u8,
+    inner_auth: bool,
+    out: &mut Vec<u8>,
+) -> Result<(), Unsealed> {
+    out.clear();
+    let entry = keys.entry(key).ok_or(Unsealed::UnknownKey(key))?;
+    let has_inner = form == Form::Classic || (inner_auth && !has_struct(message));
+    let inner = has_inner.then(|| {
+        let mut signature = Signature::default();
+        signature.set(key, inner_signer(message, entry));
+        signature
+    });
+    match (form, &inner) {
+        (Form::Classic, Some(signature)) => write_text(message, signature, out),
+        (_, inner) => write_datagram(message, entry, key, inner.as_ref(), out),
+    }
+    if out.len() > MAX_WIRE {
+        out.clear();
+        return Err(Unsealed::TooLarge);
+    }
+    Ok(())
+}
 
-    let has_struct = message
+fn has_struct(message: &Message) -> bool {
+    message
         .fields()
-        .any(|field| matches!(field.kind, FieldKind::Struct | FieldKind::Compressed));
+        .any(|field| matches!(field.kind, FieldKind::Struct | FieldKind::Compressed))
+}
+
+fn write_text(message: &Message, signature: &Signature, text: &mut Vec<u8>) {
+    text.put(classic::START);
+    for_each_signed(message, signature.field(), |field| {
+        classic::put_field(field, text);
+    });
+    text.put(classic::END);
+}
+
+/// `inner` is the signature that becomes a field.
+fn write_datagram(
+    message: &Message,
+    entry: &Key,
+    key: u8,
+    inner: Option<&Signature>,
+    datagram: &mut Vec<u8>,
+) {
     datagram.put(netstring::START);
-    if inner_auth && !has_struct {
-        for_each_signed(message, auth, |field| netstring::put_field(field, datagram));
+    if let Some(inner) = inner {
+        for_each_signed(message, inner.field(), |field| {
+            netstring::put_field(field, datagram);
+        });
     } else {
         for field in message.fields().filter(|field| field.name != AUTH) {
             netstring::put_field(field, datagram);
@@ -52,17 +103,11 @@ pub fn seal(
     datagram.put(netstring::END);
     let mut signer = Signer::new(entry);
     signer.put(datagram);
+    let mut signature = Signature::default();
     signature.set(key, signer);
     let trailer = datagram.len();
     datagram.put(signature.as_bytes());
     netstring::close_item(datagram, trailer);
-
-    if datagram.len() > MAX_WIRE || text.len() > MAX_WIRE {
-        datagram.clear();
-        text.clear();
-        return Err(Unsealed::TooLarge);
-    }
-    Ok(())
 }
 
 /// Visits the fields with `auth` at the place of the first field of that name, else at the end.
@@ -116,6 +161,14 @@ impl Signature {
 
     pub(super) fn as_bytes(&self) -> &[u8] {
         self.text.get(..self.length).unwrap_or_default()
+    }
+
+    fn field(&self) -> Field<'_> {
+        Field {
+            kind: FieldKind::Text,
+            name: AUTH,
+            value: self.as_bytes(),
+        }
     }
 }
 
@@ -236,5 +289,25 @@ pub(super) mod tests {
             &mut text,
         );
         assert_eq!(sealed, Err(Unsealed::TooLarge));
+    }
+
+    #[test]
+    fn one_form_alone_is_what_it_is_beside_the_other() {
+        let mut message = Message::new();
+        message.push_text("t", "status");
+        message.push_binary("srcuuid", &[7; 16]);
+        let keys = keys(1);
+        for inner_auth in [false, true] {
+            let (mut datagram, mut text, mut alone) = (Vec::new(), Vec::new(), Vec::new());
+            seal(&message, &keys, 1, inner_auth, &mut datagram, &mut text).expect("sealed");
+            for (form, both) in [(Form::Netstring, &datagram), (Form::Classic, &text)] {
+                seal_as(form, &message, &keys, 1, inner_auth, &mut alone).expect("sealed");
+                assert_eq!(&alone, both, "{form:?}, {inner_auth}");
+            }
+        }
+        let mut out = b"old".to_vec();
+        let refused = seal_as(Form::Classic, &message, &keys, 9, true, &mut out);
+        assert_eq!(refused, Err(Unsealed::UnknownKey(9)));
+        assert!(out.is_empty());
     }
 }
