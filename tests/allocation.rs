@@ -157,27 +157,12 @@ fn exchange(nodes: &mut [Cluster; 2], now: Instant) {
             match action {
                 Action::Send(packet) => {
                     quiet = 0;
-                    to.handle(
-                        now,
-                        Event::Received {
-                            link: LinkId(0),
-                            bytes: &packet.text,
-                        },
-                    );
-                    to.handle(
-                        now,
-                        Event::Received {
-                            link: LinkId(1),
-                            bytes: &packet.datagram,
-                        },
-                    );
-                    to.handle(
-                        now,
-                        Event::Received {
-                            link: LinkId(2),
-                            bytes: &packet.datagram,
-                        },
-                    );
+                    let bytes = [&packet.text, &packet.datagram, &packet.datagram];
+                    for (link, bytes) in (0..).map(LinkId).zip(bytes) {
+                        if packet.link.is_none_or(|only| only == link) {
+                            to.handle(now, Event::Received { link, bytes });
+                        }
+                    }
                 }
                 Action::ProbeGroup(group) => {
                     from.handle(now, done(group, GroupOutcome::FoundStopped));

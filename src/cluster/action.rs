@@ -2,15 +2,15 @@
 
 use std::rc::Rc;
 
-use super::GroupId;
 use super::ethernet::Ethernet;
 use super::report::Report;
 use super::script_message::ScriptMessage;
+use super::{GroupId, LinkId};
 
 /// What the core asks for. Actions are to be carried out in the order given.
 #[derive(Debug, Clone)]
 pub enum Action {
-    /// Hand this message to every link.
+    /// Hand this message to every link, or to the one that it is for.
     Send(Rc<Packet>),
     /// Start a group. Answered by `GroupOutcome::Started`, `StartFailed` or `StopFailed`.
     StartGroup(GroupId),
@@ -64,6 +64,8 @@ pub struct Packet {
     pub generation: u64,
     /// A heartbeat. On a slow link a newer one replaces one that still waits.
     pub is_heartbeat: bool,
+    /// The only link that it is for, which it names; `None` for every link.
+    pub link: Option<LinkId>,
 }
 
 /// What is known of the peer beyond its death and ours.

@@ -44,6 +44,8 @@ struct Seen {
     number: u64,
     first: Instant,
     links: u64,
+    /// By which links of the sender.
+    vias: u64,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -123,9 +125,33 @@ impl Incoming {
                 number,
                 first: now,
                 links: bit,
+                vias: 0,
             };
         }
         Arrival::New
+    }
+
+    /// A copy of one of the newest numbers came that the sender sent by this link of its own, whichever of ours it came on:
+    /// when the first copy did, where this one tells something new of that link.
+    pub fn came_by(
+        &mut self,
+        number: u64,
+        link: u8,
+        fresh: Duration,
+        now: Instant,
+    ) -> Option<Instant> {
+        let bit = 1_u64.checked_shl(u32::from(link))?;
+        let seen = self.slot(number)?;
+        let tells = seen.number == number && seen.vias & bit == 0 && now.since(seen.first) <= fresh;
+        seen.vias |= if tells { bit } else { 0 };
+        tells.then_some(seen.first)
+    }
+
+    /// When the first copy of one of the newest numbers came.
+    pub fn first_heard(&self, number: u64) -> Option<Instant> {
+        let slot = usize::try_from(number % WINDOW).unwrap_or(0);
+        let seen = self.window.get(slot).filter(|seen| seen.number == number);
+        seen.map(|seen| seen.first)
     }
 
     /// Whether `number` lies so far ahead that what is between will not be asked for.
@@ -265,6 +291,20 @@ mod tests {
     fn stream() -> (Incoming, Jitter) {
         let mut jitter = Jitter::new(1);
         (Incoming::new(0, &mut jitter), jitter)
+    }
+
+    #[test]
+    fn a_copy_tells_of_the_link_that_it_was_sent_by_wherever_it_comes() {
+        let (mut incoming, mut jitter) = stream();
+        incoming.arrive(7, LinkId(0), FRESH, DELAY, &mut jitter, at(0));
+        assert_eq!(incoming.came_by(7, 0, FRESH, at(0)), Some(at(0)));
+        // The copy for another link, on the same one of ours.
+        let again = incoming.arrive(7, LinkId(0), FRESH, DELAY, &mut jitter, at(1));
+        assert_eq!(again, Arrival::Old);
+        assert_eq!(incoming.came_by(7, 1, FRESH, at(1)), Some(at(0)));
+        for (number, link, now) in [(7, 1, 2), (7, 2, 3001), (8, 0, 2), (7, 200, 2)] {
+            assert_eq!(incoming.came_by(number, link, FRESH, at(now)), None);
+        }
     }
 
     #[test]

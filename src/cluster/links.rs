@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::LinkId;
 use super::time::Instant;
+use crate::message::Form;
 
 /// The state of every link, each judged on its own.
 #[derive(Debug, Clone)]
@@ -60,10 +61,23 @@ impl Links {
         }
     }
 
-    /// Whether exactly one link is up, and that one was heard within `recently`.
-    pub fn is_down_to_one(&self, recently: Duration, now: Instant) -> bool {
-        let mut up = self.links.iter().filter_map(|link| link.heard);
-        up.next().is_some_and(|heard| now.since(heard) <= recently) && up.next().is_none()
+    /// All of them, with the form that messages have there. A serial port is named by its path, an interface never has a
+    /// name with a slash.
+    pub fn forms(&self) -> impl ExactSizeIterator<Item = (LinkId, Form)> {
+        let form = |link: &Link| {
+            if link.name.starts_with('/') {
+                Form::Classic
+            } else {
+                Form::Netstring
+            }
+        };
+        let links = self.links.iter().take(usize::from(u8::MAX)).enumerate();
+        links.map(move |(id, link)| (LinkId(u8::try_from(id).unwrap_or(u8::MAX)), form(link)))
+    }
+
+    /// How many there are.
+    pub fn count(&self) -> u8 {
+        u8::try_from(self.links.len()).unwrap_or(u8::MAX)
     }
 
     /// Takes down one link that was silent for `deadtime`, if there is one.
@@ -105,25 +119,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_link_is_left_only_while_that_one_is_heard() {
-        let at = |seconds: u64| Instant::from_micros(seconds * 1_000_000);
+    fn a_link_that_never_came_up_is_told_once() {
+        let at = Instant::from_micros(1_000_000);
         let mut links = Links::new(&["ttyS0".into(), "eth0".into(), "eth1".into()]);
-        links.heard(LinkId(0), at(1));
-        links.heard(LinkId(1), at(1));
-        assert!(
-            !links.is_down_to_one(Duration::from_secs(2), at(1)),
-            "two are up"
-        );
-        links.heard(LinkId(1), at(5));
-        assert_eq!(
-            links.take_down_silent(Duration::from_secs(4), at(5)),
-            Some(LinkId(0))
-        );
-        assert!(links.is_down_to_one(Duration::from_secs(2), at(6)));
-        assert!(
-            !links.is_down_to_one(Duration::from_secs(2), at(8)),
-            "that one is dying too"
-        );
+        links.heard(LinkId(0), at);
+        links.heard(LinkId(1), at);
         assert_eq!(
             (links.take_never_up(), links.take_never_up()),
             (Some(LinkId(2)), None)

@@ -29,6 +29,7 @@ impl Cluster {
             self.forget_what_waited();
         }
         self.judge_links(now);
+        self.judge_directions(now);
         self.judge_peer(now);
         self.pursue_fencing(now);
         self.review_plea();
@@ -185,6 +186,7 @@ impl Cluster {
             .and_then(|text| claims::parse(text, &mut states))
         {
             Some(heading) => {
+                self.links_heard(message, heading.answering.map(|(run, _)| run));
                 self.claims_heard(heading, &states, number, now);
                 self.pings_heard(message, now);
                 self.readiness_heard(message);
@@ -213,6 +215,7 @@ impl Cluster {
         self.peer.takes_over_until = None;
         self.peer.takeover_ended = 0;
         self.claims_number = 0;
+        self.forget_directions();
         self.ask_nodes_at = None;
         self.next_epoch();
         self.remember_peer();
@@ -224,6 +227,7 @@ impl Cluster {
             return;
         }
         self.peer.has_left = true;
+        self.forget_directions();
         self.report(Report::ShutdownNotice {
             node: self.peer_name(),
         });
@@ -262,11 +266,6 @@ impl Cluster {
             let (node, link) = (self.peer_name(), self.links.name(link).to_owned());
             self.report(Report::LinkDown { node, link });
             self.failback.break_off();
-            let recently = self.peer.deadtime / 2;
-            if !self.peer.has_left && self.links.is_down_to_one(recently, now) {
-                let node = self.peer_name();
-                self.report(Report::OneLinkLeft { node });
-            }
         }
         let is_late = now >= self.started.max(self.epoch_began) + self.settings.initdead;
         if is_late && self.is_agreed && self.peer.status == NodeStatus::Active {
@@ -290,6 +289,7 @@ impl Cluster {
         self.peer.status = NodeStatus::Dead;
         self.peer.is_leaving = false;
         self.peer.incoming.forget_missing();
+        self.forget_directions();
         self.remember_peer(); // what is heard of this run later is a recording, also after our own restart
         self.report(Report::NodeDead { node: node.clone() });
         self.next_epoch();
@@ -461,6 +461,7 @@ impl Cluster {
 
     fn no_claims_heard(&mut self) {
         self.is_agreed = false;
+        self.no_links_heard();
         self.unanswered_since = None; // it never answers
         self.peer.is_classic = true;
         if !std::mem::replace(&mut self.told.classic, true) {

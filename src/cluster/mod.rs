@@ -10,6 +10,8 @@ pub mod claims;
 mod classic;
 mod condition;
 mod departure;
+mod directions;
+mod ear;
 mod ethernet;
 pub mod event;
 mod failback;
@@ -27,6 +29,7 @@ pub mod holdings;
 mod ids;
 pub mod incoming;
 mod ipfail;
+pub mod link_report;
 pub mod links;
 mod membership;
 pub mod movement;
@@ -68,6 +71,7 @@ use std::time::Duration;
 pub use action::{Action, Packet, PeerMemory};
 pub use carriers::CarrierState;
 pub use condition::FailbackCondition;
+pub use directions::Way;
 pub use ethernet::{Ethernet, MOST_ETHERNET, read_ethernet, write_ethernet};
 pub use event::{Event, GroupOutcome};
 pub use failback::FailbackView;
@@ -77,6 +81,7 @@ pub use fencing_report::FencingReport;
 pub use group_report::GroupReport;
 pub use holdings::Holdings;
 pub use ids::{GroupId, LinkId, PingId};
+pub use link_report::LinkReport;
 pub use movement::{MoveFailure, MoveProgress, MoveRefusal, MoveRequest, Movement, Selection};
 pub use node::NodeStatus;
 pub use ping::PingStatus;
@@ -93,6 +98,7 @@ pub use view::{GroupState, GroupView};
 use claims::{Claim, Leaving, Stated};
 use classic::{ClassicPeer, Questions};
 use condition::Failback;
+use directions::Directions;
 use ethernet::Hardware;
 use fence_state::Fencing;
 use giveup::Ipfail;
@@ -124,6 +130,7 @@ pub struct Cluster {
     heard_states: Vec<Stated>,
     jitter: Jitter,
     links: Links,
+    directions: Directions,
     peer: Peer,
     ownership: Ownership,
     pings: PingNodes,
@@ -239,6 +246,7 @@ impl Cluster {
             heard_states: Vec::new(),
             jitter,
             links: Links::new(&settings.links),
+            directions: Directions::default(),
             peer,
             ownership: Ownership::new(&settings.groups, settings.local_node < settings.peer_node),
             pings: PingNodes::new(&settings.ping, settings.initdead, now),
@@ -291,6 +299,7 @@ impl Cluster {
         let pause = now.since(std::mem::replace(&mut self.now, now));
         if pause > self.settings.keepalive + self.settings.keepalive / 2 {
             self.pings.excuse_silence(pause);
+            self.directions.excuse_silence(pause);
         }
         self.notice_stall(pause, now);
         match event {
@@ -323,6 +332,7 @@ impl Cluster {
         let others = [
             self.peer_silent_at(),
             self.links.next_silence(self.peer.deadtime),
+            self.next_direction(),
             self.ask_nodes_at,
             self.next_request_at(),
             self.next_word(),

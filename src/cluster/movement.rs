@@ -87,6 +87,8 @@ pub enum MoveRefusal {
     PeerUnsettled,
     /// This node is not done with what it does.
     Unsettled,
+    /// Nothing gets through to the other node and back just now.
+    Unanswered,
     /// Another planned move is under way.
     Busy,
     /// `auto_failback legacy`: a group always belongs to its preferred node.
@@ -113,6 +115,10 @@ impl fmt::Display for MoveRefusal {
             }
             Self::NobodyThere => {
                 "the other node is not there to take or to give anything (see cl_status hbstatus -v)"
+            }
+            Self::Unanswered => {
+                "the other node does not hear this one, or is not heard itself, on any link just now (see cl_status \
+                 listhblinks NODE -v)"
             }
             Self::PeerUnsettled => {
                 "the other node is still starting or stopping something; try again in a moment"

@@ -52,6 +52,8 @@ impl Cluster {
         ) || self.peer.is_leaving
         {
             Some(MoveRefusal::NobodyThere)
+        } else if !self.can_be_answered() {
+            Some(MoveRefusal::Unanswered)
         } else if is_busy {
             Some(MoveRefusal::Busy)
         } else if matches!(

@@ -4,9 +4,10 @@ use std::collections::VecDeque;
 use std::rc::Rc;
 use std::time::Duration;
 
+use super::LinkId;
 use super::action::Packet;
 use super::time::Instant;
-use crate::message::{self, Keys, Message};
+use crate::message::{self, Form, Keys, Message};
 
 /// How many numbered messages are kept (500 in 3.0.6).
 const HISTORY: usize = 500;
@@ -21,6 +22,10 @@ const MOST_IDLE_ANSWERS: u32 = 25;
 const ANSWERS_PERIOD: Duration = Duration::from_millis(250);
 /// How many unnumbered packets are kept for their buffers.
 const SPARE: usize = 16;
+/// How many copies of heartbeats are kept for each link: one may wait for a slow line while another is under way.
+const COPIES: usize = 4;
+/// The field of a copy that says by which link of the sender it goes.
+pub(super) const VIA: &str = "via";
 /// A number asked for again this much sooner than the pause between requests is not sent again (3.0.6).
 const EARLY: Duration = Duration::from_millis(10);
 
@@ -55,7 +60,10 @@ pub struct Signing<'a> {
 #[derive(Debug)]
 struct Sent {
     number: u64,
+    /// As it was sent; without either form where each link got a copy of its own.
     packet: Rc<Packet>,
+    /// What it says then, to be signed should somebody ask; else empty.
+    body: Message,
     resent_at: Option<Instant>,
 }
 
@@ -79,6 +87,8 @@ pub struct Outgoing {
     heartbeats_in_a_row: u64,
     history: VecDeque<Sent>,
     unnumbered: VecDeque<Rc<Packet>>,
+    /// Copies of heartbeats that name their link, kept for their buffers.
+    copies: VecDeque<Rc<Packet>>,
     answers: Answers,
 }
 
@@ -116,6 +126,7 @@ impl Outgoing {
             heartbeats_in_a_row: 0,
             history: VecDeque::with_capacity(HISTORY),
             unnumbered: VecDeque::with_capacity(SPARE),
+            copies: VecDeque::new(),
             answers: Answers::default(),
         }
     }
@@ -157,11 +168,66 @@ impl Outgoing {
 
     /// Numbers, completes and signs the message begun last.
     pub fn finish(&mut self, signing: Signing<'_>, seconds: u64, is_heartbeat: bool) -> Rc<Packet> {
-        let is_numbered = !self
-            .message
-            .text("t")
-            .unwrap_or_default()
-            .starts_with("NS_");
+        let is_numbered = self.number(is_heartbeat);
+        self.complete(is_numbered, seconds);
+        let (mut packet, body) = self.take_buffer(is_numbered);
+        if let Some(buffers) = Rc::get_mut(&mut packet) {
+            self.head(buffers, is_heartbeat, None);
+            self.sign(&self.message, signing, buffers);
+        }
+        if is_numbered {
+            self.keep(Rc::clone(&packet), body);
+        } else {
+            self.unnumbered.push_back(Rc::clone(&packet));
+        }
+        packet
+    }
+
+    /// The same for a heartbeat of which each link gets a copy of its own, in the form that it carries, with the field `via`
+    /// that says by which link it goes. Each copy is signed by itself; who asks for that number later gets one that
+    /// names no link.
+    pub fn finish_for(
+        &mut self,
+        signing: Signing<'_>,
+        seconds: u64,
+        links: impl ExactSizeIterator<Item = (LinkId, Form)>,
+        mut give: impl FnMut(Rc<Packet>),
+    ) {
+        let is_numbered = self.number(true);
+        self.complete(is_numbered, seconds);
+        let (mut packet, mut body) = self.take_buffer(is_numbered);
+        if let Some(buffers) = Rc::get_mut(&mut packet) {
+            self.head(buffers, true, None);
+        }
+        body.copy_from(&self.message);
+        self.keep(packet, body);
+        let kept = links.len() * COPIES;
+        for (link, form) in links {
+            let oldest = (self.copies.len() >= kept)
+                .then(|| self.copies.pop_front())
+                .flatten();
+            let mut copy = unshared(oldest);
+            self.message.push_fmt(VIA, format_args!("{:x}", link.0));
+            if let Some(buffers) = Rc::get_mut(&mut copy) {
+                self.head(buffers, true, Some(link));
+                let out = match form {
+                    Form::Netstring => &mut buffers.datagram,
+                    Form::Classic => &mut buffers.text,
+                };
+                let (keys, key, inner) = (signing.keys, signing.key, self.identity.inner_auth);
+                // As in `sign`: where it fails the form is empty.
+                let _ = message::seal_as(form, &self.message, keys, key, inner, out);
+            }
+            self.message.pop();
+            self.copies.push_back(Rc::clone(&copy));
+            give(copy);
+        }
+    }
+
+    /// Gives the message begun last its number where it is of a kind that has one.
+    fn number(&mut self, is_heartbeat: bool) -> bool {
+        let kind = self.message.text("t").unwrap_or_default();
+        let is_numbered = !kind.starts_with("NS_");
         if is_numbered {
             self.last += 1;
             self.heartbeats_in_a_row = if is_heartbeat {
@@ -170,39 +236,47 @@ impl Outgoing {
                 0
             };
         }
-        self.complete(is_numbered, seconds);
-        let mut packet = self.take_buffer(is_numbered);
-        if let Some(buffers) = Rc::get_mut(&mut packet) {
-            buffers.is_heartbeat = is_heartbeat;
-            buffers.generation = self.identity.generation;
-            let Packet { datagram, text, .. } = buffers;
-            // Fails only where `authkeys` lacks the entry it names or a message outgrows the wire; then both
-            // forms are empty and no link carries them.
-            let _ = message::seal(
-                &self.message,
-                signing.keys,
-                signing.key,
-                self.identity.inner_auth,
-                datagram,
-                text,
-            );
-        }
-        if is_numbered {
-            self.history.push_back(Sent {
-                number: self.last,
-                packet: Rc::clone(&packet),
-                resent_at: None,
-            });
-        } else {
-            self.unnumbered.push_back(Rc::clone(&packet));
-        }
-        packet
+        is_numbered
+    }
+
+    /// Everything about a packet but what it says.
+    fn head(&self, packet: &mut Packet, is_heartbeat: bool, link: Option<LinkId>) {
+        packet.datagram.clear();
+        packet.text.clear();
+        packet.is_heartbeat = is_heartbeat;
+        packet.generation = self.identity.generation;
+        packet.link = link;
+    }
+
+    /// Writes both forms.
+    fn sign(&self, message: &Message, signing: Signing<'_>, packet: &mut Packet) {
+        let Packet { datagram, text, .. } = packet;
+        // Fails only where `authkeys` lacks the entry it names or a message outgrows the wire; then both
+        // forms are empty and no link carries them.
+        let _ = message::seal(
+            message,
+            signing.keys,
+            signing.key,
+            self.identity.inner_auth,
+            datagram,
+            text,
+        );
+    }
+
+    fn keep(&mut self, packet: Rc<Packet>, body: Message) {
+        self.history.push_back(Sent {
+            number: self.last,
+            packet,
+            body,
+            resent_at: None,
+        });
     }
 
     /// Answers a request for the numbers `first` to `last`, of which everything up to `acknowledged` is said to
     /// have arrived. Costs at most fifty answers whatever the range, and few each second whatever is asked for.
     pub fn answer(
         &mut self,
+        signing: Signing<'_>,
         (first, last): (u64, u64),
         acknowledged: u64,
         pause: Duration,
@@ -239,11 +313,12 @@ impl Outgoing {
                 continue;
             }
             sent.resent_at = Some(now);
-            give(if sent.packet.is_heartbeat {
-                Answer::Heartbeat(as_old_news(&sent.packet))
+            if sent.packet.is_heartbeat {
+                let place = usize::try_from(number - oldest).unwrap_or(usize::MAX);
+                give(Answer::Heartbeat(self.as_old_news(place, signing)));
             } else {
-                Answer::Message(Rc::clone(&sent.packet))
-            });
+                give(Answer::Message(Rc::clone(&sent.packet)));
+            }
         }
     }
 
@@ -262,35 +337,48 @@ impl Outgoing {
         message.push_fmt("ttl", format_args!("{}", self.identity.ttl));
     }
 
-    /// A packet whose buffers can be written: the oldest of the history once that is full and has been sent
+    /// A packet and a message whose buffers can be written: the oldest of the history once that is full and has been sent
     /// by every link, so that a heartbeat allocates nothing in the long run.
-    fn take_buffer(&mut self, is_numbered: bool) -> Rc<Packet> {
-        let oldest = if is_numbered {
-            (self.history.len() >= HISTORY)
-                .then(|| self.history.pop_front().map(|sent| sent.packet))
-                .flatten()
+    fn take_buffer(&mut self, is_numbered: bool) -> (Rc<Packet>, Message) {
+        if is_numbered {
+            let is_full = self.history.len() >= HISTORY;
+            let oldest = is_full.then(|| self.history.pop_front()).flatten();
+            let (packet, body) = oldest.map(|sent| (sent.packet, sent.body)).unzip();
+            let mut body: Message = body.unwrap_or_default();
+            body.clear();
+            (unshared(packet), body)
         } else {
-            (self.unnumbered.len() >= SPARE)
-                .then(|| self.unnumbered.pop_front())
-                .flatten()
-        };
-        oldest
-            .filter(|packet| Rc::strong_count(packet) == 1)
-            .unwrap_or_default()
+            let is_full = self.unnumbered.len() >= SPARE;
+            let oldest = is_full.then(|| self.unnumbered.pop_front()).flatten();
+            (unshared(oldest), Message::new())
+        }
+    }
+
+    /// What is sent again is not news: on a slow line an old heartbeat must not take the place of a new one.
+    fn as_old_news(&self, place: usize, signing: Signing<'_>) -> Rc<Packet> {
+        let mut packet = Packet::default();
+        if let Some(sent) = self.history.get(place) {
+            packet = Packet::clone(&sent.packet);
+            if !sent.body.is_empty() {
+                self.sign(&sent.body, signing, &mut packet);
+            }
+        }
+        packet.is_heartbeat = false;
+        Rc::new(packet)
     }
 }
 
-/// What is sent again is not news: on a slow line an old heartbeat must not take the place of a new one.
-fn as_old_news(packet: &Rc<Packet>) -> Rc<Packet> {
-    Rc::new(Packet {
-        is_heartbeat: false,
-        ..Packet::clone(packet)
-    })
+/// This packet, or a new one where others still hold it.
+fn unshared(packet: Option<Rc<Packet>>) -> Rc<Packet> {
+    packet
+        .filter(|packet| Rc::strong_count(packet) == 1)
+        .unwrap_or_default()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::message::{Key, Method};
 
     const SECOND: Duration = Duration::from_secs(1);
 
@@ -302,19 +390,68 @@ mod tests {
             ttl: 3,
             inner_auth: true,
         });
-        let keys = Keys {
-            entries: [const { None }; 16],
-            signing: 1,
-        };
-        let signing = Signing {
-            keys: &keys,
-            key: 1,
-        };
+        let keys = keys();
         for _ in 0..messages {
             outgoing.begin("resource");
-            outgoing.finish(signing, 1, false);
+            outgoing.finish(signing(&keys), 1, false);
         }
         outgoing
+    }
+
+    fn keys() -> Keys {
+        let mut entries = [const { None }; 16];
+        entries[1] = Some(Key {
+            method: Method::Sha1,
+            text: b"a secret".to_vec(),
+        });
+        Keys {
+            entries,
+            signing: 1,
+        }
+    }
+
+    fn signing(keys: &Keys) -> Signing<'_> {
+        Signing { keys, key: 1 }
+    }
+
+    #[test]
+    fn each_link_gets_a_copy_and_who_asks_later_one_that_names_none() {
+        let (keys, mut outgoing) = (keys(), stream(0));
+        let links = [Form::Classic, Form::Netstring];
+        let links = (0..).map(LinkId).zip(links).collect::<Vec<_>>();
+        let mut copies = Vec::new();
+        outgoing.begin("status").push_text("st", "active");
+        outgoing.finish_for(signing(&keys), 1, links.into_iter(), |copy| {
+            copies.push(copy);
+        });
+        let mut heard = Message::new();
+        let mut via = |bytes: &[u8]| {
+            message::open(bytes, &keys, &mut heard).expect("authentic");
+            assert_eq!(heard.text("seq"), Some("1"));
+            heard.text(VIA).map(str::to_owned)
+        };
+        let ([serial, network], 2) = (&copies[..], copies.len()) else {
+            panic!("{copies:?}");
+        };
+        assert_eq!(
+            (via(&serial.text), via(&network.datagram)),
+            (Some("0".into()), Some("1".into()))
+        );
+        assert!(serial.datagram.is_empty() && network.text.is_empty());
+        assert_eq!(
+            (serial.link, network.link),
+            (Some(LinkId(0)), Some(LinkId(1)))
+        );
+        let mut answers = Vec::new();
+        let (pause, now) = (Duration::from_millis(250), Instant::from_micros(1_000_000));
+        outgoing.answer(signing(&keys), (1, 1), 0, pause, now, |answer| {
+            answers.push(answer);
+        });
+        let [Answer::Heartbeat(again)] = &answers[..] else {
+            panic!("{answers:?}");
+        };
+        assert_eq!((via(&again.text), via(&again.datagram)), (None, None));
+        assert!(again.link.is_none() && !again.is_heartbeat);
     }
 
     #[test]
@@ -324,6 +461,7 @@ mod tests {
             outgoing.answers = Answers::default();
             let mut answers = Vec::new();
             outgoing.answer(
+                signing(&keys()),
                 (first, u64::MAX),
                 0,
                 Duration::from_millis(250),
@@ -345,7 +483,9 @@ mod tests {
             let mut answered = Vec::new();
             for number in missing.iter().copied() {
                 let pause = Duration::from_millis(250);
-                outgoing.answer((number, number), 0, pause, now, |_| answered.push(number));
+                outgoing.answer(signing(&keys()), (number, number), 0, pause, now, |_| {
+                    answered.push(number);
+                });
             }
             sent_at.extend(answered.iter().map(|_| now));
             missing.retain(|number| !answered.contains(number));
@@ -365,7 +505,7 @@ mod tests {
         for quarters in 0..40 {
             let now = Instant::from_micros(1_000_000 + quarters * 250_000);
             let pause = Duration::from_millis(250);
-            outgoing.answer((5, 5), 15, pause, now, |_| answers += 1);
+            outgoing.answer(signing(&keys()), (5, 5), 15, pause, now, |_| answers += 1);
         }
         assert_eq!(answers, 5, "in ten seconds");
     }

@@ -87,6 +87,10 @@ impl Cluster {
                 link,
             });
         }
+        if header.kind == "status" {
+            let is_first_here = matches!(arrival, Arrival::New | Arrival::Copy);
+            self.copy_heard(is_first_here.then_some(link), message, number, now);
+        }
         match arrival {
             Arrival::New => {
                 self.note_life(now);

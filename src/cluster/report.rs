@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::failures::AfterFailure;
 use super::fencing_report::FencingReport;
 use super::group_report::GroupReport;
+use super::link_report::LinkReport;
 use super::movement::{MoveProgress, MoveRefusal, MoveRequest, Movement, Selection};
 use super::node::NodeStatus;
 use super::ping_report::PingReport;
@@ -27,8 +28,6 @@ pub enum Report {
     LinkDown { node: String, link: String },
     /// The peer is there, but was never heard on this link.
     LinkNeverUp { node: String, link: String },
-    /// The last link but one is gone.
-    OneLinkLeft { node: String },
     /// The peer announces a new status.
     StatusUpdate { node: String, status: NodeStatus },
     /// Our own status changed.
@@ -153,6 +152,8 @@ pub enum Report {
     Fencing(FencingReport),
     /// Something about ping nodes.
     Ping(PingReport),
+    /// Something about the directions of links.
+    Link(LinkReport),
     /// Packets were refused.
     Refused {
         kind: RefusalKind,
@@ -172,7 +173,6 @@ impl Report {
             | Self::NodeDead { .. }
             | Self::LateHeartbeat { .. }
             | Self::NoFencing
-            | Self::OneLinkLeft { .. }
             | Self::PeerIsDeaf { .. }
             | Self::LostPackets { .. }
             | Self::GroupFoundRunning { .. }
@@ -201,6 +201,7 @@ impl Report {
             | Self::TwoOwners { .. }
             | Self::Stalled { .. } => Severity::Crit,
             Self::Fencing(report) => report.severity(),
+            Self::Link(report) => report.severity(),
             Self::Ping(report) if report.is_warning() => Severity::Warn,
             Self::Group(report) if report.is_warning() => Severity::Warn,
             _ => Severity::Info,
@@ -218,12 +219,6 @@ impl fmt::Display for Report {
                 "Link {node}:{link} has not come up since this daemon started. Check its cable, its settings on \
                  both nodes (baud rate, port, address) and the firewall."
             ),
-            Self::OneLinkLeft { node } => {
-                write!(
-                    f,
-                    "Only one link to {node} is left: the next fault will look like the death of the node."
-                )
-            }
             Self::StatusUpdate { node, status } => {
                 write!(f, "Status update for node {node}: status {status}")
             }
@@ -419,6 +414,7 @@ impl fmt::Display for Report {
             }
             Self::Fencing(report) => report.fmt(f),
             Self::Ping(report) => report.fmt(f),
+            Self::Link(report) => report.fmt(f),
             Self::Refused {
                 kind,
                 count,

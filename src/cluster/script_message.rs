@@ -13,10 +13,11 @@ const MOST_BYTES: usize = 4096;
 /// The most bytes of a type or name.
 const LONGEST_NAME: usize = 64;
 
-/// What the daemons say to each other, heartbeat 3.0.6 included; and everything that begins with `NS_` or `hbapi-`.
-const RESERVED_TYPES: [&str; 21] = [
+/// What the daemons say to each other, heartbeat 3.0.6 included, or to scripts; and everything that begins with `NS_` or `hbapi-`.
+const RESERVED_TYPES: [&str; 22] = [
     "status",
     "ifstat",
+    "jeopardy",
     "reqnodes",
     "repnodes",
     "starting",

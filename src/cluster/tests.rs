@@ -2,6 +2,7 @@
 
 mod carriers;
 mod dialogue;
+mod directions;
 mod failback;
 mod fencing;
 mod hardware;
@@ -36,6 +37,8 @@ struct Pair {
     nodes: Vec<Option<Cluster>>,
     /// Per link and direction (from a, from b): whether it carries.
     wires: [[bool; 2]; LINKS],
+    /// The last two links lead to one network, on which each is heard on both.
+    one_segment: bool,
     running: [Vec<bool>; 2],
     fails_to_start: [bool; 2],
     fails_to_stop: [bool; 2],
@@ -92,6 +95,7 @@ impl Pair {
             now: Instant::from_micros(1_000_000_000),
             nodes: vec![None, None],
             wires: [[true; 2]; LINKS],
+            one_segment: false,
             running: [vec![false; 2], vec![false; 2]],
             fails_to_start: [false; 2],
             fails_to_stop: [false; 2],
@@ -187,8 +191,16 @@ impl Pair {
                 match action {
                     Action::Send(packet) => {
                         let wires = self.wires;
-                        for (link, _) in wires.iter().enumerate().filter(|(_, wire)| wire[node]) {
-                            let bytes = if link == 0 {
+                        let only = packet.link.map(|link| usize::from(link.0));
+                        let carries = |link: &usize| wires[*link][node];
+                        let one_segment = self.one_segment;
+                        let is_for = |link: &usize| {
+                            let is_there = |only| one_segment && only > 0 && *link > 0;
+                            only.is_none_or(|only| only == *link || is_there(only))
+                        };
+                        for link in (0..LINKS).filter(carries).filter(is_for) {
+                            let has_text = !packet.text.is_empty();
+                            let bytes = if has_text && (link == 0 || packet.datagram.is_empty()) {
                                 packet.text.clone()
                             } else {
                                 packet.datagram.clone()

@@ -48,6 +48,7 @@ impl Cluster {
         }
         self.push_readiness();
         self.push_carriers();
+        self.push_links();
         self.finish(true);
         self.last_heartbeat = now;
         self.heartbeat_is_due = false;
@@ -145,8 +146,13 @@ impl Cluster {
     pub(super) fn answer_retransmission(&mut self, range: (u64, u64), now: Instant) {
         let mut too_old = None;
         let mut says_again = false;
+        let signing = Signing {
+            keys: &self.settings.keys,
+            key: self.signing_key(),
+        };
         let actions = &mut self.actions;
         self.outgoing.answer(
+            signing,
             range,
             self.peer.acknowledged,
             self.settings.max_rexmit_delay,
@@ -201,8 +207,16 @@ impl Cluster {
             keys,
             key: self.signing_key(),
         };
-        let packet = self.outgoing.finish(signing, self.wall_clock, is_heartbeat);
-        self.actions.push_back(Action::Send(packet));
+        let seconds = self.wall_clock;
+        if is_heartbeat && self.directions.peer_wants_names {
+            let actions = &mut self.actions;
+            let send = |packet| actions.push_back(Action::Send(packet));
+            let links = self.links.forms();
+            self.outgoing.finish_for(signing, seconds, links, send);
+        } else {
+            let packet = self.outgoing.finish(signing, seconds, is_heartbeat);
+            self.actions.push_back(Action::Send(packet));
+        }
     }
 
     /// Our `auth` entry; with a peer that runs heartbeat 3.0.6 the entry that its own messages name, because

@@ -102,6 +102,9 @@ pub struct Status {
     /// How the other node is reset; none on a node without a device for that.
     #[serde(default)]
     pub fencing: Option<Fencing>,
+    /// The alarm that no second link to the other node is left, while it lasts.
+    #[serde(default)]
+    pub jeopardy: Option<Jeopardy>,
     /// Recorded directives of `ha.cf` with the text as written, in the order of the file.
     pub parameters: Vec<Parameter>,
 }
@@ -153,6 +156,23 @@ pub struct Link {
     pub kind: String,
     /// Whether the node was heard on it lately.
     pub up: bool,
+    /// In which directions it works: `both`, `in` (we hear the node, it does not hear us), `out` (it hears us, we do not
+    /// hear it), `none`, or `unknown` where the node is heard and does not say what it hears; none for a ping node.
+    #[serde(default)]
+    pub way: Option<String>,
+    /// What to look for where it works in one direction only.
+    #[serde(default)]
+    pub cause: Option<String>,
+}
+
+/// No second link to the other node works in both directions.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Jeopardy {
+    /// Since when, in seconds since 1970.
+    pub since: u64,
+    /// The link that does; none where what gets through takes different links there and back.
+    pub link: Option<String>,
 }
 
 /// A resource group.

@@ -10,12 +10,15 @@ use super::readiness::Readiness;
 use super::resources::{MonitorView, Resources, RivalView};
 use super::settings::{kinds_of_link, links};
 use super::state::State;
+use crate::cluster::link_report::cause;
 use crate::cluster::{
     Cluster, FailbackView, GroupId, GroupPlace, GroupState, Instant, LinkId, PingId, PingStatus,
-    RetryView,
+    RetryView, Way,
 };
 use crate::config::{Config, PingNode};
-use crate::control::{Failback, Group, Link, Monitor, Node, Parameter, Retry, Rival, Status};
+use crate::control::{
+    Failback, Group, Jeopardy, Link, Monitor, Node, Parameter, Retry, Rival, Status,
+};
 
 /// Everything, as it is now. `since` is the wall clock at the start.
 pub fn status(
@@ -40,6 +43,7 @@ pub fn status(
         groups: groups(config, cluster, resources, readiness),
         movement: movement(cluster, state.generation),
         fencing: fencer.view(cluster),
+        jeopardy: jeopardy(config, cluster),
         parameters: parameters(config),
     }
 }
@@ -74,6 +78,8 @@ fn nodes(config: &Config, cluster: &Cluster) -> Vec<Node> {
                 name: node.name.clone(),
                 kind: directive(node).into(),
                 up: status == PingStatus::Ping,
+                way: None,
+                cause: None,
             }],
         }
     });
@@ -90,16 +96,31 @@ fn directive(node: &PingNode) -> &'static str {
 }
 
 fn links_to_peer(config: &Config, cluster: &Cluster) -> Vec<Link> {
-    let link = |(name, id): (String, u8)| Link {
-        kind: kinds_of_link(config, &name),
-        up: cluster.link_is_up(LinkId(id)),
-        name,
+    let link = |(name, id): (String, u8)| {
+        let way = cluster.way(LinkId(id));
+        let is_one_way = matches!(way, Way::OnlyIn | Way::OnlyOut);
+        Link {
+            kind: kinds_of_link(config, &name),
+            up: cluster.link_is_up(LinkId(id)),
+            way: Some(way.to_string()),
+            cause: is_one_way.then(|| cause(&name, way == Way::OnlyIn).to_owned()),
+            name,
+        }
     };
     links(config)
         .into_iter()
         .zip(0..=u8::MAX)
         .map(link)
         .collect()
+}
+
+fn jeopardy(config: &Config, cluster: &Cluster) -> Option<Jeopardy> {
+    let (since, link) = cluster.jeopardy()?;
+    let link = link.and_then(|link| links(config).into_iter().nth(usize::from(link.0)));
+    Some(Jeopardy {
+        since: wall(since),
+        link,
+    })
 }
 
 fn groups(

@@ -307,7 +307,12 @@ impl Story {
 
     fn sent(&mut self, packet: &Packet) {
         if !packet.is_heartbeat || self.everything {
-            let gist = self.gist(&packet.datagram, false);
+            let bytes = if packet.datagram.is_empty() {
+                &packet.text
+            } else {
+                &packet.datagram
+            };
+            let gist = self.gist(bytes, false);
             self.line(format_args!("send {gist}"));
         }
     }

@@ -305,7 +305,7 @@ pub const WITH_OURS: &[(Program, Remark)] = &[
         on(
             Links::Several,
             &["pause"],
-            "WARN: Only one link to alpha is left",
+            "CRIT: Only one link to alpha is left",
             "3.0.6 starts anew and is heard on one link first",
         ),
     ),

@@ -67,6 +67,46 @@ fn they_are_told_of_every_change_of_the_other_node_and_its_links_one_after_the_o
     });
 }
 
+#[test]
+fn the_last_link_is_an_alarm_for_a_script_and_in_cl_status_until_a_second_one_is_back() {
+    claim(|| {
+        let mut pair = Pair::alone(Setup::default());
+        for machine in [&pair.a, &pair.b] {
+            add_hook(machine, "jeopardy");
+        }
+        pair.serve_on_a();
+        let marks = pair.marks();
+        pair.cut(Link::Eth0, Failure::Silent);
+        pair.cut_from(0, Link::Serial);
+        for (machine, peer, mark) in [(&pair.a, "beta", marks[0]), (&pair.b, "alpha", marks[1])] {
+            let line = format!("CRIT: Only one link to {peer} is left, eth1:");
+            machine.log().expect(mark, &line);
+            eventually("its script is told", || {
+                seen(machine, "jeopardy").contains(&format!("on {peer} eth1"))
+            });
+            eventually("cl_status tells of it", || {
+                let (all, _) = machine.command("cl_status", &["hbstatus", "-v"]);
+                all.contains("jeopardy\tonly eth1 is left")
+            });
+        }
+        eventually("the one-way link is named", || {
+            let (all, _) = pair.a.command("cl_status", &["listhblinks", "beta", "-v"]);
+            all.contains("/dev/ttyS0\tup\tone-way: we hear beta, it does not hear us.")
+        });
+        pair.restore(Link::Serial);
+        for (machine, peer) in [(&pair.a, "beta"), (&pair.b, "alpha")] {
+            eventually("the end of it is told", || {
+                seen(machine, "jeopardy").last() == Some(&format!("off {peer}"))
+            });
+            eventually("cl_status does not tell of it any more", || {
+                let (all, _) = machine.command("cl_status", &["hbstatus", "-v"]);
+                !all.contains("jeopardy")
+            });
+        }
+        pair.assert_never_two_owners();
+    });
+}
+
 /// Puts a message where scripts do.
 fn send(machine: &Machine, message: &str) {
     let fifo = OpenOptions::new()

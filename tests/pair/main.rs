@@ -9,6 +9,7 @@ mod lab;
 
 mod carriers;
 mod damage;
+mod directions;
 mod failback;
 mod failover;
 mod fencing;

@@ -93,7 +93,8 @@ impl Run {
                 match action {
                     Action::Report(report) => run.reports.push(report.to_string()),
                     Action::Send(packet) => {
-                        for bytes in [&packet.datagram, &packet.text] {
+                        let forms = [&packet.datagram, &packet.text];
+                        for bytes in forms.into_iter().filter(|form| !form.is_empty()) {
                             let (_, number) = opened(bytes).expect("our own message");
                             run.sent.entry(number).or_default().push(bytes.clone());
                         }
@@ -128,9 +129,11 @@ impl Run {
 }
 
 /// How lines of a core begin that no other part of the daemon writes.
-const OF_THE_CORE: [&str; 18] = [
+const OF_THE_CORE: [&str; 20] = [
     "Link ",
     "Only one link",
+    "No link to",
+    "More than one link",
     "Status update for node",
     "Local status now",
     "Comm_now_up",

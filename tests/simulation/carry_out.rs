@@ -164,10 +164,19 @@ impl World {
         let Some(daemon) = &mut self.machines[node].daemon else {
             return Ok(());
         };
-        let name = hash(&packet.datagram);
-        let number = number_of(&packet.datagram);
+        let bytes = if packet.datagram.is_empty() {
+            &packet.text
+        } else {
+            &packet.datagram
+        };
+        let name = hash(bytes);
+        let number = number_of(bytes);
         let run = daemon.run;
-        daemon.send_times.push_back(now);
+        // The copies of one heartbeat, which each name their link, are one message.
+        let is_first = packet.link.is_none_or(|link| link.0 == 0);
+        if is_first {
+            daemon.send_times.push_back(now);
+        }
         while daemon
             .send_times
             .front()
@@ -184,10 +193,10 @@ impl World {
             self.machines[node].goodbye = Some(run);
         }
         self.trace.step(now, &[5, node as u64, name], || {
-            format!("{node} sends {run}.{number} {}", gist(&packet.datagram))
+            format!("{node} sends {run}.{number} {}", gist(bytes))
         });
         if node < STRANGER {
-            self.figures.sent += 1;
+            self.figures.sent += u64::from(is_first);
             self.figures.burst = self.figures.burst.max(burst);
             if burst > self.plan.burst_limit() && !self.is_old(node) {
                 return Err(self.violation(
@@ -212,7 +221,11 @@ impl World {
         if node < STRANGER {
             self.record(&cargo);
         }
+        let only = packet.link.map(|link| usize::from(link.0));
         for link in 0..self.links.len() {
+            if only.is_some_and(|only| only != link) {
+                continue;
+            }
             self.send_on(link, &cargo);
             if self.has_neighbours && !self.links[link].is_serial() {
                 self.said.push((link, cargo.clone()));
@@ -461,12 +474,13 @@ impl World {
 }
 
 /// The number that a message carries; 0 when it has none.
-fn number_of(datagram: &[u8]) -> u64 {
-    let name = b")seq=";
-    let Some(place) = datagram.windows(name.len()).position(|word| word == name) else {
+fn number_of(bytes: &[u8]) -> u64 {
+    let name = b"seq=";
+    let begins = |word: &[u8]| matches!(word, [b')' | b'\n', rest @ ..] if rest == name);
+    let Some(place) = bytes.windows(name.len() + 1).position(begins) else {
         return 0;
     };
-    let digits = datagram.iter().skip(place + name.len());
+    let digits = bytes.iter().skip(place + 1 + name.len());
     let digits = digits.map_while(|&byte| char::from(byte).to_digit(16));
     digits.fold(0, |number, digit| number << 4 | u64::from(digit))
 }

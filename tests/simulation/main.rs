@@ -6,6 +6,7 @@
 
 mod carriers;
 mod carry_out;
+mod directions;
 mod disk;
 pub mod events;
 mod exhaustive;

@@ -2,7 +2,7 @@
 
 use heartbeat::cluster::{
     Action, Cluster, Event, GroupId, GroupOutcome, GroupView, Holdings, Instant, LinkId,
-    NodeStatus, Reload, Settings,
+    NodeStatus, Reload, Settings, Way,
 };
 use std::time::Duration;
 
@@ -22,6 +22,14 @@ pub trait Node {
     fn peer_status(&self) -> NodeStatus;
     /// What it thinks of a link.
     fn link_is_up(&self, link: LinkId) -> bool;
+    /// In which directions it thinks that a link works, where it says so at all.
+    fn way(&self, _link: LinkId) -> Option<Way> {
+        None
+    }
+    /// Whether it says that no second link is left, where it says so at all.
+    fn in_jeopardy(&self) -> Option<bool> {
+        None
+    }
     /// What it thinks of a group.
     fn group(&self, id: GroupId) -> GroupView;
     /// The operator wants groups moved.
@@ -78,6 +86,12 @@ impl Node for Cluster {
     }
     fn link_is_up(&self, link: LinkId) -> bool {
         Cluster::link_is_up(self, link)
+    }
+    fn way(&self, link: LinkId) -> Option<Way> {
+        Some(Cluster::way(self, link))
+    }
+    fn in_jeopardy(&self) -> Option<bool> {
+        Some(self.jeopardy().is_some())
     }
     fn group(&self, id: GroupId) -> GroupView {
         Cluster::group(self, id)

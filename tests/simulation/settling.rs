@@ -17,6 +17,7 @@ impl World {
         self.witness_looks()?;
         self.stops_end()?;
         self.lone_nodes_serve()?;
+        self.ways_are_right()?;
         let calm_at = self.plan.faults_end + self.plan.deadtime + self.plan.news_time();
         if !self.calm || self.now < calm_at {
             return Ok(false);

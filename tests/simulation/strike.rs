@@ -26,6 +26,7 @@ impl World {
         self.trace
             .step(self.now, &[1], || format!("-------- {fault}"));
         self.judge.strikes.note(fault);
+        self.skies.note(fault, self.now, self.plan.keepalive);
         match fault {
             Fault::Wire {
                 link,
@@ -205,7 +206,10 @@ impl World {
             inner_auth: plan.inner_auth,
             log_badpack: true,
             links: (0..plan.links.len())
-                .map(|link| format!("eth{link}"))
+                .map(|link| match plan.links[link].rate {
+                    Some(_) => format!("/dev/ttyS{link}"),
+                    None => format!("eth{link}"),
+                })
                 .collect(),
             groups: (0..plan.preferred.len())
                 .map(|group| GroupSettings {
@@ -325,7 +329,8 @@ impl World {
             let Some(cargo) = self.recorded.get(place) else {
                 return;
             };
-            let is_text = !cargo.packet.text.is_empty() && self.dice.chance(100);
+            let has_both = !cargo.packet.text.is_empty() && self.dice.chance(100);
+            let is_text = has_both || cargo.packet.datagram.is_empty();
             let cargo = Cargo {
                 is_text,
                 origin: Origin::Replayed,

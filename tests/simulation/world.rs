@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use heartbeat::cluster::GroupOutcome;
 
+use super::directions::Skies;
 use super::disk::Disk;
 use super::faults::Fault;
 use super::fencing::Order;
@@ -145,6 +146,8 @@ pub struct World {
     pub judge: Judge,
     /// Sees what everybody sees.
     pub witness: Witness,
+    /// Since when it is plain in which directions links carry.
+    pub skies: Skies,
     /// The story.
     pub trace: Trace,
     /// Figures.
@@ -203,6 +206,7 @@ impl World {
                 .collect(),
             judge: Judge::new(&plan),
             witness: Witness::new(&plan),
+            skies: Skies::default(),
             hardware_dice: Rng::new(plan.seed, 14),
             trace: Trace::new(with_lines),
             figures: Figures::default(),

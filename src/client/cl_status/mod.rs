@@ -8,7 +8,7 @@ use std::io::Write;
 use std::path::Path;
 
 use super::Error;
-use crate::control::{Fencing, Node, Places, Status};
+use crate::control::{Fencing, Jeopardy, Link, Node, Places, Status};
 use arguments::{Arguments, Query};
 
 /// The question was answered, and the answer is good news.
@@ -121,6 +121,7 @@ fn running(arguments: &Arguments, status: &Status) -> Reply {
         );
         reply.out.push_str(&version);
         reply.out.push_str(&all_nodes(arguments, status));
+        reply.out.extend(status.jeopardy.iter().map(jeopardy));
         reply.out.extend(status.fencing.iter().map(fencing));
         reply.out.push_str(&carriers(status));
     }
@@ -322,11 +323,31 @@ fn all_nodes(arguments: &Arguments, status: &Status) -> String {
 fn link_lines(node: &Node, with_status: bool) -> impl Iterator<Item = String> {
     node.links.iter().rev().map(move |link| {
         if with_status {
-            format!("\t{}\t{}\n", link.name, up_or_dead(link.up))
+            let direction = direction(&node.name, link);
+            format!("\t{}\t{}{direction}\n", link.name, up_or_dead(link.up))
         } else {
             format!("\t{}\n", link.name)
         }
     })
+}
+
+/// What is the matter with a link that works in one direction only.
+fn direction(node: &str, link: &Link) -> String {
+    let words = match link.way.as_deref() {
+        Some("in") => format!("we hear {node}, it does not hear us"),
+        Some("out") => format!("{node} hears us, we do not hear it"),
+        _ => return String::new(),
+    };
+    let cause = link.cause.as_deref().unwrap_or_default();
+    format!("\tone-way: {words}. {cause}")
+}
+
+/// The alarm that no second link is left.
+fn jeopardy(jeopardy: &Jeopardy) -> String {
+    match &jeopardy.link {
+        Some(link) => format!("\njeopardy\tonly {link} is left\n"),
+        None => "\njeopardy\tno link works in both directions\n".to_owned(),
+    }
 }
 
 fn up_or_dead(is_up: bool) -> &'static str {

@@ -12,6 +12,8 @@ fn example() -> Status {
         name: name.into(),
         kind: "ucast".into(),
         up,
+        way: Some(if up { "both" } else { "none" }.into()),
+        cause: None,
     };
     let node = |name: &str, kind: &str, status: &str, links| Node {
         name: name.into(),
@@ -63,6 +65,7 @@ fn example() -> Status {
             warnings: Vec::new(),
         }),
         fencing: None,
+        jeopardy: None,
         parameters: vec![Parameter {
             name: "keepalive".into(),
             value: "500ms".into(),
@@ -237,4 +240,32 @@ fn how_fencing_is_follows_the_nodes() {
     });
     let expected = "\nfencing\twaiting\t(2 failed)\n\texternal/ipmi\tfails\n\tfence_apc\tworks\n\tmeatware\tnot asked yet\n";
     assert!(verbose(&status).ends_with(expected), "{}", verbose(&status));
+}
+
+#[test]
+fn a_one_way_link_and_the_last_one_are_shown_and_the_old_words_are_kept() {
+    let mut status = example();
+    let links = &mut status.nodes[1].links;
+    links[0].way = Some("in".into());
+    links[0].cause = Some("Check the firewall there.".into());
+    links[1].way = Some("out".into());
+    status.jeopardy = Some(crate::control::Jeopardy {
+        since: 1,
+        link: Some("eth1".into()),
+    });
+    let ask = |words: &str| ask_of(Ok(status.clone()), words);
+    let lines = "\t/dev/ttyS0\tdead\tone-way: bb hears us, we do not hear it. \n\
+                 \teth0\tup\tone-way: we hear bb, it does not hear us. Check the firewall there.\n";
+    assert_eq!(ask("listhblinks bb -v"), Reply::new(lines, 0));
+    assert_eq!(ask("hblinkstatus bb eth0"), Reply::new("up\n", 0));
+    assert_eq!(ask("hblinkstatus bb /dev/ttyS0"), Reply::new("dead\n", 1));
+    assert_eq!(
+        ask("listhblinks bb"),
+        Reply::new("\t/dev/ttyS0\n\teth0\n", 0)
+    );
+    let all = ask("hbstatus -v").out;
+    assert!(all.contains("\njeopardy\tonly eth1 is left\n"), "{all}");
+    let json = ask("hbstatus --json").out;
+    let told: Result<Status, _> = serde_json::from_str(&json);
+    assert_eq!(told.expect("JSON"), status);
 }

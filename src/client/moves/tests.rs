@@ -86,6 +86,7 @@ fn status(movement: Movement, groups: &[(&str, &str, Option<&str>)]) -> Status {
         groups: groups.iter().map(group).collect(),
         movement: Some(movement),
         fencing: None,
+        jeopardy: None,
         parameters: Vec::new(),
     }
 }

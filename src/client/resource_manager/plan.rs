@@ -108,6 +108,7 @@ mod tests {
             groups: groups.iter().map(group).collect(),
             movement: None,
             fencing: None,
+            jeopardy: None,
             parameters: Vec::new(),
         }
     }

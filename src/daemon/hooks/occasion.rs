@@ -1,6 +1,6 @@
 //! What a script of `rc.d` is run for, and what it gets to see of it.
 
-use crate::cluster::{NodeStatus, Report, ScriptMessage};
+use crate::cluster::{LinkReport, NodeStatus, Report, ScriptMessage};
 
 /// An occasion for a script.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -13,10 +13,12 @@ pub(super) struct Occasion {
 }
 
 /// Everything that there are occasions for.
-pub(super) const KINDS: [&str; 2] = [STATUS, LINK];
+pub(super) const KINDS: [&str; 3] = [STATUS, LINK, JEOPARDY];
 
 const STATUS: &str = "status";
 const LINK: &str = "ifstat";
+/// Ours: 3.0.6 has no such message.
+const JEOPARDY: &str = "jeopardy";
 
 impl Occasion {
     /// The occasion that this is, if any; `wall_seconds` is now. The fields are those of 3.0.6.
@@ -39,7 +41,20 @@ impl Occasion {
                 ("st", status.to_owned()),
             ]),
         };
+        let jeopardy = |node: &String, link: &str, state: &str| Self {
+            kind: JEOPARDY.to_owned(),
+            fields: named([
+                ("t", JEOPARDY.to_owned()),
+                ("node", node.clone()),
+                ("ifname", link.to_owned()),
+                ("st", state.to_owned()),
+            ]),
+        };
         Some(match report {
+            Report::Link(LinkReport::Jeopardy { node, link }) => {
+                jeopardy(node, link.as_deref().unwrap_or_default(), "on")
+            }
+            Report::Link(LinkReport::JeopardyOver { node }) => jeopardy(node, "", "off"),
             Report::StatusUpdate { node, status: new } => status(node, *new),
             Report::NodeDead { node } => status(node, NodeStatus::Dead),
             Report::LinkUp { node, link: name } => link(node, name, "up"),
@@ -131,6 +146,17 @@ mod tests {
                     link,
                 },
                 Some("ifstat: ifname=eth0 node=there st=dead t=ifstat"),
+            ),
+            (
+                Report::Link(LinkReport::Jeopardy {
+                    node: node.clone(),
+                    link: Some("eth1".to_owned()),
+                }),
+                Some("jeopardy: ifname=eth1 node=there st=on t=jeopardy"),
+            ),
+            (
+                Report::Link(LinkReport::JeopardyOver { node: node.clone() }),
+                Some("jeopardy: ifname= node=there st=off t=jeopardy"),
             ),
             (Report::ShutdownNotice { node }, None),
             (Report::LocalStatus(NodeStatus::Active), None),

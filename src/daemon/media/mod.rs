@@ -146,7 +146,7 @@ impl Media {
         self.devices.iter().any(Device::has_more)
     }
 
-    /// Hands a packet to every open medium. Never waits.
+    /// Hands a packet to every open medium of its links. Never waits.
     pub fn send(&mut self, packet: &Rc<Packet>, now: Instant) {
         self.now = now;
         let mut too_large = false;
@@ -388,6 +388,9 @@ impl Media {
         let Some(device) = self.devices.get_mut(index) else {
             return false;
         };
+        if packet.link.is_some_and(|link| link != device.link) {
+            return false;
+        }
         let State::Open(port) = &mut device.state else {
             return false;
         };

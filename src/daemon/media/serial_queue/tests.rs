@@ -126,6 +126,7 @@ fn packet(number: u32, is_heartbeat: bool, length: usize) -> Rc<Packet> {
         datagram: Vec::new(),
         text,
         is_heartbeat,
+        link: None,
     })
 }
 

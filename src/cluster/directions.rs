@@ -1,0 +1,379 @@
+//! Links in both directions. Each node tells the other which of its links it hears, in two fields that heartbeat 3.0.6
+//! ignores:
+//!
+//! - `via=<number>`, hex, in each copy of a heartbeat: the link by which the sender sends that copy, counted from 0 in
+//!   the order of its own `ha.cf`;
+//! - `hl=<bits>`, hex, in a heartbeat: a bit for each of those numbers that the sender of this heartbeat hears of the other
+//!   node lately, or `-` while it has heard no copy that bears one.
+//!
+//! The sender alone says what its links are called, and gets its own numbers back. So the two files may name their links
+//! as they like, in any order, and a cable between two ports of different names is one link for both. The numbers hold
+//! for one run of the sender: with its next one they are forgotten.
+//!
+//! `hl` goes to every node of ours, and copies bear a number once the other node was seen to say `hl`.
+//!
+//! Nothing of this keeps a node alive or lets it die: that is for deadtime, and one link in one direction (S1).
+
+use std::fmt;
+use std::time::Duration;
+
+use super::claims::hex;
+use super::ear::{Copy as Heard, Ears};
+use super::link_report::LinkReport;
+use super::outgoing::VIA;
+use super::report::Report;
+use super::{Cluster, Instant, LinkId, NodeStatus, Relation};
+use crate::message::Message;
+
+/// Name of the field.
+const FIELD: &str = "hl";
+
+/// In which directions a link works.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Way {
+    /// Nothing is heard of the peer there, and nothing else is known.
+    #[default]
+    Neither,
+    /// The peer is heard there, and says that it hears us.
+    Both,
+    /// The peer is heard there. It does not say what it hears, or not yet.
+    Heard,
+    /// The peer is heard there, and says that it does not hear us.
+    OnlyIn,
+    /// The peer is not heard there, and says that it hears us.
+    OnlyOut,
+}
+
+impl fmt::Display for Way {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Neither => "none",
+            Self::Both => "both",
+            Self::Heard => "unknown",
+            Self::OnlyIn => "in",
+            Self::OnlyOut => "out",
+        })
+    }
+}
+
+/// Something that is told once it has lasted: bad news soon, good news late, so that what comes and goes fills no log.
+#[derive(Debug, Clone, Copy, Default)]
+struct Lasting<T> {
+    told: T,
+    seen: T,
+    since: Instant,
+    /// It is as it should be.
+    is_good: bool,
+    /// It was once.
+    was_good: bool,
+}
+
+impl<T: Copy + PartialEq> Lasting<T> {
+    /// It is so now.
+    fn see(&mut self, now: Instant, state: T, is_good: bool) {
+        if self.seen != state {
+            (self.seen, self.since) = (state, now);
+        }
+        self.is_good = is_good;
+        self.was_good |= is_good;
+    }
+
+    /// When it is to be told, where it is not what was told.
+    fn due(&self, (soon, late): (Duration, Duration)) -> Option<Instant> {
+        let is_bad_news = self.was_good && !self.is_good;
+        let wait = if is_bad_news { soon } else { late };
+        (self.seen != self.told).then(|| self.since + wait)
+    }
+
+    /// What was told, now that something else is.
+    fn tell(&mut self) -> T {
+        std::mem::replace(&mut self.told, self.seen)
+    }
+}
+
+/// How many links are left.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+enum Left {
+    /// More than one in both directions.
+    #[default]
+    Enough,
+    /// This one.
+    One(LinkId),
+    /// None: there and back by different ones.
+    None,
+}
+
+/// What is known of it.
+#[derive(Debug, Default)]
+pub(super) struct Directions {
+    /// Our links, by what is heard there.
+    ours: Ears,
+    /// The peer's, by its own numbers.
+    theirs: Ears,
+    /// What the peer hears of ours, a bit each; `None` where it does not say.
+    answered: Option<u64>,
+    /// Whether the peer takes in by which link a copy comes.
+    pub(super) peer_wants_names: bool,
+    /// What we said last.
+    stated: Option<u64>,
+    told: Vec<Lasting<Way>>,
+    left: Lasting<Left>,
+    /// Since when at most one link is left.
+    jeopardy: Option<Instant>,
+    /// That there is only one in the file was told.
+    only_one_told: bool,
+    /// When something is to be judged or told.
+    next: Option<Instant>,
+}
+
+impl Directions {
+    /// We did not run for so long.
+    pub(super) fn excuse_silence(&mut self, pause: Duration) {
+        self.ours.excuse(pause);
+        self.theirs.excuse(pause);
+    }
+}
+
+impl Cluster {
+    /// In which directions `link` works, as far as is known now.
+    pub fn way(&self, link: LinkId) -> Way {
+        let is_there = matches!(self.peer.status, NodeStatus::Up | NodeStatus::Active);
+        if !is_there || self.peer.has_left {
+            return Way::Neither;
+        }
+        let ours = &self.directions.ours;
+        let is_heard = self.links.is_up(link) && ours.is_open(usize::from(link.0));
+        // What it said last says nothing of now once it is not heard any more.
+        let answered = self.directions.answered.filter(|_| ours.any_is_open());
+        let bit = 1_u64.checked_shl(u32::from(link.0)).unwrap_or(0);
+        match (is_heard, answered.map(|bits| bits & bit != 0)) {
+            (true, Some(true)) => Way::Both,
+            (true, Some(false)) => Way::OnlyIn,
+            (true, None) => Way::Heard,
+            (false, Some(true)) => Way::OnlyOut,
+            (false, _) => Way::Neither,
+        }
+    }
+
+    /// Since when, and by which link alone, the nodes hear each other; `None` while more than one works in both
+    /// directions, and where there is only one in the file. The link is `None` where they do by different ones there and
+    /// back.
+    pub fn jeopardy(&self) -> Option<(Instant, Option<LinkId>)> {
+        let since = self.directions.jeopardy?;
+        let link = match self.directions.left.told {
+            Left::One(link) => Some(link),
+            Left::Enough | Left::None => None,
+        };
+        Some((since, link))
+    }
+
+    /// Whether the peer is heard and does not say that it hears us on no link: else nothing can be settled with it.
+    pub(super) fn can_be_answered(&self) -> bool {
+        self.peer.is_classic
+            || (self.directions.ours.any_is_open() && self.directions.answered != Some(0))
+    }
+
+    /// A copy of a heartbeat of the peer came in, on `link` where it is the first one there. Two copies come on one link where
+    /// two links of the peer lead to it, as to a switch.
+    pub(super) fn copy_heard(
+        &mut self,
+        link: Option<LinkId>,
+        message: &Message,
+        number: u64,
+        now: Instant,
+    ) {
+        let incoming = &mut self.peer.incoming;
+        let (keepalive, deadtime) = (self.settings.keepalive, self.peer.deadtime);
+        let (directions, longest) = (&mut self.directions, deadtime / 2);
+        if let Some(link) = link {
+            let first = incoming.first_heard(number).unwrap_or(now);
+            let copy = Heard { number, first, now };
+            let place = usize::from(link.0);
+            directions.ours.hear(place, copy, keepalive, longest);
+        }
+        let via = message.text(VIA).and_then(hex);
+        if let Some(via) = via.and_then(|via| u8::try_from(via).ok())
+            && let Some(first) = incoming.came_by(number, via, deadtime, now)
+        {
+            let copy = Heard { number, first, now };
+            let place = usize::from(via);
+            directions.theirs.hear(place, copy, keepalive, longest);
+        }
+    }
+
+    /// What a heartbeat of a peer of ours says that it hears; `answering` is the run of ours that it has heard.
+    pub(super) fn links_heard(&mut self, message: &Message, answering: Option<u64>) {
+        let bits = message.text(FIELD);
+        self.directions.peer_wants_names = bits.is_some();
+        self.directions.answered = match answering {
+            None => Some(0), // whoever has heard nothing of us does so on no link
+            Some(run) if run == self.settings.generation => bits.and_then(hex),
+            Some(_) => None,
+        };
+    }
+
+    /// A peer of heartbeat 3.0.6 does not say what it hears.
+    pub(super) fn no_links_heard(&mut self) {
+        self.directions.peer_wants_names = false;
+        self.directions.answered = None;
+    }
+
+    /// The peer is dead or runs anew: of its links nothing is known.
+    pub(super) fn forget_directions(&mut self) {
+        let only_one_told = self.directions.only_one_told;
+        self.directions = Directions {
+            only_one_told,
+            ..Directions::default()
+        };
+    }
+
+    /// Adds the field to the heartbeat begun last, where somebody understands it.
+    pub(super) fn push_links(&mut self) {
+        if !self.says_links() {
+            return;
+        }
+        let bits = self.directions.theirs.bits();
+        self.directions.stated = bits;
+        let message = self.outgoing.message();
+        match bits {
+            Some(bits) => message.push_fmt(FIELD, format_args!("{bits:x}")),
+            None => message.push_text(FIELD, "-"),
+        }
+    }
+
+    /// Whether the peer has shown that it is one of ours.
+    fn says_links(&self) -> bool {
+        self.peer.last_heartbeat.is_some() && !self.peer.is_classic
+    }
+
+    /// Judges what is silent, and tells people and the peer what has changed.
+    pub(super) fn judge_directions(&mut self, now: Instant) {
+        let keepalive = self.settings.keepalive;
+        let directions = &mut self.directions;
+        directions.ours.judge(keepalive, now);
+        directions.theirs.judge(keepalive, now);
+        let silence = [&directions.ours, &directions.theirs].map(|ears| ears.next(keepalive));
+        let mut next = silence.into_iter().flatten().min();
+        if self.says_links() && self.directions.theirs.bits() != self.directions.stated {
+            // A link that comes and goes must not make a storm.
+            let at = self.last_heartbeat + keepalive / 8;
+            self.heartbeat_is_due |= at <= now;
+            next = next.into_iter().chain((at > now).then_some(at)).min();
+        }
+        let told = self.tell_ways(now);
+        let left = self.judge_left(now);
+        let next = next.into_iter().chain(told).chain(left).min();
+        // Beside heartbeat 3.0.6 nothing depends on it, and our own heartbeats are soon enough.
+        self.directions.next = next.filter(|_| self.says_links());
+    }
+
+    /// When there is something to judge.
+    pub(super) fn next_direction(&self) -> Option<Instant> {
+        self.directions.next
+    }
+
+    /// How long a change must last before it is told: one for the worse, and any other, which may be part of coming up.
+    fn before_telling(&self) -> (Duration, Duration) {
+        (self.settings.keepalive * 2, self.peer.deadtime)
+    }
+
+    /// Tells of links that became one-way or are not any more. When there may be more to tell.
+    fn tell_ways(&mut self, now: Instant) -> Option<Instant> {
+        if !self.directions.ours.any_is_open() {
+            return None; // what is silent altogether is not a matter of one link
+        }
+        let wait = self.before_telling();
+        let mut next: Option<Instant> = None;
+        for number in 0..self.links.count() {
+            let link = LinkId(number);
+            let way = self.way(link);
+            let place = usize::from(number);
+            if self.directions.told.len() <= place {
+                self.directions.told.push(Lasting::default());
+            }
+            let Some(lasting) = self.directions.told.get_mut(place) else {
+                continue;
+            };
+            lasting.see(now, way, way == Way::Both);
+            match lasting.due(wait) {
+                Some(at) if at <= now => {
+                    let before = lasting.tell();
+                    self.tell_way(link, before, way);
+                }
+                due => next = next.into_iter().chain(due).min(),
+            }
+        }
+        next
+    }
+
+    fn tell_way(&mut self, link: LinkId, before: Way, way: Way) {
+        let (node, link) = (self.peer_name(), self.links.name(link).to_owned());
+        let was_one_way = matches!(before, Way::OnlyIn | Way::OnlyOut);
+        self.report(Report::Link(match way {
+            Way::OnlyIn | Way::OnlyOut => LinkReport::OneWay {
+                node,
+                link,
+                is_heard: way == Way::OnlyIn,
+            },
+            Way::Both if was_one_way => LinkReport::BothWays { node, link },
+            Way::Neither if was_one_way => LinkReport::NoWay { node, link },
+            Way::Both | Way::Heard | Way::Neither => return,
+        }));
+    }
+
+    /// Raises the alarm when no second link is left, and ends it. When there may be more to tell.
+    fn judge_left(&mut self, now: Instant) -> Option<Instant> {
+        let relation = self.standing().relation;
+        let is_talking = matches!(relation, Relation::Talking | Relation::Halves { .. });
+        if !is_talking || self.peer.is_leaving || !self.directions.ours.any_is_open() {
+            return None;
+        }
+        if self.links.count() < 2 {
+            self.tell_only_one();
+            return None;
+        }
+        if !self.peer.is_classic && self.directions.answered.is_none() {
+            return None;
+        }
+        let left = self.left();
+        let wait = self.before_telling();
+        let lasting = &mut self.directions.left;
+        lasting.see(now, left, left == Left::Enough);
+        let due = lasting.due(wait)?;
+        if due > now {
+            return Some(due);
+        }
+        lasting.tell();
+        let node = self.peer_name();
+        let link = match left {
+            Left::Enough => {
+                self.directions.jeopardy = None;
+                self.report(Report::Link(LinkReport::JeopardyOver { node }));
+                return None;
+            }
+            Left::One(link) => Some(self.links.name(link).to_owned()),
+            Left::None => None,
+        };
+        self.directions.jeopardy.get_or_insert(now);
+        self.report(Report::Link(LinkReport::Jeopardy { node, link }));
+        None
+    }
+
+    fn left(&self) -> Left {
+        let all = (0..self.links.count()).map(LinkId);
+        let mut works = all.filter(|link| matches!(self.way(*link), Way::Both | Way::Heard));
+        match (works.next(), works.next()) {
+            (Some(_), Some(_)) => Left::Enough,
+            (Some(link), None) => Left::One(link),
+            (None, _) => Left::None,
+        }
+    }
+
+    /// Heartbeat 3.0.6 allows it.
+    fn tell_only_one(&mut self) {
+        if !std::mem::replace(&mut self.directions.only_one_told, true) {
+            let (node, link) = (self.peer_name(), self.links.name(LinkId(0)).to_owned());
+            self.report(Report::Link(LinkReport::OnlyOne { node, link }));
+        }
+    }
+}
