@@ -120,8 +120,6 @@ pub(super) struct Directions {
     left: Lasting<Left>,
     /// Since when at most one link is left.
     jeopardy: Option<Instant>,
-    /// That there is only one in the file was told.
-    only_one_told: bool,
     /// When something is to be judged or told.
     next: Option<Instant>,
 }
@@ -220,11 +218,7 @@ impl Cluster {
 
     /// The peer is dead or runs anew: of its links nothing is known.
     pub(super) fn forget_directions(&mut self) {
-        let only_one_told = self.directions.only_one_told;
-        self.directions = Directions {
-            only_one_told,
-            ..Directions::default()
-        };
+        self.directions = Directions::default();
     }
 
     /// Adds the field to the heartbeat begun last, where somebody understands it.
@@ -328,12 +322,9 @@ impl Cluster {
         if !is_talking || self.peer.is_leaving || !self.directions.ours.any_is_open() {
             return None;
         }
-        if self.links.count() < 2 {
-            self.tell_only_one();
-            return None;
-        }
-        if !self.peer.is_classic && self.directions.answered.is_none() {
-            return None;
+        let is_known = self.peer.is_classic || self.directions.answered.is_some();
+        if self.links.count() < 2 || !is_known {
+            return None; // that the file has only one is told at the start
         }
         let left = self.left();
         let wait = self.before_telling();
@@ -366,14 +357,6 @@ impl Cluster {
             (Some(_), Some(_)) => Left::Enough,
             (Some(link), None) => Left::One(link),
             (None, _) => Left::None,
-        }
-    }
-
-    /// Heartbeat 3.0.6 allows it.
-    fn tell_only_one(&mut self) {
-        if !std::mem::replace(&mut self.directions.only_one_told, true) {
-            let (node, link) = (self.peer_name(), self.links.name(LinkId(0)).to_owned());
-            self.report(Report::Link(LinkReport::OnlyOne { node, link }));
         }
     }
 }

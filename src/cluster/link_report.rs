@@ -30,8 +30,6 @@ pub enum LinkReport {
     },
     /// A second one does again.
     JeopardyOver { node: String },
-    /// There is only one in `ha.cf`.
-    OnlyOne { node: String, link: String },
 }
 
 impl LinkReport {
@@ -39,7 +37,7 @@ impl LinkReport {
     pub fn severity(&self) -> Severity {
         match self {
             Self::Jeopardy { .. } => Severity::Crit,
-            Self::OneWay { .. } | Self::NoWay { .. } | Self::OnlyOne { .. } => Severity::Warn,
+            Self::OneWay { .. } | Self::NoWay { .. } => Severity::Warn,
             Self::BothWays { .. } | Self::JeopardyOver { .. } => Severity::Info,
         }
     }
@@ -89,11 +87,6 @@ impl fmt::Display for LinkReport {
                     "More than one link to {node} works in both directions again."
                 )
             }
-            Self::OnlyOne { node, link } => write!(
-                f,
-                "{link} is the only link to {node} in ha.cf: its failure will look like the death of the node, and both \
-                 will run everything. Add a second one."
-            ),
         }
     }
 }
