@@ -31,6 +31,14 @@ const SOAK: &str = "HB_DROP_IN_SOAK";
 /// Asks for so many seconds of faults in the chaos.
 const CHAOS: &str = "HB_CHAOS_SECONDS";
 
+/// Asks for so many changes of links that fail in one direction.
+const CUTS: &str = "HB_CUTS";
+
+/// How many changes of links there are to be, if anybody says so.
+pub fn cuts() -> Option<u32> {
+    env::var(CUTS).ok()?.parse().ok()
+}
+
 /// How long tests of endurance are to take, if anybody says so.
 pub fn soak_time() -> Option<Duration> {
     seconds(SOAK)
@@ -193,6 +201,7 @@ pub fn guard_test() {
             None => TEST_LIMIT,
         };
         let limit = limit + soak_time().or(chaos_time()).unwrap_or_default();
+        let limit = limit + Duration::from_secs(2) * cuts().unwrap_or_default();
         thread::sleep(limit);
         eprintln!("the test took longer than {limit:?}");
         show_evidence();

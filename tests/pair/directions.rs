@@ -8,10 +8,11 @@ use serde_json::Value;
 use crate::lab::machine::Machine;
 use crate::lab::network::Failure;
 use crate::lab::null_modem::Line;
+use crate::lab::sandbox::cuts;
 use crate::lab::{Link, PATIENCE, Pair, Setup, claim, throughout, wait_for};
 
 /// How often the state changes; `HB_CUTS` says otherwise.
-const CHANGES: usize = 20;
+const CHANGES: u32 = 20;
 /// The states of three links with two directions.
 const STATES: usize = 64;
 
@@ -84,10 +85,7 @@ fn next_state(left: &mut Vec<usize>, seed: &mut u64) -> usize {
 #[test]
 fn every_state_of_three_links_is_named_right_on_both_sides_and_nothing_moves_while_one_works() {
     claim(|| {
-        let changes = std::env::var("HB_CUTS")
-            .ok()
-            .and_then(|text| text.parse().ok());
-        let changes: usize = changes.unwrap_or(CHANGES);
+        let changes = cuts().unwrap_or(CHANGES);
         let mut pair = Pair::alone(Setup {
             // Broadcasts: an address that is asked for on a link that carries in one direction is never found.
             media: Some("serial /dev/ttyS0\nbcast eth0\nbcast eth1\n"),
@@ -118,7 +116,7 @@ fn every_state_of_three_links_is_named_right_on_both_sides_and_nothing_moves_whi
 }
 
 /// Waits until both call each link what it is.
-fn expect_named(pair: &Pair, wires: Wires, change: usize) {
+fn expect_named(pair: &Pair, wires: Wires, change: u32) {
     for (node, machine, peer) in [(0, &pair.a, "beta"), (1, &pair.b, "alpha")] {
         let right = truth(wires, node).map(str::to_owned);
         let is_right = || (ways(machine, peer).as_ref() == Some(&right)).then_some(());
@@ -134,7 +132,7 @@ fn expect_named(pair: &Pair, wires: Wires, change: usize) {
 
 /// For a moment, and now and then for longer than deadtime, the state lasts. Who has a link that works both ways holds
 /// nobody for dead.
-fn stay(pair: &Pair, wires: Wires, change: usize) {
+fn stay(pair: &Pair, wires: Wires, change: u32) {
     let deadtime = Duration::from_millis(u64::from(pair.setup.deadtime));
     let period = if change % 7 == 6 {
         deadtime * 11 / 10

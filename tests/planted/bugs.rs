@@ -240,14 +240,6 @@ pub const BUGS: &[Bug] = &[
         search: Search::Pair,
     },
     Bug {
-        name: "one-way-links-are-spare",
-        mistake: "there is no alarm while the second link works in one direction only",
-        file: "cluster/directions.rs",
-        from: "all.filter(|link| matches!(self.way(*link), Way::Both | Way::Heard))",
-        to: "all.filter(|link| self.way(*link) != Way::Neither)",
-        search: Search::Pair,
-    },
-    Bug {
         name: "never-asks-again",
         mistake: "messages that were lost are not asked for",
         file: "cluster/transmit.rs",

@@ -486,6 +486,12 @@ impl Plan {
         let pings = if self.pings > 0 { 700 * SECOND } else { 0 };
         // Nor to one whose carrier came and went.
         let carriers = self.carrier_loss.map_or(0, |loss| loss + 700 * SECOND);
+        // A node that asks for what the other takes for its own waits so long for that, and reads no files meanwhile.
+        let moves = if self.has_operator() && self.has_reloads() {
+            15 * SECOND
+        } else {
+            0
+        };
         // A machine is reset in the last moment, and its peer waits for the next attempt.
         let fencing = self.fencing.map_or(0, |fencing| {
             130 * SECOND + fencing.delay * 4 + fencing.time.1 * 4 + fencing.boot * 3
@@ -497,6 +503,7 @@ impl Plan {
             self.hardware.boot + self.deadtime
         };
         again
+            + moves
             + old
             + reset
             + pings
