@@ -61,6 +61,7 @@ mod stop_failure;
 pub mod time;
 mod transmit;
 mod view;
+mod way;
 
 #[cfg(test)]
 mod tests;
@@ -71,7 +72,6 @@ use std::time::Duration;
 pub use action::{Action, Packet, PeerMemory};
 pub use carriers::CarrierState;
 pub use condition::FailbackCondition;
-pub use directions::Way;
 pub use ethernet::{Ethernet, MOST_ETHERNET, read_ethernet, write_ethernet};
 pub use event::{Event, GroupOutcome};
 pub use failback::FailbackView;
@@ -94,11 +94,11 @@ pub use settings::{FencingSettings, GroupSettings, PingNodeSettings, PingSetting
 pub use size::heartbeat_bytes;
 pub use time::Instant;
 pub use view::{GroupState, GroupView};
+pub use way::Way;
 
 use claims::{Claim, Leaving, Stated};
 use classic::{ClassicPeer, Questions};
 use condition::Failback;
-use directions::Directions;
 use ethernet::Hardware;
 use fence_state::Fencing;
 use giveup::Ipfail;
@@ -112,6 +112,7 @@ use policy::{Relation, Standing};
 use quiet::Quiet;
 use random::Jitter;
 use refusals::Refusals;
+use way::Directions;
 
 use crate::message::Message;
 
