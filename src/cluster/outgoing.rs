@@ -529,7 +529,9 @@ mod tests {
         }
         let mut answers = Vec::new();
         let now = Instant::from_micros(9_000_000);
-        outgoing.answer((3, 4), 0, SECOND, now, |answer| answers.push(answer));
+        outgoing.answer(signing, (3, 4), 0, SECOND, now, |answer| {
+            answers.push(answer);
+        });
         let [Answer::Message(message), Answer::Heartbeat(heartbeat)] = &answers[..] else {
             panic!("{answers:?}");
         };
@@ -544,7 +546,7 @@ mod tests {
         outgoing.renew(2);
         assert_eq!((outgoing.last(), outgoing.identity().generation), (0, 2));
         let mut answers = 0;
-        outgoing.answer((1, 7), 0, SECOND, now + SECOND, |_| answers += 1);
+        outgoing.answer(signing, (1, 7), 0, SECOND, now + SECOND, |_| answers += 1);
         assert_eq!(answers, 0, "that was another run");
     }
 
@@ -554,9 +556,16 @@ mod tests {
         for (number, is_kept) in [(2, false), (3, true)] {
             let mut answers = Vec::new();
             let now = Instant::from_micros(9_000_000);
-            outgoing.answer((number, number), 0, SECOND, now, |answer| {
-                answers.push(matches!(answer, Answer::Message(_)));
-            });
+            outgoing.answer(
+                signing(&keys()),
+                (number, number),
+                0,
+                SECOND,
+                now,
+                |answer| {
+                    answers.push(matches!(answer, Answer::Message(_)));
+                },
+            );
             assert_eq!(answers, [is_kept], "{number}");
         }
     }
@@ -568,9 +577,9 @@ mod tests {
             let mut count = 0;
             let pause = Duration::from_millis(250);
             let now = Instant::from_micros(9_000_000);
-            outgoing.answer((2, 2), 0, pause, now, |_| count += 1);
+            outgoing.answer(signing(&keys()), (2, 2), 0, pause, now, |_| count += 1);
             let later = now + Duration::from_millis(millis);
-            outgoing.answer((2, 2), 0, pause, later, |_| count += 1);
+            outgoing.answer(signing(&keys()), (2, 2), 0, pause, later, |_| count += 1);
             assert_eq!(count, answers, "after {millis} ms");
         }
     }

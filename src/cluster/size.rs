@@ -59,7 +59,13 @@ fn turn(pair: &mut [Cluster; 2], index: usize, now: Instant) -> usize {
                 if packet.is_heartbeat {
                     most = most.max(packet.text.len());
                 }
-                let (link, bytes) = (LinkId(0), packet.text.as_slice());
+                // A copy for one link has the form that this link carries, and no other.
+                let link = packet.link.unwrap_or(LinkId(0));
+                let bytes = if packet.text.is_empty() {
+                    packet.datagram.as_slice()
+                } else {
+                    packet.text.as_slice()
+                };
                 peer.handle(now, Event::Received { link, bytes });
                 continue;
             }
@@ -117,7 +123,7 @@ mod tests {
             ttl: 3,
             inner_auth: true,
             log_badpack: true,
-            links: vec!["link".into()],
+            links: vec!["/dev/ttyS0".into()],
             groups: (0..groups).map(group).collect(),
             ping: PingSettings::default(),
             fencing: FencingSettings::default(),
