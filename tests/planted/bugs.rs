@@ -321,10 +321,10 @@ pub const BUGS: &[Bug] = &[
     },
     Bug {
         name: "fed-too-rarely",
-        mistake: "the watchdog is fed only in turns that end at once: a busy machine that lives is reset",
+        mistake: "the watchdog is fed only after it has fired: a machine that lives is reset",
         file: "daemon/watchdog/feeding.rs",
-        from: "now.since(last_heartbeat) <= most",
-        to: "now.since(last_heartbeat) <= most / 100",
+        from: "self.next = now + self.timeout / FEEDS_PER_TIMEOUT;",
+        to: "self.next = now + self.timeout * FEEDS_PER_TIMEOUT;",
         search: Search::Hardware,
     },
     Bug {
