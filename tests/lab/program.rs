@@ -64,7 +64,13 @@ impl Program {
 }
 
 fn is_heartbeat(pid: i32) -> bool {
-    fs::read_to_string(format!("/proc/{pid}/comm")).is_ok_and(|name| name.trim() == "heartbeat")
+    name(pid) == "heartbeat"
+}
+
+/// What a process is called; nothing where there is none.
+pub fn name(pid: i32) -> String {
+    let name = fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
+    name.trim().to_owned()
 }
 
 /// Whether the original can run in a sandbox here, and if not, why.
