@@ -61,10 +61,24 @@ impl Cluster {
         Some((since, link))
     }
 
-    /// Whether the peer is heard and does not say that it hears us on no link: else nothing can be settled with it.
+    /// Whether the peer is heard and does not say that it hears us on no link: else nothing can be settled with it. Where
+    /// messages are merely lost now and then, what is to be settled takes longer.
     pub(super) fn can_be_answered(&self) -> bool {
-        self.peer.is_classic
-            || (self.directions.ours.any_is_open() && self.directions.answered != Some(0))
+        !self.directions.is_unanswered
+    }
+
+    /// When nothing has got through there and back for too long.
+    fn judge_answers(&mut self, now: Instant) -> Option<Instant> {
+        let wait = self.patience();
+        let directions = &mut self.directions;
+        let gets_through = directions.ours.any_is_open() && directions.answered != Some(0);
+        if gets_through || self.peer.is_classic {
+            (directions.unanswered_since, directions.is_unanswered) = (None, false);
+            return None;
+        }
+        let at = *directions.unanswered_since.get_or_insert(now) + wait;
+        directions.is_unanswered = at <= now;
+        (at > now).then_some(at)
     }
 
     /// A copy of a heartbeat of the peer came in, on `link` where it is the first one there. Two copies come on one link where
@@ -142,6 +156,8 @@ impl Cluster {
         let directions = &mut self.directions;
         directions.ours.judge(keepalive, now);
         directions.theirs.judge(keepalive, now);
+        let lost = self.judge_answers(now);
+        let directions = &self.directions;
         let silence = [&directions.ours, &directions.theirs].map(|ears| ears.next(keepalive));
         let mut next = silence.into_iter().flatten().min();
         if self.says_links() && self.directions.theirs.bits() != self.directions.stated {
@@ -152,7 +168,7 @@ impl Cluster {
         }
         let told = self.tell_ways(now);
         let left = self.judge_left(now);
-        let next = next.into_iter().chain(told).chain(left).min();
+        let next = next.into_iter().chain(told).chain(left).chain(lost).min();
         // Beside heartbeat 3.0.6 nothing depends on it, and our own heartbeats are soon enough.
         self.directions.next = next.filter(|_| self.says_links());
     }
@@ -164,7 +180,13 @@ impl Cluster {
 
     /// How long a change must last before it is told: one for the worse, and any other, which may be part of coming up.
     fn before_telling(&self) -> (Duration, Duration) {
-        (self.settings.keepalive * 2, self.peer.deadtime)
+        (self.patience(), self.peer.deadtime)
+    }
+
+    /// Whatever is worse and lasts so long is no chance: more than a few messages were lost, or links that are cut or
+    /// plugged in one after the other.
+    fn patience(&self) -> Duration {
+        (self.settings.keepalive * 2).max(self.peer.deadtime / 2)
     }
 
     /// Tells of links that became one-way or are not any more. When there may be more to tell.

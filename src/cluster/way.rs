@@ -102,6 +102,10 @@ pub(super) struct Directions {
     pub(super) left: Lasting<Left>,
     /// Since when at most one link is left.
     pub(super) jeopardy: Option<Instant>,
+    /// Since when nothing gets through there and back.
+    pub(super) unanswered_since: Option<Instant>,
+    /// That has lasted: more than a few messages are lost.
+    pub(super) is_unanswered: bool,
     /// When something is to be judged or told.
     pub(super) next: Option<Instant>,
 }

@@ -312,6 +312,14 @@ pub const WITH_OURS: &[(Program, Remark)] = &[
     (
         Program::Ours,
         only(
+            &["loss"],
+            "WARN: Link *:* is one-way: ",
+            "as many in a row were lost as never are on a link that works",
+        ),
+    ),
+    (
+        Program::Ours,
+        only(
             &["return_legacy"],
             "warning: `auto_failback legacy` is out of date",
             "what 3.0.6 says in other words",

@@ -4,6 +4,7 @@ use super::super::Way;
 use super::*;
 
 const KEEPALIVE: Duration = Duration::from_millis(200);
+const DEADTIME: Duration = Duration::from_secs(1);
 
 fn ways(pair: &Pair, node: usize) -> [Way; LINKS] {
     let cluster = pair.nodes[node].as_ref().expect("it runs");
@@ -178,8 +179,11 @@ fn nothing_is_moved_on_request_while_the_other_node_hears_nothing() {
     for wire in &mut pair.wires {
         wire[0] = false;
     }
-    pair.run(KEEPALIVE * 2 + KEEPALIVE / 4);
     let request = MoveRequest::Standby(Selection::All);
+    pair.run(KEEPALIVE * 2);
+    let cluster = pair.nodes[0].as_ref().expect("it runs");
+    assert_eq!(cluster.refuses(request), None, "two may be lost by chance");
+    pair.run(DEADTIME / 2);
     for node in 0..2 {
         let cluster = pair.nodes[node].as_ref().expect("it runs");
         assert_eq!(
