@@ -168,12 +168,12 @@ fn try_seeds(prefix: &str, usual: u64, fresh: u64, plan_of: MakePlan) {
 
 #[test]
 fn no_seed_breaks_a_rule() {
-    try_seeds("HB_SIM", 10_000, 20, Plan::with_operator);
+    try_seeds("HB_SIM", 7_000, 20, Plan::with_operator);
 }
 
 #[test]
 fn no_seed_with_ping_nodes_breaks_a_rule() {
-    try_seeds("HB_SIM_PING", 3000, 20, Plan::with_pings);
+    try_seeds("HB_SIM_PING", 2000, 20, Plan::with_pings);
 }
 
 #[test]
