@@ -513,14 +513,8 @@ mod tests {
     #[test]
     fn what_is_sent_again_is_no_news_and_what_is_gone_is_refused() {
         let mut outgoing = stream(3);
-        let keys = Keys {
-            entries: [const { None }; 16],
-            signing: 1,
-        };
-        let signing = Signing {
-            keys: &keys,
-            key: 1,
-        };
+        let keys = keys();
+        let signing = signing(&keys);
         for expected in 1..=3 {
             outgoing.begin("status");
             let packet = outgoing.finish(signing, 1, true);
@@ -587,14 +581,8 @@ mod tests {
     #[test]
     fn a_packet_that_is_still_on_its_way_is_not_written_over() {
         let mut outgoing = stream(0);
-        let keys = Keys {
-            entries: [const { None }; 16],
-            signing: 1,
-        };
-        let signing = Signing {
-            keys: &keys,
-            key: 1,
-        };
+        let keys = keys();
+        let signing = signing(&keys);
         outgoing.begin("resource");
         let first = outgoing.finish(signing, 1, false);
         outgoing.begin("NS_ackmsg");

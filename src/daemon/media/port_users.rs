@@ -112,8 +112,12 @@ pub fn shared(kind: &MediumKind) -> Option<PathBuf> {
         return None;
     };
     let real = serial_open::find(device).ok()?;
-    let is_port = Path::new(PORTS).join(real.file_name()?).exists();
-    is_port.then_some(real)
+    is_port(&real).then_some(real)
+}
+
+fn is_port(real: &Path) -> bool {
+    let name = real.file_name();
+    name.is_some_and(|name| Path::new(PORTS).join(name).exists())
 }
 
 /// What keeps the port at this real path from being used, if anything does; the first thing found.
@@ -125,16 +129,17 @@ pub fn obstacle(real: &Path) -> Option<Obstacle> {
     users(real).into_iter().next().map(Obstacle::User)
 }
 
-/// The other processes that have a device open.
+/// The other processes that have a terminal open; none of a device of another kind, such as `/dev/null`, which many have.
 pub fn users(real: &Path) -> Vec<User> {
     let (Some(port), Ok(device)) = (name_of(real), fs::metadata(real)) else {
         return Vec::new();
     };
-    if !device.file_type().is_char_device() {
+    let is_pty = real.starts_with("/dev/pts");
+    if !device.file_type().is_char_device() || !(is_pty || is_port(real)) {
         return Vec::new();
     }
     // Each instance of /dev/pts counts for itself.
-    let place = real.starts_with("/dev/pts").then(|| device.dev());
+    let place = is_pty.then(|| device.dev());
     let own = i32::try_from(std::process::id()).ok();
     let all = proc::all().unwrap_or_default().into_iter();
     let users = all
@@ -278,5 +283,8 @@ mod tests {
         let this = i32::try_from(std::process::id()).expect("small");
         assert!(found.iter().all(|user| user.pid != this));
         assert_eq!(obstacle(Path::new("/dev/no-such-port")), None);
+        let null = Path::new("/dev/null");
+        let _open = fs::File::open(null).expect("it is there");
+        assert_eq!(users(null), [], "nobody is to be killed for having it open");
     }
 }
