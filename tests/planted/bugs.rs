@@ -16,6 +16,8 @@ pub enum Search {
     Hardware,
     /// Several pairs of ours on the same segments.
     Pairs,
+    /// Two nodes of ours that do not take silence for death (`last_link`).
+    Doubts,
     /// Two nodes of ours, and a judge who looks away from two owners: the witness has to see them.
     Witness,
 }
@@ -59,7 +61,7 @@ pub const BUGS: &[Bug] = &[
         name: "initdead-forgotten",
         mistake: "a peer that was never heard counts as dead after deadtime instead of initdead (S1)",
         file: "cluster/membership.rs",
-        from: "silent_at.max(self.started + self.settings.initdead)",
+        from: "silent_at.max(self.waited_for_until())",
         to: "silent_at",
         search: Search::Pair,
     },
@@ -187,8 +189,8 @@ pub const BUGS: &[Bug] = &[
         name: "found-running-is-ours",
         mistake: "what was found running at start is kept before the peer was heard (S7)",
         file: "cluster/policy.rs",
-        from: "Relation::Unheard | Relation::Unfenced | Relation::Deaf { .. } => false,\n    }\n}\n\n/// S7",
-        to: "Relation::Unheard | Relation::Unfenced | Relation::Deaf { .. } => true,\n    }\n}\n\n/// S7",
+        from: "Relation::Unheard | Relation::InDoubt | Relation::Deaf { .. } => false,\n    }\n}\n\n/// S7",
+        to: "Relation::Unheard | Relation::InDoubt | Relation::Deaf { .. } => true,\n    }\n}\n\n/// S7",
         search: Search::Pair,
     },
     Bug {
@@ -358,5 +360,45 @@ pub const BUGS: &[Bug] = &[
         from: "self.report(Report::LinkDown { node, link });",
         to: "self.report(Report::LinkDown { node, link });\n            self.peer.last_heard = Instant::default();",
         search: Search::Witness,
+    },
+    Bug {
+        name: "cut-off-keeps",
+        mistake: "a node that is cut off keeps what it has (last_link witness)",
+        file: "cluster/ownership.rs",
+        from: "held.map(|group| group.ending = Some(Reason::CutOff)).count()",
+        to: "held.count()",
+        search: Search::Doubts,
+    },
+    Bug {
+        name: "seen-once-is-enough",
+        mistake: "one look at the network has to do, however lately the other node was cut off (last_link witness)",
+        file: "cluster/last_link.rs",
+        from: "if unseen < needed {",
+        to: "if unseen > needed {",
+        search: Search::Doubts,
+    },
+    Bug {
+        name: "served-is-free",
+        mistake: "that somebody answers for an address keeps nobody from taking it (last_link witness)",
+        file: "cluster/last_link.rs",
+        from: "if let Some(group) = answer.served {",
+        to: "if let Some(group) = answer.served.filter(|_| self.doubt.gave_up) {",
+        search: Search::Doubts,
+    },
+    Bug {
+        name: "witness-once",
+        mistake: "once the other node counts as dead it is not looked for ping nodes any more (last_link witness)",
+        file: "cluster/last_link.rs",
+        from: "DoubtStage::Watching(_) | DoubtStage::Asking | DoubtStage::Witnessed\n",
+        to: "DoubtStage::Watching(_) | DoubtStage::Asking\n",
+        search: Search::Doubts,
+    },
+    Bug {
+        name: "wait-forgotten",
+        mistake: "what waits is settled at once (last_link wait, manual)",
+        file: "cluster/last_link.rs",
+        from: "DoubtStage::Manual, Begun::Manual)",
+        to: "DoubtStage::Waiting(now), Begun::Manual)",
+        search: Search::Doubts,
     },
 ];

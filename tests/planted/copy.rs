@@ -104,6 +104,7 @@ impl Copy {
                 "HB_SIM_PAIRS",
                 "neighbours::no_seed_with_several_pairs_breaks_a_rule",
             ),
+            Search::Doubts => ("HB_SIM_DOUBT", "doubts::no_seed_with_doubts_breaks_a_rule"),
             Search::Witness => (
                 "HB_SIM_WITNESS",
                 "witness::no_seed_shows_two_owners_to_the_witness_alone",

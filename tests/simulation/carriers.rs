@@ -69,6 +69,7 @@ impl World {
             return;
         }
         self.machines[machine].is_plugged = is_in;
+        self.reach_changes(machine);
         let delay = self.dice.below(SLOWEST_NOTICE);
         self.notice(machine, delay);
     }

@@ -48,6 +48,10 @@ impl World {
                 self.fence(node, request);
                 Ok(())
             }
+            Action::AskNetwork { request, groups } => {
+                self.ask_network(node, request, groups);
+                Ok(())
+            }
             Action::StopFencing => {
                 self.machines[node].fencing = None;
                 Ok(())
@@ -152,6 +156,7 @@ impl World {
             .step(self.now, &[11, node as u64, ping as u64], || {
                 format!("{node} hears router{ping}")
             });
+        self.machines[node].last_answer = self.now;
         let id = PingId(u8::try_from(ping).unwrap_or(u8::MAX));
         self.arrive(node, Inbound::Answer(id))
     }
@@ -296,6 +301,7 @@ impl World {
                 claim_age: self.claim_age(1 - node, group),
             };
             self.judge_watchdog(node, group)?;
+            self.judge_doubt(node, group)?;
             self.judge
                 .starts(node, group, &self.machines, self.now, grounds)?;
         }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use heartbeat::cluster::{GroupId, GroupOutcome, Instant, PeerMemory, PingId};
+use heartbeat::cluster::{GroupId, GroupOutcome, Instant, NetworkAnswer, PeerMemory, PingId};
 
 use heartbeat::message::Keys;
 
@@ -65,6 +65,8 @@ pub enum Inbound {
     Agreed(bool),
     /// The kernel tells whether the network is plugged in.
     Carrier(bool),
+    /// The network has answered a question.
+    Network(u64, NetworkAnswer),
     /// The devices have answered a request.
     Fenced(u64, bool),
     /// The operator says that the peer is down.
@@ -164,6 +166,10 @@ pub struct Machine {
     pub answers: Vec<bool>,
     /// Whether its network is plugged in.
     pub is_plugged: bool,
+    /// When a ping node was heard last.
+    pub last_answer: Time,
+    /// Since when whoever is outside reaches it, or does not.
+    pub reach_since: Time,
     /// What its kernel has told of that last.
     pub plug_seen: PlugSeen,
     /// The request that its devices work on.
@@ -248,6 +254,8 @@ impl Machine {
             goodbye: None,
             answers: vec![true; pings],
             is_plugged: true,
+            last_answer: 0,
+            reach_since: 0,
             plug_seen: PlugSeen {
                 is_in: true,
                 since: 0,

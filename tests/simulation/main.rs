@@ -8,6 +8,7 @@ mod carriers;
 mod carry_out;
 mod directions;
 mod disk;
+mod doubts;
 pub mod events;
 mod exhaustive;
 mod fault_words;

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use heartbeat::cluster::FailbackCondition;
-use heartbeat::config::{AutoFailback, StopFailure};
+use heartbeat::config::{AutoFailback, LastLink, StopFailure};
 use heartbeat::message::{Key, Keys, Method};
 
 use super::faults::{self, Fault};
@@ -74,6 +74,8 @@ pub struct Plan {
     pub ping_loss: u64,
     /// The fencing devices of both nodes.
     pub fencing: Option<FencePlan>,
+    /// As in `ha.cf`, by node.
+    pub last_link: [LastLink; 2],
     /// As in `ha.cf`.
     pub stop_failure: StopFailure,
     /// As in `ha.cf`; nothing is said of carriers without.
@@ -193,6 +195,7 @@ impl Plan {
             agrees: 0,
             ping_loss: 0,
             fencing: None,
+            last_link: [LastLink::Takeover; 2],
             stop_failure: StopFailure::Hold,
             carrier_loss: None,
             judge_is_blind: false,
@@ -241,6 +244,7 @@ impl Plan {
             agrees: 0,
             ping_loss: 0,
             fencing: None,
+            last_link: [LastLink::Takeover; 2],
             stop_failure: StopFailure::Hold,
             carrier_loss: None,
             judge_is_blind: false,
@@ -509,6 +513,7 @@ impl Plan {
             + pings
             + carriers
             + self.longest_wait()
+            + self.doubt_settle_time()
             + fencing
             + self.initdead
             + self.deadtime * 4

@@ -89,11 +89,25 @@ impl World {
                         let event = Event::Carrier { group, here };
                         daemon.core.handle(local, event);
                     }
+                    for (link, _) in self
+                        .links
+                        .iter()
+                        .enumerate()
+                        .filter(|(_, l)| !l.is_serial())
+                    {
+                        let link = LinkId(u8::try_from(link).unwrap_or(u8::MAX));
+                        let has = Some(is_in);
+                        daemon.core.handle(local, Event::LinkCarrier { link, has });
+                    }
                 }
                 Inbound::Fenced(request, is_reset) => {
                     daemon
                         .core
                         .handle(local, Event::Fenced { request, is_reset });
+                }
+                Inbound::Network(request, answer) => {
+                    let event = Event::NetworkAnswered { request, answer };
+                    daemon.core.handle(local, event);
                 }
                 Inbound::ConfirmDead => daemon.core.handle(local, Event::PeerConfirmedDead),
                 Inbound::Reload => self.read_files(node, daemon),

@@ -199,8 +199,14 @@ impl World {
             let Some(fencing) = self.fence_time() else {
                 continue; // its devices fail, and nothing else ends the waiting
             };
+            let Some(doubt) = self.plan.doubt_time() else {
+                continue;
+            };
+            // Without a carrier it is waited for one that long.
+            let carrier = self.plan.carrier_loss.map_or(0, |_| self.plan.initdead);
             let enough =
                 self.plan.initdead + self.plan.action_time.1 * 3 + self.plan.news_time() + fencing;
+            let enough = enough + doubt + carrier;
             let enough = enough + self.plan.hardware.slack(enough);
             let idle =
                 |resource: &Resource| resource.failures == 0 && resource.real != Real::Running;

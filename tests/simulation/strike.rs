@@ -92,9 +92,13 @@ impl World {
                 machine,
                 ping,
                 answers,
-            } => self.machines[machine].answers[ping] = answers,
+            } => {
+                self.machines[machine].answers[ping] = answers;
+                self.reach_changes(machine);
+            }
             Fault::Plug { machine, is_in } => self.plug(machine, is_in),
             Fault::ConfirmDead(node) if !self.machines[1 - node].powered => {
+                self.was_confirmed = true;
                 return self.arrive(node, Inbound::ConfirmDead);
             }
             Fault::ConfirmDead(_) => {}
@@ -236,6 +240,7 @@ impl World {
                     takeover_unfenced: fencing.takeover_unfenced.map(micros),
                 },
             ),
+            last_link: plan.last_link[node % 2],
             stop_failure: plan.stop_failure,
             keys: self.machines[node].keys.clone(),
         };

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use heartbeat::cluster::GroupOutcome;
+use heartbeat::cluster::{GroupId, GroupOutcome};
 
 use super::directions::Skies;
 use super::disk::Disk;
@@ -67,6 +67,13 @@ pub enum Happening {
     Reset(Order),
     /// A kernel has noticed how the plug is.
     Noticed { machine: usize, run: u64 },
+    /// The network answers a question.
+    NetworkAnswer {
+        machine: usize,
+        run: u64,
+        request: u64,
+        groups: Vec<GroupId>,
+    },
     /// The devices of a machine answer.
     FenceAnswer {
         machine: usize,
@@ -166,6 +173,8 @@ pub struct World {
     pub recorded: Vec<Cargo>,
     /// When the last recorded datagram arrived or will have arrived.
     pub last_replay: Option<Time>,
+    /// The operator has said of a machine that it is down, which it may not be any more.
+    pub was_confirmed: bool,
     /// Makes the nodes.
     pub make: MakeNode,
     /// Until when everything must have found its place.
@@ -216,6 +225,7 @@ impl World {
             said: Vec::new(),
             recorded: Vec::new(),
             last_replay: None,
+            was_confirmed: false,
             make,
             coming: BTreeMap::new(),
             happenings: 0,
@@ -327,6 +337,12 @@ impl World {
                 agrees,
             } => self.agreed(machine, run, agrees),
             Happening::Noticed { machine, run } => self.noticed(machine, run),
+            Happening::NetworkAnswer {
+                machine,
+                run,
+                request,
+                groups,
+            } => self.network_answers(machine, run, request, &groups),
             Happening::Reset(order) => self.reset(order),
             Happening::FenceAnswer {
                 machine,

@@ -1,7 +1,7 @@
 //! No needless move: a node gives up what runs only for a reason that is there in truth, whatever it believes.
 
 use heartbeat::cluster::policy::Reason;
-use heartbeat::config::AutoFailback;
+use heartbeat::config::{AutoFailback, LastLink};
 
 use super::super::faults::Fault;
 use super::super::machine::{Machine, Real};
@@ -74,6 +74,15 @@ impl Judge {
             Reason::Removed => self.strikes.reload,
             Reason::Retry => machines[node].resources[group].failures > 0,
             Reason::Broken => self.strikes.breakdown,
+            Reason::CutOff => {
+                // It hears no ping node, as far as it can know.
+                let own = machines[node]
+                    .last_answer
+                    .max(daemon.map_or(0, |daemon| daemon.started));
+                let least = self.hardware.least(node, now - own);
+                matches!(plan.last_link[node], LastLink::Witness(_))
+                    && least >= plan.deadtime_of(node)
+            }
             Reason::NoCarrier => self.is_unplugged(node, plan, machines, now),
             Reason::Stale => daemon.is_some_and(|daemon| daemon.stalled_lately(now, self.deadtime)),
             _ => false, // reasons to start

@@ -208,6 +208,9 @@ impl Node for OldPeer {
             | Event::Hardware(_)
             | Event::Fenced { .. }
             | Event::PeerConfirmedDead
+            | Event::NetworkAnswered { .. }
+            | Event::LinkCarrier { .. }
+            | Event::WatchdogArmed { .. }
             | Event::Reloaded(_)
             | Event::Say(_)
             | Event::MoveRequested(_) => {}
