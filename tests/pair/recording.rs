@@ -72,6 +72,8 @@ impl Run {
                 | Event::PingAnswered { .. }
                 | Event::Readiness { .. }
                 | Event::Carrier { .. }
+                | Event::LinkCarrier { .. }
+                | Event::WatchdogArmed { .. }
                 | Event::Hardware(_)
                 | Event::Say(_) => {}
                 Event::Received { bytes, .. } => {
@@ -83,7 +85,7 @@ impl Run {
                 Event::FailbackAnswered { .. } => run.others.push("failback".into()),
                 Event::StopRequested => run.others.push("stop".into()),
                 Event::MoveRequested(_) => run.others.push("move".into()),
-                Event::Fenced { .. } | Event::PeerConfirmedDead => {
+                Event::Fenced { .. } | Event::PeerConfirmedDead | Event::NetworkAnswered { .. } => {
                     run.others.push("fencing".into());
                 }
                 Event::KeysChanged(_) => run.others.push("keys".into()),
