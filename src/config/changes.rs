@@ -373,6 +373,7 @@ pub fn merged(used: &Config, read: Config) -> Config {
         respawn: kept.respawn,
         apiauth: kept.apiauth,
         fencing: kept.fencing,
+        last_link: kept.last_link,
         stop_failure: kept.stop_failure,
         auto_failback,
         failback,

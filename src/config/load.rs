@@ -16,7 +16,9 @@ use super::{
     AutoFailback, CompressionMethod, Config, FailbackCondition, FenceDevice, Fencing, Group,
     MessageFormat, StopFailure,
 };
-use super::{authkeys, fencing, ha_cf, haresources, monitor, rules, timeouts, witnesses};
+use super::{
+    authkeys, fencing, ha_cf, haresources, last_link, monitor, rules, timeouts, witnesses,
+};
 use crate::message::Keys;
 
 /// Reads `nodeinfo`, `ha.cf`, `authkeys` and `haresources` below `directory`.
@@ -74,6 +76,7 @@ pub fn load_looking(
     if let Some(settings) = &mut settings {
         let groups = groups.as_deref().unwrap_or_default();
         witnesses::check(settings, groups, directory, &mut files.out);
+        last_link::check(settings, !devices.is_empty(), &mut files.out);
         for (node, place) in settings.ping_nodes.iter().filter(|(node, _)| node.counts) {
             files
                 .out
@@ -284,6 +287,7 @@ fn build(
             delay: settings.fence_delay,
             takeover_unfenced: settings.takeover_unfenced,
         },
+        last_link: settings.last_link.complete(settings.deadtime),
         stop_failure: match settings.stop_failure {
             "fence" => StopFailure::Fence,
             "reboot" => StopFailure::Reboot,

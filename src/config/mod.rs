@@ -17,6 +17,7 @@ mod failback;
 mod fencing;
 mod ha_cf;
 mod haresources;
+mod last_link;
 mod load;
 mod look;
 mod media;
@@ -39,6 +40,7 @@ pub use changes::{Changes, DirectiveChange, GroupChange, common, merged};
 pub use check::{Checked, check};
 pub use device::{FenceDevice, FenceParameters, Fencing};
 pub use diagnostic::{Diagnostic, Diagnostics, Severity};
+pub use last_link::LastLink;
 pub use load::{load, load_keys, load_looking};
 pub use look::{Absence, Look, Subject};
 pub use source::{Place, Reader, Source};
@@ -95,6 +97,8 @@ pub struct Config {
     pub watchdog: Option<PathBuf>,
     /// `stonith`, `stonith_host`, `fence_delay`, `takeover_unfenced`.
     pub fencing: Fencing,
+    /// `last_link`.
+    pub last_link: LastLink,
     /// `stop_failure`.
     pub stop_failure: StopFailure,
     /// `realtime`: whether to ask for realtime scheduling.

@@ -8,6 +8,7 @@ use super::directive::Argument::{
 use super::directive::Directive;
 use super::failback::{OPENINGS, auto_failback, conditional_failback};
 use super::fencing::{stonith, stonith_host, takeover_unfenced};
+use super::last_link::{self, last_link, timed_last_link};
 use super::media::{bcast, mcast, mcast6, ping, ping_group, serial, ucast, ucast6};
 use super::monitor::monitor;
 use super::pair::{autojoin, node, pacemaker};
@@ -301,6 +302,19 @@ pub static ALL: &[Directive] = &[
         .default("never")
         .unrecorded()
         .example("takeover_unfenced 10min"),
+    Directive::new(
+        "last_link",
+        "takeover | witness [TIME] | manual | wait TIME",
+        WordOrLine {
+            word: last_link,
+            openings: last_link::OPENINGS,
+            line: timed_last_link,
+        },
+    )
+    .doc("What the silence of the other node is taken for when the last link is gone and no device resets it")
+    .default("takeover")
+    .unrecorded()
+    .example("last_link wait 30"),
     Directive::new(
         "stop_failure",
         "hold | fence | reboot",

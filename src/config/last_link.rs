@@ -1,0 +1,152 @@
+//! `last_link`: what the silence of the other node is taken for once all links are gone.
+
+use std::fmt;
+use std::time::Duration;
+
+use super::diagnostic::{Diagnostic, Diagnostics, Severity};
+use super::directive::{Directive, Statement};
+use super::settings::Settings;
+use super::source::Word;
+use super::value::{self, Fault, Reading};
+
+/// The words that may have a time behind them.
+pub(super) const OPENINGS: &[&str] = &["wait", "witness"];
+/// All that may stand first.
+const WORDS: [&str; 4] = ["takeover", "witness", "manual", "wait"];
+
+/// The answer to the silence of the other node on all links, where no device resets it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum LastLink {
+    /// It is dead, and what it had is taken: as in heartbeat 3.0.6.
+    #[default]
+    Takeover,
+    /// Ping nodes decide: who sees none gives up what it has within this time, who sees one takes over after it.
+    Witness(Duration),
+    /// A person decides.
+    Manual,
+    /// It is dead once it was silent for so much longer.
+    Wait(Duration),
+}
+
+/// What a node that is cut off has at least for giving up, where nothing else is said.
+const TIME_TO_STOP: Duration = Duration::from_secs(10);
+
+/// As `ha.cf` writes it.
+impl fmt::Display for LastLink {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Takeover => f.write_str("takeover"),
+            Self::Manual => f.write_str("manual"),
+            Self::Wait(time) => write!(f, "wait {time:?}"),
+            Self::Witness(time) => write!(f, "witness {time:?}"),
+        }
+    }
+}
+
+/// What was written, before the times are known that others decide.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) enum Written {
+    #[default]
+    Takeover,
+    /// With deadtime, or ten seconds, for the time that is not written.
+    Witness(Option<Duration>),
+    Manual,
+    Wait(Duration),
+}
+
+impl Written {
+    /// With the times that follow from others.
+    pub(super) fn complete(self, deadtime: Duration) -> LastLink {
+        match self {
+            Self::Takeover => LastLink::Takeover,
+            Self::Witness(time) => LastLink::Witness(time.unwrap_or(deadtime.max(TIME_TO_STOP))),
+            Self::Manual => LastLink::Manual,
+            Self::Wait(time) => LastLink::Wait(time),
+        }
+    }
+}
+
+/// One word alone.
+pub(super) fn last_link(settings: &mut Settings, text: &str) -> Result<(), Fault> {
+    settings.last_link = match text.to_ascii_lowercase().as_str() {
+        "takeover" => Written::Takeover,
+        "manual" => Written::Manual,
+        _ => return value::choice(text, &WORDS, true).map(|_| ()),
+    };
+    Ok(())
+}
+
+/// `wait TIME` and `witness [TIME]`. Whether it was taken.
+pub(super) fn timed_last_link(
+    settings: &mut Settings,
+    directive: &'static Directive,
+    statement: &Statement,
+    out: &mut Diagnostics,
+) -> bool {
+    let Some((first, rest)) = statement.words.split_first() else {
+        return false;
+    };
+    let waits = first.text.eq_ignore_ascii_case("wait");
+    let written = match rest {
+        [] if waits => {
+            let error = Diagnostic::error(&first.place, "`wait` lacks its time");
+            out.push(error.label("the line is `last_link wait TIME`, for example `30`"));
+            return false;
+        }
+        [] => Written::Witness(None),
+        [time] => match read(directive, time, out) {
+            Some(time) if waits => Written::Wait(time),
+            Some(time) => Written::Witness(Some(time)),
+            None => return false,
+        },
+        [_, second, ..] => {
+            let message = format!("`{}` takes one time", first.text);
+            let error = Diagnostic::error(&second.place, message);
+            out.push(error.label(format!("the line is `last_link {}`", directive.syntax)));
+            return false;
+        }
+    };
+    settings.last_link = written;
+    true
+}
+
+fn read(directive: &Directive, word: &Word, out: &mut Diagnostics) -> Option<Duration> {
+    let (value, told) = match value::time(&word.text, false) {
+        // That 3.0.6 does not know a unit is no news where it does not know the directive.
+        Ok(Reading { value, remark }) => (
+            Some(value),
+            remark.filter(|(how, _)| *how != Severity::Info),
+        ),
+        Err(fault) => (None, Some((Severity::Error, fault))),
+    };
+    if let Some((severity, fault)) = told {
+        let kind = if value.is_none() { "bad" } else { "odd" };
+        let message = format!("{kind} value `{}` for `{}`", word.text, directive.name);
+        let place = word.place.part(&fault.span);
+        out.push(Diagnostic::at(severity, &place, message).label(fault.reason));
+    }
+    value
+}
+
+/// What the directive needs, and what makes it idle.
+pub(super) fn check(settings: &Settings, is_fenced: bool, out: &mut Diagnostics) {
+    let Some(place) = settings.place("last_link") else {
+        return;
+    };
+    let pings = ["ping", "ping6", "ping_group"];
+    if matches!(settings.last_link, Written::Witness(_))
+        && settings.ping_nodes.is_empty()
+        && pings.iter().all(|name| settings.is_absent(name))
+    {
+        let error = Diagnostic::error(place, "`last_link witness` without a witness");
+        out.push(error.label("no ping node is named").help(
+            "name a host that is neither node, best the router that clients come through: `ping 192.168.0.254`",
+        ));
+    }
+    if is_fenced && settings.last_link != Written::Takeover {
+        let warning = Diagnostic::warning(place, "`last_link` beside a fencing device");
+        out.push(warning.label(
+            "without effect: the device resets the other node before anything of it is taken",
+        ));
+    }
+}
