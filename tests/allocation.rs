@@ -131,6 +131,7 @@ fn settings(node: usize) -> Settings {
         }],
         ping: PingSettings::default(),
         fencing: FencingSettings::default(),
+        last_link: heartbeat::config::LastLink::Takeover,
         stop_failure: StopFailure::Hold,
         keys: Keys {
             entries,

@@ -33,6 +33,14 @@ pub enum Action {
     },
     /// The last `Fence` is not wanted any more. Nobody waits for its answer.
     StopFencing,
+    /// Ask the network whether anybody answers for the addresses of these groups, none of which runs here. Answered by
+    /// `NetworkAnswered` with this number, exactly once.
+    AskNetwork {
+        /// To be named in the answer.
+        request: u64,
+        /// Which groups.
+        groups: Vec<GroupId>,
+    },
     /// Reset this machine at once: a group does not stop.
     ResetMachine,
     /// Tell the people.
@@ -77,4 +85,6 @@ pub struct PeerMemory {
     pub generation: u64,
     /// The highest sequence number heard in that generation.
     pub sequence: u64,
+    /// It fell silent, and it was never found out whether it was down (`last_link`).
+    pub in_doubt: bool,
 }

@@ -176,7 +176,7 @@ fn stays(group: &Group, measure: Measure) -> Option<Stay> {
             (_, Some(Claim::Failed)) => Stay::Unable,
             _ => Stay::Unknown,
         },
-        Relation::Gone { .. } | Relation::Unfenced => Stay::Alone,
+        Relation::Gone { .. } | Relation::InDoubt => Stay::Alone,
         Relation::Unheard | Relation::Deaf { .. } | Relation::Halves { .. } => Stay::Unknown,
     })
 }

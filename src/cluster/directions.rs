@@ -146,7 +146,7 @@ impl Cluster {
     }
 
     /// Whether the peer has shown that it is one of ours.
-    fn says_links(&self) -> bool {
+    pub(super) fn says_links(&self) -> bool {
         self.peer.last_heartbeat.is_some() && !self.peer.is_classic
     }
 

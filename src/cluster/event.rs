@@ -1,5 +1,8 @@
 //! Everything that can happen to the core.
 
+use std::time::Duration;
+
+use super::doubt::NetworkAnswer;
 use super::ethernet::Ethernet;
 use super::movement::MoveRequest;
 use super::reload::Reload;
@@ -72,6 +75,25 @@ pub enum Event<'a> {
     /// An operator says that the peer is down. [`Cluster::refuses_confirmation`](super::Cluster::refuses_confirmation)
     /// tells beforehand whether that counts; where it does not it is ignored.
     PeerConfirmedDead,
+    /// The answer to `Action::AskNetwork`.
+    NetworkAnswered {
+        /// Which request.
+        request: u64,
+        /// What was found.
+        answer: NetworkAnswer,
+    },
+    /// The watchdog of this machine was armed, has another timeout, or is not there any more.
+    WatchdogArmed {
+        /// After so long without a feed it resets the machine; `None` without a watchdog.
+        timeout: Option<Duration>,
+    },
+    /// It was looked whether a link has a carrier.
+    LinkCarrier {
+        /// Which link.
+        link: LinkId,
+        /// Whether it has one; `None` where that can't be known, as on a serial line.
+        has: Option<bool>,
+    },
     /// `authkeys` was read again.
     KeysChanged(Box<Keys>),
     /// The Ethernet addresses of this machine, in any order, but in the same one for the same addresses. At most

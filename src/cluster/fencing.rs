@@ -9,6 +9,7 @@ use std::time::Duration;
 use super::claims::Leaving;
 use super::fence_state::{ConfirmationRefusal, Fencing, FencingStage};
 use super::fencing_report::FencingReport;
+use super::last_link_report::LastLinkReport;
 use super::movement::Selection;
 use super::report::Report;
 use super::{Action, Cluster, Instant, NodeStatus, Relation};
@@ -35,8 +36,10 @@ impl Cluster {
             NodeStatus::Up | NodeStatus::Active if !self.peer.has_left => {
                 Some(ConfirmationRefusal::Heard)
             }
-            NodeStatus::Dead if self.fencing.is_open() => None,
-            NodeStatus::Init if self.can_fence() => Some(ConfirmationRefusal::NotDeadYet),
+            NodeStatus::Dead if self.is_in_doubt() || self.is_alone_on_sight() => None,
+            NodeStatus::Init if self.can_fence() || self.may_doubt() => {
+                Some(ConfirmationRefusal::NotDeadYet)
+            }
             _ => Some(ConfirmationRefusal::NothingWaits),
         }
     }
@@ -70,11 +73,6 @@ impl Cluster {
     /// The peer has been found dead and did not say that it holds nothing.
     pub(super) fn begin_fencing(&mut self, patience: Duration, now: Instant) {
         let node = self.peer_name();
-        if !self.can_fence() {
-            self.report(Report::NoFencing);
-            self.report(Report::TakingOver { node });
-            return;
-        }
         let is_on_request = std::mem::take(&mut self.fencing.is_on_request);
         match self.fencing.stage {
             // The reset that it asked for has come.
@@ -217,6 +215,10 @@ impl Cluster {
     pub(super) fn death_confirmed(&mut self) {
         if self.refuses_confirmation().is_none() {
             let node = self.peer_name();
+            if self.doubt.is_open() || self.is_alone_on_sight() {
+                self.settle_doubt(LastLinkReport::Confirmed { node });
+                return;
+            }
             self.halt_fencing(FencingStage::Done);
             self.settle_fencing(FencingReport::Confirmed { node });
         }
@@ -238,11 +240,12 @@ impl Cluster {
             self.report(Report::Fencing(FencingReport::Cancelled { node }));
         }
         self.halt_fencing(FencingStage::None);
+        self.end_doubt();
     }
 
     /// Whether nobody knows if the peer, which does not talk, is down.
     pub(super) fn is_in_doubt(&self) -> bool {
-        self.fencing.is_open() && self.peer.status == NodeStatus::Dead
+        (self.fencing.is_open() || self.doubt.is_open()) && self.peer.status == NodeStatus::Dead
     }
 
     /// From now on the stage is this one, and no device is asked in this matter.

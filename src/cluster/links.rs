@@ -19,6 +19,8 @@ struct Link {
     heard: Option<Instant>,
     /// It was up in this run, or it was told that it never was.
     is_known: bool,
+    /// Whether it has a carrier, where that can be known.
+    carrier: Option<bool>,
 }
 
 impl Links {
@@ -31,6 +33,7 @@ impl Links {
                     name: name.clone(),
                     heard: None,
                     is_known: false,
+                    carrier: None,
                 })
                 .collect(),
         }
@@ -45,6 +48,19 @@ impl Links {
         link.heard = Some(now);
         link.is_known = true;
         was_down
+    }
+
+    /// Whether `link` has a carrier, where that can be known.
+    pub fn set_carrier(&mut self, link: LinkId, has: Option<bool>) {
+        if let Some(link) = self.links.get_mut(usize::from(link.0)) {
+            link.carrier = has;
+        }
+    }
+
+    /// How many of them may receive something.
+    pub fn that_can_receive(&self) -> usize {
+        let without = self.links.iter().filter(|link| link.carrier == Some(false));
+        self.links.len().saturating_sub(without.count())
     }
 
     /// A link that was never up in this run, each once.

@@ -32,6 +32,7 @@ impl Cluster {
         self.judge_directions(now);
         self.judge_peer(now);
         self.pursue_fencing(now);
+        self.pursue_doubt(now);
         self.review_plea();
         self.judge_pings(now);
         self.join(now);
@@ -86,6 +87,7 @@ impl Cluster {
         self.heartbeat_is_due = true;
         let groups = self.ownership.mark_stale();
         self.halt_fencing(FencingStage::None); // whatever was found out is old by now
+        self.suspend_doubt();
         self.report(Report::Stalled { gap, groups });
         self.has_settled = false;
         self.fail_move(MoveFailure::PeerLost);
@@ -113,7 +115,7 @@ impl Cluster {
     pub(super) fn standing(&self) -> Standing {
         let relation = match self.peer.status {
             _ if self.peer.has_left => Relation::Gone { died: false },
-            NodeStatus::Dead if self.is_in_doubt() => Relation::Unfenced,
+            NodeStatus::Dead if self.is_in_doubt() => Relation::InDoubt,
             NodeStatus::Dead => Relation::Gone { died: true },
             NodeStatus::Init => Relation::Unheard,
             _ if self.peer.is_classic => self.classic_relation(),
@@ -192,6 +194,7 @@ impl Cluster {
                 self.readiness_heard(message);
                 self.carriers_heard(message, now);
                 self.plea_heard(message);
+                self.policy_heard(message);
             }
             None => self.no_claims_heard(),
         }
@@ -254,7 +257,7 @@ impl Cluster {
                 Some(silent_at)
             }
             _ => {
-                let silent_at = silent_at.max(self.started + self.settings.initdead);
+                let silent_at = silent_at.max(self.waited_for_until());
                 let namesake = self.namesake_heard.filter(|_| !self.peer.heard_in_this_run);
                 Some(namesake.map_or(silent_at, |at| silent_at.max(at + self.settings.deadtime)))
             }
@@ -286,6 +289,7 @@ impl Cluster {
         }
         let node = self.peer_name();
         let patience = self.fencing_patience();
+        let was_last = self.is_last_link();
         self.peer.status = NodeStatus::Dead;
         self.peer.is_leaving = false;
         self.peer.incoming.forget_missing();
@@ -300,7 +304,7 @@ impl Cluster {
             if self.peer.is_classic {
                 self.begin_new_run();
             }
-            self.begin_fencing(patience, now);
+            self.judge_silence(patience, was_last, now);
         }
     }
 
@@ -417,6 +421,7 @@ impl Cluster {
         self.peer.is_leaving = heading.leaving != Leaving::No;
         let is_agreed = heading.answering == Some((self.settings.generation, self.epoch));
         if is_agreed {
+            self.resolve_doubt();
             self.unanswered_since = None;
             self.told.deaf = false;
             self.former_deadtime = None; // it has heard what we say since the last reload
@@ -461,6 +466,7 @@ impl Cluster {
 
     fn no_claims_heard(&mut self) {
         self.is_agreed = false;
+        self.resolve_doubt();
         self.no_links_heard();
         self.unanswered_since = None; // it never answers
         self.peer.is_classic = true;

@@ -11,6 +11,7 @@ mod classic;
 mod condition;
 mod departure;
 mod directions;
+mod doubt;
 mod ear;
 mod ethernet;
 pub mod event;
@@ -29,6 +30,8 @@ pub mod holdings;
 mod ids;
 pub mod incoming;
 mod ipfail;
+mod last_link;
+pub mod last_link_report;
 pub mod link_report;
 pub mod links;
 mod membership;
@@ -72,6 +75,7 @@ use std::time::Duration;
 pub use action::{Action, Packet, PeerMemory};
 pub use carriers::CarrierState;
 pub use condition::FailbackCondition;
+pub use doubt::{DoubtStage, NetworkAnswer, PeerPolicy};
 pub use ethernet::{Ethernet, MOST_ETHERNET, read_ethernet, write_ethernet};
 pub use event::{Event, GroupOutcome};
 pub use failback::FailbackView;
@@ -81,6 +85,7 @@ pub use fencing_report::FencingReport;
 pub use group_report::GroupReport;
 pub use holdings::Holdings;
 pub use ids::{GroupId, LinkId, PingId};
+pub use last_link_report::LastLinkReport;
 pub use link_report::LinkReport;
 pub use movement::{MoveFailure, MoveProgress, MoveRefusal, MoveRequest, Movement, Selection};
 pub use node::NodeStatus;
@@ -99,6 +104,7 @@ pub use way::Way;
 use claims::{Claim, Leaving, Stated};
 use classic::{ClassicPeer, Questions};
 use condition::Failback;
+use doubt::Doubt;
 use ethernet::Hardware;
 use fence_state::Fencing;
 use giveup::Ipfail;
@@ -142,11 +148,16 @@ pub struct Cluster {
     status: NodeStatus,
     leaving: Leaving,
     fencing: Fencing,
+    doubt: Doubt,
+    /// The timeout of the watchdog that is armed here.
+    watchdog: Option<Duration>,
     /// A group does not stop, and the peer is to reset this node for that.
     wants_reset: bool,
     now: Instant,
     /// Since when a peer that was never heard is waited for.
     started: Instant,
+    /// Since when a link of this node may receive; `None` while none has a carrier.
+    receives_since: Option<Instant>,
     wall_clock: u64,
     next_heartbeat: Instant,
     last_heartbeat: Instant,
@@ -232,6 +243,7 @@ impl Cluster {
             takeover_ended: 0,
             is_classic: false,
             plea: Plea::default(),
+            policy: None,
         };
         let identity = Identity {
             name: settings.local_node.clone(),
@@ -258,9 +270,15 @@ impl Cluster {
             status: NodeStatus::Init,
             leaving: Leaving::No,
             fencing: Fencing::default(),
+            doubt: Doubt {
+                is_unresolved: remembered.in_doubt,
+                ..Doubt::default()
+            },
+            watchdog: None,
             wants_reset: false,
             now,
             started: now,
+            receives_since: Some(now),
             wall_clock: 1,
             next_heartbeat: now,
             last_heartbeat: now,
@@ -315,6 +333,11 @@ impl Cluster {
             Event::FailbackAnswered { agrees } => self.failback.answered(agrees, now),
             Event::Fenced { request, is_reset } => self.fencing_answered(request, is_reset, now),
             Event::PeerConfirmedDead => self.death_confirmed(),
+            Event::NetworkAnswered { request, answer } => {
+                self.network_answered(request, answer, now);
+            }
+            Event::WatchdogArmed { timeout } => self.watchdog = timeout,
+            Event::LinkCarrier { link, has } => self.link_carrier(link, has, now),
             Event::KeysChanged(keys) => self.settings.keys = *keys,
             Event::Hardware(own) => self.hardware_changed(own),
             Event::Reloaded(reload) => self.reload(*reload, now),
@@ -338,6 +361,7 @@ impl Cluster {
             self.next_request_at(),
             self.next_word(),
             self.next_fencing(),
+            self.next_doubt(),
             self.move_until,
             self.pings.next_silence(),
             self.next_failback(),

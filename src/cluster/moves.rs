@@ -48,7 +48,7 @@ impl Cluster {
             Some(MoveRefusal::Starting)
         } else if matches!(
             relation,
-            Relation::Gone { .. } | Relation::Unfenced | Relation::Deaf { .. }
+            Relation::Gone { .. } | Relation::InDoubt | Relation::Deaf { .. }
         ) || self.peer.is_leaving
         {
             Some(MoveRefusal::NobodyThere)

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
+use super::doubt::PeerPolicy;
 use super::former_run::FormerRun;
 use super::incoming::Incoming;
 use super::time::Instant;
@@ -99,4 +100,6 @@ pub struct Peer {
     pub is_classic: bool,
     /// What it says of fencing.
     pub(super) plea: Plea,
+    /// What it says of the loss of all links.
+    pub(super) policy: Option<PeerPolicy>,
 }

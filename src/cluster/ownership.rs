@@ -196,6 +196,20 @@ impl Ownership {
         held.map(|group| group.ending = Some(Reason::Stale)).count()
     }
 
+    /// Everything held is given up: nobody can use it here. How many groups that are.
+    pub fn cut_off(&mut self) -> usize {
+        let held = self.groups.iter_mut().filter(|group| group.may_run());
+        held.map(|group| group.ending = Some(Reason::CutOff))
+            .count()
+    }
+
+    /// The groups of the file that are not held here.
+    pub fn not_held(&self) -> impl Iterator<Item = GroupId> {
+        let groups = self.groups.iter().enumerate();
+        let free = groups.filter(|(_, group)| !group.may_run() && !group.is_removed);
+        free.filter_map(|(index, _)| u32::try_from(index).ok().map(GroupId))
+    }
+
     /// The next thing to do, if any. To be asked until it says nothing; each answer changes the claims.
     pub fn next_step(
         &mut self,

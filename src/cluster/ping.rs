@@ -164,6 +164,15 @@ impl PingNodes {
         times.min()
     }
 
+    /// When one that counts answered last, or since when an answer of the first one is waited for; `None` where none
+    /// counts.
+    pub(super) fn last_answer(&self) -> Option<Instant> {
+        let counting = self.nodes.iter().filter(|node| node.counts);
+        counting
+            .map(|node| node.answered.unwrap_or(self.started))
+            .max()
+    }
+
     /// How many answer; `recently` is as old as a fresh answer may be. One that came up counts as fresh after twice
     /// that time: what answers for a moment only, the other node may have missed.
     pub(super) fn counts(&self, recently: Duration, now: Instant) -> PingCounts {

@@ -26,8 +26,8 @@ pub enum Relation {
         /// It wants nothing more and no dialogue is under way: what neither node holds now, nobody will start.
         settled: bool,
     },
-    /// It fell silent and was not reset yet: it may be alive and serve.
-    Unfenced,
+    /// It fell silent, and nothing tells yet that it is down: it may be alive and serve.
+    InDoubt,
     /// It is dead, or has left holding nothing.
     Gone {
         /// It fell silent, as opposed to leaving.
@@ -88,6 +88,8 @@ pub enum Reason {
     Conflict,
     /// This node did not run for so long that the other may have taken it (S3).
     Stale,
+    /// This node is cut off, and the other may take it.
+    CutOff,
     /// An earlier attempt failed.
     Retry,
     /// It runs here and does not work.
@@ -358,7 +360,7 @@ fn may_adopt(group: &Group, standing: Standing) -> bool {
         Relation::Talking | Relation::Halves { .. } => {
             standing.is_active && group.theirs.is_some() && !group.peer_holds()
         }
-        Relation::Unheard | Relation::Unfenced | Relation::Deaf { .. } => false,
+        Relation::Unheard | Relation::InDoubt | Relation::Deaf { .. } => false,
     }
 }
 
@@ -393,7 +395,7 @@ pub(super) fn yields(group: &Group, standing: Standing, prefers_me: bool) -> boo
                 !prefers_me
             }
         }
-        Relation::Unheard | Relation::Unfenced | Relation::Gone { .. } => false,
+        Relation::Unheard | Relation::InDoubt | Relation::Gone { .. } => false,
     }
 }
 

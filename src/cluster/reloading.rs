@@ -10,6 +10,7 @@ use std::time::Duration;
 use super::carrier::Carrier;
 use super::claims::{Claim, Leaving, Phase};
 use super::classic::Dialogue;
+use super::movement::Selection;
 use super::policy::{Breakdowns, Group, Reason};
 use super::reload::{GroupPlace, Reload, ReloadRefusal};
 use super::time::by_a_faster_clock;
@@ -150,20 +151,22 @@ impl Cluster {
         }
         self.peer.deadtime = self.peer.deadtime.max(self.settings.keepalive);
         self.next_heartbeat = self.next_heartbeat.min(now + self.settings.keepalive);
-        let could_fence = self.can_fence();
+        let had_groups = self.ownership.has_any(Selection::All);
         self.replace_groups(reload.groups, now);
         self.begin_conversation();
-        if !could_fence {
-            self.fence_late(now);
+        if !had_groups {
+            self.doubt_late(now);
         }
     }
 
     /// There are groups now. A peer that died while there were none was not reset, and may be running them.
-    fn fence_late(&mut self, now: Instant) {
+    fn doubt_late(&mut self, now: Instant) {
         let is_dead = self.peer.status == NodeStatus::Dead && !self.peer.has_left;
-        if is_dead && self.can_fence() && self.fencing.stage == FencingStage::None {
+        let is_settled = self.fencing.stage != FencingStage::None || self.doubt.is_open();
+        let has_groups = self.ownership.has_any(Selection::All);
+        if is_dead && !is_settled && has_groups && (self.can_fence() || self.doubt.is_unresolved) {
             let patience = self.fencing_patience();
-            self.begin_fencing(patience, now);
+            self.judge_silence(patience, true, now);
         }
     }
 

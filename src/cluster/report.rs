@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::failures::AfterFailure;
 use super::fencing_report::FencingReport;
 use super::group_report::GroupReport;
+use super::last_link_report::LastLinkReport;
 use super::link_report::LinkReport;
 use super::movement::{MoveProgress, MoveRefusal, MoveRequest, Movement, Selection};
 use super::node::NodeStatus;
@@ -44,6 +45,8 @@ pub enum Report {
     NodeRestarted { node: String },
     /// The peer was thought dead and was not.
     ReturnedAfterPartition { node: String, silence: Duration },
+    /// The peer is silent on all links.
+    LastLink(LastLinkReport),
     /// What the peer held is taken because it is dead.
     TakingOver { node: String },
     /// Nothing fences the peer.
@@ -201,6 +204,7 @@ impl Report {
             | Self::TwoOwners { .. }
             | Self::Stalled { .. } => Severity::Crit,
             Self::Fencing(report) => report.severity(),
+            Self::LastLink(report) => report.severity(),
             Self::Link(report) => report.severity(),
             Self::Ping(report) if report.is_warning() => Severity::Warn,
             Self::Group(report) if report.is_warning() => Severity::Warn,
@@ -414,6 +418,7 @@ impl fmt::Display for Report {
             }
             Self::Fencing(report) => report.fmt(f),
             Self::Ping(report) => report.fmt(f),
+            Self::LastLink(report) => report.fmt(f),
             Self::Link(report) => report.fmt(f),
             Self::Refused {
                 kind,
@@ -446,6 +451,7 @@ impl fmt::Display for Reason {
             Self::Leaving => "this node is shutting down",
             Self::Conflict => "the other node holds it too",
             Self::Stale => "this node did not run for too long",
+            Self::CutOff => "this node is cut off, and the other may take it (last_link witness)",
             Self::Retry => "an earlier attempt failed",
             Self::Broken => "it does not work here",
             Self::Removed => "haresources does not have it any more",

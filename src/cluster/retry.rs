@@ -43,7 +43,7 @@ impl Ownership {
             Relation::Talking => again(Elsewhere::Failed),
             Relation::Halves { .. } => again(Elsewhere::Classic),
             Relation::Gone { .. } => again(Elsewhere::Nobody),
-            Relation::Unheard | Relation::Unfenced | Relation::Deaf { .. } => AfterFailure::Left,
+            Relation::Unheard | Relation::InDoubt | Relation::Deaf { .. } => AfterFailure::Left,
         }
     }
 
@@ -105,7 +105,7 @@ impl Cluster {
         let relation = self.standing().relation;
         let is_ours = match relation {
             Relation::Talking => self.ownership.is_ours_to_try(group),
-            Relation::Unfenced => false, // nothing is started before the other node was reset
+            Relation::InDoubt => false, // nothing is started before the other node was reset
             _ => true,
         };
         let next = failures.again_at.max(self.now);

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::action::PeerMemory;
 use super::condition::FailbackCondition;
-use crate::config::{AutoFailback, StopFailure};
+use crate::config::{AutoFailback, LastLink, StopFailure};
 use crate::message::Keys;
 
 /// Everything from the configuration, and what earlier runs left.
@@ -56,6 +56,8 @@ pub struct Settings {
     pub ping: PingSettings,
     /// How the peer is reset when it is dead.
     pub fencing: FencingSettings,
+    /// See `ha.cf`.
+    pub last_link: LastLink,
     /// See `ha.cf`.
     pub stop_failure: StopFailure,
     /// The keys.

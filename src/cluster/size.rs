@@ -127,6 +127,7 @@ mod tests {
             groups: (0..groups).map(group).collect(),
             ping: PingSettings::default(),
             fencing: FencingSettings::default(),
+            last_link: crate::config::LastLink::Takeover,
             stop_failure: StopFailure::Hold,
             keys: Keys {
                 entries,

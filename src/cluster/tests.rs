@@ -7,6 +7,7 @@ mod failback;
 mod fencing;
 mod hardware;
 mod ipfail;
+mod last_link;
 mod legacy;
 mod membership;
 mod mistakes;
@@ -27,7 +28,7 @@ mod words;
 use std::time::Duration;
 
 use super::*;
-use crate::config::{AutoFailback, StopFailure};
+use crate::config::{AutoFailback, LastLink, StopFailure};
 use crate::message::{self, Key, Keys, Method};
 
 const LINKS: usize = 3;
@@ -66,6 +67,14 @@ struct Pair {
     answers: [Vec<bool>; 2],
     fencing: FencingSettings,
     stop_failure: StopFailure,
+    /// By node.
+    last_link: [LastLink; 2],
+    watchdog: Option<Duration>,
+    /// What was remembered by the last run of each node.
+    memory: [Option<PeerMemory>; 2],
+    /// By node: whether somebody answers for an address of the first group, and whether the groups have addresses.
+    served: [bool; 2],
+    has_addresses: bool,
     carrier_loss: Option<Duration>,
     /// By node: how often it wanted to reset itself.
     resets: [usize; 2],
@@ -115,6 +124,11 @@ impl Pair {
             answers: [Vec::new(), Vec::new()],
             fencing: FencingSettings::default(),
             stop_failure: StopFailure::Hold,
+            last_link: [LastLink::Takeover; 2],
+            watchdog: None,
+            memory: [None; 2],
+            served: [false; 2],
+            has_addresses: true,
             carrier_loss: None,
             resets: [0; 2],
             device: [None; 2],
@@ -138,7 +152,7 @@ impl Pair {
             uuid: [u8::try_from(node).unwrap() + 1; 16],
             generation: self.generation,
             last_generation: self.generation + 999,
-            remembered_peer: None,
+            remembered_peer: self.memory[node].filter(|memory| memory.in_doubt),
             seed: self.generation,
             keepalive: Duration::from_millis(200) * self.slowness,
             deadtime: Duration::from_secs(1) * self.slowness,
@@ -158,12 +172,16 @@ impl Pair {
             ],
             ping: self.ping.clone(),
             fencing: self.fencing.clone(),
+            last_link: self.last_link[node],
             stop_failure: self.stop_failure,
             keys: keys(),
         };
         self.running[node] = vec![false; 2];
         self.exited[node] = false;
-        self.nodes[node] = Some(Cluster::new(self.now, settings));
+        let mut cluster = Cluster::new(self.now, settings);
+        let timeout = self.watchdog;
+        cluster.handle(self.now, Event::WatchdogArmed { timeout });
+        self.nodes[node] = Some(cluster);
         self.turn(node, None);
     }
 
@@ -187,6 +205,7 @@ impl Pair {
             let mut pinged = false;
             let mut asks = false;
             let mut answered = None;
+            let mut network = None;
             while let Some(action) = cluster.next_action() {
                 match action {
                     Action::Send(packet) => {
@@ -224,7 +243,19 @@ impl Pair {
                     Action::Fence { request } => answered = self.fence(node, request),
                     Action::ResetMachine => self.resets[node] += 1,
                     Action::StopFencing => self.halted[node] += 1,
-                    Action::RememberPeer(_) | Action::AnnounceGroup(_) => {}
+                    Action::RememberPeer(memory) => self.memory[node] = Some(memory),
+                    Action::AnnounceGroup(_) => {}
+                    Action::AskNetwork { request, groups } => {
+                        let served = self.served[node].then(|| groups.first().copied());
+                        let asked = if self.has_addresses { groups.len() } else { 0 };
+                        network = Some((
+                            request,
+                            NetworkAnswer {
+                                asked: u32::try_from(asked).unwrap(),
+                                served: served.flatten(),
+                            },
+                        ));
+                    }
                     Action::Exit => self.exited[node] = true,
                 }
             }
@@ -232,6 +263,11 @@ impl Pair {
             for (_, id) in answers.filter(|(answers, _)| pinged && **answers) {
                 let node = PingId(id);
                 cluster.handle(self.now, Event::PingAnswered { node });
+            }
+            if let Some((request, answer)) = network {
+                let event = Event::NetworkAnswered { request, answer };
+                cluster.handle(self.now, event);
+                waiting.push((node, None));
             }
             self.asked[node] += usize::from(asks);
             if let Some(agrees) = self.agrees[node].filter(|_| asks) {

@@ -49,6 +49,7 @@ impl Cluster {
         self.push_readiness();
         self.push_carriers();
         self.push_links();
+        self.push_policy();
         self.finish(true);
         self.last_heartbeat = now;
         self.heartbeat_is_due = false;

@@ -134,6 +134,7 @@ impl Cluster {
             uuid: self.peer.uuid,
             generation: self.peer.highest_generation,
             sequence,
+            in_doubt: self.doubt.is_unresolved,
         }
     }
 }

@@ -1,12 +1,13 @@
 //! One event as the rest of a line behind its time, and back.
 
 use super::error::Problem;
+use super::header::seconds;
 use super::keys::{self, Secrecy};
 use super::reload;
-use super::text::{Blanks, escape, push, unescape, unescape_text};
+use super::text::{Blanks, Seconds, escape, push, unescape, unescape_text};
 use crate::cluster::{
-    Event, GroupId, GroupOutcome, LinkId, MoveRequest, PingId, ScriptMessage, Selection, Settings,
-    read_ethernet, write_ethernet,
+    Event, GroupId, GroupOutcome, LinkId, MoveRequest, NetworkAnswer, PingId, ScriptMessage,
+    Selection, Settings, read_ethernet, write_ethernet,
 };
 use crate::message::Keys;
 
@@ -135,6 +136,32 @@ pub(super) fn write(event: &Event<'_>, names: &Names, secrecy: Secrecy, out: &mu
             push(out, format_args!(" fenced {request} {how}"));
         }
         Event::PeerConfirmedDead => out.push_str(" peer-confirmed-dead"),
+        Event::NetworkAnswered { request, answer } => {
+            push(
+                out,
+                format_args!(" network-answered {request} {} ", answer.asked),
+            );
+            match answer.served {
+                Some(group) => {
+                    push(out, format_args!("{}:", group.0));
+                    escape(names.group(group).as_bytes(), Blanks::Escaped, out);
+                }
+                None => out.push_str("nobody"),
+            }
+        }
+        Event::WatchdogArmed { timeout } => match timeout {
+            Some(timeout) => push(out, format_args!(" watchdog-armed {}", Seconds(*timeout))),
+            None => out.push_str(" watchdog-armed not"),
+        },
+        Event::LinkCarrier { link, has } => {
+            push(out, format_args!(" link-carrier {}:", link.0));
+            escape(names.link(*link).as_bytes(), Blanks::Escaped, out);
+            out.push_str(match has {
+                Some(true) => " up",
+                Some(false) => " lost",
+                None => " unknown",
+            });
+        }
         Event::KeysChanged(keys) => {
             out.push_str(" keys-changed ");
             keys::write(keys, secrecy, out);
@@ -178,6 +205,37 @@ pub(super) fn read<'a>(
                 link,
                 bytes: buffer,
             }
+        }
+        "link-carrier" => {
+            let (link, word) = rest.split_once(' ').ok_or(Problem::Value)?;
+            let (id, name) = numbered(link)?;
+            let link = LinkId(id);
+            known_as(names.links.get(usize::from(id)), &name)?;
+            let has = match word {
+                "up" => Some(true),
+                "lost" => Some(false),
+                "unknown" => None,
+                _ => return Err(Problem::Value),
+            };
+            Event::LinkCarrier { link, has }
+        }
+        "watchdog-armed" => Event::WatchdogArmed {
+            timeout: match rest {
+                "not" => None,
+                time => Some(seconds(time)?),
+            },
+        },
+        "network-answered" => {
+            let mut words = rest.splitn(3, ' ');
+            let mut next = || words.next().ok_or(Problem::Value);
+            let request = next()?.parse().map_err(|_| Problem::Value)?;
+            let asked = next()?.parse().map_err(|_| Problem::Value)?;
+            let served = match next()? {
+                "nobody" => None,
+                group => Some(known_group(names, group)?),
+            };
+            let answer = NetworkAnswer { asked, served };
+            Event::NetworkAnswered { request, answer }
         }
         "wall-clock" => Event::WallClock {
             seconds: rest.parse().map_err(|_| Problem::Value)?,
@@ -289,6 +347,8 @@ fn known_as(known: Option<&String>, name: &str) -> Result<(), Problem> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::super::header::tests::settings;
     use super::*;
 
@@ -312,9 +372,12 @@ mod tests {
             Event::Reloaded(_) => 14,
             Event::Say(_) => 15,
             Event::Carrier { .. } => 16,
+            Event::NetworkAnswered { .. } => 17,
+            Event::LinkCarrier { .. } => 18,
+            Event::WatchdogArmed { .. } => 19,
         }
     }
-    const KINDS: usize = 17;
+    const KINDS: usize = 20;
 
     fn said_by_script() -> ScriptMessage {
         let fields = [("what", "ä b=c\\"), ("none", "")];
@@ -359,6 +422,18 @@ mod tests {
         samples.extend([Some(true), Some(false), None].map(|here| {
             let group = GroupId(1);
             Event::Carrier { group, here }
+        }));
+        samples.extend([Some(true), Some(false), None].map(|has| {
+            let link = LinkId(1);
+            Event::LinkCarrier { link, has }
+        }));
+        for timeout in [None, Some(Duration::from_millis(4500))] {
+            samples.push(Event::WatchdogArmed { timeout });
+        }
+        samples.extend([Some(GroupId(1)), None].map(|served| {
+            let answer = NetworkAnswer { asked: 2, served };
+            let request = u64::MAX;
+            Event::NetworkAnswered { request, answer }
         }));
         samples.extend([true, false].map(|agrees| Event::FailbackAnswered { agrees }));
         samples.extend([0, 1].map(|id| Event::PingAnswered { node: PingId(id) }));

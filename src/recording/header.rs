@@ -9,7 +9,7 @@ use crate::cluster::{
     FailbackCondition, FencingSettings, GroupSettings, Instant, PeerMemory, PingNodeSettings,
     PingSettings, Settings,
 };
-use crate::config::{AutoFailback, StopFailure};
+use crate::config::{AutoFailback, LastLink, StopFailure};
 use crate::message::Keys;
 
 /// The form of recordings, to be raised whenever an older program would misread a newer one or the other way
@@ -68,6 +68,7 @@ pub(super) fn write(program: &str, started: Instant, settings: &Settings, how: S
         groups,
         ping,
         fencing,
+        last_link,
         stop_failure,
         keys,
     } = settings;
@@ -86,13 +87,15 @@ pub(super) fn write(program: &str, started: Instant, settings: &Settings, how: S
         uuid,
         generation,
         sequence,
+        in_doubt,
     }) = remembered_peer
     {
+        let doubt = if *in_doubt { " in-doubt" } else { "" };
         let uuid = uuid.as_ref().map(|uuid| Hex(uuid).to_string());
         let uuid = uuid.as_deref().unwrap_or("unknown");
         lines.plain(
             "remembered_peer",
-            &format_args!("{uuid} {generation} {sequence}"),
+            &format_args!("{uuid} {generation} {sequence}{doubt}"),
         );
     }
     lines.plain("seed", seed);
@@ -116,6 +119,7 @@ pub(super) fn write(program: &str, started: Instant, settings: &Settings, how: S
     }
     write_ping(&mut lines, ping);
     write_fencing(&mut lines, fencing);
+    write_last_link(&mut lines, *last_link);
     if let Some((name, _)) = STOP_FAILURE.iter().find(|(_, known)| known == stop_failure) {
         lines.plain("stop_failure", name);
     }
@@ -123,6 +127,29 @@ pub(super) fn write(program: &str, started: Instant, settings: &Settings, how: S
     keys::write(keys, how, &mut lines.0);
     lines.0 += "\n\n";
     lines.0
+}
+
+/// Nothing where it is as in heartbeat 3.0.6: recordings of old have no such lines.
+fn write_last_link(lines: &mut Lines, answer: LastLink) {
+    match answer {
+        LastLink::Takeover => {}
+        LastLink::Manual => lines.plain("last_link", &"manual"),
+        LastLink::Wait(time) => {
+            lines.plain("last_link", &format_args!("wait {}", Seconds(time)));
+        }
+        LastLink::Witness(time) => {
+            lines.plain("last_link", &format_args!("witness {}", Seconds(time)));
+        }
+    }
+}
+
+fn last_link(text: &str) -> Result<LastLink, Problem> {
+    Ok(match text.split_once(' ') {
+        None if text == "manual" => LastLink::Manual,
+        Some(("wait", time)) => LastLink::Wait(seconds(time)?),
+        Some(("witness", time)) => LastLink::Witness(seconds(time)?),
+        _ => return Err(Problem::Value),
+    })
 }
 
 /// Nothing where nothing is waited for: recordings of old have no such line.
@@ -259,6 +286,7 @@ pub(super) struct Reading {
     ipfail: Option<bool>,
     fence_delay: Option<Duration>,
     takeover_unfenced: Option<Duration>,
+    last_link: Option<LastLink>,
     stop_failure: Option<StopFailure>,
     keys: Option<Keys>,
 }
@@ -316,6 +344,7 @@ impl Reading {
             "ipfail" => once(&mut self.ipfail, name, parse(value)?),
             "fence_delay" => once(&mut self.fence_delay, name, seconds(value)?),
             "takeover_unfenced" => once(&mut self.takeover_unfenced, name, seconds(value)?),
+            "last_link" => once(&mut self.last_link, name, last_link(value)?),
             "stop_failure" => {
                 let known = STOP_FAILURE.iter().find(|(known, _)| *known == value);
                 let &(_, meant) = known.ok_or(Problem::Value)?;
@@ -363,6 +392,7 @@ impl Reading {
                     delay: self.fence_delay.unwrap_or_default(),
                     takeover_unfenced: self.takeover_unfenced,
                 },
+                last_link: self.last_link.unwrap_or_default(),
                 stop_failure: self.stop_failure.unwrap_or(StopFailure::Hold),
                 keys: needed(self.keys, "keys")?,
             },
@@ -426,7 +456,11 @@ fn uuid(text: &str) -> Result<[u8; 16], Problem> {
 
 fn remembered(text: &str) -> Result<PeerMemory, Problem> {
     let words: Vec<&str> = text.split(' ').collect();
-    let &[id, generation, sequence] = words.as_slice() else {
+    let (words, in_doubt) = match words.as_slice() {
+        [words @ .., "in-doubt"] => (words, true),
+        words => (words, false),
+    };
+    let &[id, generation, sequence] = words else {
         return Err(Problem::Value);
     };
     Ok(PeerMemory {
@@ -437,6 +471,7 @@ fn remembered(text: &str) -> Result<PeerMemory, Problem> {
         },
         generation: parse(generation)?,
         sequence: parse(sequence)?,
+        in_doubt,
     })
 }
 
@@ -482,6 +517,7 @@ pub(super) mod tests {
                 uuid: Some([0xff; 16]),
                 generation: 7,
                 sequence: u64::MAX,
+                in_doubt: true,
             }),
             seed: 1 << 63,
             keepalive: Duration::from_millis(200),
@@ -515,6 +551,7 @@ pub(super) mod tests {
                 delay: Duration::from_millis(1250),
                 takeover_unfenced: Some(Duration::from_secs(600)),
             },
+            last_link: LastLink::Witness(Duration::from_millis(12_500)),
             stop_failure: StopFailure::Reboot,
             keys: Keys {
                 entries,

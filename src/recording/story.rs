@@ -165,6 +165,28 @@ impl Story {
                 let how = if *is_reset { "reset" } else { "not reset" };
                 self.line(format_args!("< fencing {request}: {how}"));
             }
+            Event::NetworkAnswered { request, answer } => {
+                let who = answer.served.map(|group| self.key(group));
+                let who = who.map_or("nobody answers".to_owned(), |key| {
+                    format!("somebody answers for {key}")
+                });
+                let asked = answer.asked;
+                self.line(format_args!(
+                    "< question {request} to the network, for {asked} addresses: {who}"
+                ));
+            }
+            Event::WatchdogArmed { timeout } => {
+                self.line(format_args!("< the watchdog of this machine: {timeout:?}"));
+            }
+            Event::LinkCarrier { link, has } => {
+                let link = self.names.link(*link).to_owned();
+                let word = match has {
+                    Some(true) => "up",
+                    Some(false) => "lost",
+                    None => "not known",
+                };
+                self.line(format_args!("< carrier of {link}: {word}"));
+            }
             Event::PeerConfirmedDead => self.line(format_args!("< peer confirmed dead")),
             Event::StopRequested => self.line(format_args!("< stop requested")),
             Event::Say(message) => {
@@ -297,6 +319,11 @@ impl Story {
                 self.line(format_args!("the peer has {all}"));
             }
             Action::Fence { request } => self.line(format_args!("fence the peer, {request}")),
+            Action::AskNetwork { request, groups } => {
+                let keys: Vec<String> = groups.iter().map(|group| self.key(*group)).collect();
+                let keys = keys.join(", ");
+                self.line(format_args!("ask the network for {keys}, {request}"));
+            }
             Action::ResetMachine => self.line(format_args!("reset this machine")),
             Action::StopFencing => self.line(format_args!("stop fencing")),
             Action::Ping if self.everything => self.line(format_args!("ping")),

@@ -420,6 +420,7 @@ fn config(media: Vec<Medium>) -> Config {
         syslogmsgfmt: false,
         log_badpack: true,
         fencing: heartbeat::config::Fencing::default(),
+        last_link: heartbeat::config::LastLink::Takeover,
         stop_failure: heartbeat::config::StopFailure::Hold,
         watchdog: None,
         realtime: false,

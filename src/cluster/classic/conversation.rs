@@ -181,7 +181,7 @@ impl Cluster {
     fn tell_what_was_taken(&mut self) {
         let is_alone = matches!(
             self.standing().relation,
-            Relation::Gone { died: true } | Relation::Unfenced
+            Relation::Gone { died: true } | Relation::InDoubt
         );
         let is_member = self.status == NodeStatus::Active && self.leaving == Leaving::No;
         if !is_alone || !is_member || !self.speaks_of_halves() {

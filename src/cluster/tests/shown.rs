@@ -306,7 +306,7 @@ fn what_follows_a_failed_start_depends_on_who_could_try_instead() {
         ),
         (Relation::Gone { died: true }, Claim::Free, false, "Nobody"),
         (Relation::Unheard, Claim::Failed, true, "Left"),
-        (Relation::Unfenced, Claim::Failed, true, "Left"),
+        (Relation::InDoubt, Claim::Failed, true, "Left"),
     ] {
         let group = &mut ownership.groups[0];
         (group.mine, group.prefers_local) = (failed, prefers);

@@ -119,7 +119,7 @@ fn of_two_owners_the_one_with_less_right_yields() {
         (deaf(false), runs, runs, false, false),
         (SETTLED, runs, runs, true, true),
         (Relation::Unheard, runs, runs, false, false),
-        (Relation::Unfenced, runs, runs, false, false),
+        (Relation::InDoubt, runs, runs, false, false),
         (Relation::Gone { died: true }, runs, runs, false, false),
     ] {
         let group = group(mine, Some(theirs));
@@ -177,7 +177,7 @@ fn a_group_is_started_only_where_the_other_node_is_known_not_to_hold_it() {
             None,
         ),
         (
-            Relation::Unfenced,
+            Relation::InDoubt,
             Claim::Free,
             Some(Claim::Ceded),
             true,
@@ -391,7 +391,7 @@ fn what_was_found_running_is_kept_only_by_a_member_that_knows_the_other_has_it_n
         (joining(Relation::Talking), None),
         (joining(Relation::Gone { died: true }), None),
         (with(Relation::Unheard), None),
-        (with(Relation::Unfenced), None),
+        (with(Relation::InDoubt), None),
     ] {
         assert_eq!(
             wanted(&found, standing, true, NOW),
