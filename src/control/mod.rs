@@ -105,8 +105,33 @@ pub struct Status {
     /// The alarm that no second link to the other node is left, while it lasts.
     #[serde(default)]
     pub jeopardy: Option<Jeopardy>,
+    /// What the loss of all links is taken for, and whether the other node is in doubt.
+    #[serde(default)]
+    pub last_link: Option<LastLink>,
     /// Recorded directives of `ha.cf` with the text as written, in the order of the file.
     pub parameters: Vec<Parameter>,
+}
+
+/// What the loss of all links is taken for (`last_link` in `ha.cf`).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct LastLink {
+    /// `takeover`, `witness`, `manual` or `wait`.
+    pub answer: String,
+    /// The time of `witness` or `wait`, in milliseconds.
+    pub milliseconds: Option<u64>,
+    /// What the other node goes by, as its `ha.cf` would write it; none while it has not said so.
+    pub peer: Option<String>,
+    /// The timeout of the other node's watchdog in milliseconds, where it has one and says so.
+    pub peer_watchdog: Option<u64>,
+    /// `none` while the other node is heard or counts as dead for sure; `waiting` until it counts as dead; `watching`: the
+    /// network is asked who answers for its addresses; `manual`: a person has to say that it is down; `alone`: it counts as
+    /// dead for as long as a ping node answers here.
+    pub state: String,
+    /// When the other node was found silent, in seconds since 1970; none in the state `none`.
+    pub since: Option<u64>,
+    /// This node saw no ping node either, and gave up what it held.
+    pub cut_off: bool,
 }
 
 /// The fencing devices, and what they are asked for.

@@ -138,6 +138,8 @@ pub struct Daemon {
     failfast: Failfast,
     /// Whether this machine resets itself.
     reset: Reset,
+    /// The timeout of the watchdog that the core knows of.
+    watchdog_told: Option<Duration>,
     /// Whether the watchdog is to reset this machine.
     is_starving: bool,
     /// When the peer was last told that this node lives.
@@ -159,6 +161,7 @@ impl Daemon {
             leave_at: None,
             failfast: Failfast::default(),
             reset: Reset::default(),
+            watchdog_told: None,
             is_starving: false,
             last_heartbeat: Instant::default(),
         }
@@ -381,6 +384,9 @@ impl Daemon {
                 Action::PeerHardware(all) => self.devices.resources.know_peer(all),
                 Action::Fence { request } => self.devices.fencer.reset(request),
                 Action::StopFencing => self.devices.fencer.stop(now),
+                Action::AskNetwork { request, groups } => {
+                    self.devices.resources.ask_network(now, request, &groups);
+                }
                 Action::ResetMachine => self.reset.begin(),
                 Action::Deliver { source, message } => {
                     let status = self.cluster.local_status();

@@ -237,6 +237,7 @@ mod tests {
             groups: Vec::<GroupSettings>::new(),
             ping: PingSettings::default(),
             fencing: FencingSettings::default(),
+            last_link: crate::config::LastLink::Takeover,
             stop_failure: StopFailure::Hold,
             keys: Keys {
                 entries,

@@ -12,6 +12,7 @@ mod group;
 mod holders;
 mod losses;
 mod monitors;
+mod network;
 mod reload;
 mod rivals;
 mod verdict;
@@ -38,6 +39,7 @@ use group::Group;
 use holders::Searches;
 pub use monitors::MonitorView;
 use monitors::Monitors;
+use network::LinkCarriers;
 use verdict::{failed, missing, read_answer, told};
 
 pub use crate::resource::Limits;
@@ -102,6 +104,7 @@ pub struct Resources {
     ready: VecDeque<usize>,
     floating: FloatingAddresses,
     carriers: Carriers,
+    link_carriers: LinkCarriers,
     monitors: Monitors,
     outcomes: VecDeque<(GroupId, GroupOutcome)>,
 }
@@ -174,6 +177,7 @@ impl Resources {
             ready: VecDeque::new(),
             floating,
             carriers: Carriers::default(),
+            link_carriers: LinkCarriers::new(&super::settings::links(config)),
             monitors,
             outcomes: VecDeque::new(),
         })

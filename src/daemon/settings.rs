@@ -45,6 +45,7 @@ pub fn of_core(config: &Config, state: &State, seed: u64, own: &[PingId]) -> Set
             delay: config.fencing.delay,
             takeover_unfenced: config.fencing.takeover_unfenced,
         },
+        last_link: config.last_link,
         stop_failure: config.stop_failure,
         keys: config.keys.clone(),
     }

@@ -1,6 +1,7 @@
 //! What the daemon tells about itself over the control socket.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use super::clock;
 use super::core::Core;
@@ -12,12 +13,12 @@ use super::settings::{kinds_of_link, links};
 use super::state::State;
 use crate::cluster::link_report::cause;
 use crate::cluster::{
-    Cluster, FailbackView, GroupId, GroupPlace, GroupState, Instant, LinkId, PingId, PingStatus,
-    RetryView, Way,
+    Cluster, DoubtStage, FailbackView, GroupId, GroupPlace, GroupState, Instant, LinkId, PingId,
+    PingStatus, RetryView, Way,
 };
-use crate::config::{Config, PingNode};
+use crate::config::{self, Config, PingNode};
 use crate::control::{
-    Failback, Group, Jeopardy, Link, Monitor, Node, Parameter, Retry, Rival, Status,
+    Failback, Group, Jeopardy, LastLink, Link, Monitor, Node, Parameter, Retry, Rival, Status,
 };
 
 /// Everything, as it is now. `since` is the wall clock at the start.
@@ -44,6 +45,7 @@ pub fn status(
         movement: movement(cluster, state.generation),
         fencing: fencer.view(cluster),
         jeopardy: jeopardy(config, cluster),
+        last_link: Some(last_link(config, cluster)),
         parameters: parameters(config),
     }
 }
@@ -121,6 +123,34 @@ fn jeopardy(config: &Config, cluster: &Cluster) -> Option<Jeopardy> {
         since: wall(since),
         link,
     })
+}
+
+fn last_link(config: &Config, cluster: &Cluster) -> LastLink {
+    let millis = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+    let (answer, time) = match config.last_link {
+        config::LastLink::Takeover => ("takeover", None),
+        config::LastLink::Manual => ("manual", None),
+        config::LastLink::Wait(time) => ("wait", Some(time)),
+        config::LastLink::Witness(time) => ("witness", Some(time)),
+    };
+    let peer = cluster.peer_policy();
+    let doubt = cluster.doubt();
+    let state = match doubt {
+        None => "none",
+        Some((DoubtStage::Waiting(_), _)) => "waiting",
+        Some((DoubtStage::Watching(_) | DoubtStage::Asking, _)) => "watching",
+        Some((DoubtStage::Witnessed, _)) => "alone",
+        Some((DoubtStage::Manual | DoubtStage::None, _)) => "manual",
+    };
+    LastLink {
+        answer: answer.into(),
+        milliseconds: time.map(millis),
+        peer: peer.map(|peer| peer.answer.to_string()),
+        peer_watchdog: peer.and_then(|peer| peer.watchdog).map(millis),
+        state: state.into(),
+        since: doubt.map(|(_, since)| wall(since)),
+        cut_off: cluster.is_cut_off(),
+    }
 }
 
 fn groups(

@@ -166,6 +166,11 @@ impl Watchdog {
         }
     }
 
+    /// After so long without a feed it resets this machine.
+    pub fn timeout(&self) -> Duration {
+        self.feeding.timeout()
+    }
+
     /// When the next feed is due.
     pub fn next_deadline(&self) -> Instant {
         self.feeding.next_deadline()

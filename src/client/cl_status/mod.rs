@@ -8,7 +8,7 @@ use std::io::Write;
 use std::path::Path;
 
 use super::Error;
-use crate::control::{Fencing, Jeopardy, Link, Node, Places, Status};
+use crate::control::{Fencing, Jeopardy, LastLink, Link, Node, Places, Status};
 use arguments::{Arguments, Query};
 
 /// The question was answered, and the answer is good news.
@@ -122,6 +122,10 @@ fn running(arguments: &Arguments, status: &Status) -> Reply {
         reply.out.push_str(&version);
         reply.out.push_str(&all_nodes(arguments, status));
         reply.out.extend(status.jeopardy.iter().map(jeopardy));
+        let silence = status.last_link.as_ref();
+        reply
+            .out
+            .extend(silence.and_then(|silence| last_link(status, silence)));
         reply.out.extend(status.fencing.iter().map(fencing));
         reply.out.push_str(&carriers(status));
     }
@@ -224,13 +228,52 @@ fn fencing(fencing: &Fencing) -> String {
     text
 }
 
-/// The groups whose interface has no carrier on one of the nodes.
-fn carriers(status: &Status) -> String {
+/// What the silence of the other node is taken for, where that is not its death, or is being asked.
+fn last_link(status: &Status, silence: &LastLink) -> Option<String> {
+    if silence.answer == "takeover" && silence.state == "none" {
+        return None;
+    }
+    let mut text = format!("\nlast link\t{}", silence.answer);
+    if let Some(milliseconds) = silence.milliseconds {
+        text.extend([" ", &milliseconds.to_string(), "ms"]);
+    }
+    if let Some(peer) = &silence.peer {
+        text.extend(["\t(there: ", peer, ")"]);
+    }
+    text.push('\n');
+    let peer = peer_name(status);
+    let cut_off = if silence.cut_off {
+        "this node was cut off and gave up what it had; "
+    } else {
+        ""
+    };
+    let state = match silence.state.as_str() {
+        "waiting" => "is silent: its resources are taken once the time is over",
+        "watching" => {
+            "is silent: its resources are taken if a ping node answers and nobody for its addresses"
+        }
+        "manual" => {
+            "is silent: nothing of it is taken before it is heard, or `heartbeat confirm-dead`"
+        }
+        "alone" => "counts as dead while a ping node answers here",
+        _ => return Some(text),
+    };
+    text.extend(["\t", cut_off, peer, " ", state, "\n"]);
+    Some(text)
+}
+
+/// The name of the other node.
+fn peer_name(status: &Status) -> &str {
     let peer = status
         .nodes
         .iter()
         .find(|node| node.kind == "normal" && node.name != status.node);
-    let peer = peer.map_or("", |node| node.name.as_str());
+    peer.map_or("", |node| node.name.as_str())
+}
+
+/// The groups whose interface has no carrier on one of the nodes.
+fn carriers(status: &Status) -> String {
+    let peer = peer_name(status);
     let mut text = String::new();
     for group in &status.groups {
         let (here, there) = (group.carrier.as_deref(), group.peer_carrier.as_deref());

@@ -66,6 +66,7 @@ fn example() -> Status {
         }),
         fencing: None,
         jeopardy: None,
+        last_link: None,
         parameters: vec![Parameter {
             name: "keepalive".into(),
             value: "500ms".into(),

@@ -87,6 +87,7 @@ fn status(movement: Movement, groups: &[(&str, &str, Option<&str>)]) -> Status {
         movement: Some(movement),
         fencing: None,
         jeopardy: None,
+        last_link: None,
         parameters: Vec::new(),
     }
 }

@@ -109,6 +109,7 @@ mod tests {
             movement: None,
             fencing: None,
             jeopardy: None,
+            last_link: None,
             parameters: Vec::new(),
         }
     }

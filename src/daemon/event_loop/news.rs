@@ -2,6 +2,7 @@
 
 use super::super::clock;
 use super::super::programs::Failure;
+use super::super::watchdog::Watchdog;
 use super::Daemon;
 use crate::cluster::{Event, Instant, NodeStatus};
 
@@ -24,6 +25,14 @@ impl Daemon {
                 .handle(clock::now(), Event::Carrier { group, here });
             self.devices.readiness.look_soon(now);
         }
+        while let Some((link, has)) = self.devices.resources.next_link_carrier() {
+            self.cluster
+                .handle(clock::now(), Event::LinkCarrier { link, has });
+        }
+        while let Some((request, answer)) = self.devices.resources.next_network_answer() {
+            let answered = Event::NetworkAnswered { request, answer };
+            self.cluster.handle(clock::now(), answered);
+        }
         self.devices.fencer.turn(now);
         while let Some((request, is_reset)) = self.devices.fencer.next_answer() {
             self.cluster
@@ -40,6 +49,11 @@ impl Daemon {
         let failure = self.devices.programs.turn(now);
         if let Some(failure) = failure {
             self.give_up(&failure);
+        }
+        let timeout = self.devices.watchdog.as_ref().map(Watchdog::timeout);
+        if std::mem::replace(&mut self.watchdog_told, timeout) != timeout {
+            self.cluster
+                .handle(clock::now(), Event::WatchdogArmed { timeout });
         }
         let hardware = self.devices.resources.news_of_hardware(now);
         if let Some(own) = hardware {

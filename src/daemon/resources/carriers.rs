@@ -14,8 +14,10 @@ impl Resources {
     /// Looks, when it is time.
     pub(super) fn look_for_carriers(&mut self, now: Instant) {
         let groups = self.groups.iter().map(super::Group::specs);
-        if let Some(states) = self.floating.look_for_carriers(now, groups) {
+        let has_links = !self.link_carriers.is_empty();
+        if let Some(states) = self.floating.look_for_carriers(now, has_links, groups) {
             self.carriers.learn(states);
+            self.look_at_links();
         }
     }
 

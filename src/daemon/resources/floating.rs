@@ -2,6 +2,7 @@
 
 mod carriers;
 mod claims;
+mod inquiry;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::io;
@@ -36,6 +37,7 @@ const LOOK: Duration = Duration::from_secs(2);
 const LOOK_AFTER_NEWS: Duration = Duration::from_millis(50);
 
 pub use claims::RivalView;
+use inquiry::Inquiry;
 
 /// The addresses of this machine, and those that are being announced.
 #[derive(Debug)]
@@ -66,6 +68,7 @@ pub(super) struct FloatingAddresses {
     lines: Lines,
     carriers: CarrierLook,
     checks: Checks,
+    inquiry: Inquiry,
     /// Groups whose start has waited for a check.
     decided: VecDeque<(usize, Answer)>,
 }
@@ -116,6 +119,7 @@ impl FloatingAddresses {
             lines: Lines::default(),
             carriers: CarrierLook::default(),
             checks: Checks::new(check),
+            inquiry: Inquiry::default(),
             decided: VecDeque::new(),
         })
     }

@@ -17,6 +17,8 @@ use crate::cluster::PeerMemory;
 pub const FILE: &str = "hostcache";
 
 const HEAD: &str = "heartbeat-rs hostcache 1\n";
+/// Ends the line of a peer of which it was never found out whether it was down.
+const IN_DOUBT: &str = "in-doubt";
 const CHECKSUM: Crc<u32> = Crc::<u32>::new(&CRC_32_CKSUM);
 
 /// What is in the file.
@@ -55,12 +57,14 @@ fn parse_peer(line: &str) -> Option<(String, PeerMemory)> {
     };
     let generation = words.next()?.parse().ok()?;
     let sequence = words.next()?.parse().ok()?;
+    let in_doubt = words.next() == Some(IN_DOUBT);
     Some((
         name,
         PeerMemory {
             uuid,
             generation,
             sequence,
+            in_doubt,
         },
     ))
 }
@@ -74,6 +78,7 @@ impl fmt::Display for HostCache {
                 uuid,
                 generation,
                 sequence,
+                in_doubt,
             },
         )) = &self.peer
         {
@@ -81,7 +86,12 @@ impl fmt::Display for HostCache {
                 || "-".into(),
                 |uuid| uuid::Uuid::from_bytes(uuid).simple().to_string(),
             );
-            writeln!(body, "peer {name} {uuid} {generation} {sequence}")?;
+            let doubt = if *in_doubt {
+                [" ", IN_DOUBT].concat()
+            } else {
+                String::new()
+            };
+            writeln!(body, "peer {name} {uuid} {generation} {sequence}{doubt}")?;
         }
         writeln!(
             f,
@@ -100,6 +110,7 @@ mod tests {
             uuid: Some([0xab; 16]),
             generation: 12,
             sequence: 3456,
+            in_doubt: false,
         };
         HostCache {
             generation: 99,
@@ -113,6 +124,7 @@ mod tests {
             uuid: None,
             generation: 1,
             sequence: 0,
+            in_doubt: false,
         };
         let cases = [
             example(),

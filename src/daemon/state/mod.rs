@@ -318,6 +318,7 @@ mod tests {
             uuid: Some([9; 16]),
             generation: 5,
             sequence: 70,
+            in_doubt: false,
         };
         let store = |name: &str| {
             let cache = HostCache {

@@ -17,10 +17,11 @@ const FIND_AGAIN: Duration = Duration::from_secs(60);
 
 impl FloatingAddresses {
     /// Whether all of these groups of addresses have a carrier, in their order, when it is time to look. `None` for a group
-    /// of which nothing can be said.
+    /// of which nothing can be said. Where there are links to look at as well, it is looked all the time.
     pub fn look_for_carriers<'a, G>(
         &mut self,
         now: Instant,
+        has_links: bool,
         groups: impl Iterator<Item = G>,
     ) -> Option<Vec<Option<bool>>>
     where
@@ -34,7 +35,7 @@ impl FloatingAddresses {
             self.find_places_again();
         }
         let mut groups = groups.map(Iterator::peekable).collect::<Vec<_>>();
-        if groups.iter_mut().all(|specs| specs.peek().is_none()) {
+        if !has_links && groups.iter_mut().all(|specs| specs.peek().is_none()) {
             self.carriers.rest();
         }
         let groups = groups.into_iter();
@@ -46,6 +47,13 @@ impl FloatingAddresses {
                 None
             }
         }
+    }
+
+    /// Whether the interface of a link has a carrier: one that is switched off or gone has none. `None` where the kernel
+    /// does not say.
+    pub fn carrier_of_interface(&mut self, name: &str) -> Option<bool> {
+        let interface = self.addresses.interface_named(name).ok()?;
+        interface.as_ref().map_or(Some(false), carrier)
     }
 
     /// Looks at the next opportunity.

@@ -33,7 +33,11 @@ impl FloatingAddresses {
     /// Takes note of what others say, and goes on with the checks. Call it in every turn.
     pub fn hear(&mut self, now: Instant) {
         if std::mem::take(&mut self.concern_changed) {
-            let concern = self.held.keys().copied().chain(self.checks.addresses());
+            let asked = self
+                .checks
+                .addresses()
+                .chain(self.inquiry.checks().addresses());
+            let concern = self.held.keys().copied().chain(asked);
             self.ears.listen(now, concern.collect());
         }
         while let Some(claim) = self.ears.hear(now) {
@@ -44,6 +48,7 @@ impl FloatingAddresses {
         if self.ears.hear_nothing() {
             self.checks.make_due(); // no answer will be heard
         }
+        self.go_on_asking(now);
         while let Some(due) = self.checks.next_due(now) {
             match due {
                 Due::Ask {
@@ -107,6 +112,7 @@ impl FloatingAddresses {
             self.own_is_news.then_some(self.own_at),
             self.ears.next_deadline(),
             self.checks.next_deadline(),
+            self.inquiry.next_deadline(),
         ]
         .into_iter()
         .flatten()
@@ -169,6 +175,7 @@ impl FloatingAddresses {
     }
 
     fn judge(&mut self, now: Instant, claim: &Claim, who: Who) {
+        self.inquiry.hear(claim);
         if let Some(check) = self.checks.hear(claim, who) {
             self.refuse(&check, claim);
         }
@@ -186,7 +193,7 @@ impl FloatingAddresses {
         }
     }
 
-    fn ask(&mut self, interface: u32, address: IpAddr, ethernet: Ethernet) {
+    pub(super) fn ask(&mut self, interface: u32, address: IpAddr, ethernet: Ethernet) {
         if let Err(error) = self.send(interface, &[question(address, ethernet)]) {
             log::warn!("Cannot ask whether anybody has {address}: {error}");
         }
