@@ -4,6 +4,7 @@ Log lines of the daemons and comings and goings of the floating address leave th
 and get the host's time on arrival, so that what happens on the two machines can be compared to some
 milliseconds.
 """
+import contextlib
 import itertools
 import os
 import re
@@ -12,6 +13,7 @@ import time
 
 from machines import VmError, Pair
 from wires import now
+from witness import Witness
 
 ADDRESS = '10.77.0.100'
 NODES = ('node-a', 'node-b')
@@ -30,36 +32,60 @@ node node-a node-b
 
 
 class Bed(Pair):
+    """Booted machines, on which one case after the other sets up its daemons: see `bed`."""
     programs, guests, scratch = None, None, None    # set by cases.py
-    number = itertools.count(1)
+    number, boots_made, current = itertools.count(1), 0, None
 
-    def __init__(self, media=ALL_LINKS, media_b=None, keepalive='500ms', warntime='1500ms', deadtime='4',
-                 initdead='10', extra='', resources='', more=None, start=True, **how):
-        """`resources` come after the address; `more` are files for both machines."""
-        def ha_cf(media):
-            return HA_CF.format(media=media, keepalive=keepalive, warntime=warntime, deadtime=deadtime,
-                                initdead=initdead, extra=extra)
-
+    def __init__(self, hardware):
         def program(name):
             with open(os.path.join(self.programs, name), 'rb') as f:
                 return f.read(), 0o755
+        hardware = dict(hardware)
         files = {'both': {'/usr/sbin/heartbeat': program('heartbeat'), '/usr/bin/cl_status': program('cl_status'),
-                          '/etc/ha.d/authkeys': ('auth 1\n1 sha256 only for the tests\n', 0o600),
-                          '/etc/ha.d/haresources': f'node-a IPaddr::{ADDRESS}/24/eth0 {resources}\n', **(more or {})},
-                 'a': {'/etc/ha.d/ha.cf': ha_cf(media)}, 'b': {'/etc/ha.d/ha.cf': ha_cf(media_b or media)}}
-        super().__init__(self.guests, os.path.join(self.scratch, f'pair{next(self.number)}'), NODES, files,
-                         persist=['/var/lib/heartbeat', '/var/log'], **how)
+                          **hardware.pop('more')}}
+        self.conf = {'a': {}, 'b': {}}      # what the case has put on each machine
         self.told = {'a': [], 'b': []}      # (host time, line)
+        super().__init__(self.guests, os.path.join(self.scratch, f'pair{next(self.number)}'), NODES, files,
+                         persist=['/var/lib/heartbeat', '/var/log'], **hardware)
         for m in self.both():
             threading.Thread(target=self.listen, args=(m,), daemon=True).start()
         self.up()
         for m in self.both():
             self.watch(m)
+        self.witness = Witness(self, ADDRESS)
+
+    def furnish(self, media=ALL_LINKS, media_b=None, keepalive='500ms', warntime='1500ms', deadtime='4',
+                initdead='10', extra='', resources='', start=True):
+        """Both daemons anew, with all wires as they should be; `resources` come after the address."""
+        for wire in self.wires:
+            self.restore(wire)
+        for m, links in ((self.a, media), (self.b, media_b or media)):
+            self.conf[m.name] = {
+                '/etc/ha.d/ha.cf': HA_CF.format(media=links, keepalive=keepalive, warntime=warntime,
+                                                deadtime=deadtime, initdead=initdead, extra=extra),
+                '/etc/ha.d/authkeys': 'auth 1\n1 sha256 only-for-the-tests\n',
+                '/etc/ha.d/haresources': f'node-a IPaddr::{ADDRESS}/24/eth0 {resources}\n'}
+            self.halt(m)
+            m.sh('rm -f /var/log/ha-log /tmp/*')
+            self.put(m)
+        if self.holder():
+            raise VmError(f'a stopped pair has the address on {self.holder()}')
+        for lines in self.told.values():
+            lines.clear()
         if start:
-            for m in self.both():
-                self.launch(m)
-            if self.until(lambda: self.all_up() and self.holder() == 'a', 60) is None:
-                raise VmError('the pair did not come up')
+            self.begin()
+
+    def begin(self):
+        """Starts both daemons; waits until all links are up and the first machine has the address."""
+        for m in self.both():
+            self.launch(m)
+        if self.until(lambda: self.all_up() and self.holder() == 'a', 120) is None:
+            raise VmError('the pair did not come up')
+
+    def put(self, m):
+        m.sh('mkdir -p /etc/ha.d')
+        for path, text in self.conf[m.name].items():
+            m.sh(f"cat >{path} <<'END-OF-FILE'\n{text}END-OF-FILE\nchmod 600 {path}")
 
     def both(self):
         return self.a, self.b
@@ -81,12 +107,17 @@ class Bed(Pair):
     def launch(self, m):
         m.sh('(heartbeat -f 2>&1 </dev/null | cat >/dev/ttyS1) &')
 
+    def halt(self, m):
+        """Stops its daemon, if it runs."""
+        m.run('heartbeat -k; while pidof heartbeat >/dev/null; do sleep 0.1; done', 60)
+
     def come_back(self, m, boot):
         """After a reset: wait for the machine, start its daemon; seconds until all links are up."""
-        m.wait_boot(boot, 90)
+        m.wait_boot(boot, 240)
+        self.put(m)
         self.watch(m)
         self.launch(m)
-        return self.until(self.all_up, 60)
+        return self.until(self.all_up, 120)
 
     # -- what they do
 
@@ -162,12 +193,39 @@ class Bed(Pair):
         return [(begin - since, end - since) for begin, end in shared if end > begin]
 
 
+@contextlib.contextmanager
+def bed(wdt='i6300esb', panic=1, kernel='vmlinux', more=None, **how):
+    """A pair with this hardware, set up anew. The machines are those of the case before, where these have the same and it
+    came to its end."""
+    hardware = {'wdt': wdt, 'panic': panic, 'kernel': kernel, 'more': more or {}}
+    try:
+        if Bed.current is None or Bed.current.hardware != hardware:
+            close()
+            Bed.current = Bed(hardware)
+            Bed.current.hardware = hardware
+            Bed.boots_made += 1
+        Bed.current.furnish(**how)
+        yield Bed.current
+    except BaseException:
+        close()
+        raise
+
+
+def close():
+    """Ends the machines."""
+    last, Bed.current = Bed.current, None
+    if last is not None:
+        last.witness.close()
+        last.down()
+
+
 class Tap:
     """When each heartbeat passed which wire: (time, wire, 'a' or 'b', number)."""
 
     def __init__(self, pair):
-        self.seen, self.rest = [], {0: b'', 1: b''}
+        self.seen, self.rest, self.undo = [], {0: b'', 1: b''}, []
         cable, carry = pair.serial, pair.serial.carry
+        self.undo.append(lambda: setattr(cable, 'carry', carry))
 
         def tapped(side, data):
             if not cable.dirs[side].cut:
@@ -182,11 +240,16 @@ class Tap:
 
     def tap(self, wire):
         send = wire.send
+        self.undo.append(lambda: setattr(wire, 'send', send))
 
         def tapped(to, frame):
             self.note(frame, wire.name, 1 - to)
             send(to, frame)
         wire.send = tapped
+
+    def close(self):
+        for undo in self.undo:
+            undo()
 
     def note(self, data, wire, side):
         number = re.search(rb'seq=([0-9a-f]+)', data)

@@ -13,17 +13,15 @@ import random
 import shutil
 import signal
 import socket
-import stat
 import subprocess
 import threading
 
+from cpio import Cpio
+from debugger import Debugger
+from trouble import VmError
 from wires import Ether, Loop, Serial, now
 
 NAMES = ('a', 'b')
-
-
-class VmError(Exception):
-    pass
 
 
 class Timeout(VmError):
@@ -32,59 +30,6 @@ class Timeout(VmError):
 
 class Reset(VmError):
     """The machine was reset or went away while a command ran in it."""
-
-
-class Cpio:
-    """A newc archive with fixed times, owners and inode numbers."""
-
-    def __init__(self):
-        self.parts, self.ino, self.seen = [], 0, set()
-
-    def add(self, name, mode, data=b'', rdev=(0, 0)):
-        name = name.strip('/')
-        self.ino += 1
-        raw = name.encode() + b'\0'
-        head = '070701' + ''.join('%08X' % v for v in (
-            self.ino, mode, 0, 0, 1, 0, len(data), 0, 0, rdev[0], rdev[1], len(raw), 0))
-        head = head.encode() + raw
-        self.parts += [head, b'\0' * (-len(head) % 4), data, b'\0' * (-len(data) % 4)]
-
-    def parents(self, name):
-        bits = name.strip('/').split('/')[:-1]
-        for i in range(1, len(bits) + 1):
-            d = '/'.join(bits[:i])
-            if d not in self.seen:
-                self.seen.add(d)
-                self.add(d, stat.S_IFDIR | 0o755)
-
-    def file(self, name, data, mode=0o644):
-        self.parents(name)
-        self.add(name, stat.S_IFREG | mode, data)
-
-    def tree(self, top):
-        for base, dirs, files in os.walk(top):
-            dirs.sort()
-            rel = os.path.relpath(base, top)
-            rel = '' if rel == '.' else rel
-            for n in sorted(dirs + files):
-                path, name = os.path.join(base, n), os.path.join(rel, n).strip('/')
-                st = os.lstat(path)
-                self.parents(name)
-                if stat.S_ISLNK(st.st_mode):
-                    self.add(name, stat.S_IFLNK | 0o777, os.readlink(path).encode())
-                elif stat.S_ISDIR(st.st_mode):
-                    if name not in self.seen:
-                        self.seen.add(name)
-                        self.add(name, stat.S_IFDIR | (st.st_mode & 0o7777))
-                elif stat.S_ISREG(st.st_mode):
-                    with open(path, 'rb') as f:
-                        self.add(name, stat.S_IFREG | (st.st_mode & 0o7777), f.read())
-
-    def bytes(self):
-        tail = Cpio()
-        tail.add('TRAILER!!!', 0)
-        out = b''.join(self.parts + tail.parts)
-        return out + b'\0' * (-len(out) % 512)
 
 
 Result = collections.namedtuple('Result', 'rc out')
@@ -137,9 +82,9 @@ class Machine:
         args = ['qemu-system-x86_64', '-nodefaults', '-no-user-config', '-display', 'none',
                 '-name', 'vm-' + self.name, '-machine', 'pc', '-cpu', 'max', '-smp', '1',
                 '-m', '256', '-accel', 'tcg,tb-size=64',
-                '-kernel', os.path.join(p.out, 'vmlinux'), '-initrd', self.initrd(),
+                '-kernel', os.path.join(p.out, p.kernel), '-initrd', self.initrd(),
                 '-append', 'console=ttyS1,115200 quiet panic=1 no_timer_check '
-                'tsc=reliable',
+                f'tsc=reliable tsc_early_khz={p.tsc_khz}',
                 '-action', 'watchdog=reset',
                 '-chardev', f'socket,id=qmp,fd={qfd}', '-mon', 'chardev=qmp,mode=control',
                 '-chardev', f'file,id=con,path={self.console},append=on',
@@ -154,7 +99,7 @@ class Machine:
         if p.wdt == 'i6300esb':
             args += ['-device', 'i6300esb,addr=05']
         elif p.wdt == 'ib700':
-            args += ['-device', 'ib700']
+            args += ['-device', 'ib700']        # softdog is a part of the guest's kernel
         if p.persist:
             if not os.path.exists(self.disk):
                 with open(self.disk, 'wb') as f:
@@ -189,7 +134,7 @@ class Machine:
         p, c = self.pair, Cpio()
         conf = {'NODE': p.hostnames[self.side],
                 'PANIC': p.panic,
-                'WDT': {'i6300esb': 'i6300esb', 'ib700': 'ib700wdt'}[p.wdt]}
+                'WDT': {'ib700': 'ib700wdt'}.get(p.wdt, p.wdt)}
         names = p.hostnames
         hosts = ''
         for i in range(len(p.nets)):
@@ -402,6 +347,28 @@ class Machine:
         """The reset button."""
         self.cmd('system_reset')
 
+    def prepare_hang(self):
+        """Puts `cli; hlt` where sysrq-c begins. The next boot is as before."""
+        symbols = self.sh('grep -w sysrq_handle_crash /proc/kallsyms')
+        at = int(symbols.split()[0], 16) - 0xffffffff80000000      # the kernel is not relocated
+        Debugger(self).write(at, bytes.fromhex('faf4ebfd'))
+
+    def hang(self):
+        """Hangs the machine with its interrupts off, for good: prepare_hang() comes first."""
+        with self.cond:
+            if not self.ready:
+                raise VmError(f'{self.name} is not up')
+            job = f'R {next(self.serial_no)} '      # which nobody waits for
+            self.ctl.sendall(job.encode() + base64.b64encode(b'echo c >/proc/sysrq-trigger') + b'\n')
+
+    def suspend(self):
+        """Has the guest suspend itself to memory, as `systemctl suspend` does; returns once it sleeps."""
+        mark = self.mark()
+        self.sh('(echo mem >/sys/power/state) >/dev/null 2>&1 &')
+        self.wait_event('SUSPEND', mark, 30)
+
+    def wake(self):
+        self.cmd('system_wakeup')
 
     def panic(self):
         """Crash the kernel; it reboots after PANIC seconds, or hangs with 0."""
@@ -423,19 +390,23 @@ class Machine:
 
 
 class Pair:
-    def __init__(self, out, work, hostnames, files, persist=(), wdt='i6300esb', panic=1, seed=1):
+    def __init__(self, out, work, hostnames, files, persist=(), wdt='i6300esb', panic=1, kernel='vmlinux',
+                 seed=1):
         """
         out       what build-guest made
         work      consoles and small files of this run
         files     {'a': {'/etc/x': text | (text, mode)}, 'b': ..., 'both': ...} in the guests
         persist   directories kept on a small disk over resets and power cuts
-        wdt       i6300esb or ib700
+        wdt       i6300esb, ib700 or softdog
+        kernel    vmlinux, or vmlinuz, which boots slowly and can be suspended
         panic     seconds from a kernel panic to reboot; 0 hangs for the watchdog
         """
         os.makedirs(work, exist_ok=True)
         self.out, self.work = os.path.abspath(out), os.path.abspath(work)
         self.hostnames, self.files, self.persist = hostnames, files, list(persist)
-        self.wdt, self.panic = wdt, panic
+        self.wdt, self.panic, self.kernel = wdt, panic, kernel
+        # A kernel that measures it itself while the host is busy has a clock that is wrong by a multiple.
+        self.tsc_khz = int(subprocess.run([os.path.join(out, 'tool'), 'tsc'], stdout=subprocess.PIPE, check=True).stdout)
         self.t0 = now()
         self.loop = Loop()
         rng = random.Random(seed)
@@ -461,7 +432,7 @@ class Pair:
     def address(side, net):
         return f'10.77.{net}.{side + 1}'
 
-    def up(self, timeout=90):
+    def up(self, timeout=240):
         """Start both and wait for userland; seconds it took."""
         t = now()
         self.a.start()

@@ -37,7 +37,7 @@ struct side {
 
 struct state {
     struct side side[2];
-    volatile uint32_t cable;    /* 1: the modem wires are connected */
+    volatile uint32_t cable;    /* 1: the modem wires are connected; 2: but for CTS; 4: where that is joined to RTS */
     uint32_t pad[7];
 };
 
@@ -69,11 +69,13 @@ int ioctl(int fd, unsigned long req, ...)
     if (st && req == TIOCMGET) {
         uint32_t in = st->side[me].force, peer = st->side[!me].out;
         if (st->cable & 1) {
-            if (peer & TIOCM_RTS)
+            if ((peer & TIOCM_RTS) && !(st->cable & 6))
                 in |= TIOCM_CTS;
             if (peer & TIOCM_DTR)
                 in |= TIOCM_DSR | TIOCM_CAR;
         }
+        if ((st->cable & 4) && (st->side[me].out & TIOCM_RTS))
+            in |= TIOCM_CTS;
         *(int *)arg = in | st->side[me].out;
         return 0;
     }

@@ -113,19 +113,22 @@ class Direction:
 
 
 class Ether:
-    """A wire that carries Ethernet frames."""
+    """A wire that carries Ethernet frames. What a machine does not fetch is lost after some 300 small ones, as in the ring of a
+    card."""
+    room, ring = 100 << 10, 64
 
     def __init__(self, loop, name, rng):
         self.loop, self.name, self.rng = loop, name, rng
         self.sock = [None, None]
         self.dirs = (Direction(), Direction())
         self.queue = (collections.deque(), collections.deque())
+        self.ears = []                  # asked about each frame that a machine sends: (side, frame) -> keep it
 
     def attach(self, side):
         """A new socket pair for this side; returns the machine's end."""
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
         for s in (ours, theirs):
-            s.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 20)
+            s.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, self.room)
         ours.setblocking(False)
 
         def do():
@@ -157,6 +160,8 @@ class Ether:
                 return self.drop_side(side)
             if not frame:
                 return self.drop_side(side)
+            if any(ear(side, frame) for ear in self.ears):
+                continue
             if d.cut or (d.loss and self.rng.random() < d.loss):
                 d.stats['lost'] += 1
                 continue
@@ -174,7 +179,7 @@ class Ether:
 
     def send(self, to, frame):
         q, d = self.queue[to], self.dirs[1 - to]
-        if self.sock[to] is None or len(q) >= 256:
+        if self.sock[to] is None or len(q) >= self.ring:
             d.stats['overflow'] += 1
             return
         q.append(frame)
@@ -223,6 +228,7 @@ class Serial:
         self.rxq = (collections.deque(), collections.deque())     # to side n
         self.rxlen, self.credit, self.last = [0, 0], [0.0, 0.0], [0.0, 0.0]
         self.busy, self.buf_rate, self.dry = [False, False], [0, 0], [0, 0]
+        self.looped = False             # a loopback plug in the port of the first machine
         with open(state_path, 'wb') as f:
             f.write(b'\0' * STATE)
         self.file = open(state_path, 'r+b')
@@ -235,8 +241,9 @@ class Serial:
             return struct.unpack_from('<I', self.state, off)[0]
         struct.pack_into('<I', self.state, off, value)
 
-    def modem(self, on):
-        self.word(2 * SIDE, 1 if on else 0)
+    def modem(self, on, cts=True, joined=False):
+        """The modem wires are there, or not; CTS among them, or joined to RTS in each plug."""
+        self.word(2 * SIDE, (1 if on else 0) | (0 if cts else 2) | (4 if joined else 0))
 
     def outputs_off(self, side):
         self.word(side * SIDE, 0)
@@ -348,6 +355,10 @@ class Serial:
 
     def carry(self, side, data):
         d = self.dirs[side]
+        if self.looped:
+            if side == 0:
+                self.put(0, data)
+            return
         if d.cut:
             d.stats['lost'] += len(data)
             return

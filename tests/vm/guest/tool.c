@@ -5,6 +5,7 @@
  *   tool watch ADDRESS        print + or - whenever the address comes or goes
  *   tool rts DEV on|off       what the other machine sees as CTS
  *   tool stall SEC            keep every other process off the CPU
+ *   tool tsc                  on the host: how fast the clock of its processor counts, in kHz
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -323,6 +324,16 @@ static int stall(double sec)
     return 0;
 }
 
+static int tsc(void)
+{
+    double begin = now(CLOCK_MONOTONIC);
+    uint64_t from = __builtin_ia32_rdtsc();
+    doze(1);
+    uint64_t to = __builtin_ia32_rdtsc();
+    printf("%.0f\n", (to - from) / (now(CLOCK_MONOTONIC) - begin) / 1000);
+    return 0;
+}
+
 int main(int c, char **v)
 {
     const char *name = c > 1 ? v[1] : "";
@@ -335,5 +346,7 @@ int main(int c, char **v)
         return rts(v[2], !strcmp(v[3], "on"));
     if (!strcmp(name, "stall") && c == 3)
         return stall(atof(v[2]));
+    if (!strcmp(name, "tsc"))
+        return tsc();
     return 2;
 }

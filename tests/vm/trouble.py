@@ -1,0 +1,5 @@
+"""What the machines raise."""
+
+
+class VmError(Exception):
+    pass
