@@ -4,6 +4,7 @@ mod clients;
 mod news;
 
 use std::collections::VecDeque;
+use std::io;
 use std::time::Duration;
 
 use mio::{Events, Poll};
@@ -31,6 +32,7 @@ use super::{clock, exit_status, log};
 use crate::cluster::{Action, Event, GroupId, GroupOutcome, Instant, NodeStatus, Report};
 use crate::config::Config;
 use crate::control::Places;
+use crate::os::alarm::Alarm;
 
 /// Which tokens belong to whom.
 pub mod tokens {
@@ -56,6 +58,8 @@ pub mod tokens {
     pub const FENCING: usize = 2004;
     /// Messages of scripts.
     pub const FIFO: usize = 2005;
+    /// The next moment at which something is due.
+    pub const ALARM: usize = 2006;
     /// The hosts that are pinged.
     pub const PINGS: Range<usize> = 3000..4000;
 }
@@ -73,6 +77,8 @@ const UPKEEP: Duration = Duration::from_secs(5);
 pub struct Devices {
     /// The one place where the daemon waits.
     pub poll: Poll,
+    /// Ends a wait in time even when this machine was suspended meanwhile.
+    pub alarm: Alarm,
     /// Signals.
     pub signals: Signals,
     /// The control socket.
@@ -172,11 +178,7 @@ impl Daemon {
         let mut events = Events::with_capacity(256);
         self.devices.service_manager.ready(&self.summary());
         loop {
-            match self
-                .devices
-                .poll
-                .poll(&mut events, Some(self.time_to_wait()))
-            {
+            match self.wait(&mut events) {
                 Err(error) if error.kind() != std::io::ErrorKind::Interrupted => {
                     ::log::error!(target: "CRIT:heartbeat", "Cannot wait for events: {error}. Resources are left as they are");
                     return exit_status::FAILED;
@@ -240,6 +242,18 @@ impl Daemon {
         self.leave_at.is_some_and(all_is_said) && programs.are_over()
     }
 
+    /// Until something comes or is due. The timeout alone does not count suspends: after one, a node would go on with what it
+    /// holds for the rest of it.
+    fn wait(&mut self, events: &mut Events) -> io::Result<()> {
+        let time = self.time_to_wait();
+        let Devices { poll, alarm, .. } = &mut self.devices;
+        if !time.is_zero() {
+            let due = clock::now() + time;
+            alarm.set(Duration::from_micros(due.as_micros()))?;
+        }
+        poll.poll(events, Some(time))
+    }
+
     fn time_to_wait(&self) -> Duration {
         let devices = &self.devices;
         let has_more =
@@ -291,7 +305,7 @@ impl Daemon {
             } else if tokens::PINGS.contains(&token) {
                 self.devices.pings.ready(event);
             }
-            // Output of children needs no note: who has any looks after them in every turn.
+            // Output of children and the alarm need no note: who has any looks after them in every turn.
         }
         if signalled {
             let signals: Vec<_> = self.devices.signals.pending().collect();

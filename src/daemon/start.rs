@@ -4,9 +4,11 @@
 use std::fmt::Display;
 use std::fs::File;
 use std::io::{Read, Write};
+use std::os::fd::AsRawFd;
 use std::time::Duration;
 
-use mio::{Poll, Token};
+use mio::unix::SourceFd;
+use mio::{Interest, Poll, Registry, Token};
 use nix::fcntl::{Flock, FlockArg};
 
 use super::children::Owner;
@@ -36,6 +38,7 @@ use super::{clock, exit_status, log, scheduling, settings};
 use crate::cluster::PingId;
 use crate::config::{Config, Diagnostics};
 use crate::control::Places;
+use crate::os::alarm::Alarm;
 use crate::os::inheritance;
 use crate::os::process::{Fork, discard_standard_streams, fork_into_background, host_name};
 
@@ -257,6 +260,8 @@ impl Start<'_> {
 
     fn open_devices(&self, config: &Config) -> Result<Devices, Refusal> {
         let poll = Poll::new().map_err(|error| Refusal::new(&error, false))?;
+        let alarm = open_alarm(poll.registry())
+            .map_err(|error| Refusal::new(&format!("cannot set an alarm: {error}"), false))?;
         let signals = Signals::open(poll.registry(), Token(tokens::SIGNALS))
             .map_err(|error| Refusal::new(&format!("cannot watch for signals: {error}"), false))?;
         let access = Access::new(&config.apiauth);
@@ -295,6 +300,7 @@ impl Start<'_> {
         let service_manager = ServiceManager::from_environment(clock::now());
         Ok(Devices {
             poll,
+            alarm,
             signals,
             control,
             media,
@@ -322,6 +328,15 @@ impl Start<'_> {
             let _ = announce.write_all(&[DONE]); // whoever waited may be gone
         }
     }
+}
+
+/// An alarm that ends a wait of the event loop.
+fn open_alarm(registry: &Registry) -> std::io::Result<Alarm> {
+    let alarm = Alarm::new()?;
+    let fd = alarm.as_raw_fd();
+    let token = Token(tokens::ALARM);
+    registry.register(&mut SourceFd(&fd), token, Interest::READABLE)?;
+    Ok(alarm)
 }
 
 /// What the files alone do not show; the rest was told when they were read.
