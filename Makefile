@@ -2,6 +2,7 @@
 # make demo    two real daemons on this machine; cables are pulled, the owner dies, the address moves
 # make install DESTDIR=… PREFIX=…    never touches the configuration in /etc/ha.d
 # make chaos   two hundred groups, and a witness outside, under random faults, for an hour (CHAOS_SEEDS="1 2 3" CHAOS_SECONDS=600)
+# make stalls STALL_SECONDS=600    a table of daemons and machines that stand still for 10 ms to so long, seen from outside
 # make prove SEED=0 RUNS=100000    the simulator for hours, all few cuts around a move, and mistakes planted to be found
 # make fuzz SECONDS=60    every reader of foreign bytes, and runs of a pair, for a minute each; needs nightly and cargo-fuzz
 # make deb, make rpm, make lint, make bench, make uninstall
@@ -48,11 +49,13 @@ CHAOS_SECONDS ?= 60
 # what `make prove` begins with, and how much it runs
 SEED ?= 0
 RUNS ?= 100000
+# the longest stall of `make stalls`
+STALL_SECONDS ?= 600
 # how long `make fuzz` spends on each of TARGETS; on all when there are none
 SECONDS ?= 60
 TARGETS ?=
 
-.PHONY: all build test chaos demo prove fuzz lint bench install uninstall deb rpm clean
+.PHONY: all build test chaos stalls demo prove fuzz lint bench install uninstall deb rpm clean
 
 all: build
 
@@ -73,6 +76,11 @@ chaos:
 	    HB_CHAOS_SEED=$$seed HB_CHAOS_SECONDS=$(CHAOS_SECONDS) \
 	        $(CARGO) test --locked --quiet --test chaos -- --nocapture --test-threads=1 || exit 1; \
 	done
+
+stalls:
+	@packaging/prerequisites test
+	HB_STALLS=$(STALL_SECONDS) $(CARGO) test --locked --quiet --test chaos -- --nocapture --test-threads=4 stalls::
+	HB_STALLS=60 HB_STALLS_BY_FREEZER=1 $(CARGO) test --locked --quiet --test chaos -- --nocapture stalls::a_daemon
 
 demo:
 	@packaging/prerequisites demo

@@ -12,6 +12,8 @@
 //!
 //! **A witness outside** ([`outside`]): a third machine asks who has the floating addresses, and believes nobody else. Here
 //! links fail too, all of them at times, and daemons stay dead or paused for any time; [`truth`] knows what that excuses.
+//!
+//! Beside them [`stalls`] goes through daemons and machines that stand still, from milliseconds to minutes, before the same witness.
 #![allow(
     clippy::disallowed_methods,
     reason = "the tests stand outside of the daemon: they measure real time and wait for it"
@@ -26,11 +28,13 @@ mod events;
 mod faults;
 mod floods;
 mod frames;
+mod freezer;
 mod inflict;
 mod lateness;
 mod outside;
 mod plan;
 mod scripts;
+mod stalls;
 mod stand_in;
 mod tally;
 mod truth;

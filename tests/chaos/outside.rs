@@ -45,7 +45,7 @@ const FEW: usize = 3;
 /// For longer than that an address may not be without owner for no reason. All of a busy computer may stand still for less.
 const LONG: Duration = Duration::from_secs(1);
 /// How long the watchdogs wait: the longest that the daemon accepts from a device with these times.
-const WATCHDOG: Duration = Duration::from_secs(2);
+pub const WATCHDOG: Duration = Duration::from_secs(2);
 
 /// The disk of the daemon's state, and the wall clock it is shown, in the directory of a machine.
 pub const STATE_DISK: &str = "ha.d/state";

@@ -18,7 +18,7 @@ pub const SILENCE: Duration = Duration::from_millis((DEADTIME - 2 * KEEPALIVE) a
 /// Within so much of the moment that a link works again one of two owners has given up.
 const AFTER_CUT: Duration = Duration::from_secs(3);
 /// Within so much of its awakening a daemon has given up what it held: its first turn, and the removal of the addresses.
-const AFTER_PAUSE: Duration = Duration::from_secs(1);
+pub const AFTER_PAUSE: Duration = Duration::from_secs(1);
 /// Within so much of its start a daemon has found what the one before it left, and heard that the other node has it.
 const AFTER_START: Duration = Duration::from_secs(5);
 /// A daemon that was started says nothing for so long.

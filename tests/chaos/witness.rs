@@ -20,7 +20,7 @@ use crate::lab::network::{Cable, Switch};
 use crate::lab::null_modem::run_before_others;
 
 /// From one question to the next.
-const ROUND: Duration = Duration::from_millis(20);
+pub const ROUND: Duration = Duration::from_millis(20);
 const ETH_P_ALL: u16 = 3;
 const OWN_V4: Ipv4Addr = Ipv4Addr::new(10, 77, 1, 50);
 const OWN_V6: Ipv6Addr = Ipv6Addr::new(0xfd00, 0x77, 0, 0, 0, 0, 0, 0x50);

@@ -31,6 +31,9 @@ const SOAK: &str = "HB_DROP_IN_SOAK";
 /// Asks for so many seconds of faults in the chaos.
 const CHAOS: &str = "HB_CHAOS_SECONDS";
 
+/// Asks for stalls of up to so many seconds.
+const STALLS: &str = "HB_STALLS";
+
 /// Asks for so many changes of links that fail in one direction.
 const CUTS: &str = "HB_CUTS";
 
@@ -47,6 +50,11 @@ pub fn soak_time() -> Option<Duration> {
 /// How long the faults of the chaos are to go on, if anybody says so.
 pub fn chaos_time() -> Option<Duration> {
     seconds(CHAOS)
+}
+
+/// How long the longest stall is to be, if anybody says so.
+pub fn longest_stall() -> Option<Duration> {
+    seconds(STALLS)
 }
 
 fn seconds(variable: &str) -> Option<Duration> {
@@ -202,6 +210,9 @@ pub fn guard_test() {
         };
         let limit = limit + soak_time().or(chaos_time()).unwrap_or_default();
         let limit = limit + Duration::from_secs(2) * cuts().unwrap_or_default();
+        // There are several, for owner and other.
+        let limit =
+            limit + longest_stall().map_or(Duration::ZERO, |stall| stall * 3 + LONG_TEST_LIMIT);
         thread::sleep(limit);
         eprintln!("the test took longer than {limit:?}");
         show_evidence();
