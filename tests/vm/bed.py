@@ -77,8 +77,11 @@ class Bed(Pair):
 
     def begin(self):
         """Starts both daemons; waits until all links are up and the first machine has the address."""
-        for m in self.both():
-            self.launch(m)
+        begin = now()
+        self.launch(self.a)
+        # On a busy host one could be up seconds before the other, and have taken what that prefers.
+        self.wait_line('a', begin, 'Local status now set to', 60)
+        self.launch(self.b)
         if self.until(lambda: self.all_up() and self.holder() == 'a', 120) is None:
             raise VmError('the pair did not come up')
 
