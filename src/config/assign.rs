@@ -1,7 +1,5 @@
 //! Puts the values of directives into the settings, and shows them again as parameters.
 
-use std::path::PathBuf;
-
 use super::diagnostic::{Diagnostic, Diagnostics, Severity};
 use super::directive::{Argument, Default as Preset, Directive, Repeat, Statement};
 use super::settings::Settings;
@@ -138,7 +136,12 @@ fn store(
         Argument::Integer(slot, range) => put(slot(settings), value::integer(text, range.clone())?),
         Argument::Choice(slot, words) => put(slot(settings), value::choice(text, words, false)?),
         Argument::Text(slot) => put(slot(settings), Reading::plain(text.to_owned())),
-        Argument::Path(slot) => put(slot(settings), path(text)),
+        Argument::Path(slot) => {
+            let Reading { value, remark } = value::path(text);
+            *slot(settings) = Some(value);
+            remark
+        }
+        Argument::OddWord(read) => read(settings, text)?,
         Argument::Word(read) | Argument::WordOrLine { word: read, .. } => {
             read(settings, text).map(|()| None)?
         }
@@ -182,24 +185,6 @@ fn is_unit(text: &str) -> bool {
     ["ms", "msec", "us", "usec", "s", "sec", "min"]
         .iter()
         .any(|unit| text.eq_ignore_ascii_case(unit))
-}
-
-/// A path; a relative one would depend on where the daemon was started.
-fn path(text: &str) -> Reading<Option<PathBuf>> {
-    let remark = (!text.starts_with('/')).then(|| {
-        let reason = "not an absolute path".to_owned();
-        (
-            Severity::Warning,
-            Fault {
-                span: 0..text.len(),
-                reason,
-            },
-        )
-    });
-    Reading {
-        value: Some(PathBuf::from(text)),
-        remark,
-    }
 }
 
 /// What to tell about the value of a directive.

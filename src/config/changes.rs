@@ -440,6 +440,10 @@ mod tests {
                 "baud" => ("serial /dev/ttyS0\nbaud 115200".to_owned(), ""),
                 "serial_flow" => ("serial /dev/ttyS0\nserial_flow none".to_owned(), ""),
                 "monitor" => ("monitor nginx every=7s".to_owned(), ""),
+                "watchdog_policy" => (
+                    "watchdog /dev/watchdog\nwatchdog_policy wanted".to_owned(),
+                    "",
+                ),
                 "watchdog" => ("deadtime 20\nwatchdog /dev/watchdog".to_owned(), ""),
                 _ => (directive.example.to_owned(), ""),
             };

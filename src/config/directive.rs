@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::diagnostic::Diagnostics;
 use super::settings::Settings;
 use super::source::Word;
-use super::value::Fault;
+use super::value::{Fault, Remark};
 
 /// One directive, declared once: the parser, the checks and the test of the manual page read this.
 #[derive(Debug)]
@@ -111,7 +111,9 @@ pub(super) enum Argument {
     Choice(Slot<&'static str>, &'static [&'static str]),
     /// A word with rules of its own.
     Word(fn(&mut Settings, &str) -> Result<(), Fault>),
-    /// The same, but a line of its own where it begins with one of these words.
+    /// The same, where a word may be taken and yet be odd.
+    OddWord(fn(&mut Settings, &str) -> Result<Option<Remark>, Fault>),
+    /// A word, but a line of its own where it begins with one of these words.
     WordOrLine {
         word: fn(&mut Settings, &str) -> Result<(), Fault>,
         openings: &'static [&'static str],

@@ -106,8 +106,13 @@ fn look_for_devices(settings: &Settings, look: Look<'_>, out: &mut Diagnostics) 
     for (medium, place) in &settings.media {
         out.extend(look::warning(look, Subject::Medium(medium), place));
     }
-    if let (Some(path), Some(place)) = (&settings.watchdog, settings.place("watchdog")) {
-        out.extend(look::warning(look, Subject::Watchdog(path), place));
+    if let (Some(watchdog), Some(place)) = (settings.watchdog(), settings.place("watchdog")) {
+        let subject = Subject::Watchdog {
+            watchdog: &watchdog,
+            keepalive: settings.keepalive,
+            deadtime: settings.deadtime,
+        };
+        out.extend(look::warning(look, subject, place));
     }
     look_for_command(settings, look, out);
     for (client, [user, program]) in &settings.respawn {
@@ -255,6 +260,7 @@ fn build(
         .filter(|entry| !settings.apiauth.contains_key(&entry.client))
         .collect();
     apiauth.extend(settings.apiauth.values().map(|(entry, _)| entry.clone()));
+    let watchdog = settings.watchdog();
     Some(Config {
         local_node,
         peer_node,
@@ -318,7 +324,7 @@ fn build(
         debugfile: settings.debugfile,
         syslogmsgfmt: settings.syslogmsgfmt,
         log_badpack: settings.log_badpack,
-        watchdog: settings.watchdog,
+        watchdog,
         realtime: settings.realtime,
         coredumps: settings.coredumps,
         compression_threshold: settings.compression_threshold,

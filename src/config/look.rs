@@ -3,18 +3,26 @@
 //! Nothing here looks. Whoever checks a configuration brings a function that does.
 
 use std::path::Path;
+use std::time::Duration;
 
 use super::diagnostic::Diagnostic;
 use super::source::Place;
-use super::{Config, Medium, PingNode, ResourceWord};
+use super::{Config, Medium, PingNode, ResourceWord, Watchdog};
 
 /// Something that is named in the files and may be missing on this machine.
 #[derive(Debug, Clone, Copy)]
 pub enum Subject<'a> {
     /// A path to the peer: its serial port or interface.
     Medium(&'a Medium),
-    /// The watchdog device.
-    Watchdog(&'a Path),
+    /// The watchdog, which has to fire in time.
+    Watchdog {
+        /// Which one.
+        watchdog: &'a Watchdog,
+        /// Interval between heartbeats.
+        keepalive: Duration,
+        /// Silence after which the other node takes over.
+        deadtime: Duration,
+    },
     /// A ping node: its hosts must not be this machine.
     Ping(&'a PingNode),
     /// A resource: its program, or the interface of its address.

@@ -33,6 +33,7 @@ mod suggest;
 mod table;
 mod timeouts;
 mod value;
+mod watchdog;
 mod witnesses;
 
 pub use address::{AddressError, parse_address};
@@ -45,6 +46,7 @@ pub use load::{load, load_keys, load_looking};
 pub use look::{Absence, Look, Subject};
 pub use source::{Place, Reader, Source};
 pub use table::ALL as DIRECTIVES;
+pub use watchdog::{Watchdog, WatchdogDevice, WatchdogPolicy};
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::path::PathBuf;
@@ -93,8 +95,8 @@ pub struct Config {
     pub syslogmsgfmt: bool,
     /// `log_badpack`: whether refused packets are reported.
     pub log_badpack: bool,
-    /// `watchdog` device.
-    pub watchdog: Option<PathBuf>,
+    /// `watchdog` and `watchdog_policy`.
+    pub watchdog: Option<Watchdog>,
     /// `stonith`, `stonith_host`, `fence_delay`, `takeover_unfenced`.
     pub fencing: Fencing,
     /// `last_link`.

@@ -8,6 +8,7 @@ use super::device::FenceLine;
 use super::source::{Place, Word};
 use super::{
     ApiAuth, AutoFailback, FailbackCondition, Medium, Monitor, PingNode, Respawn, Timeout,
+    Watchdog, WatchdogDevice, WatchdogPolicy,
 };
 
 /// The values of all directives. Those with a default have it before the first line is read.
@@ -49,7 +50,8 @@ pub(super) struct Settings {
     pub(super) apiauth: BTreeMap<String, (ApiAuth, Place)>,
     pub(super) env: Vec<(String, String)>,
     pub(super) timeouts: Vec<(Timeout, Place)>,
-    pub(super) watchdog: Option<PathBuf>,
+    pub(super) watchdog: Option<WatchdogDevice>,
+    pub(super) watchdog_policy: &'static str,
     pub(super) fence_lines: Vec<FenceLine>,
     pub(super) fence_delay: Duration,
     pub(super) takeover_unfenced: Option<Duration>,
@@ -133,6 +135,13 @@ impl Settings {
     /// Whether the value of a directive is its default or was read well.
     pub(super) fn is_sound(&self, name: &str) -> bool {
         !self.is_misread(name) && (self.is_absent(name) || self.written.contains_key(name))
+    }
+
+    /// The watchdog of this machine, where `ha.cf` names one.
+    pub(super) fn watchdog(&self) -> Option<Watchdog> {
+        let policy = WatchdogPolicy::from_word(self.watchdog_policy);
+        let device = self.watchdog.clone()?;
+        Some(Watchdog { device, policy })
     }
 
     /// Whether a file or a facility for messages is named; `kern` counts as none, as in heartbeat 3.0.6.

@@ -3,7 +3,8 @@
 use super::carrier::carrier_loss;
 use super::clients::{apiauth, client, env};
 use super::directive::Argument::{
-    Boolean, Choice, Each, Ignored, Integer, Line, Path, Text, Time, TimeOrZero, Word, WordOrLine,
+    Boolean, Choice, Each, Ignored, Integer, Line, OddWord, Path, Text, Time, TimeOrZero, Word,
+    WordOrLine,
 };
 use super::directive::Directive;
 use super::failback::{OPENINGS, auto_failback, conditional_failback};
@@ -13,6 +14,7 @@ use super::media::{bcast, mcast, mcast6, ping, ping_group, serial, ucast, ucast6
 use super::monitor::monitor;
 use super::pair::{autojoin, node, pacemaker};
 use super::timeouts::timeout;
+use super::watchdog::watchdog;
 
 const FACILITIES: &[&str] = &[
     "auth", "authpriv", "cron", "daemon", "ftp", "kern", "lpr", "mail", "news", "security",
@@ -279,11 +281,25 @@ pub static ALL: &[Directive] = &[
         .live()
         .example("env REGION=north"),
     // Fencing and watchdog
-    Directive::new("watchdog", "DEVICE", Path(|s| &mut s.watchdog))
-        .doc("Watchdog device that resets the node when heartbeat hangs")
-        .once()
-        .restart(WATCHDOG)
-        .example("watchdog /dev/watchdog"),
+    Directive::new(
+        "watchdog",
+        "DEVICE | driver:NAME | identity:NAME",
+        OddWord(watchdog),
+    )
+    .doc("Watchdog device that resets the node when heartbeat hangs")
+    .once()
+    .restart(WATCHDOG)
+    .example("watchdog /dev/watchdog"),
+    Directive::new(
+        "watchdog_policy",
+        "required | wanted",
+        Choice(|s| &mut s.watchdog_policy, &["required", "wanted"]),
+    )
+    .doc("Whether heartbeat starts where the watchdog can't be used")
+    .default("required")
+    .unrecorded()
+    .restart(WATCHDOG)
+    .example("watchdog_policy wanted"),
     Directive::new("stonith", "TYPE FILE", Line(stonith))
         .doc("A fencing device for the pair")
         .adds()

@@ -3,6 +3,7 @@
 //! They are read as heartbeat 3.0.6 reads them. Where that is lenient, a remark tells what was taken.
 
 use std::ops::{Range, RangeInclusive};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use super::diagnostic::Severity;
@@ -16,6 +17,9 @@ pub(super) struct Fault {
     /// The reason.
     pub(super) reason: String,
 }
+
+/// Something odd about a value that is taken, and how odd it is.
+pub(super) type Remark = (Severity, Fault);
 
 /// A value that could be read.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -213,6 +217,24 @@ pub(super) fn integer(text: &str, range: RangeInclusive<u32>) -> Result<Reading<
         value,
         remark: remark.map(|fault| (Severity::Warning, fault)),
     })
+}
+
+/// A path; a relative one would depend on where the daemon was started.
+pub(super) fn path(text: &str) -> Reading<PathBuf> {
+    let remark = (!text.starts_with('/')).then(|| {
+        let reason = "not an absolute path".to_owned();
+        (
+            Severity::Warning,
+            Fault {
+                span: 0..text.len(),
+                reason,
+            },
+        )
+    });
+    Reading {
+        value: PathBuf::from(text),
+        remark,
+    }
 }
 
 /// One word of a list.

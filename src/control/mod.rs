@@ -108,6 +108,9 @@ pub struct Status {
     /// What the loss of all links is taken for, and whether the other node is in doubt.
     #[serde(default)]
     pub last_link: Option<LastLink>,
+    /// The watchdog; none on a node whose `ha.cf` has none.
+    #[serde(default)]
+    pub watchdog: Option<Watchdog>,
     /// Recorded directives of `ha.cf` with the text as written, in the order of the file.
     pub parameters: Vec<Parameter>,
 }
@@ -188,6 +191,30 @@ pub struct Link {
     /// What to look for where it works in one direction only.
     #[serde(default)]
     pub cause: Option<String>,
+}
+
+/// The device that resets the node that answers when its daemon hangs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Watchdog {
+    /// As it is named in `ha.cf`.
+    pub device: String,
+    /// As the kernel names it: `watchdog0`; none where that is not known.
+    pub name: Option<String>,
+    /// What it calls itself; none where that is not known.
+    pub identity: Option<String>,
+    /// Whether it would reset the machine.
+    pub armed: bool,
+    /// From a feed to the reset, in seconds; none while it is not armed.
+    pub timeout: Option<u64>,
+    /// Whether it can't be disarmed any more; none where that is not known.
+    pub nowayout: Option<bool>,
+    /// `watchdog_policy`: `required` or `wanted`.
+    pub policy: String,
+    /// When it was fed last, in seconds since 1970; none before the first time.
+    pub last_fed: Option<u64>,
+    /// Why it is not armed.
+    pub problem: Option<String>,
 }
 
 /// No second link to the other node works in both directions.

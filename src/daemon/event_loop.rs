@@ -2,6 +2,7 @@
 
 mod clients;
 mod news;
+mod proof_of_life;
 
 use std::collections::VecDeque;
 use std::io;
@@ -16,6 +17,7 @@ use super::failfast::Failfast;
 use super::fencing::Fencer;
 use super::fifo::Fifo;
 use super::hooks::Hooks;
+use super::last_breath::LastBreath;
 use super::media::Media;
 use super::pid_file::PidFile;
 use super::ping::Pings;
@@ -105,6 +107,8 @@ pub struct Devices {
     pub service_manager: ServiceManager,
     /// Resets this machine when the loop stands still.
     pub watchdog: Option<Watchdog>,
+    /// What the next start is to know of the end of this run.
+    pub last_breath: LastBreath,
 }
 
 /// Who this daemon is and what it was told at its start.
@@ -205,32 +209,11 @@ impl Daemon {
             }
             // Only a turn that came this far shows that this node is alive, and only if it did not take too long: a disk
             // may have held it up just now.
-            self.feed_watchdog(clock::now());
+            self.prove_life(clock::now());
             self.devices.service_manager.turn(now);
             if self.may_leave(now) {
                 return self.leave();
             }
-        }
-    }
-
-    fn feed_watchdog(&mut self, now: Instant) {
-        let Some(watchdog) = &mut self.devices.watchdog else {
-            return;
-        };
-        let wants_reset = self.failfast.wants_reset(now) || self.reset.is_wanted();
-        let was_starving = std::mem::replace(&mut self.is_starving, wants_reset);
-        if !self.is_starving {
-            watchdog.feed(now, self.last_heartbeat);
-        } else if !was_starving {
-            ::log::error!(
-                target: "CRIT:heartbeat",
-                "{}: the watchdog is fed no more and resets this machine",
-                if self.reset.is_wanted() {
-                    "A resource group does not stop (stop_failure reboot)"
-                } else {
-                    "A failfast program has failed and not everything can be stopped"
-                }
-            );
         }
     }
 
@@ -456,6 +439,7 @@ impl Daemon {
         if let Some(watchdog) = self.devices.watchdog {
             watchdog.close();
         }
+        self.devices.last_breath.stop();
         self.recorder.finish();
         ::log::info!(
             "{} Heartbeat shutdown complete.",

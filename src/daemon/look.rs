@@ -7,7 +7,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use super::media::{port_users, serial_open};
-use super::serial_budget;
+use super::{serial_budget, watchdog};
 use crate::config::{Absence, Medium, MediumKind, PingNode, ResourceWord, Subject, parse_address};
 use crate::os::account::Account;
 use crate::os::interface;
@@ -22,7 +22,11 @@ pub fn look(places: &Places, subject: Subject<'_>) -> Option<Absence> {
     match subject {
         Subject::Medium(medium) => medium_absence(medium),
         Subject::Ping(node) => ping_absence(node),
-        Subject::Watchdog(device) => watchdog_absence(device),
+        Subject::Watchdog {
+            watchdog: wanted,
+            keepalive,
+            deadtime,
+        } => watchdog::absence(&watchdog::Places::here(), wanted, keepalive, deadtime),
         Subject::Resource(word) => match places.find(word) {
             Ok(Resource::Address { .. }) => address_absence(word),
             Ok(Resource::Script { path, .. }) => script_oddity(&path),
@@ -134,15 +138,6 @@ fn no_interface(name: &str) -> Option<String> {
     is_missing.then(|| format!("no interface `{name}` on this machine"))
 }
 
-fn watchdog_absence(device: &Path) -> Option<Absence> {
-    let error = std::fs::metadata(device).err()?;
-    Some(Absence {
-        message: format!("no watchdog `{}`: {error}", device.display()),
-        label: "heartbeat does not start without it".into(),
-        help: "load the driver of the board's watchdog, or `softdog`".into(),
-    })
-}
-
 /// What is wrong with a ping node is that it is no other machine. Names are not looked up: that may take long.
 fn ping_absence(node: &PingNode) -> Option<Absence> {
     let own = interface::addresses().unwrap_or_default();
@@ -210,9 +205,10 @@ pub fn resource_absence(word: &ResourceWord, error: CatalogueError) -> Absence {
 #[cfg(test)]
 mod tests {
     use std::path::PathBuf;
+    use std::time::Duration;
 
     use super::*;
-    use crate::config::SerialFlow;
+    use crate::config::{SerialFlow, Watchdog, WatchdogDevice, WatchdogPolicy};
 
     fn serial(link: &str, device: PathBuf) -> Medium {
         let (baud, flow) = (9600, SerialFlow::Auto);
@@ -238,11 +234,10 @@ mod tests {
     }
 
     #[test]
-    fn ports_interfaces_and_a_watchdog_that_are_there_are_not_mentioned() {
+    fn ports_and_interfaces_that_are_there_are_not_mentioned() {
         let interface = medium("lo", MediumKind::Bcast { port: 694 });
         assert_eq!(message(Subject::Medium(&interface)), None);
         let device = PathBuf::from("/dev/null");
-        assert_eq!(message(Subject::Watchdog(&device)), None);
         let serial = serial("/dev/null", device);
         assert_eq!(message(Subject::Medium(&serial)), None);
     }
@@ -272,7 +267,15 @@ mod tests {
         let said = message(Subject::Medium(&interface)).expect("missing");
         assert!(said.starts_with("no interface `no-such-if`"), "{said}");
         let device = PathBuf::from("/dev/no-such-port");
-        let said = message(Subject::Watchdog(&device)).expect("missing");
+        let subject = Subject::Watchdog {
+            watchdog: &Watchdog {
+                device: WatchdogDevice::Path(device.clone()),
+                policy: WatchdogPolicy::Required,
+            },
+            keepalive: Duration::from_secs(1),
+            deadtime: Duration::from_secs(30),
+        };
+        let said = message(subject).expect("missing");
         assert!(
             said.starts_with("no watchdog `/dev/no-such-port`"),
             "{said}"

@@ -22,6 +22,7 @@ use super::failback::FailbackCommand;
 use super::fencing::Fencer;
 use super::fifo::Fifo;
 use super::hooks::Hooks;
+use super::last_breath::LastBreath;
 use super::media::Media;
 use super::pid_file::{PidFile, Refused};
 use super::ping::Pings;
@@ -33,7 +34,7 @@ use super::service_manager::ServiceManager;
 use super::signals::Signals;
 use super::state::{self, State, Wanted};
 use super::terminal::{say, show};
-use super::watchdog::Watchdog;
+use super::watchdog::{self, Watchdog};
 use super::{clock, exit_status, log, scheduling, settings};
 use crate::cluster::PingId;
 use crate::config::{Config, Diagnostics};
@@ -206,10 +207,11 @@ impl Start<'_> {
             scheduling::become_realtime(config.rtprio);
         }
         // Last of all: from here on, nothing may refuse to start.
-        if let Some(path) = &config.watchdog {
-            let watchdog = Watchdog::open(path, config.keepalive, config.deadtime, clock::now());
-            devices.watchdog = Some(watchdog.map_err(|error| Refusal::new(&error, false))?);
-        }
+        let places = watchdog::Places::here();
+        devices.watchdog = start_watchdog(&config, places.clone())?;
+        let has_fired = devices.watchdog.as_ref().and_then(Watchdog::has_fired);
+        let kernel_log = places.device("kmsg");
+        devices.last_breath = LastBreath::begin(&self.places.state, &kernel_log, has_fired);
         let recorder =
             state::Recorder::new(&self.places.state, state.last_generation, &config.peer_node);
         let identity = Identity {
@@ -314,6 +316,7 @@ impl Start<'_> {
             fifo,
             service_manager,
             watchdog: None,
+            last_breath: LastBreath::default(),
         })
     }
 
@@ -337,6 +340,24 @@ fn open_alarm(registry: &Registry) -> std::io::Result<Alarm> {
     let token = Token(tokens::ALARM);
     registry.register(&mut SourceFd(&fd), token, Interest::READABLE)?;
     Ok(alarm)
+}
+
+/// Where its policy allows that, a watchdog that can't be used is there all the same, and tried again.
+fn start_watchdog(config: &Config, places: watchdog::Places) -> Result<Option<Watchdog>, Refusal> {
+    let Some(wanted) = &config.watchdog else {
+        return Ok(None);
+    };
+    let (keepalive, deadtime) = (config.keepalive, config.deadtime);
+    let started = Watchdog::start(wanted, places, keepalive, deadtime, clock::now());
+    let started = started.map_err(|error| {
+        let way_out = if error.is_absence() {
+            ". With `watchdog_policy wanted` heartbeat starts without it and tries again"
+        } else {
+            ""
+        };
+        Refusal::new(&format!("{error}{way_out}"), false)
+    })?;
+    Ok(Some(started))
 }
 
 /// What the files alone do not show; the rest was told when they were read.

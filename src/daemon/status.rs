@@ -11,6 +11,7 @@ use super::readiness::Readiness;
 use super::resources::{MonitorView, Resources, RivalView};
 use super::settings::{kinds_of_link, links};
 use super::state::State;
+use super::watchdog::Watchdog;
 use crate::cluster::link_report::cause;
 use crate::cluster::{
     Cluster, DoubtStage, FailbackView, GroupId, GroupPlace, GroupState, Instant, LinkId, PingId,
@@ -18,10 +19,10 @@ use crate::cluster::{
 };
 use crate::config::{self, Config, PingNode};
 use crate::control::{
-    Failback, Group, Jeopardy, LastLink, Link, Monitor, Node, Parameter, Retry, Rival, Status,
+    self, Failback, Group, Jeopardy, LastLink, Link, Monitor, Node, Parameter, Retry, Rival, Status,
 };
 
-/// Everything, as it is now. `since` is the wall clock at the start.
+/// Everything but the watchdog, as it is now. `since` is the wall clock at the start.
 pub fn status(
     config: &Config,
     cluster: &Core,
@@ -46,6 +47,7 @@ pub fn status(
         fencing: fencer.view(cluster),
         jeopardy: jeopardy(config, cluster),
         last_link: Some(last_link(config, cluster)),
+        watchdog: None,
         parameters: parameters(config),
     }
 }
@@ -236,6 +238,22 @@ fn removed_group(
         peer_carrier: None,
         rivals: Vec::new(),
     })
+}
+
+/// The watchdog, as it is now.
+pub fn watchdog(watchdog: &Watchdog) -> control::Watchdog {
+    let view = watchdog.view();
+    control::Watchdog {
+        device: view.device,
+        name: view.name,
+        identity: view.identity,
+        armed: view.timeout.is_some(),
+        timeout: view.timeout.map(|timeout| timeout.as_secs()),
+        nowayout: view.nowayout,
+        policy: view.policy.to_string(),
+        last_fed: view.last_fed.map(wall),
+        problem: view.problem,
+    }
 }
 
 fn failback(config: &Config) -> impl Fn(FailbackView) -> Failback {

@@ -1,116 +1,120 @@
-//! The watchdog device: resets this machine when the event loop hangs, before the peer takes over. When it is fed is
-//! decided in `feeding.rs`.
+//! The watchdog: resets this machine when the event loop hangs, before the peer takes over.
+//!
+//! Which device that is, what is known of it before it is opened, and who else has it, is found in `facts.rs` and `user.rs`;
+//! the open device is in `armed.rs`, and when it is fed is decided in `feeding.rs`. Here is what becomes of a device that
+//! can't be used: without it the daemon does not start, or it starts and tries again now and then (`watchdog_policy`).
 
+mod armed;
+mod error;
+mod facts;
 pub mod feeding;
+mod user;
 
-use std::fmt;
-use std::fs::File;
-use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
-use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use crate::cluster::Instant;
-use crate::os::watchdog::{set_timeout, timeout};
-use feeding::{Feeding, MARGIN, limit, longest_timeout};
+pub use armed::Fed;
+use armed::{Armed, suits};
+pub use error::Error;
+use facts::{Facts, NotFound};
+pub use facts::{Found, Places, ROOT};
+use user::User;
 
-/// An open watchdog device.
+use crate::cluster::Instant;
+use crate::config::{self, Absence, WatchdogPolicy};
+
+/// The pauses between attempts to have a device that is missing: the first, and the longest.
+const PAUSE: Duration = Duration::from_secs(1);
+const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+const NEVER: Instant = Instant::from_micros(u64::MAX);
+
+/// The watchdog of `ha.cf`, armed or not there yet.
 #[derive(Debug)]
 pub struct Watchdog {
-    path: PathBuf,
-    device: File,
-    feeding: Feeding,
-    complained: bool,
+    wanted: config::Watchdog,
+    places: Places,
+    keepalive: Duration,
+    deadtime: Duration,
+    state: State,
 }
 
-/// Why the daemon must not start with this watchdog.
 #[derive(Debug)]
-pub enum Error {
-    /// It can't be opened.
-    Open(PathBuf, io::Error),
-    /// deadtime is too short for any watchdog: they count in whole seconds.
-    Deadtime(PathBuf, Duration),
-    /// The driver refuses the time asked for.
-    Refused(PathBuf, i32, io::Error),
-    /// The driver insists on a longer time.
-    TooLong(PathBuf, i32, Duration),
+enum State {
+    Armed(Armed),
+    Missing(Missing),
 }
 
-impl fmt::Display for Error {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Open(path, error) => write!(
-                f,
-                "Cannot open watchdog device: {}: {error}",
-                path.display()
-            ),
-            Self::Deadtime(path, least) => write!(
-                f,
-                "watchdog {} counts in whole seconds and must reset a hung node before its peer takes over: \
-                 set deadtime to {least:?} or more, or remove the watchdog line",
-                path.display()
-            ),
-            Self::Refused(path, seconds, error) => write!(
-                f,
-                "watchdog {} refuses a timeout of {seconds} s: {error}. It must be half a second shorter than \
-                 deadtime less keepalive: change deadtime so that the driver can follow",
-                path.display()
-            ),
-            Self::TooLong(path, seconds, least) => write!(
-                f,
-                "watchdog {} resets a hung node only after {seconds} s, when its peer may have taken over: \
-                 set deadtime to {least:?} or more, or set a shorter timeout in the driver",
-                path.display()
-            ),
-        }
+/// It can't be used, and that is how it is wanted (`watchdog_policy wanted`).
+#[derive(Debug)]
+struct Missing {
+    why: Error,
+    pause: Duration,
+    next: Instant,
+}
+
+impl Missing {
+    /// A device that is unfit is not opened again, for that arms it: not before the times are others.
+    fn new(why: Error, pause: Duration, now: Instant) -> Self {
+        let next = if why.is_absence() { now + pause } else { NEVER };
+        Self { why, pause, next }
     }
 }
 
+/// What is shown of a watchdog.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct View {
+    /// As it is named in `ha.cf`.
+    pub device: String,
+    /// As the kernel names it.
+    pub name: Option<String>,
+    /// What it calls itself.
+    pub identity: Option<String>,
+    /// From a feed to the reset; none while it is not armed.
+    pub timeout: Option<Duration>,
+    /// Whether it can't be disarmed; none where that is not known.
+    pub nowayout: Option<bool>,
+    /// What follows where it can't be used.
+    pub policy: WatchdogPolicy,
+    /// When it was fed last; none before the first feed.
+    pub last_fed: Option<Instant>,
+    /// Why it can't be used now.
+    pub problem: Option<String>,
+}
+
 impl Watchdog {
-    /// Opens the device and sets its time: from the last heartbeat of a hung node, at most one keepalive
-    /// before its last turn, to its reset takes less than deadtime.
+    /// Finds the device, opens it and sets its time. Where that can't be done and the policy is `wanted`, tells so once and
+    /// tries again later, in [`Watchdog::turn`]. Looks through `/proc` for whoever has the device: not for the event loop.
     ///
     /// # Errors
-    /// When it can't be opened, or can't be as quick as that. The machine is then not reset.
-    pub fn open(
-        path: &Path,
+    /// When it can't be done and the policy is `required`. The machine is then not reset.
+    pub fn start(
+        wanted: &config::Watchdog,
+        places: Places,
         keepalive: Duration,
         deadtime: Duration,
         now: Instant,
     ) -> Result<Self, Error> {
-        let limit = limit(keepalive, deadtime);
-        let Some(seconds) = longest_timeout(limit) else {
-            return Err(Error::Deadtime(
-                path.into(),
-                keepalive + MARGIN + Duration::from_secs(1),
-            ));
-        };
-        let device = File::options()
-            .write(true)
-            .custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY)
-            .open(path)
-            .map_err(|error| Error::Open(path.into(), error))?;
-        let mut this = Self {
-            path: path.into(),
-            device,
-            feeding: Feeding::new(Duration::ZERO, deadtime, now),
-            complained: false,
-        };
-        match this.agree(seconds, keepalive, limit) {
-            Ok(seconds) => {
-                let timeout = Duration::from_secs(u64::try_from(seconds).unwrap_or(1));
-                this.feeding = Feeding::new(timeout, deadtime, now);
-                log::info!(
-                    "Using watchdog device: {} (timeout {seconds} s)",
-                    path.display()
+        let attempt = open(&places, wanted, keepalive, deadtime, now);
+        let state = match attempt {
+            Ok(armed) => State::Armed(armed),
+            Err(why) => {
+                let why = with_user(&places, why);
+                if wanted.policy == WatchdogPolicy::Required {
+                    return Err(why);
+                }
+                log::warn!(
+                    "No watchdog: {why}. A hang of this machine resets nothing until there is one; it is tried again \
+                     (watchdog_policy wanted)"
                 );
-                Ok(this)
+                State::Missing(Missing::new(why, PAUSE, now))
             }
-            Err(error) => {
-                this.close();
-                Err(error)
-            }
-        }
+        };
+        Ok(Self {
+            wanted: wanted.clone(),
+            places,
+            keepalive,
+            deadtime,
+            state,
+        })
     }
 
     /// `deadtime` or `keepalive` is another one. Where the peer takes over sooner than before, so does the reset come; it
@@ -119,187 +123,375 @@ impl Watchdog {
     /// # Errors
     /// When the device can't be as quick as that. It is then set as it was.
     pub fn follow(&mut self, keepalive: Duration, deadtime: Duration) -> Result<(), Error> {
-        let limit = limit(keepalive, deadtime);
-        let in_force = self.feeding.timeout();
-        if in_force <= limit {
-            self.feeding.set_deadtime(deadtime);
-            return Ok(());
+        match &mut self.state {
+            State::Armed(armed) => armed.follow(keepalive, deadtime)?,
+            State::Missing(missing) => {
+                (missing.pause, missing.next) = (PAUSE, Instant::default());
+            }
         }
-        let Some(seconds) = longest_timeout(limit) else {
-            let least = keepalive + MARGIN + Duration::from_secs(1);
-            return Err(Error::Deadtime(self.path.clone(), least));
-        };
-        match self.agree(seconds, keepalive, limit) {
-            Ok(seconds) => {
-                let timeout = Duration::from_secs(u64::try_from(seconds).unwrap_or(1));
-                self.feeding = Feeding::new(timeout, deadtime, Instant::default()); // the next turn feeds it
-                log::info!(
-                    "Using watchdog device: {} (timeout {seconds} s)",
-                    self.path.display()
-                );
-                Ok(())
+        (self.keepalive, self.deadtime) = (keepalive, deadtime);
+        Ok(())
+    }
+
+    /// To be called at the end of a completed turn and nowhere else, with the moment of the last heartbeat sent. Feeds the
+    /// device where it is due, or looks whether there is one by now.
+    pub fn turn(&mut self, now: Instant, last_heartbeat: Instant) -> Fed {
+        match &mut self.state {
+            State::Armed(armed) => armed.feed(now, last_heartbeat),
+            State::Missing(missing) if missing.next <= now => {
+                self.try_again(now);
+                Fed::NotYet
             }
-            Err(error) => {
-                let before = i32::try_from(in_force.as_secs()).unwrap_or(i32::MAX);
-                let _ = set_timeout(&self.device, before); // what was refused changed nothing
-                Err(error)
-            }
+            State::Missing(_) => Fed::NotYet,
         }
     }
 
-    /// To be called at the end of a completed turn and nowhere else, with the moment of the last heartbeat sent.
-    pub fn feed(&mut self, now: Instant, last_heartbeat: Instant) {
-        if !self.feeding.is_wanted(now, last_heartbeat) {
+    fn try_again(&mut self, now: Instant) {
+        let State::Missing(before) = &self.state else {
             return;
-        }
-        self.feeding.fed(now);
-        match self.device.write(&[0]) {
-            Ok(_) => self.complained = false,
-            Err(error) if !self.complained => {
-                self.complained = true;
-                log::error!(
-                    "Cannot feed watchdog device {}: {error}. It will reset this machine",
-                    self.path.display()
-                );
+        };
+        let pause = before.pause.saturating_mul(2).min(LONGEST_PAUSE);
+        let attempt = open_again(
+            &self.places,
+            &self.wanted,
+            self.keepalive,
+            self.deadtime,
+            now,
+        );
+        match attempt {
+            Ok(armed) => self.state = State::Armed(armed),
+            Err(why) => {
+                let next = Missing::new(why, pause, now);
+                if let State::Missing(missing) = &mut self.state {
+                    if next.why.is_like(&missing.why) {
+                        // What is told already is told with more than is known now.
+                        (missing.pause, missing.next) = (next.pause, next.next);
+                    } else {
+                        log::warn!("Still no watchdog: {}", next.why);
+                        *missing = next;
+                    }
+                }
             }
-            Err(_) => {}
         }
     }
 
-    /// After so long without a feed it resets this machine.
-    pub fn timeout(&self) -> Duration {
-        self.feeding.timeout()
+    /// When the next feed or the next attempt is due.
+    pub fn next_deadline(&self) -> Instant {
+        match &self.state {
+            State::Armed(armed) => armed.next_deadline(),
+            State::Missing(missing) => missing.next,
+        }
     }
 
-    /// When the next feed is due.
-    pub fn next_deadline(&self) -> Instant {
-        self.feeding.next_deadline()
+    /// The time from a feed to the reset; none while no device is armed.
+    pub fn timeout(&self) -> Option<Duration> {
+        match &self.state {
+            State::Armed(armed) => Some(armed.timeout()),
+            State::Missing(_) => None,
+        }
+    }
+
+    /// Whether the device says that it reset this machine before it booted; none where it does not tell, or is not armed.
+    pub fn has_fired(&self) -> Option<bool> {
+        match &self.state {
+            State::Armed(armed) => armed.has_fired(),
+            State::Missing(_) => None,
+        }
+    }
+
+    /// What is shown of it.
+    pub fn view(&self) -> View {
+        let (facts, timeout, last_fed, problem) = match &self.state {
+            State::Armed(armed) => (
+                armed.facts().clone(),
+                Some(armed.timeout()),
+                armed.last_fed(),
+                None,
+            ),
+            State::Missing(missing) => {
+                let why = missing.why.to_string();
+                (Facts::default(), None, None, Some(why))
+            }
+        };
+        View {
+            device: self.wanted.device.to_string(),
+            name: Some(facts.name).filter(|name| !name.is_empty()),
+            identity: facts.identity,
+            timeout,
+            nowayout: facts.nowayout,
+            policy: self.wanted.policy,
+            last_fed,
+            problem,
+        }
     }
 
     /// Disarms the device, unless its driver was told never to be disarmed.
-    pub fn close(mut self) {
-        if let Err(error) = self.device.write(b"V") {
-            log::error!(
-                "Cannot disarm watchdog device {}: {error}. It will reset this machine",
-                self.path.display()
-            );
+    pub fn close(self) {
+        if let State::Armed(armed) = self.state {
+            armed.close();
         }
-    }
-
-    /// Gives back the timeout in force.
-    fn agree(&self, seconds: i32, keepalive: Duration, limit: Duration) -> Result<i32, Error> {
-        let answer = match set_timeout(&self.device, seconds) {
-            Err(error) if is_unsupported(&error) => timeout(&self.device).ok(),
-            Err(error) => return Err(Error::Refused(self.path.clone(), seconds, error)),
-            Ok(answer) => Some(answer),
-        };
-        let Some(answer) = answer else {
-            log::warn!(
-                "watchdog {} does not tell its timeout: make sure that it is {seconds} s or less",
-                self.path.display()
-            );
-            return Ok(seconds);
-        };
-        let in_force = Duration::from_secs(u64::try_from(answer).unwrap_or(0));
-        if in_force.is_zero() || in_force > limit {
-            return Err(Error::TooLong(
-                self.path.clone(),
-                answer,
-                in_force + keepalive + MARGIN,
-            ));
-        }
-        Ok(answer)
     }
 }
 
-/// Drivers without a settable timeout, and the pipe that stands in for one, say either.
-fn is_unsupported(error: &io::Error) -> bool {
-    matches!(error.raw_os_error(), Some(libc::ENOTTY | libc::EOPNOTSUPP))
+fn find(places: &Places, wanted: &config::Watchdog) -> Result<Found, Error> {
+    let found = places.find(&wanted.device);
+    found.map_err(|why| Error::NotFound(wanted.device.to_string(), why))
+}
+
+fn open(
+    places: &Places,
+    wanted: &config::Watchdog,
+    keepalive: Duration,
+    deadtime: Duration,
+    now: Instant,
+) -> Result<Armed, Error> {
+    Armed::open(find(places, wanted)?, keepalive, deadtime, now)
+}
+
+/// The same in the event loop: a device without a driver is not opened, for the kernel would look for a module and
+/// have us wait.
+fn open_again(
+    places: &Places,
+    wanted: &config::Watchdog,
+    keepalive: Duration,
+    deadtime: Duration,
+    now: Instant,
+) -> Result<Armed, Error> {
+    let found = find(places, wanted)?;
+    if let Err(error) = places.look_for_driver(&found.path) {
+        return Err(Error::Open(found.path, error, Vec::new()));
+    }
+    Armed::open(found, keepalive, deadtime, now)
+}
+
+/// Adds what is found out about a device that can't be had: what else there is, or who has it.
+fn with_user(places: &Places, error: Error) -> Error {
+    match error {
+        Error::Open(path, error, _) => {
+            let others = places.all().iter().map(ToString::to_string).collect();
+            Error::Open(path, error, others)
+        }
+        Error::Busy(path, _) => {
+            let user = user_of(places, &path);
+            Error::Busy(path, user)
+        }
+        other => other,
+    }
+}
+
+/// Whoever has this device open, under whichever of its names.
+fn user_of(places: &Places, path: &std::path::Path) -> Option<User> {
+    let mut nodes = vec![path.to_owned()];
+    nodes.extend(
+        places
+            .name_of(path)
+            .map(|name| places.nodes(&name))
+            .unwrap_or_default(),
+    );
+    User::of(&nodes)
+}
+
+/// What is wrong with the watchdog of a configuration, looked for without opening it.
+pub fn absence(
+    places: &Places,
+    wanted: &config::Watchdog,
+    keepalive: Duration,
+    deadtime: Duration,
+) -> Option<Absence> {
+    let label = match wanted.policy {
+        WatchdogPolicy::Required => "heartbeat does not start without it",
+        WatchdogPolicy::Wanted => "heartbeat starts without it and tries again",
+    };
+    let absence = |message: String, help: String| Absence {
+        message,
+        label: label.into(),
+        help,
+    };
+    let all = || -> Vec<String> {
+        let all = places.all();
+        all.iter().map(ToString::to_string).collect()
+    };
+    let found = match places.find(&wanted.device) {
+        Ok(found) => found,
+        Err(NotFound::Several(several)) => {
+            let message = format!("several watchdogs are `{}`", wanted.device);
+            let help = format!("name one of {} by its path", several.join(", "));
+            return Some(absence(message, help));
+        }
+        Err(NotFound::None(others)) => {
+            let message = format!("no watchdog `{}`", wanted.device);
+            return Some(absence(message, error::rest(&others)));
+        }
+    };
+    if let Err(error) = std::fs::metadata(&found.path) {
+        let message = format!("no watchdog `{}`: {error}", found.path.display());
+        return Some(absence(message, error::rest(&all())));
+    }
+    if let Err(error) = suits(&found, keepalive, deadtime) {
+        return Some(absence(error.to_string(), String::new()));
+    }
+    // Where heartbeat has it, this is the configuration of a daemon that runs.
+    if let Some(user) = user_of(places, &found.path).filter(|user| !user.is_heartbeat()) {
+        let message = format!("watchdog `{}` is not free: {}", wanted.device, user.who());
+        return Some(absence(message, user.remedy()));
+    }
+    let nowayout = found
+        .facts
+        .is_some_and(|facts| facts.nowayout == Some(true));
+    nowayout.then(|| Absence {
+        message: format!("watchdog `{}` can't be disarmed (nowayout)", wanted.device),
+        label: "a clean stop of heartbeat resets this machine".into(),
+        help: "load its driver with nowayout=0, or start heartbeat again within its timeout".into(),
+    })
 }
 
 #[cfg(test)]
 mod tests {
+    use std::fs::File;
     use std::io::Read;
+    use std::os::unix::fs::OpenOptionsExt;
+    use std::path::PathBuf;
 
+    use super::facts::tests::machine;
     use super::*;
+    use crate::config::WatchdogDevice;
 
     const KEEPALIVE: Duration = Duration::from_millis(500);
     const DEADTIME: Duration = Duration::from_secs(3);
 
-    fn pipe() -> (tempfile::TempDir, PathBuf, File) {
+    /// A pipe that stands in for a device, and whoever reads what is written to it.
+    pub fn pipe() -> (tempfile::TempDir, PathBuf, File) {
         let directory = tempfile::tempdir().expect("a directory");
         let path = directory.path().join("watchdog");
-        nix::unistd::mkfifo(&path, nix::sys::stat::Mode::S_IRWXU).expect("made");
-        let reader = File::options()
-            .read(true)
-            .custom_flags(libc::O_NONBLOCK)
-            .open(&path)
-            .expect("opens");
+        let reader = pipe_at(&path);
         (directory, path, reader)
     }
 
+    fn pipe_at(path: &std::path::Path) -> File {
+        nix::unistd::mkfifo(path, nix::sys::stat::Mode::S_IRWXU).expect("made");
+        File::options()
+            .read(true)
+            .custom_flags(libc::O_NONBLOCK)
+            .open(path)
+            .expect("opens")
+    }
+
+    fn line(device: WatchdogDevice, policy: WatchdogPolicy) -> config::Watchdog {
+        config::Watchdog { device, policy }
+    }
+
+    fn start(places: &Places, wanted: &config::Watchdog) -> Result<Watchdog, Error> {
+        let now = Instant::from_micros(5_000_000);
+        Watchdog::start(wanted, places.clone(), KEEPALIVE, DEADTIME, now)
+    }
+
     #[test]
-    fn it_is_fed_in_time_and_disarmed_at_the_end() {
-        let (_directory, path, mut reader) = pipe();
-        let start = Instant::from_micros(5_000_000);
-        let mut watchdog = Watchdog::open(&path, KEEPALIVE, DEADTIME, start).expect("opens");
-        watchdog.feed(start, start);
-        watchdog.feed(start + Duration::from_millis(1), start);
-        assert_eq!(watchdog.next_deadline(), start + Duration::from_millis(400));
-        watchdog.feed(start + Duration::from_secs(1), start); // held up in this turn
-        watchdog.feed(watchdog.next_deadline(), start);
+    fn one_that_is_wanted_is_tried_again_ever_more_rarely_and_taken_once_it_is_there() {
+        let (_root, places) = machine(&[]);
+        let path = places.device("watchdog0");
+        let device = WatchdogDevice::Path(path.clone());
+        let required = line(device.clone(), WatchdogPolicy::Required);
+        start(&places, &required).expect_err("it is missing");
+        let wanted = line(device, WatchdogPolicy::Wanted);
+        let mut watchdog = start(&places, &wanted).expect("goes on without");
+        let begin = Instant::from_micros(5_000_000);
+        let mut pauses = Vec::new();
+        let mut now = begin;
+        for _ in 0..8 {
+            let next = watchdog.next_deadline();
+            pauses.push(next.since(now).as_secs());
+            now = next;
+            assert_eq!(watchdog.turn(now, now), Fed::NotYet);
+        }
+        assert_eq!(pauses, [1, 2, 4, 8, 16, 32, 60, 60]);
+        assert_eq!(watchdog.timeout(), None);
+        let problem = watchdog.view().problem.expect("told");
+        assert!(problem.contains("No such file"), "{problem}");
+
+        let mut reader = pipe_at(&path);
+        now = watchdog.next_deadline();
+        assert_eq!(watchdog.turn(now, now), Fed::NotYet, "opened");
+        assert_eq!(watchdog.turn(now, now), Fed::Yes);
+        assert_eq!(watchdog.timeout(), Some(Duration::from_secs(2)));
+        let view = watchdog.view();
+        assert_eq!((view.last_fed, view.problem), (Some(now), None));
         watchdog.close();
         let mut written = Vec::new();
         reader.read_to_end(&mut written).expect("readable");
-        assert_eq!(written, b"\0\0V");
+        assert_eq!(written, b"\0V");
     }
 
     #[test]
-    fn a_deadtime_that_leaves_no_whole_second_is_refused_with_a_remedy() {
-        let (_directory, path, _reader) = pipe();
-        let error = Watchdog::open(
-            &path,
-            Duration::from_millis(200),
-            Duration::from_secs(1),
-            Instant::default(),
-        )
-        .expect_err("too short");
-        assert!(
-            error.to_string().contains("set deadtime to 1.7s or more"),
-            "{error}"
-        );
+    fn a_shorter_deadtime_is_followed_by_one_that_comes_later() {
+        let (_root, places) = machine(&[]);
+        let path = places.device("watchdog0");
+        let wanted = line(WatchdogDevice::Path(path.clone()), WatchdogPolicy::Wanted);
+        let mut watchdog = start(&places, &wanted).expect("goes on without");
+        let followed = watchdog.follow(KEEPALIVE, Duration::from_secs(10));
+        followed.expect("nothing to refuse");
+        let _reader = pipe_at(&path);
+        watchdog.turn(watchdog.next_deadline(), Instant::default());
+        assert_eq!(watchdog.timeout(), Some(Duration::from_secs(8)));
     }
 
     #[test]
-    fn it_follows_a_shorter_deadtime_and_no_longer_one() {
-        let (_directory, path, _reader) = pipe();
-        let start = Instant::from_micros(5_000_000);
-        let seconds = Duration::from_secs;
-        let mut watchdog = Watchdog::open(&path, KEEPALIVE, seconds(10), start).expect("opens");
-        let mut interval_after = |deadtime| {
-            let followed = watchdog.follow(KEEPALIVE, deadtime);
-            (followed.is_ok(), watchdog.feeding.timeout())
+    fn one_that_is_too_slow_is_not_armed_again_before_the_times_are_others() {
+        let (_root, places) = machine(&[("watchdog0", &[("min_timeout", "5")])]);
+        let path = places.device("watchdog0");
+        std::fs::remove_file(&path).expect("ours");
+        let _reader = pipe_at(&path);
+        let wanted = line(WatchdogDevice::Path(path), WatchdogPolicy::Wanted);
+        let mut watchdog = start(&places, &wanted).expect("goes on without");
+        assert_eq!(watchdog.next_deadline(), NEVER);
+        let followed = watchdog.follow(KEEPALIVE, Duration::from_secs(10));
+        followed.expect("nothing to refuse");
+        let now = Instant::from_micros(9_000_000);
+        assert!(watchdog.next_deadline() <= now);
+        watchdog.turn(now, now);
+        assert_eq!(watchdog.timeout(), Some(Duration::from_secs(8)));
+    }
+
+    fn checked(
+        attributes: &[(&str, &str)],
+        device: &str,
+        policy: WatchdogPolicy,
+    ) -> Option<String> {
+        let (root, places) = machine(&[("watchdog0", attributes)]);
+        let device = WatchdogDevice::Identity(device.into());
+        let absence = absence(&places, &line(device, policy), KEEPALIVE, DEADTIME)?;
+        let text = format!("{} | {} | {}", absence.message, absence.label, absence.help);
+        Some(text.replace(root.path().to_str().expect("plain text"), ""))
+    }
+
+    #[test]
+    fn a_check_says_what_a_start_would_stumble_over_and_opens_nothing() {
+        let board = |more: &[(&'static str, &'static str)]| {
+            let mut all = vec![("identity", "Board")];
+            all.extend(more);
+            all
         };
-        assert_eq!(interval_after(seconds(20)), (true, seconds(8)));
-        assert_eq!(interval_after(seconds(5)), (true, seconds(4)));
-        assert_eq!(interval_after(seconds(1)), (false, seconds(4)));
-        assert_eq!(interval_after(seconds(10)), (true, seconds(4)));
-    }
-
-    #[test]
-    fn a_missing_device_is_refused_by_name() {
-        let error = Watchdog::open(
-            Path::new("/dev/no-such-watchdog"),
-            KEEPALIVE,
-            DEADTIME,
-            Instant::default(),
-        )
-        .expect_err("missing");
-        assert!(
-            error
-                .to_string()
-                .contains("/dev/no-such-watchdog: No such file"),
-            "{error}"
+        let required = WatchdogPolicy::Required;
+        assert_eq!(checked(&board(&[]), "board", required), None);
+        assert_eq!(
+            checked(&board(&[]), "other", WatchdogPolicy::Wanted).as_deref(),
+            Some(
+                "no watchdog `identity:other` | heartbeat starts without it and tries again | this machine has \
+                 watchdog0 (Board); name one of them, or load the driver that is meant with modprobe(8)"
+            )
+        );
+        assert_eq!(
+            checked(&board(&[("min_timeout", "10")]), "board", required).as_deref(),
+            Some(
+                "watchdog /dev/watchdog0 resets a hung node only after 10 s, when its peer may have taken over: set \
+                 deadtime to 11s or more, or set a shorter timeout in the driver | heartbeat does not start without it | "
+            )
+        );
+        assert_eq!(
+            checked(&board(&[("nowayout", "1")]), "board", required).as_deref(),
+            Some(
+                "watchdog `identity:board` can't be disarmed (nowayout) | a clean stop of heartbeat resets this machine | \
+                 load its driver with nowayout=0, or start heartbeat again within its timeout"
+            )
         );
     }
 }

@@ -86,6 +86,7 @@ impl Machine {
             .stdin(Stdio::null());
         command
             .env("HEARTBEAT_SYSLOG", self.path("syslog"))
+            .env("HEARTBEAT_DEVICES", self.path("devices"))
             .env_remove("NOTIFY_SOCKET");
         command
     }

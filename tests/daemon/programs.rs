@@ -375,6 +375,8 @@ fn the_watchdog_starves_when_a_failfast_program_fails_and_a_resource_does_not_st
         &format!("watchdog {}", machine.path("watchdog").display()),
     );
     add(&machine, "env STOPRETRYMAX=1");
+    fs::create_dir_all(machine.path("devices/dev")).expect("a directory");
+    machine.write("devices/dev/kmsg", "");
     machine.start();
     machine.wait_for_log("thing: running here");
     machine.write("go", "");
@@ -389,11 +391,26 @@ fn the_watchdog_starves_when_a_failfast_program_fails_and_a_resource_does_not_st
     }
     let _ = device.read_to_end(&mut fed);
     assert!(fed.is_empty(), "fed no more, and not disarmed: {fed:?}");
+    let reason = "A failfast program has failed and not everything can be stopped";
+    wait_for("the last breath", || {
+        machine
+            .read("state/last_breath")
+            .contains(reason)
+            .then_some(())
+    });
+    let kernel_log = machine.read("devices/dev/kmsg");
+    assert_eq!(kernel_log, format!("<2>heartbeat: {reason}\n"));
     assert!(
         machine
             .read("ha-log")
             .contains("killed by signal 6 [SIGABRT]: this node")
     );
+    machine.crash();
+    machine.write("go", "");
+    machine.start();
+    machine.wait_for_log(&format!(
+        "WARN: The last run of heartbeat ended with: {reason} ("
+    ));
 }
 
 #[test]

@@ -2,6 +2,7 @@
 //! 3.0.6, because scripts depend on them.
 
 mod arguments;
+mod watchdog;
 
 use std::ffi::OsString;
 use std::io::Write;
@@ -127,6 +128,11 @@ fn running(arguments: &Arguments, status: &Status) -> Reply {
             .out
             .extend(silence.and_then(|silence| last_link(status, silence)));
         reply.out.extend(status.fencing.iter().map(fencing));
+        let watchdog = status.watchdog.iter();
+        let as_of = status.heartbeat_as_of;
+        reply
+            .out
+            .extend(watchdog.map(|watchdog| watchdog::lines(watchdog, as_of)));
         reply.out.push_str(&carriers(status));
     }
     reply

@@ -67,6 +67,7 @@ fn example() -> Status {
         fencing: None,
         jeopardy: None,
         last_link: None,
+        watchdog: None,
         parameters: vec![Parameter {
             name: "keepalive".into(),
             value: "500ms".into(),
@@ -269,4 +270,40 @@ fn a_one_way_link_and_the_last_one_are_shown_and_the_old_words_are_kept() {
     let json = ask("hbstatus --json").out;
     let told: Result<Status, _> = serde_json::from_str(&json);
     assert_eq!(told.expect("JSON"), status);
+}
+
+#[test]
+fn the_watchdog_is_shown_armed_or_missing() {
+    let mut status = example();
+    let mut watchdog = crate::control::Watchdog {
+        device: "driver:softdog".into(),
+        name: Some("watchdog0".into()),
+        identity: Some("Software Watchdog".into()),
+        armed: true,
+        timeout: Some(8),
+        nowayout: Some(true),
+        policy: "required".into(),
+        last_fed: Some(status.heartbeat_as_of - 1),
+        problem: None,
+    };
+    status.watchdog = Some(watchdog.clone());
+    let verbose = |status: &Status| ask_of(Ok(status.clone()), "hbstatus -v").out;
+    let expected = "\nwatchdog\tdriver:softdog\tarmed\n\tdevice\twatchdog0, Software Watchdog\n\ttimeout\t8 s\n\
+                    \tfed\t1 s ago\n\tnowayout\ta stop of heartbeat resets this machine\n\tpolicy\trequired\n";
+    assert!(verbose(&status).ends_with(expected), "{}", verbose(&status));
+    watchdog = crate::control::Watchdog {
+        name: None,
+        identity: None,
+        armed: false,
+        timeout: None,
+        nowayout: None,
+        policy: "wanted".into(),
+        last_fed: None,
+        problem: Some("it is not there".into()),
+        ..watchdog
+    };
+    status.watchdog = Some(watchdog);
+    let expected =
+        "\nwatchdog\tdriver:softdog\tmissing\n\tpolicy\twanted\n\tproblem\tit is not there\n";
+    assert!(verbose(&status).ends_with(expected), "{}", verbose(&status));
 }

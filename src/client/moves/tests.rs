@@ -88,6 +88,7 @@ fn status(movement: Movement, groups: &[(&str, &str, Option<&str>)]) -> Status {
         fencing: None,
         jeopardy: None,
         last_link: None,
+        watchdog: None,
         parameters: Vec::new(),
     }
 }

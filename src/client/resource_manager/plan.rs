@@ -110,6 +110,7 @@ mod tests {
             fencing: None,
             jeopardy: None,
             last_link: None,
+            watchdog: None,
             parameters: Vec::new(),
         }
     }

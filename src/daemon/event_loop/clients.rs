@@ -4,7 +4,7 @@ use super::super::reload::Running;
 use super::super::{fencing, moves, status};
 use super::{Daemon, Devices, Identity};
 use crate::cluster::Instant;
-use crate::control::{Answer, Direction, Request};
+use crate::control::{Answer, Direction, Request, Status};
 
 impl Daemon {
     /// Before the core judges, because clients may ask for something that it has to act on.
@@ -36,9 +36,10 @@ impl Daemon {
             ..
         } = devices;
         let answer = |request| match request {
-            Request::Status => Answer::Status(Box::new(status::status(
-                config, cluster, resources, readiness, fencer, state, *since,
-            ))),
+            Request::Status => Answer::Status(Box::new(Status {
+                watchdog: watchdog.as_ref().map(status::watchdog),
+                ..status::status(config, cluster, resources, readiness, fencer, state, *since)
+            })),
             Request::ConfirmDead { node } => fencing::confirm(cluster, &config.peer_node, &node),
             Request::Standby { selection } => {
                 moves::begin(cluster, Direction::Standby, selection, state.generation)

@@ -50,7 +50,7 @@ impl Daemon {
         if let Some(failure) = failure {
             self.give_up(&failure);
         }
-        let timeout = self.devices.watchdog.as_ref().map(Watchdog::timeout);
+        let timeout = self.devices.watchdog.as_ref().and_then(Watchdog::timeout);
         if std::mem::replace(&mut self.watchdog_told, timeout) != timeout {
             self.cluster
                 .handle(clock::now(), Event::WatchdogArmed { timeout });
