@@ -34,6 +34,7 @@ mod table;
 mod timeouts;
 mod value;
 mod watchdog;
+mod watchdog_line;
 mod witnesses;
 
 pub use address::{AddressError, parse_address};

@@ -7,7 +7,7 @@ use super::diagnostic::{Diagnostic, Diagnostics, Severity};
 use super::settings::Settings;
 use super::source::{File, Place};
 use super::suggest::swallowed_directive;
-use super::{AutoFailback, MediumKind, SerialFlow, table, watchdog};
+use super::{AutoFailback, MediumKind, SerialFlow, table, watchdog_line};
 
 /// The directives that name a path to the peer.
 const MEDIA: [&str; 7] = [
@@ -39,7 +39,7 @@ pub(super) fn check(settings: &mut Settings, file: &File, local: &str, out: &mut
     check_logging(settings, &end, &file.name, out);
     advise_on_links(settings, &file.name, out);
     advise_on_serial(settings, out);
-    watchdog::advise(settings, out);
+    watchdog_line::advise(settings, out);
 }
 
 /// The values that others decide.

@@ -14,7 +14,7 @@ use super::media::{bcast, mcast, mcast6, ping, ping_group, serial, ucast, ucast6
 use super::monitor::monitor;
 use super::pair::{autojoin, node, pacemaker};
 use super::timeouts::timeout;
-use super::watchdog::watchdog;
+use super::watchdog_line::watchdog;
 
 const FACILITIES: &[&str] = &[
     "auth", "authpriv", "cron", "daemon", "ftp", "kern", "lpr", "mail", "news", "security",
