@@ -191,6 +191,39 @@ pub struct Link {
     /// What to look for where it works in one direction only.
     #[serde(default)]
     pub cause: Option<String>,
+    /// What is known of a serial line; none for a link of another kind.
+    #[serde(default)]
+    pub serial: Option<SerialLine>,
+}
+
+/// What is known of a serial line on the node that answers.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct SerialLine {
+    /// Whether RTS/CTS flow control is used; none while the port is closed.
+    pub flow_control: Option<bool>,
+    /// Bytes that belonged to no message, since the daemon was started.
+    pub noise: u64,
+    /// What the port's driver has counted since the port was opened; none where it does not count.
+    pub errors: Option<LineErrors>,
+    /// Who or what else talks there: `login`, `modem`, `ourselves`, `rubbish` or `unknown`.
+    pub stranger: Option<String>,
+    /// The same in words, with what to do.
+    pub remedy: Option<String>,
+}
+
+/// What the driver of a serial port has counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct LineErrors {
+    /// Bytes without a stop bit.
+    pub framing: i32,
+    /// Bytes of the wrong parity.
+    pub parity: i32,
+    /// Bytes lost because they were not fetched in time.
+    pub overruns: i32,
+    /// Breaks.
+    pub breaks: i32,
 }
 
 /// The device that resets the node that answers when its daemon hangs.

@@ -6,6 +6,8 @@ use std::time::Duration;
 use super::clock;
 use super::core::Core;
 use super::fencing::Fencer;
+use super::media::Media;
+use super::media::device::SerialLine;
 use super::moves::movement;
 use super::readiness::Readiness;
 use super::resources::{MonitorView, Resources, RivalView};
@@ -84,6 +86,7 @@ fn nodes(config: &Config, cluster: &Cluster) -> Vec<Node> {
                 up: status == PingStatus::Ping,
                 way: None,
                 cause: None,
+                serial: None,
             }],
         }
     });
@@ -108,6 +111,7 @@ fn links_to_peer(config: &Config, cluster: &Cluster) -> Vec<Link> {
             up: cluster.link_is_up(LinkId(id)),
             way: Some(way.to_string()),
             cause: is_one_way.then(|| cause(&name, way == Way::OnlyIn).to_owned()),
+            serial: None,
             name,
         }
     };
@@ -238,6 +242,35 @@ fn removed_group(
         peer_carrier: None,
         rivals: Vec::new(),
     })
+}
+
+/// Adds what is known of the serial lines.
+pub fn add_serial_lines(nodes: &mut [Node], media: &Media) {
+    for (link, line) in media.serial_lines() {
+        let all = nodes.iter_mut().filter(|node| node.kind == "normal");
+        let found = all
+            .flat_map(|node| &mut node.links)
+            .find(|found| found.name == link);
+        if let Some(found) = found {
+            found.serial = Some(serial_line(&line));
+        }
+    }
+}
+
+fn serial_line(line: &SerialLine) -> control::SerialLine {
+    let stranger = line.stranger.as_ref();
+    control::SerialLine {
+        flow_control: line.has_flow_control,
+        noise: line.noise,
+        errors: line.errors.map(|errors| control::LineErrors {
+            framing: errors.frame,
+            parity: errors.parity,
+            overruns: errors.overrun,
+            breaks: errors.breaks,
+        }),
+        stranger: stranger.map(|stranger| stranger.word().to_owned()),
+        remedy: stranger.map(ToString::to_string),
+    }
 }
 
 /// The watchdog, as it is now.

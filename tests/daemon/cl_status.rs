@@ -153,3 +153,29 @@ fn only_those_whom_apiauth_names_get_an_answer() {
     );
     assert_eq!(ask_as(4711).exit, 0);
 }
+
+#[test]
+fn a_line_that_leads_back_to_this_machine_is_named_in_the_log_and_in_the_status() {
+    let mut machine = Machine::new("");
+    machine.start();
+    let words = "what this node says comes back to it";
+    machine.echo_until("the words of this node come back", || {
+        machine.read("ha-log").contains(words).then_some(())
+    });
+    machine.wait_for_log("WARN: serial /dev/pts/");
+    let json = machine.cl_status(&["listhblinks", "there", "--json"]).out;
+    let links: serde_json::Value = serde_json::from_str(&json).expect("JSON");
+    let line = &links[0]["serial"];
+    assert_eq!(line["stranger"], "ourselves", "{line}");
+    assert_eq!(
+        (&line["noise"], line["errors"].is_null()),
+        (&0.into(), true),
+        "{line}"
+    );
+    wait_for("communication", || {
+        (machine.cl_status(&["hbstatus"]).exit == 0).then_some(())
+    });
+    let text = machine.cl_status(&["hbstatus", "-v"]).out;
+    assert!(text.contains("\nserial lines\n\t/dev/pts/"), "{text}");
+    assert_eq!(machine.cl_status(&["nodestatus", "there"]).exit, 1);
+}

@@ -1,7 +1,7 @@
 //! One machine in a directory: three configuration files, a serial port, and the programs to test.
 
 use std::fs;
-use std::io::{self, Read};
+use std::io::{self, Read, Write};
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -174,6 +174,18 @@ impl Machine {
         wait_for_or(found, || {
             format!("no {text:?} in the log:\n{}", self.read("ha-log"))
         });
+    }
+
+    /// Gives back over the serial line what comes over it, until something is the case.
+    pub fn echo_until<T>(&self, what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+        let mut line = &self.line;
+        let mut buffer = [0; 4096];
+        wait_for(what, || {
+            if let Ok(length) = line.read(&mut buffer) {
+                let _ = line.write_all(buffer.get(..length).unwrap_or_default());
+            }
+            look()
+        })
     }
 
     /// Waits for new bytes on the serial line: the daemon's loop turns.

@@ -292,3 +292,56 @@ fn a_missing_port_is_an_error_alone_and_a_warning_beside_another() {
         a.lines()
     );
 }
+
+#[test]
+fn whoever_else_talks_on_a_line_is_named_once_and_forgotten_when_the_other_node_is_heard() {
+    let mut wire = Wire::new();
+    let mut a = Node::open(vec![serial(wire.path(), 19_200)]).expect("open");
+    let mut time = now();
+    let mut look = |a: &mut Node| {
+        time = time + Duration::from_secs(11);
+        a.turn(time);
+    };
+    look(&mut a);
+    let own = b">>>\nt=status\nsrc=alpha\n<<<\n";
+    for (bytes, words) in [
+        (
+            &b"\r\nbeta login: "[..],
+            "a login prompt comes from the other end",
+        ),
+        (b"\r\nNO CARRIER\r\n", "a modem talks at the other end"),
+        (own, "what this node says comes back to it"),
+        (
+            &[0x7f, 0, 3, b'x'].repeat(20),
+            "bytes come that make no sense",
+        ),
+        (b"\n$GPGGA,123519\r\n", "it said: $GPGGA,123519"),
+    ] {
+        let told = |a: &Node| {
+            let lines = a.lines();
+            lines.iter().filter(|line| line.contains(words)).count()
+        };
+        // One line a minute is told, so it has to go on for a while.
+        until(words, |_| {
+            wire.write(bytes);
+            look(&mut a);
+            told(&a) == 1
+        });
+        look(&mut a);
+        assert_eq!(told(&a), 1, "{words}");
+    }
+    let line = |a: &Node| {
+        let mut lines = a.media.serial_lines();
+        lines.next().map(|(_, line)| line).expect("a line")
+    };
+    assert!(line(&a).stranger.is_some() && line(&a).noise > 80);
+    assert_eq!(line(&a).errors, None, "a pseudo terminal does not count");
+    let message = text(1);
+    assert_eq!(wire.write(&message), message.len());
+    until("the message", |_| {
+        look(&mut a);
+        a.has_received(0, &message)
+    });
+    look(&mut a);
+    assert_eq!(line(&a).stranger, None);
+}

@@ -2,6 +2,7 @@
 //! 3.0.6, because scripts depend on them.
 
 mod arguments;
+mod serial;
 mod watchdog;
 
 use std::ffi::OsString;
@@ -134,6 +135,7 @@ fn running(arguments: &Arguments, status: &Status) -> Reply {
             .out
             .extend(watchdog.map(|watchdog| watchdog::lines(watchdog, as_of)));
         reply.out.push_str(&carriers(status));
+        reply.out.push_str(&serial::lines(&status.nodes));
     }
     reply
 }

@@ -14,6 +14,7 @@ fn example() -> Status {
         up,
         way: Some(if up { "both" } else { "none" }.into()),
         cause: None,
+        serial: None,
     };
     let node = |name: &str, kind: &str, status: &str, links| Node {
         name: name.into(),
@@ -306,4 +307,38 @@ fn the_watchdog_is_shown_armed_or_missing() {
     let expected =
         "\nwatchdog\tdriver:softdog\tmissing\n\tpolicy\twanted\n\tproblem\tit is not there\n";
     assert!(verbose(&status).ends_with(expected), "{}", verbose(&status));
+}
+
+#[test]
+fn serial_lines_are_shown_with_noise_errors_and_strangers() {
+    let mut status = example();
+    let verbose = |status: &Status| ask_of(Ok(status.clone()), "hbstatus -v").out;
+    assert!(!verbose(&status).contains("serial"));
+    let line = crate::control::SerialLine {
+        flow_control: Some(true),
+        noise: 12,
+        errors: Some(crate::control::LineErrors {
+            framing: 3,
+            parity: 0,
+            overruns: 1,
+            breaks: 2,
+        }),
+        stranger: Some("modem".into()),
+        remedy: Some("a modem talks there".into()),
+    };
+    status.nodes[1].links[1].serial = Some(line.clone());
+    let expected = "\nserial lines\n\t/dev/ttyS0\tRTS/CTS\tnoise: 12 bytes, framing: 3, parity: 0, overruns: 1, \
+                    breaks: 2\n\t\ta modem talks there\n";
+    assert!(verbose(&status).ends_with(expected), "{}", verbose(&status));
+    status.nodes[1].links[1].serial = Some(crate::control::SerialLine {
+        flow_control: None,
+        errors: None,
+        stranger: None,
+        remedy: None,
+        ..line
+    });
+    let expected = "\nserial lines\n\t/dev/ttyS0\tclosed\tnoise: 12 bytes\n";
+    assert!(verbose(&status).ends_with(expected), "{}", verbose(&status));
+    let json = ask_of(Ok(status), "listhblinks bb --json").out;
+    assert!(json.contains("\"noise\": 12"), "{json}");
 }

@@ -33,13 +33,18 @@ impl Daemon {
             programs,
             hooks,
             watchdog,
+            media,
             ..
         } = devices;
         let answer = |request| match request {
-            Request::Status => Answer::Status(Box::new(Status {
-                watchdog: watchdog.as_ref().map(status::watchdog),
-                ..status::status(config, cluster, resources, readiness, fencer, state, *since)
-            })),
+            Request::Status => {
+                let core =
+                    status::status(config, cluster, resources, readiness, fencer, state, *since);
+                let watchdog = watchdog.as_ref().map(status::watchdog);
+                let mut status = Status { watchdog, ..core };
+                status::add_serial_lines(&mut status.nodes, media);
+                Answer::Status(Box::new(status))
+            }
             Request::ConfirmDead { node } => fencing::confirm(cluster, &config.peer_node, &node),
             Request::Standby { selection } => {
                 moves::begin(cluster, Direction::Standby, selection, state.generation)

@@ -8,10 +8,12 @@ use std::time::Duration;
 
 use mio::Token;
 
+use super::line_errors::{Errors, LineErrors};
 use super::port_search::{self, Found, PortSearch};
 use super::resolver::{self, Lookup};
 use super::serial::SerialPort;
 use super::stall_notice::StallNotice;
+use super::stranger::{Listener, Stranger};
 use super::udp::UdpPort;
 use super::write_failures::WriteFailures;
 use crate::cluster::{Instant, LinkId};
@@ -57,6 +59,10 @@ pub struct Device {
     pub dropped: u64,
     /// When such were last told.
     pub dropped_told: Option<Instant>,
+    /// Who else talks there, on a serial line.
+    listener: Option<Box<Listener>>,
+    /// What the driver of a serial line has counted since it was opened.
+    line_errors: LineErrors,
     /// Message texts may be among the bytes already read.
     has_texts: bool,
     read_errors: u32,
@@ -82,6 +88,19 @@ pub enum Port {
     Serial(Box<SerialPort>),
     /// Two sockets.
     Udp(UdpPort),
+}
+
+/// What is known of a serial line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SerialLine {
+    /// Whether RTS/CTS flow control is used; none while the port is closed.
+    pub has_flow_control: Option<bool>,
+    /// Bytes that belonged to no message, since the start.
+    pub noise: u64,
+    /// What the driver has counted since the port was opened; none where it does not count.
+    pub errors: Option<Errors>,
+    /// Who or what else talks there.
+    pub stranger: Option<Stranger>,
 }
 
 /// What a device may still deliver in this turn.
@@ -117,6 +136,8 @@ impl Device {
             stall_notice: StallNotice::default(),
             dropped: 0,
             dropped_told: None,
+            listener: None,
+            line_errors: LineErrors::default(),
             has_texts: false,
             read_errors: 0,
             opened_at: Instant::default(),
@@ -148,8 +169,46 @@ impl Device {
         }
     }
 
+    /// From now on it is heard who else talks on a serial line, by the name of this node.
+    pub fn listen_as(&mut self, local_node: &str) {
+        if matches!(self.medium.kind, MediumKind::Serial { .. }) {
+            self.listener = Some(Box::new(Listener::new(local_node)));
+        }
+    }
+
+    /// Looks what a serial line has had of errors and of strangers; each where that is to be told.
+    pub fn look_at_line(&mut self, now: Instant) -> (Option<Errors>, Option<Stranger>) {
+        let State::Open(Port::Serial(serial)) = &self.state else {
+            return (None, None);
+        };
+        let counts = serial.counts();
+        let errors = counts.and_then(|counts| self.line_errors.look(now, counts));
+        let listener = self.listener.as_mut();
+        (errors, listener.and_then(|listener| listener.judge(now)))
+    }
+
+    /// What is known of it, where it is a serial line.
+    pub fn serial_line(&self) -> Option<SerialLine> {
+        let listener = self.listener.as_ref()?;
+        let (has_flow_control, errors) = match &self.state {
+            State::Open(Port::Serial(serial)) => {
+                (Some(serial.has_flow_control()), self.line_errors.all())
+            }
+            _ => (None, None),
+        };
+        Some(SerialLine {
+            has_flow_control,
+            noise: listener.noise(),
+            errors,
+            stranger: listener.found().cloned(),
+        })
+    }
+
     /// The port is open; true when that is to be told.
     pub fn opened(&mut self, port: Port, now: Instant) -> bool {
+        if let Port::Serial(serial) = &port {
+            self.line_errors = LineErrors::new(serial.counts());
+        }
         self.state = State::Open(port);
         self.is_ready = true;
         self.opened_at = now;
@@ -233,6 +292,9 @@ impl Device {
             }
             if self.has_texts {
                 if let Some(text) = serial.next_text() {
+                    if let Some(listener) = &mut self.listener {
+                        listener.heard(text);
+                    }
                     self.share.messages = self.share.messages.saturating_sub(1);
                     if let Some(place) = buffer.get_mut(..text.len()) {
                         place.copy_from_slice(text);
@@ -249,6 +311,9 @@ impl Device {
                 Ok(0) => return Err("the line was hung up".to_owned()),
                 Ok(count) => {
                     self.share.bytes = self.share.bytes.saturating_sub(count);
+                    if let Some(listener) = &mut self.listener {
+                        listener.push(bytes.get(..count).unwrap_or_default());
+                    }
                     self.has_texts = true;
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.is_ready = false,

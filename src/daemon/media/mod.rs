@@ -3,17 +3,20 @@
 //! Nothing here knows what a message says or what a silent link means.
 
 pub mod device;
+pub mod line_errors;
 pub mod port_search;
 pub mod port_users;
 pub mod report;
 pub mod resolver;
 pub mod serial;
 pub mod serial_flow;
+mod serial_lines;
 pub mod serial_lock;
 pub mod serial_open;
 pub mod serial_pace;
 pub mod serial_queue;
 pub mod stall_notice;
+pub mod stranger;
 pub mod udp;
 pub mod write_failures;
 
@@ -84,6 +87,9 @@ impl Media {
         };
         for medium in &config.media {
             media.add(medium)?;
+        }
+        for device in &mut media.devices {
+            device.listen_as(&config.local_node);
         }
         if media
             .devices
@@ -369,6 +375,7 @@ impl Media {
         if device.is_steady_again(now) {
             self.tell_opened(index);
         }
+        self.look_at_line(index);
         let Some(Device {
             state: State::Open(Port::Udp(udp)),
             medium,

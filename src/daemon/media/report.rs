@@ -2,7 +2,9 @@
 
 use std::net::SocketAddr;
 
+use super::line_errors::Errors;
 use super::serial_flow::Handshake;
+use super::stranger::Stranger;
 use super::udp::word;
 use crate::cluster::Severity;
 use crate::config::{Medium, MediumKind};
@@ -66,6 +68,20 @@ pub enum MediaReport {
         /// Why.
         handshake: Handshake,
     },
+    /// The driver of a serial line has counted errors.
+    LineErrors {
+        /// Directive and link.
+        name: String,
+        /// How many, since this was told last.
+        errors: Errors,
+    },
+    /// Who or what talks on a serial line is not the other node.
+    Stranger {
+        /// Directive and link.
+        name: String,
+        /// Who or what it is.
+        stranger: Stranger,
+    },
     /// Messages did not fit into the queue of a serial line.
     QueueFull {
         /// Directive and link.
@@ -101,6 +117,8 @@ impl MediaReport {
             | Self::Closed { .. }
             | Self::Suppressing
             | Self::CableHint { .. }
+            | Self::LineErrors { .. }
+            | Self::Stranger { .. }
             | Self::QueueFull { .. }
             | Self::TooLarge { .. } => Severity::Warn,
             Self::WriteFailure { .. } | Self::SerialTimeout { .. } => Severity::Error,
@@ -163,6 +181,8 @@ impl std::fmt::Display for MediaReport {
                  of three wires. In a cable with handshake wires these are broken or not crossed. It is used once CTS \
                  is up"
             ),
+            Self::LineErrors { name, errors } => write!(f, "{name}: {errors}"),
+            Self::Stranger { name, stranger } => write!(f, "{name}: {stranger}"),
             Self::QueueFull { name, dropped } => {
                 write!(
                     f,

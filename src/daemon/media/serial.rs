@@ -97,6 +97,16 @@ impl SerialPort {
         self.opened.port.as_raw_fd()
     }
 
+    /// What its driver has counted since the machine was started; none where it does not count.
+    pub fn counts(&self) -> Option<tty::LineCounts> {
+        tty::line_counts(tty::descriptor(&self.opened.port)).ok()
+    }
+
+    /// Whether RTS/CTS flow control is used.
+    pub fn has_flow_control(&self) -> bool {
+        self.flow.is_used()
+    }
+
     /// Whether a lock file could not be written. The port is locked against most programs even so.
     pub fn lacks_lock_file(&self) -> bool {
         self.opened.lock.is_none() && !self.opened.is_pty

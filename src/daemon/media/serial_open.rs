@@ -12,6 +12,8 @@ use crate::os::tty;
 
 /// The kernel names its consoles here, by device name.
 const CONSOLES: &str = "/sys/class/tty/console/active";
+/// All its terminals, serial ports among them.
+const TERMINALS: &str = "/sys/class/tty";
 
 /// Why a serial port can't be used.
 #[derive(Debug)]
@@ -25,6 +27,8 @@ pub enum SerialError {
     },
     /// The path leads to something else.
     NotCharacterDevice(PathBuf),
+    /// A character device of another kind.
+    NotSerial(PathBuf),
     /// Kernel messages go there.
     Console {
         /// As configured.
@@ -57,6 +61,11 @@ impl std::fmt::Display for SerialError {
             Self::NotCharacterDevice(device) => {
                 write!(f, "Serial port [{}] not a char device", device.display())
             }
+            Self::NotSerial(device) => write!(
+                f,
+                "{} is not a serial port: name one such as /dev/ttyS0 or /dev/ttyUSB0",
+                device.display()
+            ),
             Self::Console { device, name } => write!(
                 f,
                 "{} is the kernel's console, whose messages would go to the peer and whose boot could wait for it: \
@@ -133,7 +142,13 @@ impl OpenedPort {
         } else {
             take_lock(device, &real)?
         };
-        let port = open_port(&real, baud, is_pty).map_err(|why| cannot_open(device, why))?;
+        let port = open_port(&real, baud, is_pty).map_err(|why| {
+            if is_pty || is_terminal(&real) {
+                cannot_open(device, why)
+            } else {
+                SerialError::NotSerial(device.to_owned())
+            }
+        })?;
         check_rate(device, &port, baud)?;
         Ok(Self {
             port,
@@ -164,6 +179,13 @@ impl Drop for OpenedPort {
         let _ = self.port.set_flow_control(FlowControl::None);
         let _ = self.port.clear(ClearBuffer::All);
     }
+}
+
+/// Whether the kernel has a terminal of this name; where it shows none, nobody can tell.
+fn is_terminal(real: &Path) -> bool {
+    let name = real.file_name();
+    let shown = Path::new(TERMINALS);
+    !shown.is_dir() || name.is_some_and(|name| shown.join(name).exists())
 }
 
 fn open_port(real: &Path, baud: u32, is_pty: bool) -> Result<TTYPort, String> {
@@ -265,6 +287,9 @@ mod tests {
             refused("/etc/passwd"),
             "Serial port [/etc/passwd] not a char device"
         );
-        assert!(refused("/dev/null").starts_with("cannot open /dev/null: "));
+        assert_eq!(
+            refused("/dev/null"),
+            "/dev/null is not a serial port: name one such as /dev/ttyS0 or /dev/ttyUSB0"
+        );
     }
 }

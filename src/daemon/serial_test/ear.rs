@@ -1,17 +1,12 @@
 //! What comes in: lines of another test, messages of heartbeat, a login, a modem, our own words, or rubbish. A value: no
 //! descriptor, no clock.
 
+use super::super::media::stranger::{answers_as_modem, asks_for_login, shown};
 use super::line::Line;
 use crate::message::TextFrames;
 
 /// No line of interest is longer.
 const LONGEST: usize = 1024;
-/// So much of what nobody understands is kept, to be shown.
-const SHOWN: usize = 60;
-/// What a login asks.
-const PROMPTS: [&str; 3] = ["login:", "password:", "username:"];
-/// What a modem answers to `AT`.
-const ANSWERS: [&str; 2] = ["OK", "ERROR"];
 
 /// Takes in what arrives.
 #[derive(Debug, Default)]
@@ -83,33 +78,19 @@ impl Ear {
         self.login |= asks_for_login(line);
         let text = String::from_utf8_lossy(line);
         let text = text.trim();
-        self.modem |= ANSWERS.contains(&text);
+        self.modem |= answers_as_modem(text);
         // What the other test says to find a login or a modem is of no interest.
         if !text.is_empty() && text != "AT" {
-            self.text = text
-                .replace(char::is_control, "?")
-                .chars()
-                .take(SHOWN)
-                .collect();
+            self.text = shown(text);
         }
     }
-}
-
-fn asks_for_login(line: &[u8]) -> bool {
-    let text = String::from_utf8_lossy(line).to_lowercase();
-    PROMPTS.iter().any(|prompt| text.contains(prompt))
 }
 
 /// The sender that a message names; nothing of it is trusted.
 fn name_in(frame: &[u8]) -> Option<String> {
     let text = String::from_utf8_lossy(frame);
     let name = text.lines().find_map(|line| line.strip_prefix("src="))?;
-    Some(
-        name.replace(char::is_control, "?")
-            .chars()
-            .take(SHOWN)
-            .collect(),
-    )
+    Some(shown(name))
 }
 
 fn count(length: usize) -> u64 {
@@ -178,7 +159,7 @@ mod tests {
             let pieces: Vec<&[u8]> = pieces.iter().map(Vec::as_slice).collect();
             let (heard, _) = ear(&pieces);
             assert!(heard.odd <= heard.bytes && heard.odd_percent() <= 100);
-            assert!(heard.line.len() <= LONGEST && heard.text.chars().count() <= SHOWN);
+            assert!(heard.line.len() <= LONGEST && heard.text.chars().count() <= 60);
         }
     }
 }

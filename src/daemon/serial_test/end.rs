@@ -8,10 +8,10 @@ use mio::unix::SourceFd;
 use mio::{Events, Interest, Poll, Token};
 use serialport::{ClearBuffer, SerialPort as _};
 
-use super::findings::Errors;
 use super::line::Outputs;
 use crate::cluster::Instant;
 use crate::daemon::clock;
+use crate::daemon::media::line_errors::Errors;
 use crate::daemon::media::serial_open::OpenedPort;
 use crate::os::tty::{self, LineCounts, ModemLines};
 
@@ -148,13 +148,7 @@ impl<'a> End<'a> {
     pub fn errors(&self) -> Option<Errors> {
         let before = self.counted?;
         let now = tty::line_counts(tty::descriptor(&self.opened.port)).ok()?;
-        let overruns = now.overrun.wrapping_sub(before.overrun);
-        Some(Errors {
-            frame: now.frame.wrapping_sub(before.frame),
-            parity: now.parity.wrapping_sub(before.parity),
-            overrun: overruns.wrapping_add(now.buf_overrun.wrapping_sub(before.buf_overrun)),
-            breaks: now.brk.wrapping_sub(before.brk),
-        })
+        Some(Errors::between(&before, &now))
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::super::media::line_errors::Errors;
 use super::ear::Ear;
 use crate::os::tty::ModemLines;
 
@@ -34,19 +35,6 @@ pub struct Findings {
     pub ear: Ear,
     /// The rate at which the other end was understood, when it was not at ours.
     pub their_rate: Option<u32>,
-}
-
-/// What a driver counts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Errors {
-    /// Bytes without a stop bit.
-    pub frame: i32,
-    /// Bytes of the wrong parity.
-    pub parity: i32,
-    /// Bytes lost because they were not fetched in time.
-    pub overrun: i32,
-    /// Breaks.
-    pub breaks: i32,
 }
 
 /// How the handshake wires behave.

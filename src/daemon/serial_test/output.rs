@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::findings::{Errors, Findings, Wires};
+use super::super::media::line_errors::Errors;
+use super::findings::{Findings, Wires};
 use super::options::Options;
 use super::verdict::Verdict;
 use crate::os::tty::ModemLines;

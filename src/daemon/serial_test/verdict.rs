@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-use super::findings::{Errors, Findings, Wires};
+use super::super::media::line_errors::Errors;
+use super::findings::{Findings, Wires};
 use crate::os::tty::ModemLines;
 
 /// So many of a hundred bytes that are no text come of another rate, not of a disturbance.
