@@ -9,7 +9,7 @@ use md5::Md5;
 use sha1::Sha1;
 use sha2::Sha256;
 
-use super::Sink;
+use super::{Sink, base64};
 
 /// A signing method of `authkeys`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -84,6 +84,9 @@ impl Keys {
     }
 }
 
+/// How many bytes of a digest a short heartbeat has: 96 bits, as long as the shortest that IPsec takes.
+const SHORT: usize = 12;
+
 /// A token as text, without allocation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Token {
@@ -105,6 +108,17 @@ impl Token {
             token.push_digit(byte >> 4);
             token.push_digit(byte & 15);
         }
+        token
+    }
+
+    /// The beginning of a digest in few characters.
+    fn of_beginning(digest: &[u8]) -> Self {
+        let mut token = Self {
+            text: [0; 64],
+            length: 0,
+        };
+        let beginning = digest.get(..SHORT).unwrap_or(digest);
+        token.length = base64::encode_into(beginning, &mut token.text);
         token
     }
 
@@ -159,6 +173,32 @@ impl Signer {
             Self::Md5(mac) => Token::of_digest(&mac.finalize().into_bytes()),
             Self::Sha1(mac) => Token::of_digest(&mac.finalize().into_bytes()),
             Self::Sha256(mac) => Token::of_digest(&mac.finalize().into_bytes()),
+        }
+    }
+
+    /// The token of a short heartbeat: the first 96 bits, or the whole checksum.
+    pub(super) fn short_token(self) -> Token {
+        match self {
+            Self::Crc(_) => self.token(),
+            Self::Md5(mac) => Token::of_beginning(&mac.finalize().into_bytes()),
+            Self::Sha1(mac) => Token::of_beginning(&mac.finalize().into_bytes()),
+            Self::Sha256(mac) => Token::of_beginning(&mac.finalize().into_bytes()),
+        }
+    }
+
+    /// The same as [`accepts`](Self::accepts) for the token of a short heartbeat.
+    pub(super) fn accepts_short(self, token: &[u8]) -> bool {
+        if matches!(self, Self::Crc(_)) {
+            return self.accepts(token);
+        }
+        let Some(beginning) = base64::decode_exactly::<SHORT>(token) else {
+            return false;
+        };
+        match self {
+            Self::Crc(_) => false,
+            Self::Md5(mac) => mac.verify_truncated_left(&beginning).is_ok(),
+            Self::Sha1(mac) => mac.verify_truncated_left(&beginning).is_ok(),
+            Self::Sha256(mac) => mac.verify_truncated_left(&beginning).is_ok(),
         }
     }
 
@@ -358,6 +398,36 @@ mod tests {
             b"data",
             &token(Method::Sha1, b"key", b"data")
         ));
+    }
+
+    /// The beginning of the same digests, so `md5_and_sha1_agree_with_rfc_2202` speaks for these too.
+    #[test]
+    fn a_short_token_is_the_first_96_bits_and_nothing_less_is_accepted() {
+        for (method, beginning) in [
+            (Method::Md5, "dQx4PmqwtQPqqG4x"),
+            (Method::Sha1, "7/zfauXrL6LSdBbV"),
+            (Method::Sha256, "W9zBRr9gdU5qBCQm"),
+        ] {
+            let signer = || {
+                let text = b"Jefe".to_vec();
+                let mut signer = Signer::new(&Key { method, text });
+                signer.put(b"what do ya want for nothing?");
+                signer
+            };
+            assert_eq!(signer().short_token().as_bytes(), beginning.as_bytes());
+            assert!(signer().accepts_short(beginning.as_bytes()));
+            for token in [&beginning[..12], &beginning[4..], &beginning.to_lowercase()] {
+                assert!(!signer().accepts_short(token.as_bytes()), "{token}");
+            }
+            assert!(!signer().accepts_short(format!("{beginning}AAAA").as_bytes()));
+            assert!(!signer().accepts_short(b""));
+        }
+        let mut checksum = Signer::new(&Key {
+            method: Method::Crc,
+            text: Vec::new(),
+        });
+        checksum.put(b"123456789");
+        assert_eq!(checksum.short_token().as_bytes(), b"765e7680");
     }
 
     #[test]

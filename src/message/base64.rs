@@ -19,6 +19,19 @@ pub(super) fn encode(bytes: &[u8], out: &mut impl Sink) {
     }
 }
 
+/// The encoding of a few bytes, without allocation: how many characters it has; none where `text` has no room for it.
+pub(super) fn encode_into(bytes: &[u8], text: &mut [u8]) -> usize {
+    STANDARD.encode_slice(bytes, text).unwrap_or(0)
+}
+
+/// What `text` stands for, where that is `N` bytes; `N` is a multiple of three.
+pub(super) fn decode_exactly<const N: usize>(text: &[u8]) -> Option<[u8; N]> {
+    let mut bytes = [0; N];
+    let is_right_length = text.len() == N / 3 * 4;
+    let decoded = is_right_length.then(|| STANDARD.decode_slice(text, &mut bytes).ok());
+    (decoded.flatten() == Some(N)).then_some(bytes)
+}
+
 /// Appends what `text` stands for to `out`; false, with `out` unchanged, when it is not base64.
 pub(super) fn decode(text: &[u8], out: &mut Vec<u8>) -> bool {
     let start = out.len();

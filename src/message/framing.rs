@@ -1,6 +1,7 @@
-//! A serial byte stream cut into classic messages.
+//! A serial byte stream cut into classic messages and short heartbeats.
 
 use super::MAX_WIRE;
+use super::short::{self, LONGEST_SHORT};
 
 const START: &[u8] = b">>>\n";
 const END: &[u8] = b"<<<";
@@ -13,6 +14,8 @@ const END: &[u8] = b"<<<";
 /// 3.0.6 looks for start markers at the beginning of a line and not inside a message, and so loses the
 /// message after a damaged or cut-off one. Here every line that ends with a start marker can start a
 /// message. Where that cannot be told from a field, both are handed out as one: see [`super::open`].
+///
+/// A short heartbeat is a line by itself. Inside a message it shows that this was cut off, as it can't be a field.
 #[derive(Debug, Clone, Default)]
 pub struct TextFrames {
     buffer: Vec<u8>,
@@ -24,12 +27,22 @@ pub struct TextFrames {
     searched: usize,
     /// A start marker was found and its end marker not yet.
     collecting: bool,
+    /// Short heartbeats are no more than other lines.
+    messages_only: bool,
 }
 
 impl TextFrames {
     /// Nothing received yet.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// The same for a stream on which there are no short heartbeats: one that does not come from another node.
+    pub fn of_messages() -> Self {
+        Self {
+            messages_only: true,
+            ..Self::default()
+        }
     }
 
     /// Takes received bytes. Carriage returns are dropped, as the terminal does for 3.0.6.
@@ -51,11 +64,12 @@ impl TextFrames {
         buffer.clear();
         *self = Self {
             buffer,
+            messages_only: self.messages_only,
             ..Self::default()
         };
     }
 
-    /// The text of the next message, markers included. Whether it is a good one is for the parser.
+    /// The text of the next message, markers included, or a short heartbeat with its newline. Whether it is a good one is for the parser.
     pub fn next_frame(&mut self) -> Option<&[u8]> {
         let (first, end) = self.find()?;
         self.buffer.get(first..end)
@@ -73,6 +87,10 @@ impl TextFrames {
             self.line = end;
             self.searched = end;
             let alone = !self.collecting || end - self.done > MAX_WIRE;
+            if let Some(length) = self.short_in(line, alone) {
+                self.skip_to(end);
+                return Some((end.saturating_sub(length), end));
+            }
             if line.ends_with(START) {
                 // No field is just `>>>`, so there the message before was cut off.
                 if alone || line == START {
@@ -89,16 +107,26 @@ impl TextFrames {
         }
     }
 
+    /// The length of the short heartbeat at the end of this line. What comes before it outside of a message is noise.
+    fn short_in(&self, line: &[u8], alone: bool) -> Option<usize> {
+        let found = if alone {
+            short::after_noise(line)
+        } else {
+            short::is_short(line).then_some(line)
+        };
+        found.filter(|_| !self.messages_only).map(<[u8]>::len)
+    }
+
     fn skip_to(&mut self, place: usize) {
         self.done = place;
         self.collecting = false;
     }
 
-    /// The line is incomplete. Outside a message only what may be part of a start marker matters.
+    /// The line is incomplete. Outside a message only what may be part of a start marker, or of a short heartbeat, matters.
     fn wait_for_rest_of_line(&mut self) {
         let end = self.buffer.len();
         if !self.collecting || end.saturating_sub(self.done) > MAX_WIRE {
-            self.line = self.line.max(end.saturating_sub(START.len()));
+            self.line = self.line.max(end.saturating_sub(LONGEST_SHORT));
             self.skip_to(self.line);
         }
         self.searched = end;
@@ -211,6 +239,43 @@ mod tests {
         while frames.next_frame().is_some() {}
         frames.push(b">>>\nc=3\n<<<\n");
         assert_eq!(frames.next_frame(), Some(b">>>\nc=3\n<<<\n".as_slice()));
+    }
+
+    #[test]
+    fn short_heartbeats_are_found_between_messages_and_noise() {
+        let (short, other) = ("!1.0.0.-.-.2AAAA+/AAAAAAAAAA\n", "!2.1.0.1.f.0765e7680\n");
+        let message = ">>>\na=1!\n<<<\n";
+        let long = "x".repeat(2 * LONGEST_SHORT);
+        for (stream, expected) in [
+            (format!("{short}{other}"), vec![short, other]),
+            (
+                format!("{message}{short}{message}"),
+                vec![message, short, message],
+            ),
+            (format!("noise{short}!\x07{other}"), vec![short, other]),
+            (format!("{long}{short}{long}\n{other}"), vec![short, other]),
+            (short.replace('\n', "\r\n"), vec![short]),
+            // A message that was cut off between lines, and inside one.
+            (format!(">>>\na=1\n{short}{message}"), vec![short, message]),
+            (
+                format!(">>>\na=1{short}{other}{message}"),
+                vec![other, message],
+            ),
+            (
+                format!(">>>\n!a=1\n<<<\n{other}"),
+                vec![">>>\n!a=1\n<<<\n", other],
+            ),
+            (format!("!{long}\n{other}"), vec![other]),
+            ("!1.0.0.-.-.2AAAA".into(), vec![]),
+        ] {
+            for piece in [1, 2, 3, 7, 50, stream.len()] {
+                let found = frames(stream.as_bytes(), piece);
+                assert_eq!(found, expected, "{stream:?} by {piece}");
+            }
+        }
+        let mut messages = TextFrames::of_messages();
+        messages.push(format!("{short}{message}").as_bytes());
+        assert_eq!(messages.next_frame(), Some(message.as_bytes()));
     }
 
     #[test]

@@ -10,6 +10,7 @@
 //! | `opening`, `sealing` | [`open`] and [`seal`]: whole messages with their signatures |
 //! | `rejection` | why a message was not let in, or not sent |
 //! | `compression` | inflating what a peer compressed, up to a limit |
+//! | `short` | the short form of a heartbeat, for serial lines |
 //! | `base64` | binary values inside the classic form |
 //!
 //! Nothing here does I/O, knows peers or remembers anything between messages.
@@ -26,6 +27,7 @@ mod netstring;
 mod opening;
 mod rejection;
 mod sealing;
+mod short;
 
 pub use authentication::{Key, Keys, Method, checksum};
 pub use compression::{Inflation, inflate};
@@ -37,6 +39,7 @@ pub use netstring::list_items;
 pub use opening::{Opened, claimed_key, open, parse_nested};
 pub use rejection::{Malformed, Rejection, Unsealed};
 pub use sealing::{seal, seal_as};
+pub use short::{LONGEST_SHORT, Short, SignedShort, Track, is_short, seal_short};
 
 /// The most bytes that a message may have in either form (262 143 in heartbeat 3.0.6).
 pub const MAX_WIRE: usize = 262_143;

@@ -98,7 +98,7 @@ fn verify_inner(message: &Message, keys: &Keys) -> Result<u8, Rejection> {
     }
 }
 
-fn trusted(keys: &Keys, index: u8) -> Result<&Key, Rejection> {
+pub(super) fn trusted(keys: &Keys, index: u8) -> Result<&Key, Rejection> {
     let key = keys.entry(index).ok_or(Rejection::UnknownKey(index))?;
     if keys.trusts(key) {
         Ok(key)

@@ -74,6 +74,8 @@ pub enum Malformed {
     TooDeep,
     /// A signature that is not an index and a token.
     Signature,
+    /// Looks like a short heartbeat and is none.
+    Short,
 }
 
 impl fmt::Display for Malformed {
@@ -89,6 +91,7 @@ impl fmt::Display for Malformed {
             Self::Struct => "bad nested message",
             Self::TooDeep => "nested too deep",
             Self::Signature => "bad signature text",
+            Self::Short => "bad short heartbeat",
         })
     }
 }
