@@ -66,12 +66,16 @@ pub enum Action {
 pub struct Packet {
     /// For UDP: one datagram.
     pub datagram: Vec<u8>,
-    /// For a serial line: classic text with its own signature. Empty when the message has no such form.
+    /// For a serial line: classic text with its own signature, or the short form of a heartbeat. Empty when the message
+    /// has no such form.
     pub text: Vec<u8>,
     /// The generation that it speaks for. Once a later one is to be sent, nothing of an earlier one may be.
     pub generation: u64,
     /// A heartbeat. On a slow link a newer one replaces one that still waits.
     pub is_heartbeat: bool,
+    /// A heartbeat in its short form, which says nothing but that the state told before is still the same: it does not
+    /// replace one that tells a state.
+    pub is_short: bool,
     /// The only link that it is for, which it names; `None` for every link.
     pub link: Option<LinkId>,
 }

@@ -26,7 +26,7 @@ use super::{Cluster, Instant, LinkId, NodeStatus, Relation};
 use crate::message::Message;
 
 /// Name of the field.
-const FIELD: &str = "hl";
+pub(super) const FIELD: &str = "hl";
 
 impl Cluster {
     /// In which directions `link` works, as far as is known now.
@@ -87,7 +87,7 @@ impl Cluster {
         &mut self,
         link: Option<LinkId>,
         message: &Message,
-        number: u64,
+        (number, is_short): (u64, bool),
         now: Instant,
     ) {
         let incoming = &mut self.peer.incoming;
@@ -95,7 +95,12 @@ impl Cluster {
         let (directions, longest) = (&mut self.directions, deadtime / 2);
         if let Some(link) = link {
             let first = incoming.first_heard(number).unwrap_or(now);
-            let copy = Heard { number, first, now };
+            let copy = Heard {
+                number,
+                first,
+                now,
+                is_short,
+            };
             let place = usize::from(link.0);
             directions.ours.hear(place, copy, keepalive, longest);
         }
@@ -103,7 +108,12 @@ impl Cluster {
         if let Some(via) = via.and_then(|via| u8::try_from(via).ok())
             && let Some(first) = incoming.came_by(number, via, deadtime, now)
         {
-            let copy = Heard { number, first, now };
+            let copy = Heard {
+                number,
+                first,
+                now,
+                is_short,
+            };
             let place = usize::from(via);
             directions.theirs.hear(place, copy, keepalive, longest);
         }
@@ -124,11 +134,13 @@ impl Cluster {
     pub(super) fn no_links_heard(&mut self) {
         self.directions.peer_wants_names = false;
         self.directions.answered = None;
+        self.shorts.forget();
     }
 
     /// The peer is dead or runs anew: of its links nothing is known.
     pub(super) fn forget_directions(&mut self) {
         self.directions = Directions::default();
+        self.shorts.forget();
     }
 
     /// Adds the field to the heartbeat begun last, where somebody understands it.
@@ -185,7 +197,7 @@ impl Cluster {
 
     /// Whatever is worse and lasts so long is no chance: more than a few messages were lost, or links that are cut or
     /// plugged in one after the other.
-    fn patience(&self) -> Duration {
+    pub(super) fn patience(&self) -> Duration {
         (self.settings.keepalive * 2).max(self.peer.deadtime / 2)
     }
 

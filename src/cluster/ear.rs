@@ -55,6 +55,8 @@ pub(super) struct Copy {
     pub(super) first: Instant,
     /// When this one did.
     pub(super) now: Instant,
+    /// It has the short form: a full one takes a slow line much longer, and nobody announces it.
+    pub(super) is_short: bool,
 }
 
 impl Ears {
@@ -72,11 +74,26 @@ impl Ears {
         if self.all.len() <= place {
             self.all.resize(place + 1, Ear::default());
         }
-        let Copy { number, first, now } = copy;
+        let Copy {
+            number,
+            first,
+            now,
+            is_short,
+        } = copy;
+        // What full ones took is not forgotten over short ones.
+        let fading = |time: Duration| {
+            if is_short {
+                time
+            } else {
+                time.saturating_sub(time / 8)
+            }
+        };
         if number > self.newest {
             let interval = self.newest_at.map_or(keepalive, |at| now.since(at));
-            let fading = self.rhythm.saturating_sub(self.rhythm / 8);
-            self.rhythm = interval.max(fading).max(keepalive).min(longest);
+            self.rhythm = interval
+                .max(fading(self.rhythm))
+                .max(keepalive)
+                .min(longest);
             (self.newest, self.newest_at) = (number, Some(now));
             for ear in &mut self.all {
                 ear.behind.get_or_insert(now);
@@ -84,10 +101,7 @@ impl Ears {
         }
         if let Some(ear) = self.all.get_mut(place) {
             ear.is_open = true;
-            ear.lag = now
-                .since(first)
-                .max(ear.lag.saturating_sub(ear.lag / 8))
-                .min(longest);
+            ear.lag = now.since(first).max(fading(ear.lag)).min(longest);
             ear.newest = ear.newest.max(number);
             ear.behind = (ear.newest < self.newest).then_some(now);
         }
@@ -160,6 +174,7 @@ mod tests {
                 number,
                 first: at(millis),
                 now: at(millis + late),
+                is_short: false,
             };
             ears.hear(place, copy, KEEPALIVE, LONGEST);
         }
@@ -192,7 +207,13 @@ mod tests {
                 // Each is there when the next but one has come elsewhere.
                 let (first, now) = (at((number - 2) * 200), at(number * 200 + 10));
                 let number = number - 2;
-                ears.hear(1, Copy { number, first, now }, KEEPALIVE, LONGEST);
+                let copy = Copy {
+                    number,
+                    first,
+                    now,
+                    is_short: false,
+                };
+                ears.hear(1, copy, KEEPALIVE, LONGEST);
                 ears.judge(KEEPALIVE, now + KEEPALIVE * 3 / 4);
                 assert!(ears.is_open(1), "{number}");
             }

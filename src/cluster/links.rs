@@ -91,6 +91,17 @@ impl Links {
         links.map(move |(id, link)| (LinkId(u8::try_from(id).unwrap_or(u8::MAX)), form(link)))
     }
 
+    /// Whether it is a serial line.
+    pub fn is_serial(&self, link: LinkId) -> bool {
+        self.forms()
+            .any(|(id, form)| id == link && form == Form::Classic)
+    }
+
+    /// Whether one of them is.
+    pub fn has_serial(&self) -> bool {
+        self.forms().any(|(_, form)| form == Form::Classic)
+    }
+
     /// How many there are.
     pub fn count(&self) -> u8 {
         u8::try_from(self.links.len()).unwrap_or(u8::MAX)

@@ -188,7 +188,9 @@ impl Cluster {
             .and_then(|text| claims::parse(text, &mut states))
         {
             Some(heading) => {
-                self.links_heard(message, heading.answering.map(|(run, _)| run));
+                let answering = heading.answering.map(|(run, _)| run);
+                self.links_heard(message, answering);
+                self.known_state_heard(message, answering);
                 self.claims_heard(heading, &states, number, now);
                 self.pings_heard(message, now);
                 self.readiness_heard(message);

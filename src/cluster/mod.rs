@@ -59,6 +59,7 @@ pub mod script_message;
 mod selected;
 mod settings;
 mod severity;
+mod short;
 mod size;
 mod stop_failure;
 pub mod time;
@@ -96,7 +97,7 @@ pub use report::{Report, Severity};
 pub use retry::RetryView;
 pub use script_message::{ScriptMessage, Unsendable};
 pub use settings::{FencingSettings, GroupSettings, PingNodeSettings, PingSettings, Settings};
-pub use size::heartbeat_bytes;
+pub use size::{HeartbeatBytes, heartbeat_bytes};
 pub use time::Instant;
 pub use view::{GroupState, GroupView};
 pub use way::Way;
@@ -118,6 +119,7 @@ use policy::{Relation, Standing};
 use quiet::Quiet;
 use random::Jitter;
 use refusals::Refusals;
+use short::Shorts;
 use way::Directions;
 
 use crate::message::Message;
@@ -138,6 +140,7 @@ pub struct Cluster {
     jitter: Jitter,
     links: Links,
     directions: Directions,
+    shorts: Shorts,
     peer: Peer,
     ownership: Ownership,
     pings: PingNodes,
@@ -260,6 +263,7 @@ impl Cluster {
             jitter,
             links: Links::new(&settings.links),
             directions: Directions::default(),
+            shorts: Shorts::default(),
             peer,
             ownership: Ownership::new(&settings.groups, settings.local_node < settings.peer_node),
             pings: PingNodes::new(&settings.ping, settings.initdead, now),
@@ -338,7 +342,10 @@ impl Cluster {
             }
             Event::WatchdogArmed { timeout } => self.watchdog = timeout,
             Event::LinkCarrier { link, has } => self.link_carrier(link, has, now),
-            Event::KeysChanged(keys) => self.settings.keys = *keys,
+            Event::KeysChanged(keys) => {
+                self.settings.keys = *keys;
+                self.shorts.forget_state(); // what the former keys vouched for
+            }
             Event::Hardware(own) => self.hardware_changed(own),
             Event::Reloaded(reload) => self.reload(*reload, now),
             Event::Say(message) => self.say(*message),

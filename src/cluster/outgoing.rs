@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::LinkId;
 use super::action::Packet;
 use super::time::Instant;
-use crate::message::{self, Form, Keys, Message};
+use crate::message::{self, Form, Keys, Message, Short, Track};
 
 /// How many numbered messages are kept (500 in 3.0.6).
 const HISTORY: usize = 500;
@@ -55,6 +55,15 @@ pub struct Signing<'a> {
     pub keys: &'a Keys,
     /// The entry that signs.
     pub key: u8,
+}
+
+/// The short form of a heartbeat, for links that carry text.
+#[derive(Debug, Clone, Copy)]
+pub struct Brief<'a> {
+    /// What it says; number and link are filled in.
+    pub short: Short,
+    /// Name of the node that it is for.
+    pub to: &'a str,
 }
 
 #[derive(Debug)]
@@ -184,12 +193,13 @@ impl Outgoing {
     }
 
     /// The same for a heartbeat of which each link gets a copy of its own, in the form that it carries, with the field `via`
-    /// that says by which link it goes. Each copy is signed by itself; who asks for that number later gets one that
-    /// names no link.
+    /// that says by which link it goes; on a serial line the short form where that is given. Each copy is signed by itself;
+    /// who asks for that number later gets one that names no link.
     pub fn finish_for(
         &mut self,
         signing: Signing<'_>,
         seconds: u64,
+        brief: Option<Brief<'_>>,
         links: impl ExactSizeIterator<Item = (LinkId, Form)>,
         mut give: impl FnMut(Rc<Packet>),
     ) {
@@ -210,18 +220,44 @@ impl Outgoing {
             self.message.push_fmt(VIA, format_args!("{:x}", link.0));
             if let Some(buffers) = Rc::get_mut(&mut copy) {
                 self.head(buffers, true, Some(link));
-                let out = match form {
-                    Form::Netstring => &mut buffers.datagram,
-                    Form::Classic => &mut buffers.text,
-                };
-                let (keys, key, inner) = (signing.keys, signing.key, self.identity.inner_auth);
-                // As in `sign`: where it fails the form is empty.
-                let _ = message::seal_as(form, &self.message, keys, key, inner, out);
+                let brief = brief.filter(|_| form == Form::Classic);
+                self.sign_copy(signing, (link, form), brief, buffers);
             }
             self.message.pop();
             self.copies.push_back(Rc::clone(&copy));
             give(copy);
         }
+    }
+
+    /// Writes the copy of a heartbeat for one link. As in [`sign`](Self::sign): where that fails the form is empty.
+    fn sign_copy(
+        &self,
+        signing: Signing<'_>,
+        (link, form): (LinkId, Form),
+        brief: Option<Brief<'_>>,
+        packet: &mut Packet,
+    ) {
+        let (keys, key, inner) = (signing.keys, signing.key, self.identity.inner_auth);
+        if let Some(Brief { short, to }) = brief {
+            let short = Short {
+                number: self.last,
+                via: link.0,
+                ..short
+            };
+            let track = Track {
+                from: &self.identity.name,
+                to,
+                generation: self.identity.generation,
+            };
+            packet.is_short = true;
+            let _ = message::seal_short(&short, track, keys, key, &mut packet.text);
+            return;
+        }
+        let out = match form {
+            Form::Netstring => &mut packet.datagram,
+            Form::Classic => &mut packet.text,
+        };
+        let _ = message::seal_as(form, &self.message, keys, key, inner, out);
     }
 
     /// Gives the message begun last its number where it is of a kind that has one.
@@ -244,6 +280,7 @@ impl Outgoing {
         packet.datagram.clear();
         packet.text.clear();
         packet.is_heartbeat = is_heartbeat;
+        packet.is_short = false;
         packet.generation = self.identity.generation;
         packet.link = link;
     }
@@ -421,7 +458,7 @@ mod tests {
         let links = (0..).map(LinkId).zip(links).collect::<Vec<_>>();
         let mut copies = Vec::new();
         outgoing.begin("status").push_text("st", "active");
-        outgoing.finish_for(signing(&keys), 1, links.into_iter(), |copy| {
+        outgoing.finish_for(signing(&keys), 1, None, links.into_iter(), |copy| {
             copies.push(copy);
         });
         let mut heard = Message::new();

@@ -8,7 +8,7 @@ use super::incoming::{Arrival, Incoming};
 use super::refusals::RefusalKind;
 use super::report::Report;
 use super::{Cluster, Instant, LinkId, NodeStatus};
-use crate::message::{self, Message, Rejection};
+use crate::message::{self, Message, Rejection, Short};
 
 /// What every message carries.
 struct Header<'a> {
@@ -20,10 +20,13 @@ struct Header<'a> {
 
 impl Cluster {
     pub(super) fn receive(&mut self, link: LinkId, bytes: &[u8], now: Instant) {
+        if message::is_short(bytes) && self.links.is_serial(link) {
+            return self.receive_short(link, bytes, now);
+        }
         let mut message = std::mem::take(&mut self.inbox);
         match message::open(bytes, &self.settings.keys, &mut message) {
             Ok(opened) => {
-                if let Err(kind) = self.admit(link, opened.key, &message, now) {
+                if let Err(kind) = self.admit(link, opened.key, &message, None, now) {
                     let source = message.text("src").unwrap_or_default();
                     self.refuse(kind, link, format_args!("src={source:.99}"), now);
                 }
@@ -45,11 +48,13 @@ impl Cluster {
         self.inbox = message;
     }
 
-    fn admit(
+    /// `short` is what came where the message is what that stands for.
+    pub(super) fn admit(
         &mut self,
         link: LinkId,
         key: u8,
         message: &Message,
+        short: Option<&Short>,
         now: Instant,
     ) -> Result<(), RefusalKind> {
         let header = header(message).ok_or(RefusalKind::Incomplete)?;
@@ -80,16 +85,13 @@ impl Cluster {
             .peer
             .incoming
             .arrive(number, link, fresh, delay, &mut self.jitter, now);
-        if matches!(arrival, Arrival::New | Arrival::Copy) && self.links.heard(link, now) {
-            let link = self.links.name(link).to_owned();
-            self.report(Report::LinkUp {
-                node: self.peer_name(),
-                link,
-            });
+        let is_first_here = matches!(arrival, Arrival::New | Arrival::Copy);
+        if is_first_here {
+            self.note_link(link, now);
         }
         if header.kind == "status" {
-            let is_first_here = matches!(arrival, Arrival::New | Arrival::Copy);
-            self.copy_heard(is_first_here.then_some(link), message, number, now);
+            let copy = (number, short.is_some());
+            self.copy_heard(is_first_here.then_some(link), message, copy, now);
         }
         match arrival {
             Arrival::New => {
@@ -110,7 +112,13 @@ impl Cluster {
         }
         let mut outcome = Ok(());
         if header.kind == "status" {
+            if let Some(short) = short {
+                self.peer.incoming.supersede(short.since, number);
+            }
             self.heartbeat_heard(message, number, now);
+            if short.is_none() {
+                self.state_heard(message, number);
+            }
         } else if self.is_for_us(message) {
             let fits = self.dispatch(header.kind, message, number, now);
             outcome = if fits {
@@ -124,6 +132,17 @@ impl Cluster {
             self.send_acknowledgement(number);
         }
         outcome
+    }
+
+    /// The peer is heard on this link.
+    pub(super) fn note_link(&mut self, link: LinkId, now: Instant) {
+        if self.links.heard(link, now) {
+            let link = self.links.name(link).to_owned();
+            self.report(Report::LinkUp {
+                node: self.peer_name(),
+                link,
+            });
+        }
     }
 
     /// A copy of what we sent ourselves comes back on broadcast and multicast links. Anything else in our
@@ -293,7 +312,7 @@ impl Cluster {
 
     /// Whether a message of this generation is what the run before sent last: it may come after the first words of the
     /// next.
-    fn is_leftover(&self, generation: u64, now: Instant) -> bool {
+    pub(super) fn is_leftover(&self, generation: u64, now: Instant) -> bool {
         let former = self.peer.former.as_ref();
         former.is_some_and(|run| {
             run.generation == generation && now.since(run.heard_at()) < self.peer.deadtime
@@ -363,7 +382,7 @@ impl Cluster {
     }
 
     /// Counts a refused packet, and tells of it once in a while.
-    fn refuse(
+    pub(super) fn refuse(
         &mut self,
         kind: RefusalKind,
         link: LinkId,

@@ -11,8 +11,29 @@ const GROWTH: usize = 7;
 /// Late enough for as many digits as there will be.
 const WALL_CLOCK: u64 = 0x7fff_ffff;
 
-/// The most bytes that a heartbeat of this node takes on a serial line, in a pair that is in good order.
-pub fn heartbeat_bytes(settings: &Settings) -> usize {
+/// How many numbers a short heartbeat has that grow so.
+const NUMBERS: usize = 3;
+
+/// The most bytes that a heartbeat of a node takes on a serial line, in a pair that is in good order.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct HeartbeatBytes {
+    /// One that tells a state: each one beside heartbeat 3.0.6, one for each change between two of ours.
+    pub full: usize,
+    /// One that tells of none; 0 where there is no serial line.
+    pub short: usize,
+}
+
+impl HeartbeatBytes {
+    fn max(self, other: Self) -> Self {
+        Self {
+            full: self.full.max(other.full),
+            short: self.short.max(other.short),
+        }
+    }
+}
+
+/// How long heartbeats of this node are.
+pub fn heartbeat_bytes(settings: &Settings) -> HeartbeatBytes {
     let mut other = settings.clone();
     std::mem::swap(&mut other.local_node, &mut other.peer_node);
     other.uuid = settings.uuid.map(|byte| !byte);
@@ -31,7 +52,7 @@ pub fn heartbeat_bytes(settings: &Settings) -> usize {
             node.handle(now, Event::Carrier { group, here });
         }
     }
-    let mut most = 0;
+    let mut most = HeartbeatBytes::default();
     for _ in 0..BEATS {
         // Twice, so that what one says is answered by the other.
         for index in [0, 1, 0, 1] {
@@ -40,11 +61,18 @@ pub fn heartbeat_bytes(settings: &Settings) -> usize {
         }
         now = now + settings.keepalive.max(Duration::from_millis(1));
     }
-    most.saturating_add(GROWTH)
+    let grown = |bytes: usize, numbers: usize| {
+        let growth = if bytes == 0 { 0 } else { numbers * GROWTH };
+        bytes.saturating_add(growth)
+    };
+    HeartbeatBytes {
+        full: grown(most.full, 1),
+        short: grown(most.short, NUMBERS),
+    }
 }
 
-/// One turn of one node; gives the length of its longest heartbeat.
-fn turn(pair: &mut [Cluster; 2], index: usize, now: Instant) -> usize {
+/// One turn of one node; gives the lengths of its longest heartbeats.
+fn turn(pair: &mut [Cluster; 2], index: usize, now: Instant) -> HeartbeatBytes {
     let [first, second] = pair;
     let (node, peer) = if index == 0 {
         (first, second)
@@ -52,12 +80,15 @@ fn turn(pair: &mut [Cluster; 2], index: usize, now: Instant) -> usize {
         (second, first)
     };
     node.handle(now, Event::Tick);
-    let mut most = 0;
+    let mut most = HeartbeatBytes::default();
     while let Some(action) = node.next_action() {
         let (group, outcome) = match action {
             Action::Send(packet) => {
-                if packet.is_heartbeat {
-                    most = most.max(packet.text.len());
+                let length = packet.text.len();
+                if packet.is_short {
+                    most.short = most.short.max(length);
+                } else if packet.is_heartbeat {
+                    most.full = most.full.max(length);
                 }
                 // A copy for one link has the form that this link carries, and no other.
                 let link = packet.link.unwrap_or(LinkId(0));
@@ -138,7 +169,7 @@ mod tests {
 
     #[test]
     fn a_heartbeat_is_as_long_as_names_keys_and_groups_make_it() {
-        let of = |name: &str, groups, method| heartbeat_bytes(&settings(name, groups, method));
+        let of = |name: &str, groups, method| heartbeat_bytes(&settings(name, groups, method)).full;
         let usual = of("node-a", 1, Method::Sha1);
         assert!((200..350).contains(&usual), "{usual}");
         assert_eq!(
@@ -153,5 +184,21 @@ mod tests {
             "groups of two owners by turns"
         );
         assert_eq!(of("node-a", 1, Method::Sha1), usual, "always the same");
+    }
+
+    #[test]
+    fn a_short_heartbeat_is_as_long_whatever_a_full_one_says() {
+        let of =
+            |name: &str, groups, method| heartbeat_bytes(&settings(name, groups, method)).short;
+        let usual = of("node-a", 1, Method::Sha1);
+        assert!((45..=52).contains(&usual), "{usual}");
+        for (name, groups) in [("node-alpha", 1), ("node-a", 200)] {
+            for method in [Method::Md5, Method::Sha1, Method::Sha256] {
+                assert_eq!(of(name, groups, method), usual);
+            }
+        }
+        let mut on_networks = settings("node-a", 1, Method::Sha1);
+        on_networks.links = vec!["eth0".into()];
+        assert_eq!(heartbeat_bytes(&on_networks).short, 0);
     }
 }

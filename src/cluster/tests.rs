@@ -20,6 +20,7 @@ mod reload;
 mod resetting;
 mod retry;
 mod script_messages;
+mod short;
 mod shown;
 mod stop_failure;
 mod strays;
@@ -40,6 +41,12 @@ struct Pair {
     wires: [[bool; 2]; LINKS],
     /// The last two links lead to one network, on which each is heard on both.
     one_segment: bool,
+    /// What the links are called; one that begins with a slash is a serial line.
+    link_names: [&'static str; LINKS],
+    /// Which texts serial lines carry.
+    carries_text: fn(&[u8]) -> bool,
+    /// What was sent on serial lines, whether it was carried or not: by whom, by which link, and when.
+    texts: Vec<(usize, LinkId, Instant, Vec<u8>)>,
     running: [Vec<bool>; 2],
     fails_to_start: [bool; 2],
     fails_to_stop: [bool; 2],
@@ -105,6 +112,9 @@ impl Pair {
             nodes: vec![None, None],
             wires: [[true; 2]; LINKS],
             one_segment: false,
+            link_names: ["link0", "link1", "link2"],
+            carries_text: |_| true,
+            texts: Vec::new(),
             running: [vec![false; 2], vec![false; 2]],
             fails_to_start: [false; 2],
             fails_to_stop: [false; 2],
@@ -165,7 +175,7 @@ impl Pair {
             ttl: 3,
             inner_auth: true,
             log_badpack: true,
-            links: (0..LINKS).map(|link| format!("link{link}")).collect(),
+            links: self.link_names.map(String::from).to_vec(),
             groups: vec![
                 group("one", self.contents[node], node == 0),
                 group("two", "two", node == 1),
@@ -211,6 +221,13 @@ impl Pair {
                     Action::Send(packet) => {
                         let wires = self.wires;
                         let only = packet.link.map(|link| usize::from(link.0));
+                        if let (false, Some(link)) = (packet.text.is_empty(), packet.link) {
+                            let sent = (node, link, self.now, packet.text.clone());
+                            self.texts.push(sent);
+                            if !(self.carries_text)(&packet.text) {
+                                continue;
+                            }
+                        }
                         let carries = |link: &usize| wires[*link][node];
                         let one_segment = self.one_segment;
                         let is_for = |link: &usize| {

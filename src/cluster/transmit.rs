@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::claims::{self, Field, Heading};
-use super::outgoing::{Answer, Signing};
+use super::outgoing::{Answer, Brief, Signing};
 use super::report::Report;
 use super::{Action, Cluster, Holdings, Instant, NodeStatus, PeerMemory};
 
@@ -50,6 +50,7 @@ impl Cluster {
         self.push_carriers();
         self.push_links();
         self.push_policy();
+        self.push_known_state();
         self.finish(true);
         self.last_heartbeat = now;
         self.heartbeat_is_due = false;
@@ -203,6 +204,7 @@ impl Cluster {
     }
 
     pub(super) fn finish(&mut self, is_heartbeat: bool) {
+        let short = is_heartbeat.then(|| self.shorten()).flatten();
         let keys = &self.settings.keys;
         let signing = Signing {
             keys,
@@ -213,7 +215,10 @@ impl Cluster {
             let actions = &mut self.actions;
             let send = |packet| actions.push_back(Action::Send(packet));
             let links = self.links.forms();
-            self.outgoing.finish_for(signing, seconds, links, send);
+            let to = self.peer.name.as_str();
+            let brief = short.map(|short| Brief { short, to });
+            self.outgoing
+                .finish_for(signing, seconds, brief, links, send);
         } else {
             let packet = self.outgoing.finish(signing, seconds, is_heartbeat);
             self.actions.push_back(Action::Send(packet));

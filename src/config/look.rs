@@ -37,6 +37,8 @@ pub enum Subject<'a> {
     FenceDevice(&'a str),
     /// The serial lines, and what the whole configuration has them carry.
     SerialLines(&'a Config),
+    /// The same beside heartbeat 3.0.6.
+    SerialLinesOfOld(&'a Config),
 }
 
 /// What is missing, in the words of a [`Diagnostic`].
@@ -61,6 +63,11 @@ pub(super) fn warning(look: Look<'_>, subject: Subject<'_>, place: &Place) -> Op
 /// The error about something that is missing and without which the daemon does not start.
 pub(super) fn error(look: Look<'_>, subject: Subject<'_>, place: &Place) -> Option<Diagnostic> {
     missing(look, subject, |message| Diagnostic::error(place, message))
+}
+
+/// A word about something that is no fault as long as nothing else changes.
+pub(super) fn info(look: Look<'_>, subject: Subject<'_>, place: &Place) -> Option<Diagnostic> {
+    missing(look, subject, |message| Diagnostic::info(place, message))
 }
 
 fn missing(

@@ -27,10 +27,12 @@ impl SerialPlaces {
         })
     }
 
-    /// The warning about a line that is too slow.
+    /// The warning about a line that is too slow, or the word about one that would be so beside heartbeat 3.0.6.
     pub(super) fn warning(&self, look: Look<'_>, config: &Config) -> Option<Diagnostic> {
         let place = self.baud.as_ref().unwrap_or(&self.port);
-        let mut warning = look::warning(look, Subject::SerialLines(config), place)?;
+        let warning = look::warning(look, Subject::SerialLines(config), place);
+        let mut warning =
+            warning.or_else(|| look::info(look, Subject::SerialLinesOfOld(config), place))?;
         if self.baud.is_some() {
             warning = warning.related(&self.port, "the port");
         }

@@ -97,7 +97,7 @@ impl Fifo {
             token,
             file: None,
             stirred: false,
-            frames: TextFrames::new(),
+            frames: TextFrames::of_messages(),
             incomplete: 0,
             message: Message::new(),
             credit: Credit {

@@ -38,7 +38,8 @@ pub fn look(places: &Places, subject: Subject<'_>) -> Option<Absence> {
         | Subject::Program(_)
         | Subject::FailbackCommand(_)
         | Subject::FenceDevice(_)
-        | Subject::SerialLines(_) => look_for_programs(subject),
+        | Subject::SerialLines(_)
+        | Subject::SerialLinesOfOld(_) => look_for_programs(subject),
     }
 }
 
@@ -52,7 +53,7 @@ pub fn look_for_programs(subject: Subject<'_>) -> Option<Absence> {
         Subject::Program(path) => program_absence(path),
         Subject::FailbackCommand(path) => command_absence(path),
         Subject::FenceDevice(kind) => device::absence(kind, Path::new("/")),
-        Subject::SerialLines(_) => serial_budget::look(subject),
+        Subject::SerialLines(_) | Subject::SerialLinesOfOld(_) => serial_budget::look(subject),
         _ => None,
     }
 }

@@ -13,7 +13,7 @@ use crate::cluster::{
     Action, Cluster, Event, GroupId, GroupView, Holdings, Movement, NodeStatus, Packet,
     write_ethernet,
 };
-use crate::message::{FieldKind, Keys, Message, open};
+use crate::message::{FieldKind, Keys, Message, SignedShort, open};
 
 /// How much is shown.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -348,6 +348,9 @@ impl Story {
     fn gist(&mut self, bytes: &[u8], is_foreign: bool) -> String {
         const EVERYWHERE: [&[u8]; 7] =
             [b"t", b"auth", b"srcuuid", b"destuuid", b"ts", b"ld", b"ttl"];
+        if let Ok(SignedShort { short, .. }) = SignedShort::parse(bytes) {
+            return format!("short heartbeat: {short}");
+        }
         if let Err(rejection) = open(bytes, &self.keys, &mut self.message) {
             return format!("{} bytes, {rejection}", bytes.len());
         }

@@ -117,6 +117,7 @@ pub fn packet(number: u32, is_heartbeat: bool) -> Rc<Packet> {
         datagram,
         text: text(number),
         is_heartbeat,
+        is_short: false,
         link: None,
     })
 }

@@ -345,6 +345,7 @@ fn a_message_too_large_for_udp_is_told_once_and_harms_nothing() {
                     datagram,
                     text: Vec::new(),
                     is_heartbeat: false,
+                    is_short: false,
                     link: None,
                 })
             };

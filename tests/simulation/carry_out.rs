@@ -5,6 +5,7 @@ use std::rc::Rc;
 
 use heartbeat::cluster::policy::Reason;
 use heartbeat::cluster::{Action, GroupId, GroupOutcome, Packet, PingId, Report};
+use heartbeat::message::SignedShort;
 
 use super::invariants::{Grounds, Violation};
 use super::machine::{Inbound, Real};
@@ -481,6 +482,9 @@ impl World {
 
 /// The number that a message carries; 0 when it has none.
 fn number_of(bytes: &[u8]) -> u64 {
+    if let Ok(signed) = SignedShort::parse(bytes) {
+        return signed.short.number;
+    }
     let name = b"seq=";
     let begins = |word: &[u8]| matches!(word, [b')' | b'\n', rest @ ..] if rest == name);
     let Some(place) = bytes.windows(name.len() + 1).position(begins) else {

@@ -2,6 +2,8 @@
 
 use std::fmt::Write as _;
 
+use heartbeat::message::SignedShort;
+
 use super::plan::Time;
 
 /// Collects the steps of a run.
@@ -70,6 +72,9 @@ pub fn hash(bytes: &[u8]) -> u64 {
 
 /// The fields of a message that matter in a story.
 pub fn gist(bytes: &[u8]) -> String {
+    if let Ok(signed) = SignedShort::parse(bytes) {
+        return format!("{:?}", signed.short);
+    }
     let text = String::from_utf8_lossy(bytes);
     let wanted = [
         "t=",

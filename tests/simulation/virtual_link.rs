@@ -168,6 +168,10 @@ impl VirtualLink {
             .iter()
             .position(|other| other.packet.is_heartbeat);
         match waiting {
+            Some(place)
+                if is_heartbeat
+                    && cargo.packet.is_short
+                    && !line.waiting[place].packet.is_short => {}
             Some(place) if is_heartbeat => {
                 let waiting = &line.waiting[place];
                 let is_same_run = cargo.packet.generation == waiting.packet.generation;

@@ -88,7 +88,8 @@ impl SerialQueue {
         }
     }
 
-    /// Lets a packet wait. A heartbeat takes the place of a waiting one; for others the oldest make room.
+    /// Lets a packet wait. A heartbeat takes the place of a waiting one; for others the oldest make room. A short heartbeat
+    /// has nothing to say where a full one waits, and is behind no other message.
     pub fn push(&mut self, now: Instant, packet: &Rc<Packet>) {
         let length = packet.text.len();
         if length == 0 {
@@ -98,17 +99,7 @@ impl SerialQueue {
             self.begin_generation(packet.generation);
         }
         if packet.is_heartbeat {
-            if let Some(waiting) = &mut self.heartbeat {
-                waiting.packet = Rc::clone(packet);
-            } else {
-                let before = self.messages.len();
-                self.heartbeat = Some(Waiting {
-                    packet: Rc::clone(packet),
-                    before,
-                    since: now,
-                });
-            }
-            return;
+            return self.push_heartbeat(now, packet);
         }
         if length > MAX_BYTES {
             self.dropped = self.dropped.saturating_add(1);
@@ -215,6 +206,25 @@ impl SerialQueue {
             || self.heartbeat.is_some()
             || !self.messages.is_empty()
             || self.pace.is_busy(now)
+    }
+
+    fn push_heartbeat(&mut self, now: Instant, packet: &Rc<Packet>) {
+        let place = if packet.is_short {
+            0
+        } else {
+            self.messages.len()
+        };
+        let (before, since) = match &self.heartbeat {
+            Some(waiting) if packet.is_short && !waiting.packet.is_short => return,
+            Some(waiting) if waiting.packet.is_short => (place, waiting.since),
+            Some(waiting) => (waiting.before, waiting.since),
+            None => (place, now),
+        };
+        self.heartbeat = Some(Waiting {
+            packet: Rc::clone(packet),
+            before,
+            since,
+        });
     }
 
     /// A peer of heartbeat 3.0.6 that hears the earlier run again after it has held us for dead gives up everything:

@@ -12,7 +12,7 @@ use super::{pieces, steered};
 /// Any bytes in the FIFO: what is taken is small, plain text and would be taken again; what is not is told of in one
 /// short line.
 pub fn fifo(stream: &[u8]) {
-    let (mut frames, mut message) = (TextFrames::new(), Message::new());
+    let (mut frames, mut message) = (TextFrames::of_messages(), Message::new());
     frames.push(stream);
     while let Some(frame) = frames.next_frame() {
         match fifo::read(frame, &mut message) {

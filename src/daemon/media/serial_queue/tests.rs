@@ -126,6 +126,7 @@ fn packet(number: u32, is_heartbeat: bool, length: usize) -> Rc<Packet> {
         datagram: Vec::new(),
         text,
         is_heartbeat,
+        is_short: false,
         link: None,
     })
 }
@@ -136,6 +137,22 @@ fn heartbeat(number: u32) -> Rc<Packet> {
 
 fn message(number: u32) -> Rc<Packet> {
     packet(number, false, 210)
+}
+
+/// A heartbeat of 35 bytes.
+fn short(number: u32) -> Rc<Packet> {
+    let mut packet = Packet::clone(&packet(number, true, 0));
+    packet.text = format!("!{number:033x}\n").into_bytes();
+    packet.is_short = true;
+    Rc::new(packet)
+}
+
+/// The numbers of the short heartbeats that left.
+fn shorts(line: &Line) -> Vec<u32> {
+    let text = String::from_utf8_lossy(&line.sent);
+    let numbers = text.lines().filter_map(|line| line.strip_prefix('!'));
+    let numbers = numbers.map(|number| u32::from_str_radix(number, 16));
+    numbers.collect::<Result<_, _>>().expect("numbers")
 }
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -189,6 +206,37 @@ fn a_newer_heartbeat_replaces_a_waiting_one_but_not_one_begun() {
         0,
         "a replaced heartbeat is no loss"
     );
+}
+
+#[test]
+fn a_short_heartbeat_waits_for_nothing_and_does_not_replace_what_has_more_to_tell() {
+    let mut line = Line::new(9600);
+    for number in 0..10 {
+        line.push(&message(number)); // each takes 220 ms
+        line.push(&short(number));
+        line.run(SECOND / 5);
+    }
+    line.run(10 * SECOND);
+    assert_eq!(line.received(), (0..10).collect::<Vec<_>>());
+    let places = shorts(&line);
+    assert!(
+        places.len() >= 7,
+        "each goes out before the next but one message: {places:?}"
+    );
+
+    let mut line = Line::new(9600);
+    line.push(&message(1));
+    line.push(&message(2));
+    line.push(&short(3));
+    line.push(&heartbeat(4)); // takes its place behind the messages
+    line.push(&short(5)); // says nothing that this one does not
+    line.run(2 * SECOND);
+    assert_eq!((line.received(), shorts(&line)), (vec![1, 2, 4], vec![]));
+    line.push(&short(6));
+    line.push(&short(7));
+    line.run(SECOND);
+    assert_eq!(shorts(&line), [6, 7]);
+    assert_eq!(line.queue.take_dropped(), 0);
 }
 
 #[test]
