@@ -11,6 +11,8 @@ use crate::message::{
     parse_nested,
 };
 
+/// The field by which a short heartbeat is known, once it is taken apart.
+pub const SINCE: &str = "since";
 /// The longest name that is shown (99 bytes count in heartbeat 3.0.6).
 const LONGEST_NAME: usize = 99;
 

@@ -5,6 +5,7 @@
 //! | `capture` | capture files taken apart into frames |
 //! | `packet`, `reassembly`, `sieve` | frames to the datagrams that concern us, IP fragments joined |
 //! | `decode` | one message: what it says, and whether to believe it |
+//! | `short` | the same for the short heartbeats of serial lines |
 //! | `words`, `groups` | the same in plain words |
 //! | `order` | where a message stands: new, copy, gap, again, restart, replay |
 //! | `sequence` | the numbered stream of one node, by which that is judged |
@@ -28,6 +29,7 @@ pub mod packet;
 mod reassembly;
 mod sequence;
 mod settings;
+mod short;
 mod sieve;
 mod sighting;
 mod sniffer;

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use super::decode::{Authenticity, Header, text};
+use super::decode::{Authenticity, Header, SINCE, text};
 use super::groups::Claims;
 use super::order::{Order, Way};
 use super::packet::Direction;
@@ -174,7 +174,8 @@ impl Node {
 
     fn note_words(&mut self, header: &Header, message: &Message) {
         match header.kind.as_str() {
-            "status" => {
+            // A short one says that all this is as it was.
+            "status" if message.text(SINCE).is_none() => {
                 let milliseconds = message.text("dt").and_then(hex);
                 self.deadtime = milliseconds.map(Duration::from_millis).or(self.deadtime);
                 self.claims = message.text(FIELD).and_then(Claims::read);

@@ -45,7 +45,7 @@ pub struct Sighting {
     pub fragments: u16,
     /// The capture has less of it than went over the wire.
     pub cut: bool,
-    /// `netstring` or `classic`.
+    /// `netstring`, `classic` or `short`.
     pub form: Option<&'static str>,
     /// It came compressed.
     pub compressed: bool,

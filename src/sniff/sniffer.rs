@@ -11,6 +11,7 @@ use super::hints::hints;
 use super::order::Order;
 use super::packet::Direction;
 use super::settings::Settings;
+use super::short;
 use super::sighting::{ShownField, Sighting, direction_name, form_name};
 use super::summary::{Losses, Summary};
 use super::words::{MOST_SHOWN, counted, describe, kind_name, value};
@@ -66,8 +67,18 @@ impl Sniffer {
     /// Judges one message.
     pub fn hear(&mut self, heard: &Heard<'_>) -> Sighting {
         let mut message = std::mem::take(&mut self.message);
-        let decoded = decode(heard.bytes, self.settings.keys.as_ref(), &mut message);
-        let header = header(&message);
+        let is_serial = heard.destination.is_none();
+        let short = is_serial
+            .then(|| short::find(heard.bytes, &self.settings, &self.book, &mut message))
+            .flatten();
+        let decoded = short.as_ref().map_or_else(
+            || decode(heard.bytes, self.settings.keys.as_ref(), &mut message),
+            |short| short.decoded,
+        );
+        let mut header = header(&message);
+        if short.is_some() {
+            header.flaw = None; // it says no more
+        }
         let link = printable(heard.link.as_bytes(), LONGEST_LINK);
         let arrival = Arrival {
             time: heard.time,
@@ -77,7 +88,10 @@ impl Sniffer {
         };
         self.book.note(&arrival, decoded.authenticity);
         let mut sighting = show(heard, decoded, &header, &message);
-        if !message.is_empty() {
+        if let Some(short) = &short {
+            sighting.form = Some("short");
+            sighting.words.clone_from(&short.words);
+        } else if !message.is_empty() {
             sighting.words = describe(
                 &message,
                 &header,
@@ -96,6 +110,7 @@ impl Sniffer {
                 self.book.refuse(&header.source, reason);
                 None
             }
+            _ if short.is_some() && header.source.is_empty() => None,
             authenticity if header.flaw.is_none() => {
                 self.book.hear(&arrival, &header, authenticity, &message)
             }
