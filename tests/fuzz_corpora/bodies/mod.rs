@@ -8,6 +8,7 @@ mod message;
 mod network;
 mod others;
 mod recording;
+mod short;
 mod state;
 
 /// Takes any input.
@@ -17,6 +18,7 @@ pub type Body = fn(&[u8]);
 pub const ALL: &[(&str, Body)] = &[
     ("open", message::open_any),
     ("tampered", message::tampered),
+    ("short", short::short),
     ("inflate", message::inflate_any),
     ("text_frames", message::text_frames),
     ("resync", message::resync),
