@@ -156,6 +156,8 @@ struct Sieve {
     /// The last bytes seen, and how many of this message.
     tail: [u8; END.len()],
     count: usize,
+    /// It is a short heartbeat, which is one line.
+    is_line: bool,
     drops: bool,
     random: u64,
 }
@@ -166,8 +168,13 @@ const END: [u8; 4] = *b"<<<\n";
 impl Sieve {
     fn pass(&mut self, bytes: &[u8], percent: u8, out: &mut Vec<u8>) {
         for &byte in bytes {
+            if self.count == 0 && byte == b'\n' {
+                out.push(byte); // no message begins so
+                continue;
+            }
             if self.count == 0 {
                 self.drops = random(&mut self.random) % 100 < u64::from(percent);
+                self.is_line = byte == b'!';
             }
             if !self.drops {
                 out.push(byte);
@@ -175,7 +182,7 @@ impl Sieve {
             self.count += 1;
             self.tail.rotate_left(1);
             self.tail[END.len() - 1] = byte;
-            if self.tail == END {
+            if self.tail == END || (self.is_line && byte == b'\n') {
                 self.count = 0;
             }
         }

@@ -30,6 +30,7 @@ mod replay;
 mod resource_manager;
 mod resources;
 mod rivals;
+mod slow_line;
 mod start;
 mod status;
 mod storm;

@@ -1,0 +1,45 @@
+//! A serial line alone, as slow as they come.
+
+use std::time::Duration;
+
+use crate::lab::journal::Mark;
+use crate::lab::{Pair, Setup, claim};
+
+/// Bytes a second.
+const RATE: u64 = 960;
+/// How long the line is looked at.
+const WHILE: Duration = Duration::from_secs(6);
+
+/// Thirty full heartbeats alone would take the line longer than it is looked at.
+#[test]
+fn a_line_of_9600_baud_alone_carries_five_heartbeats_a_second_with_room_to_spare() {
+    claim(|| {
+        let mut pair = Pair::alone(Setup {
+            keepalive: 200,
+            deadtime: 3000, // other tests run beside this one
+            baud: 9600,
+            media: Some("serial /dev/ttyS0\n"),
+            ..Setup::default()
+        });
+        pair.serve_on_a();
+        let carried = |pair: &Pair| [0, 1].map(|sender| pair.modem.carried(sender));
+        let before = carried(&pair);
+        pair.assert_stays(0, WHILE);
+        for (before, after) in before.into_iter().zip(carried(&pair)) {
+            let most = RATE * WHILE.as_secs() / 2;
+            let used = after - before;
+            assert!((500..most).contains(&used), "{used} bytes");
+        }
+        // What changes gets through as ever, and a death is noticed as ever.
+        let (_, status) = pair.a.command("hb_standby", &["all"]);
+        assert_eq!(status, Some(0));
+        pair.watch.expect_owner(1, pair.address());
+        pair.expect_settled();
+        for machine in [&pair.a, &pair.b] {
+            assert!(!machine.log().has(Mark::START, "is dead"));
+        }
+        pair.power_off(1);
+        pair.watch.expect_owner(0, pair.address());
+        pair.assert_never_two_owners();
+    });
+}
