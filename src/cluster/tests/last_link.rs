@@ -208,7 +208,7 @@ fn what_does_not_stop_in_time_is_reset_where_that_is_possible() {
         all(&mut pair, false);
         pair.answers[0] = vec![false];
         // Silence of deadtime, and then four seconds less two heartbeats and what reserves there are.
-        let limit = SECOND + SECOND * 4 - SECOND * 2 / 5 - SECOND / 2;
+        let limit = Duration::from_millis(1000 + 4000 - 400 - 500);
         pair.run(limit + SECOND / 5);
         assert_eq!(pair.resets[0], resets, "{:#?}", pair.log);
         assert_eq!(pair.owners()[1], [false, true], "not before");
