@@ -21,12 +21,9 @@ use super::ear::Copy as Heard;
 use super::link_report::LinkReport;
 use super::outgoing::VIA;
 use super::report::Report;
-use super::way::{Directions, Lasting, Left, Way};
+use super::way::{Directions, FIELD, Lasting, Left, Way};
 use super::{Cluster, Instant, LinkId, NodeStatus, Relation};
 use crate::message::Message;
-
-/// Name of the field.
-pub(super) const FIELD: &str = "hl";
 
 impl Cluster {
     /// In which directions `link` works, as far as is known now.

@@ -7,6 +7,9 @@ use super::ear::Ears;
 use super::ids::LinkId;
 use super::time::Instant;
 
+/// Name of the field that says which links of the other node are heard.
+pub(super) const FIELD: &str = "hl";
+
 /// In which directions a link works.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Way {

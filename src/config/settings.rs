@@ -55,7 +55,7 @@ pub(super) struct Settings {
     pub(super) fence_lines: Vec<FenceLine>,
     pub(super) fence_delay: Duration,
     pub(super) takeover_unfenced: Option<Duration>,
-    pub(super) last_link: super::last_link::Written,
+    pub(super) last_link: super::silence::Written,
     pub(super) stop_failure: &'static str,
     pub(super) realtime: bool,
     pub(super) rtprio: u32,

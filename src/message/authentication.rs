@@ -84,7 +84,7 @@ impl Keys {
     }
 }
 
-/// How many bytes of a digest a short heartbeat has: 96 bits, as long as the shortest that `IPsec` takes.
+/// How many bytes of a digest a short heartbeat has: 96 bits.
 const SHORT: usize = 12;
 
 /// A token as text, without allocation.

@@ -365,7 +365,7 @@ pub const BUGS: &[Bug] = &[
         name: "cut-off-keeps",
         mistake: "a node that is cut off keeps what it has (last_link witness)",
         file: "cluster/ownership.rs",
-        from: "held.map(|group| group.ending = Some(Reason::CutOff)).count()",
+        from: "held.map(|group| group.ending = Some(Reason::CutOff))\n            .count()",
         to: "held.count()",
         search: Search::Doubts,
     },

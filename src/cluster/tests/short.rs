@@ -1,7 +1,7 @@
 //! Short heartbeats on serial lines: when they go out, what they are taken for, and what they are not.
 
+use super::super::known;
 use super::super::refusals::RefusalKind;
-use super::super::short;
 use super::old_peer::{old_heartbeat, old_message};
 use super::*;
 use crate::message::{Message, SignedShort, is_short};
@@ -190,13 +190,11 @@ fn a_recorded_one_proves_no_life_on_whatever_link_it_is_sent_again() {
 fn a_sign_of_life_counts_once() {
     let mut pair = together(line_alone());
     pair.carries_text = is_short;
-    pair.nodes[1]
-        .as_mut()
-        .expect("it runs")
-        .shorts
-        .forget_state();
+    let cluster = pair.nodes[0].as_mut().expect("it runs");
+    cluster.send_node_list_request(); // another state begins, and the full one that tells it is lost
+    pair.turn(0, None);
     pair.texts.clear();
-    pair.run(KEEPALIVE * 2);
+    pair.run(KEEPALIVE * 3);
     let recorded = shorts(&pair, 0);
     let highest = |pair: &Pair| {
         let cluster = pair.nodes[1].as_ref().expect("it runs");
@@ -256,6 +254,27 @@ fn a_run_of_ours_that_has_just_begun_takes_nothing_of_what_was_said_to_the_last(
     pair.texts.clear();
     pair.run(Duration::from_secs(2));
     assert_eq!(counted(&pair, 0), (10, 10));
+}
+
+/// What is sent while nobody knows of a new run must be able to make it known (seed 51 of the long runs).
+#[test]
+fn a_new_run_sends_full_ones_until_the_other_node_has_heard_of_it() {
+    let mut pair = together(line_alone());
+    pair.run(Duration::from_secs(1));
+    pair.kill(0);
+    pair.wires[0][0] = false;
+    pair.start(0);
+    pair.texts.clear();
+    pair.run(KEEPALIVE * 2);
+    assert_eq!(counted(&pair, 0).1, 0, "none is short");
+    pair.wires[0][0] = true;
+    pair.run(KEEPALIVE + KEEPALIVE / 4);
+    for node in 0..2 {
+        assert_eq!(pair.said(node, "is dead"), 0, "{:#?}", pair.log);
+        assert_eq!(refused(&pair, node, RefusalKind::NotAuthentic), 0);
+    }
+    let cluster = pair.nodes[1].as_ref().expect("it runs");
+    assert_eq!(cluster.peer.generation, pair.generation);
 }
 
 #[test]
@@ -373,7 +392,7 @@ fn a_peer_that_comes_back_as_heartbeat_3_0_6_gets_full_ones() {
             assert!(!packet.is_short, "{number}");
             let mut message = Message::new();
             message::open(&packet.text, &keys(), &mut message).expect("a full one");
-            assert_eq!(message.text(short::FIELD), None, "{number}");
+            assert_eq!(message.text(known::FIELD), None, "{number}");
         }
     }
 }
