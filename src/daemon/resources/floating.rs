@@ -18,6 +18,7 @@ use super::carrier_look::CarrierLook;
 use super::checks::Checks;
 use super::ears::Ears;
 use super::losses::{Losses, Note};
+use super::question::Inquiry;
 use super::rivals::{Lines, Rivals};
 use crate::cluster::{Ethernet, Instant};
 use crate::config::AddressSpec;
@@ -37,7 +38,6 @@ const LOOK: Duration = Duration::from_secs(2);
 const LOOK_AFTER_NEWS: Duration = Duration::from_millis(50);
 
 pub use claims::RivalView;
-use inquiry::Inquiry;
 
 /// The addresses of this machine, and those that are being announced.
 #[derive(Debug)]
