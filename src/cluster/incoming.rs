@@ -172,9 +172,10 @@ impl Incoming {
         self.missing.remove(&number).is_some()
     }
 
-    /// Nothing is missing any more as far as we are concerned (the peer is dead).
-    pub fn forget_missing(&mut self) {
+    /// Nothing is missing any more as far as we are concerned (the peer is dead), and nothing up to `number` is news.
+    pub fn forget_missing(&mut self, number: u64) {
         self.missing.clear();
+        self.highest = self.highest.max(number);
     }
 
     /// Whether so much was lost since the last call that nobody asked for it.
@@ -442,7 +443,7 @@ mod tests {
             assert_eq!(incoming.is_jump(number), is_jump, "{number}");
             incoming.arrive(number, LinkId(0), FRESH, DELAY, &mut jitter, at(0));
             assert_eq!(incoming.missing(), missing, "{number}");
-            incoming.forget_missing();
+            incoming.forget_missing(0);
             assert_eq!(incoming.missing(), 0);
         }
     }

@@ -101,6 +101,7 @@ impl Cluster {
             self.links.excuse_silence(now);
         } else {
             self.peer.status = NodeStatus::Init; // it may have come and started everything: listen first
+            self.forget_missing();
             self.peer.heard_in_this_run = false;
             self.peer.has_left = false;
             self.started = now;
@@ -294,7 +295,7 @@ impl Cluster {
         let was_last = self.is_last_link();
         self.peer.status = NodeStatus::Dead;
         self.peer.is_leaving = false;
-        self.peer.incoming.forget_missing();
+        self.forget_missing();
         self.forget_directions();
         self.remember_peer(); // what is heard of this run later is a recording, also after our own restart
         self.report(Report::NodeDead { node: node.clone() });

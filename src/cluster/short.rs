@@ -103,6 +103,22 @@ impl Cluster {
         self.inbox = message;
     }
 
+    /// The newest number of the peer's run that was heard, be it of a sign of life.
+    pub(super) fn newest_heard(&self) -> u64 {
+        let highest = self.peer.incoming.highest();
+        match self.shorts.counted {
+            (run, number) if run == self.peer.generation => highest.max(number),
+            _ => highest,
+        }
+    }
+
+    /// The peer is not there any more: what it had said before its last sign of life, and what got lost, is no news when
+    /// it comes.
+    pub(super) fn forget_missing(&mut self) {
+        let newest = self.newest_heard();
+        self.peer.incoming.forget_missing(newest);
+    }
+
     /// Life, and a link that works; nothing else is known.
     fn sign_of_life(&mut self, link: LinkId, short: &Short, now: Instant) {
         let number = short.number;

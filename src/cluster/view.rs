@@ -126,7 +126,7 @@ impl Cluster {
     pub fn peer_memory(&self) -> PeerMemory {
         let is_highest = self.peer.generation == self.peer.highest_generation;
         let sequence = if is_highest {
-            self.peer.incoming.highest()
+            self.newest_heard()
         } else {
             u64::MAX // all of that run has been heard that ever will be
         };

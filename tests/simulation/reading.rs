@@ -1,6 +1,7 @@
 //! What a daemon reads, and the check that it makes nothing of what it must not believe (S4).
 
 use heartbeat::cluster::{Action, Event, GroupView, LinkId, NodeStatus};
+use heartbeat::message::is_short;
 
 use super::carry_out::group_id;
 use super::invariants::{Reading, Violation};
@@ -161,7 +162,13 @@ impl World {
         });
         let before = (reading != Reading::Free).then(|| self.face(&*daemon.core));
         let is_signed = matches!(cargo.origin, Origin::Genuine | Origin::Replayed);
-        if is_signed && cargo.number > 0 && cargo.from == 1 - node.min(1) {
+        // A short heartbeat says nothing to a node that does not know the run: as if it had not been read.
+        let is_there = matches!(
+            daemon.core.peer_status(),
+            NodeStatus::Up | NodeStatus::Active
+        );
+        let says_something = is_there || !is_short(cargo.bytes());
+        if is_signed && says_something && cargo.number > 0 && cargo.from == 1 - node.min(1) {
             if reading != Reading::Ignored && node < STRANGER {
                 self.judge.reads(node, cargo, now);
                 if cargo.origin == Origin::Replayed {

@@ -452,3 +452,41 @@ fn every_other_message_begins_a_state_anew() {
     }
     assert_eq!(counted(&pair, 0), (10, 9), "one full one");
 }
+
+/// A full heartbeat that was lost, with a sign of life behind it.
+fn lost_before_a_sign_of_life() -> (Pair, Vec<Vec<u8>>) {
+    let mut pair = together(line_alone());
+    pair.carries_text = is_short;
+    let cluster = pair.nodes[0].as_mut().expect("it runs");
+    cluster.send_node_list_request(); // another state begins, and the full one that tells it is lost
+    pair.turn(0, None);
+    pair.texts.clear();
+    pair.run(KEEPALIVE * 3);
+    let texts = pair.texts.iter();
+    let full = texts.filter(|text| text.0 == 0 && !is_short(&text.3));
+    let full: Vec<_> = full.map(|text| text.3.clone()).collect();
+    assert!(!full.is_empty() && !shorts(&pair, 0).is_empty());
+    (pair, full)
+}
+
+#[test]
+fn what_was_lost_before_a_sign_of_life_brings_no_dead_node_back() {
+    let (mut pair, full) = lost_before_a_sign_of_life();
+    pair.kill(0);
+    pair.run(DEADTIME * 2);
+    for text in full {
+        hears(&mut pair, 1, LINE, &text);
+    }
+    let cluster = pair.nodes[1].as_ref().expect("it runs");
+    assert_eq!(cluster.peer.status, NodeStatus::Dead, "{:#?}", pair.log);
+}
+
+#[test]
+fn nor_does_it_to_a_node_that_was_started_again() {
+    let (pair, _) = lost_before_a_sign_of_life();
+    let node = pair.nodes[1].as_ref().expect("it runs");
+    let counted = node.shorts.counted;
+    assert!(counted.1 > node.peer.incoming.highest());
+    let memory = node.peer_memory();
+    assert_eq!((memory.generation, memory.sequence), counted);
+}
