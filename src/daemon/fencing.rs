@@ -11,7 +11,7 @@ use mio::{Registry, Token};
 use super::children::{ChildId, Children, End, Ended, Kind, Leftovers, Order, Owner, Surroundings};
 use super::clock;
 use super::core::Core;
-use crate::cluster::{Event, FencingStage, Instant, Report};
+use crate::cluster::{ConfirmationRefusal, Event, FencingStage, Instant, Report};
 use crate::config::{Config, FenceDevice};
 use crate::control::{self, Answer};
 use device::Purpose;
@@ -313,7 +313,7 @@ pub fn confirm(core: &mut Core, peer: &str, node: &str) -> Answer {
         return Answer::Error(format!("{peer}: {refusal}"));
     }
     core.handle(clock::now(), Event::PeerConfirmedDead);
-    if core.fencing_stage() == FencingStage::Done {
+    if core.refuses_confirmation() == Some(ConfirmationRefusal::NothingWaits) {
         Answer::Confirmed(peer.to_owned())
     } else {
         // Between question and event the core found that time had passed, as after a suspend.
