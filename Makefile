@@ -98,6 +98,8 @@ prove:
 		$(CARGO) test --release --locked --quiet --test simulation -- --exact --nocapture no_seed_with_failing_hardware_breaks_a_rule
 	HB_SIM_PAIRS_FIRST=$(SEED) HB_SIM_PAIRS_RUNS=$$(($(RUNS) / 10)) \
 		$(CARGO) test --release --locked --quiet --test simulation -- --exact --nocapture neighbours::no_seed_with_several_pairs_breaks_a_rule
+	HB_SIM_DOUBT_FIRST=$(SEED) HB_SIM_DOUBT_RUNS=$$(($(RUNS) / 5)) \
+		$(CARGO) test --release --locked --quiet --test simulation -- --exact --nocapture doubts::no_seed_with_doubts_breaks_a_rule
 	HB_SIM_EXHAUSTIVE=1 \
 		$(CARGO) test --release --locked --quiet --test simulation -- --nocapture exhaustive
 	$(CARGO) run --release --locked --quiet --example planted

@@ -2,15 +2,19 @@
 
 use std::time::Duration;
 
+use super::Group;
+use super::address::parse_address;
 use super::diagnostic::{Diagnostic, Diagnostics, Severity};
 use super::directive::{Directive, Statement};
 use super::settings::Settings;
-use super::silence::Written;
-use super::source::Word;
+use super::silence::{LastLink, Written};
+use super::source::{Place, Word};
 use super::value::{self, Fault, Reading};
 
 /// The words that may have a time behind them.
 pub(super) const OPENINGS: &[&str] = &["wait", "witness"];
+/// What a node that is cut off keeps of its time in reserve, beside two keepalives: see `cluster::last_link`.
+const MARGIN: Duration = Duration::from_millis(500);
 /// All that may stand first.
 const WORDS: [&str; 4] = ["takeover", "witness", "manual", "wait"];
 
@@ -77,24 +81,57 @@ fn read(directive: &Directive, word: &Word, out: &mut Diagnostics) -> Option<Dur
 }
 
 /// What the directive needs, and what makes it idle.
-pub(super) fn check(settings: &Settings, is_fenced: bool, out: &mut Diagnostics) {
+pub(super) fn check(settings: &Settings, groups: &[Group], is_fenced: bool, out: &mut Diagnostics) {
     let Some(place) = settings.place("last_link") else {
         return;
     };
-    let pings = ["ping", "ping6", "ping_group"];
-    if matches!(settings.last_link, Written::Witness(_))
-        && settings.ping_nodes.is_empty()
-        && pings.iter().all(|name| settings.is_absent(name))
-    {
-        let error = Diagnostic::error(place, "`last_link witness` without a witness");
-        out.push(error.label("no ping node is named").help(
-            "name a host that is neither node, best the router that clients come through: `ping 192.168.0.254`",
-        ));
-    }
     if is_fenced && settings.last_link != Written::Takeover {
         let warning = Diagnostic::warning(place, "`last_link` beside a fencing device");
         out.push(warning.label(
             "without effect: the device resets the other node before anything of it is taken",
         ));
+        return;
     }
+    let LastLink::Witness(time) = settings.last_link.complete(settings.deadtime) else {
+        return;
+    };
+    check_witness(settings, place, out);
+    let least = settings.keepalive.saturating_mul(2) + MARGIN;
+    if time <= least && settings.is_sound("keepalive") {
+        let message = format!("`last_link witness` leaves no time to stop anything in {time:?}");
+        let error = Diagnostic::error(place, message);
+        out.push(error.label(format!(
+            "must be longer than {least:?}, which are two keepalives and half a second, and than everything needs \
+             to stop"
+        )));
+    }
+    for group in groups.iter().filter(|group| !has_address(group)) {
+        let message = format!("group `{}` has no floating address", group.key());
+        let warning = Diagnostic::warning(place, message);
+        out.push(warning.label(
+            "with `witness`, nobody can see from outside whether the other node runs it; add one to its line",
+        ));
+    }
+}
+
+fn check_witness(settings: &Settings, place: &Place, out: &mut Diagnostics) {
+    let pings = ["ping", "ping6", "ping_group"];
+    let has_none = settings.ping_nodes.is_empty();
+    let is_none = |name: &&str| settings.is_absent(name);
+    let message = if has_none && pings.iter().all(is_none) {
+        "no ping node is named"
+    } else if !has_none && settings.ping_nodes.iter().all(|(node, _)| !node.counts) {
+        "no ping node counts that the file names"
+    } else {
+        return;
+    };
+    let error = Diagnostic::error(place, "`last_link witness` without a witness");
+    out.push(error.label(message).help(
+        "name a host that is neither node, best the router that clients come through: `ping 192.168.0.254`",
+    ));
+}
+
+fn has_address(group: &Group) -> bool {
+    let mut words = group.resources.iter();
+    words.any(|word| matches!(parse_address(word), Some(Ok(_))))
 }

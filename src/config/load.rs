@@ -76,7 +76,7 @@ pub fn load_looking(
     if let Some(settings) = &mut settings {
         let groups = groups.as_deref().unwrap_or_default();
         witnesses::check(settings, groups, directory, &mut files.out);
-        last_link::check(settings, !devices.is_empty(), &mut files.out);
+        last_link::check(settings, groups, !devices.is_empty(), &mut files.out);
         for (node, place) in settings.ping_nodes.iter().filter(|(node, _)| node.counts) {
             files
                 .out

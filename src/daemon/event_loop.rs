@@ -232,7 +232,8 @@ impl Daemon {
         let Devices { poll, alarm, .. } = &mut self.devices;
         if !time.is_zero() {
             let due = clock::now() + time;
-            alarm.set(Duration::from_micros(due.as_micros()))?;
+            // Without it the wait ends by its timeout.
+            let _ = alarm.set(Duration::from_micros(due.as_micros()));
         }
         poll.poll(events, Some(time))
     }

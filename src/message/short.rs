@@ -92,14 +92,25 @@ pub struct SignedShort<'a> {
 
 /// Whether a line, its newline included, looks like a short heartbeat.
 pub fn is_short(line: &[u8]) -> bool {
+    line.strip_suffix(b"\n").is_some_and(looks_short)
+}
+
+/// The same without the newline.
+fn looks_short(line: &[u8]) -> bool {
     let is_part = |byte: &u8| byte.is_ascii_alphanumeric() || b".-+/".contains(byte);
     match line {
-        [MARK, rest @ .., b'\n'] => line.len() <= LONGEST_SHORT && rest.iter().all(is_part),
+        [MARK, rest @ ..] => line.len() < LONGEST_SHORT && rest.iter().all(is_part),
         _ => false,
     }
 }
 
-/// The short heartbeat at the end of a line that may begin with noise.
+/// The short heartbeat at the end of a line that may begin with noise, and whose newline is not there any more.
+pub fn short_at_end(line: &[u8]) -> Option<&[u8]> {
+    let start = line.iter().rposition(|&byte| byte == MARK)?;
+    line.get(start..).filter(|rest| looks_short(rest))
+}
+
+/// The same of a line with its newline.
 pub(super) fn after_noise(line: &[u8]) -> Option<&[u8]> {
     let start = line.iter().rposition(|&byte| byte == MARK)?;
     line.get(start..).filter(|rest| is_short(rest))

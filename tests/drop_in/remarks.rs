@@ -240,6 +240,17 @@ const COMPRESSED: &[&str] = &["big_zlib", "big_bz2"];
 /// stands still.
 const TWO_OWNERS: &[&str] = &["partition_on", "partition_off", "pause"];
 
+/// The cases in which a daemon is killed and started again.
+const KILLED: &[&str] = &[
+    "large_letters",
+    "many",
+    "restart",
+    "restart_all",
+    "return_legacy",
+    "return_off",
+    "return_on",
+];
+
 /// The cases in which no link works for a while.
 const PARTITIONS: &[&str] = &["partition_on", "partition_off"];
 
@@ -257,6 +268,14 @@ pub const WITH_OURS: &[(Program, Remark)] = &[
         always(
             "warning: `*` is the only link to the peer",
             "it is; 3.0.6 does not look",
+        ),
+    ),
+    (
+        Program::Ours,
+        only(
+            KILLED,
+            "WARN: The last run of heartbeat was killed or died, some time after",
+            "it was; 3.0.6 does not keep how its runs end",
         ),
     ),
     (

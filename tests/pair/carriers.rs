@@ -73,7 +73,7 @@ fn an_owner_that_is_unplugged_hands_over_and_a_flap_moves_nothing() {
         expect_carriers(&pair.a, ["lost", "up"]);
         let (text, _) = pair.b.command("cl_status", &["hbstatus", "-v"]);
         let shown = format!("\ncarriers\n\t{GROUP}\tbeta up\talpha lost\n");
-        assert!(text.ends_with(&shown), "{text}");
+        assert!(text.contains(&shown), "{text}");
         service(&pair.a).restore();
         expect_carriers(&pair.a, ["up", "up"]);
         assert_eq!(

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::lab::journal::Mark;
-use crate::lab::{Pair, Setup, claim};
+use crate::lab::{Pair, Setup, claim, eventually};
 
 /// Bytes a second.
 const RATE: u64 = 960;
@@ -23,13 +23,16 @@ fn a_line_of_9600_baud_alone_carries_five_heartbeats_a_second_with_room_to_spare
         });
         pair.serve_on_a();
         let carried = |pair: &Pair| [0, 1].map(|sender| pair.modem.carried(sender));
-        let before = carried(&pair);
-        pair.assert_stays(0, WHILE);
-        for (before, after) in before.into_iter().zip(carried(&pair)) {
+        // In the first seconds there is much that is new to both.
+        eventually("more than half of the line is free", || {
+            let before = carried(&pair);
+            pair.assert_stays(0, WHILE);
+            let pieces = before.into_iter().zip(carried(&pair));
+            let used: Vec<u64> = pieces.map(|(before, after)| after - before).collect();
+            println!("{used:?} bytes in {WHILE:?}");
             let most = RATE * WHILE.as_secs() / 2;
-            let used = after - before;
-            assert!((500..most).contains(&used), "{used} bytes");
-        }
+            used.iter().all(|used| (500..most).contains(used))
+        });
         // What changes gets through as ever, and a death is noticed as ever.
         let (_, status) = pair.a.command("hb_standby", &["all"]);
         assert_eq!(status, Some(0));

@@ -82,7 +82,7 @@ impl Directory {
         let text = match path.file_name().and_then(|name| name.to_str()) {
             Some("ha.cf") => {
                 format!(
-                    "keepalive 1\ndeadtime 10\nbcast eth0\n{}node ba\nnode bb\n",
+                    "keepalive 1\ndeadtime 10\nserial /dev/ttyS0\n{}node ba\nnode bb\n",
                     self.settings
                 )
             }

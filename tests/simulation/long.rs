@@ -1,6 +1,6 @@
 //! Runs of ten minutes: one disaster after the other, before everything has settled or long after, with about half of
 //! the kinds of faults left out of each run (swarm), so that those which are left meet in every way. Each run is about
-//! one more thing: ping nodes, conditions for a failback, fencing, failing hardware or unplugged networks.
+//! one more thing: ping nodes, conditions for a failback, fencing, doubts about a silent node, failing hardware or unplugged networks.
 
 use super::faults::{self, Fault};
 use super::plan::{Plan, SECOND, Time};
@@ -31,6 +31,7 @@ impl Plan {
         plan.faults.retain(|(_, fault)| stays(fault));
         match seed % 6 {
             0 => plan,
+            1 if seed % 12 == 7 => plan.and_pings(seed).and_doubts(seed),
             1 => plan.and_pings(seed),
             2 => plan.and_conditions(seed),
             3 => plan.and_fencing(seed),

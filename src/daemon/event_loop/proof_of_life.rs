@@ -39,7 +39,9 @@ impl Daemon {
 
     /// From now on nothing feeds the watchdog.
     fn starve(&mut self) {
-        let why = if self.reset.is_wanted() {
+        let why = if self.reset.is_wanted() && self.cluster.is_cut_off() {
+            "This node is cut off and not everything has stopped in time (last_link witness)"
+        } else if self.reset.is_wanted() {
             "A resource group does not stop (stop_failure reboot)"
         } else {
             "A failfast program has failed and not everything can be stopped"

@@ -8,7 +8,7 @@ use std::fmt;
 use std::time::Duration;
 
 use crate::cluster::Instant;
-use crate::message::MAX_WIRE;
+use crate::message::{MAX_WIRE, is_short, short_at_end};
 
 /// No line of interest is longer.
 const LONGEST: usize = 256;
@@ -111,6 +111,8 @@ struct Lately {
     odd: u64,
     messages: u64,
     own: u64,
+    /// Short heartbeats, which do not say whose they are.
+    short: u64,
     login: bool,
     modem: bool,
     text: String,
@@ -153,6 +155,10 @@ impl Listener {
 
     /// A whole message was found among the bytes.
     pub fn heard(&mut self, text: &[u8]) {
+        if is_short(text) {
+            self.lately.short = self.lately.short.saturating_add(1);
+            return;
+        }
         let is_own = text
             .split(|&byte| byte == b'\n')
             .any(|line| line == self.own);
@@ -177,7 +183,8 @@ impl Listener {
     /// Judges what came since the last time. Gives who was found, when that is to be told.
     pub fn judge(&mut self, now: Instant) -> Option<Stranger> {
         let lately = std::mem::take(&mut self.lately);
-        if lately.messages > 0 {
+        // Between short heartbeats of ours other messages of ours come, too.
+        if lately.messages > 0 || (lately.short > 0 && lately.own == 0) {
             self.found = None;
             return None;
         }
@@ -223,9 +230,17 @@ impl Listener {
             return;
         }
         if self.inside.is_some() {
-            if line.starts_with(b"<<<") && !self.is_cut {
+            // A short heartbeat shows that the message before it was cut off.
+            let is_over = line.starts_with(b"<<<") || short_at_end(line) == Some(line);
+            if is_over && !self.is_cut {
                 self.inside = None;
             }
+            return;
+        }
+        if let Some(short) = short_at_end(line) {
+            let length = u64::try_from(short.len()).unwrap_or(0);
+            self.noise = self.noise.saturating_sub(length);
+            self.lately.bytes = self.lately.bytes.saturating_sub(length);
             return;
         }
         self.lately.login |= asks_for_login(line);
@@ -298,6 +313,8 @@ fn is_foreign(text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const SHORT: &[u8] = b"!1.0.0.-.-.2AAAA+/AAAAAAAAAA\n";
 
     const MESSAGE: &[u8] = b"\n>>>\nt=status\nsrc=beta\nseq=1\n<<<\n";
 
@@ -426,5 +443,32 @@ mod tests {
                 assert!(text.chars().count() <= SHOWN && !text.contains(char::is_control));
             }
         }
+    }
+
+    #[test]
+    fn a_short_heartbeat_is_no_noise_and_shows_that_somebody_else_is_there() {
+        let mut listener = Listener::new("alpha");
+        for _ in 0..20 {
+            listener.push(SHORT);
+            listener.heard(SHORT);
+        }
+        assert_eq!(listener.noise(), 0);
+        listener.push(b"\r\nbeta login: \n");
+        listener.push(SHORT);
+        listener.heard(SHORT);
+        assert_eq!(listener.judge(second(10)), None, "the other node is there");
+        assert_eq!(listener.noise(), 12);
+    }
+
+    #[test]
+    fn our_own_messages_come_back_between_short_ones() {
+        let mut listener = Listener::new("alpha");
+        let own = b">>>\nt=NS_ackmsg\nsrc=alpha\n<<<\n";
+        for bytes in [SHORT, own, SHORT] {
+            listener.push(bytes);
+            listener.heard(bytes);
+        }
+        assert_eq!(listener.judge(second(10)), Some(Stranger::Ourselves));
+        assert_eq!(listener.noise(), 0);
     }
 }
