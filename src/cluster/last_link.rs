@@ -26,7 +26,7 @@ use super::last_link_report::{Begun, LastLinkReport};
 use super::movement::Selection;
 use super::report::Report;
 use super::time::by_a_faster_clock;
-use super::{Action, Cluster, GroupId, Instant, LinkId, NodeStatus, Settings};
+use super::{Action, Cluster, GroupId, Instant, LinkId, NodeStatus, Relation, Settings};
 use crate::config::{LastLink, StopFailure};
 use crate::message::Message;
 
@@ -118,7 +118,12 @@ impl Cluster {
 
     /// Takes up the doubt where it is due.
     pub(super) fn pursue_doubt(&mut self, now: Instant) {
-        if self.peer.status != NodeStatus::Dead || self.leaving != Leaving::No {
+        if self.leaving != Leaving::No {
+            return;
+        }
+        if self.peer.status != NodeStatus::Dead {
+            self.give_up_unheard(now);
+            self.insist_on_giving_up(now);
             return;
         }
         match self.doubt.stage {
@@ -161,6 +166,20 @@ impl Cluster {
             self.tell_blindness();
             return;
         }
+        self.give_up(now);
+    }
+
+    /// The other node is heard and has not heard this one for deadtime: to it this one is silent, and it may take everything.
+    fn give_up_unheard(&mut self, now: Instant) {
+        let is_unheard = self.standing().relation == Relation::Deaf { for_deadtime: true };
+        let is_witness = matches!(self.settings.last_link, LastLink::Witness(_));
+        let has_more = !self.doubt.gave_up && self.ownership.holds_any();
+        if is_witness && is_unheard && has_more && self.sees_no_witness(now) {
+            self.give_up(now);
+        }
+    }
+
+    fn give_up(&mut self, now: Instant) {
         self.doubt.gave_up = true;
         self.doubt.blind_told = true;
         let groups = self.ownership.cut_off();
@@ -265,6 +284,7 @@ impl Cluster {
 
     /// The peer lives, for sure.
     pub(super) fn resolve_doubt(&mut self) {
+        (self.doubt.gave_up, self.doubt.give_up_until) = (false, None);
         if std::mem::take(&mut self.doubt.is_unresolved) {
             self.remember_peer();
         }

@@ -119,7 +119,7 @@ impl fmt::Display for LastLinkReport {
             ),
             Self::CutOff { node, groups } => write!(
                 f,
-                "No ping node answers and {node} is silent: this node is cut off. It gives up {groups} resource group(s), \
+                "No ping node answers and nothing gets through to {node}: this node is cut off. It gives up {groups} resource group(s), \
                  and {node} may take them (last_link witness)."
             ),
             Self::Blind { node } => write!(

@@ -87,14 +87,9 @@ impl Plan {
         plan
     }
 
-    /// The time of `witness`, where both nodes go by that.
-    pub fn witness_time(&self) -> Option<Time> {
-        match self.last_link {
-            [LastLink::Witness(time), LastLink::Witness(_)] => {
-                Time::try_from(time.as_micros()).ok()
-            }
-            _ => None,
-        }
+    /// Whether both nodes go by `witness`.
+    pub fn has_witness(&self) -> bool {
+        matches!(self.last_link, [LastLink::Witness(_), LastLink::Witness(_)])
     }
 
     /// How long nobody must have answered before a node takes over, at most.
@@ -212,37 +207,40 @@ impl World {
     }
 
     fn judge_witness(&self, node: usize, group: usize) -> Result<(), Violation> {
-        let Some(time) = self.plan.witness_time() else {
+        if !self.plan.has_witness() {
             return Ok(());
-        };
-        let other = &self.machines[1 - node];
-        let span = self.plan.unseen_time() * 2 + time;
-        let Some(daemon) = other.daemon.as_ref().filter(|_| !self.plan.has_old()) else {
-            return Ok(()); // a kernel may serve unseen
-        };
-        let able_since = daemon.started + self.plan.initdead;
-        let was_able = able_since + span <= self.now
-            && daemon.core.local_status() == NodeStatus::Active
-            && !daemon.stalled_lately(self.now, span)
-            && !self.machines[node]
-                .daemon
-                .as_ref()
-                .is_some_and(|daemon| daemon.stalled_lately(self.now, span));
-        let both = [node, 1 - node];
-        let is_steady = both.iter().all(|&machine| {
-            let since = self.machines[machine].reach_since;
-            since + span <= self.now
-        });
+        }
+        let (own, other) = (&self.machines[node], &self.machines[1 - node]);
         let resource = &other.resources[group];
-        let is_at_fault = resource.failures > 0 || self.plan.resets_late();
         let runs = matches!(resource.real, Real::Running | Real::Starting);
-        if runs
-            && was_able
-            && is_steady
-            && !is_at_fault
-            && !self.was_confirmed
-            && resource.since + span <= self.now
-        {
+        let is_excused = self.plan.has_old()
+            || resource.failures > 0
+            || self.plan.resets_late()
+            || self.was_confirmed
+            || !other.powered;
+        if !runs || is_excused {
+            return Ok(());
+        }
+        // Either the last question was answered, or the other node has had all the time that it needs.
+        let is_seen = own.is_reached() && other.is_reached();
+        let span = if is_seen {
+            2 * SECOND
+        } else {
+            let stops = self.plan.action_time.1 + self.plan.keepalive * 2 + SECOND;
+            (self.plan.notice_time() + stops) * 102 / 100
+        };
+        let begin = self.now.saturating_sub(span);
+        let stood = |machine: &Machine| {
+            let daemon = machine.daemon.as_ref();
+            daemon.is_none_or(|daemon| daemon.stalled_lately(self.now, span + self.plan.deadtime))
+        };
+        let is_steady = own.reach_since.max(other.reach_since).max(resource.since) <= begin;
+        let was_able = is_seen
+            || other.daemon.as_ref().is_some_and(|daemon| {
+                daemon.started + self.plan.initdead * 2 <= begin
+                    && daemon.core.local_status() == NodeStatus::Active
+            }) && !stood(other);
+        if is_steady && was_able && !stood(own) {
             let text = format!(
                 "node {node} starts group {group}, which runs on the other machine for all to see, or has not been \
                  given up there in time"

@@ -349,3 +349,24 @@ fn who_has_no_carrier_waits_for_one_and_not_for_ever() {
     assert_eq!(confirm(&mut pair, 0), None);
     assert_eq!(pair.owners()[0], [true, true]);
 }
+
+/// To the other node it is silent, which it can't know from its own silence.
+#[test]
+fn who_is_not_heard_and_sees_no_witness_gives_up_as_well() {
+    let mut pair = pair(LastLink::Witness(SECOND * 4));
+    for wire in &mut pair.wires {
+        wire[0] = false;
+    }
+    pair.run(SECOND * 3);
+    assert_eq!(pair.owners()[0], [true, false], "a ping node answers");
+    pair.answers[0] = vec![false];
+    pair.run(SECOND * 3);
+    assert_eq!(pair.owners()[0], [false, false], "{:#?}", pair.log);
+    all(&mut pair, true);
+    pair.run(SECOND * 10);
+    let served = pair.owners();
+    assert!(
+        served[0].iter().zip(&served[1]).all(|(a, b)| a != b),
+        "{served:?}"
+    );
+}
