@@ -2,10 +2,11 @@
 
 use std::path::PathBuf;
 
-use super::diagnostic::{Diagnostic, Diagnostics, Severity};
+use super::diagnostic::{Diagnostic, Diagnostics};
 use super::directive::{Directive, Statement};
 use super::settings::Settings;
 use super::source::Word;
+use super::time_word;
 use super::value::{self, Fault, Reading};
 use super::{AutoFailback, FailbackCommand, FailbackCondition};
 
@@ -73,21 +74,7 @@ fn delayed(
         out.push(error.label("the line is `auto_failback delayed TIME`, for example `300`"));
         return None;
     };
-    let (value, told) = match value::time(&time.text, false) {
-        // That 3.0.6 does not know a unit is no news where it does not know the word before it.
-        Ok(Reading { value, remark }) => (
-            Some(value),
-            remark.filter(|(how, _)| *how != Severity::Info),
-        ),
-        Err(fault) => (None, Some((Severity::Error, fault))),
-    };
-    if let Some((severity, fault)) = told {
-        let kind = if value.is_none() { "bad" } else { "odd" };
-        let message = format!("{kind} value `{}` for `{}`", time.text, directive.name);
-        let place = time.place.part(&fault.span);
-        out.push(Diagnostic::at(severity, &place, message).label(fault.reason));
-    }
-    value.map(FailbackCondition::Delayed)
+    time_word::read(directive, time, out).map(FailbackCondition::Delayed)
 }
 
 fn when(

@@ -4,12 +4,13 @@ use std::time::Duration;
 
 use super::Group;
 use super::address::parse_address;
-use super::diagnostic::{Diagnostic, Diagnostics, Severity};
+use super::diagnostic::{Diagnostic, Diagnostics};
 use super::directive::{Directive, Statement};
 use super::settings::Settings;
 use super::silence::{LastLink, Written};
-use super::source::{Place, Word};
-use super::value::{self, Fault, Reading};
+use super::source::Place;
+use super::time_word;
+use super::value::{self, Fault};
 
 /// The words that may have a time behind them.
 pub(super) const OPENINGS: &[&str] = &["wait", "witness"];
@@ -46,7 +47,7 @@ pub(super) fn timed_last_link(
             return false;
         }
         [] => Written::Witness(None),
-        [time] => match read(directive, time, out) {
+        [time] => match time_word::read(directive, time, out) {
             Some(time) if waits => Written::Wait(time),
             Some(time) => Written::Witness(Some(time)),
             None => return false,
@@ -60,24 +61,6 @@ pub(super) fn timed_last_link(
     };
     settings.last_link = written;
     true
-}
-
-fn read(directive: &Directive, word: &Word, out: &mut Diagnostics) -> Option<Duration> {
-    let (value, told) = match value::time(&word.text, false) {
-        // That 3.0.6 does not know a unit is no news where it does not know the directive.
-        Ok(Reading { value, remark }) => (
-            Some(value),
-            remark.filter(|(how, _)| *how != Severity::Info),
-        ),
-        Err(fault) => (None, Some((Severity::Error, fault))),
-    };
-    if let Some((severity, fault)) = told {
-        let kind = if value.is_none() { "bad" } else { "odd" };
-        let message = format!("{kind} value `{}` for `{}`", word.text, directive.name);
-        let place = word.place.part(&fault.span);
-        out.push(Diagnostic::at(severity, &place, message).label(fault.reason));
-    }
-    value
 }
 
 /// What the directive needs, and what makes it idle.

@@ -32,6 +32,7 @@ mod source;
 mod spelling;
 mod suggest;
 mod table;
+mod time_word;
 mod timeouts;
 mod value;
 mod watchdog;
