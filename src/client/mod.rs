@@ -11,7 +11,7 @@ use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::time::Duration;
 
-use crate::control::{Answer, Files, Plan, Request, Status};
+use crate::control::{Answer, Files, Incident, Plan, Request, Status};
 
 /// A daemon that takes longer is not well.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -56,6 +56,17 @@ impl fmt::Display for Error {
 pub fn status(socket: &Path) -> Result<Status, Error> {
     match ask(socket, &Request::Status)? {
         Answer::Status(status) => Ok(*status),
+        _ => Err(Error::Nonsense("it answers another question".into())),
+    }
+}
+
+/// Asks the daemon behind `socket` for its records of incidents, the oldest first.
+///
+/// # Errors
+/// See [`Error`].
+pub fn incidents(socket: &Path) -> Result<Vec<Incident>, Error> {
+    match ask(socket, &Request::Incidents)? {
+        Answer::Incidents(incidents) => Ok(incidents),
         _ => Err(Error::Nonsense("it answers another question".into())),
     }
 }

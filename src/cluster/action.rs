@@ -3,6 +3,7 @@
 use std::rc::Rc;
 
 use super::ethernet::Ethernet;
+use super::incident::IncidentRecord;
 use super::report::Report;
 use super::script_message::ScriptMessage;
 use super::{GroupId, LinkId};
@@ -45,6 +46,8 @@ pub enum Action {
     ResetMachine,
     /// Tell the people.
     Report(Report),
+    /// The nodes had lost each other, and this is what each held meanwhile: tell the people, and keep it.
+    Incident(Box<IncidentRecord>),
     /// These are the peer's Ethernet addresses, all of them, until it tells others or another run of it does. It may be
     /// dead: its machine has them still.
     PeerHardware(Vec<Ethernet>),

@@ -40,6 +40,7 @@ impl Cluster {
         }
         if self.exit_at.is_some_and(|at| at <= now) {
             self.exit_at = None;
+            self.close_incident(now);
             self.remember_peer();
             self.actions.push_back(Action::Exit);
         }

@@ -75,6 +75,7 @@ impl Cluster {
         }
         let before = self.ownership.mine(group);
         self.ownership.ended(group, outcome, standing, now);
+        self.note_tenure(group, now);
         let after = self.ownership.mine(group);
         if before == after {
             return;

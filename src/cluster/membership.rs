@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::claims::{self, Heading, Leaving};
 use super::classic::Dialogue;
 use super::fence_state::FencingStage;
+use super::incident::Cause;
 use super::movement::MoveFailure;
 use super::node::Plea;
 use super::report::Report;
@@ -46,6 +47,7 @@ impl Cluster {
         self.offer_failback(now);
         self.offer_what_failed(now);
         self.judge_move(now);
+        self.pursue_incident(now);
         self.pursue_ipfail(now);
         self.finish_leaving(now);
         if self.next_heartbeat <= now {
@@ -83,6 +85,7 @@ impl Cluster {
         if !has_paused || gap < peer_waits || self.status == NodeStatus::Init {
             return;
         }
+        self.begin_incident(Cause::Stall, self.last_heartbeat);
         self.last_heartbeat = now;
         self.heartbeat_is_due = true;
         let groups = self.ownership.mark_stale();
@@ -304,6 +307,7 @@ impl Cluster {
         if self.peer.has_left {
             self.report(Report::DeadNodeHeldNothing { node });
         } else {
+            self.begin_incident(Cause::Silence, self.peer.last_heard);
             if self.peer.is_classic {
                 self.begin_new_run();
             }
@@ -434,6 +438,7 @@ impl Cluster {
         let was_agreed = std::mem::replace(&mut self.is_agreed, is_agreed);
         if is_agreed && !was_agreed {
             self.send_hardware();
+            self.meet_again(now);
         }
         let is_same = self.ownership.hear(heading.digest, states, is_agreed);
         if !is_same {

@@ -28,6 +28,8 @@ mod groups;
 mod hardware;
 pub mod holdings;
 mod ids;
+mod incident;
+mod incidents;
 pub mod incoming;
 mod ipfail;
 mod known;
@@ -63,6 +65,8 @@ mod severity;
 mod short;
 mod size;
 mod stop_failure;
+mod tenure;
+mod tenures;
 pub mod time;
 mod transmit;
 mod view;
@@ -87,6 +91,7 @@ pub use fencing_report::FencingReport;
 pub use group_report::GroupReport;
 pub use holdings::Holdings;
 pub use ids::{GroupId, LinkId, PingId};
+pub use incident::{Cause, HeldGroups, IncidentRecord, PeerWord};
 pub use last_link_report::LastLinkReport;
 pub use link_report::LinkReport;
 pub use movement::{MoveFailure, MoveProgress, MoveRefusal, MoveRequest, Movement, Selection};
@@ -99,6 +104,7 @@ pub use retry::RetryView;
 pub use script_message::{ScriptMessage, Unsendable};
 pub use settings::{FencingSettings, GroupSettings, PingNodeSettings, PingSettings, Settings};
 pub use size::{HeartbeatBytes, heartbeat_bytes};
+pub use tenure::Tenure;
 pub use time::Instant;
 pub use view::{GroupState, GroupView};
 pub use way::Way;
@@ -110,6 +116,7 @@ use doubt::Doubt;
 use ethernet::Hardware;
 use fence_state::Fencing;
 use giveup::Ipfail;
+use incident::Incidents;
 use incoming::Incoming;
 use known::Shorts;
 use links::Links;
@@ -153,6 +160,7 @@ pub struct Cluster {
     leaving: Leaving,
     fencing: Fencing,
     doubt: Doubt,
+    incidents: Incidents,
     /// The timeout of the watchdog that is armed here.
     watchdog: Option<Duration>,
     /// A group does not stop, and the peer is to reset this node for that.
@@ -279,6 +287,7 @@ impl Cluster {
                 is_unresolved: remembered.in_doubt,
                 ..Doubt::default()
             },
+            incidents: Incidents::new(now),
             watchdog: None,
             wants_reset: false,
             now,
@@ -370,6 +379,7 @@ impl Cluster {
             self.next_word(),
             self.next_fencing(),
             self.next_doubt(),
+            self.next_incident(),
             self.move_until,
             self.pings.next_silence(),
             self.next_failback(),

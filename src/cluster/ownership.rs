@@ -241,6 +241,7 @@ impl Ownership {
                 taken: taken_before,
             },
         });
+        group.note_tenure(now);
         group.found = false;
         group.broken_told = false;
         Some((GroupId(u32::try_from(index).ok()?), step, reason))

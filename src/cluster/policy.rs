@@ -6,6 +6,7 @@ use super::carrier::Carrier;
 use super::claims::{Claim, Phase, Stated};
 use super::failures::Failures;
 use super::ready::Readiness;
+use super::tenure::Tenure;
 use super::time::Instant;
 
 /// How we stand with the peer; decides what its claims are worth.
@@ -129,6 +130,8 @@ pub(super) struct Group {
     pub(super) is_unfit: bool,
     /// A failed stop is due again; after a failed start, nobody is to ask for it before.
     pub(super) retry_at: Instant,
+    /// When this node held it last, or since when it does.
+    pub(super) tenure: Option<Tenure>,
     /// Its failed starts here.
     pub(super) failures: Failures,
     /// Whether the nodes could run it.
@@ -185,6 +188,7 @@ impl Group {
             breakdowns: Breakdowns::default(),
             is_unfit: false,
             retry_at: Instant::default(),
+            tenure: None,
             failures: Failures::default(),
             readiness: Readiness::default(),
             carrier: Carrier::default(),

@@ -4,6 +4,7 @@
 use super::claims::{self, hex};
 use super::ethernet;
 use super::former_run::FormerRun;
+use super::incident;
 use super::incoming::{Arrival, Incoming};
 use super::refusals::RefusalKind;
 use super::report::Report;
@@ -359,6 +360,7 @@ impl Cluster {
             "query-cstatus" => self.answer_client_query(message),
             "shutdone" => self.peer_left(),
             ethernet::KIND => return self.hardware_heard(message, number),
+            incident::KIND => return self.incident_heard(message, number, now),
             _ => return self.script_message_heard(kind, message),
         }
         true

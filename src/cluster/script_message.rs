@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::ethernet;
+use super::{ethernet, incident};
 use crate::message::{FieldKind, Message};
 
 /// More fields than this no such message has.
@@ -144,6 +144,7 @@ pub fn is_script_name(name: &str) -> bool {
 pub fn is_reserved(kind: &str) -> bool {
     RESERVED_TYPES.contains(&kind)
         || kind == ethernet::KIND
+        || kind == incident::KIND
         || kind.starts_with("NS_")
         || kind.starts_with("hbapi-")
 }

@@ -6,6 +6,7 @@ mod directions;
 mod failback;
 mod fencing;
 mod hardware;
+mod incidents;
 mod ipfail;
 mod last_link;
 mod legacy;
@@ -91,6 +92,8 @@ struct Pair {
     fenced: [Vec<u64>; 2],
     /// By node: how often it was told to let it be.
     halted: [usize; 2],
+    /// By node: the records of incidents.
+    incidents: [Vec<IncidentRecord>; 2],
 }
 
 fn keys() -> Keys {
@@ -144,6 +147,7 @@ impl Pair {
             device: [None; 2],
             fenced: [Vec::new(), Vec::new()],
             halted: [0; 2],
+            incidents: [Vec::new(), Vec::new()],
         }
     }
 
@@ -273,6 +277,7 @@ impl Pair {
                             },
                         ));
                     }
+                    Action::Incident(record) => self.incidents[node].push(*record),
                     Action::Exit => self.exited[node] = true,
                 }
             }

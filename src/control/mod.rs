@@ -4,11 +4,13 @@
 //! daemon closes the connection.
 
 mod files;
+mod incident;
 mod movement;
 
 use std::path::{Path, PathBuf};
 
 pub use files::{File, Files, Plan};
+pub use incident::{HeldGroups, Incident, Tenure};
 pub use movement::{Direction, MoveProgress, Movement, Selection};
 use serde::{Deserialize, Serialize};
 
@@ -23,6 +25,8 @@ pub const MAX_RELOAD: usize = 16 * 1024 * 1024;
 pub enum Request {
     /// `{"request":"status"}`
     Status,
+    /// `{"request":"incidents"}`: what was held by whom while the nodes had lost each other.
+    Incidents,
     /// `{"request":"standby","selection":"all"}`: give these groups to the other node.
     Standby {
         /// Which groups.
@@ -52,7 +56,7 @@ pub enum Request {
 impl Request {
     /// Whether it asks for more than an answer.
     pub const fn changes_something(&self) -> bool {
-        !matches!(self, Self::Status)
+        !matches!(self, Self::Status | Self::Incidents)
     }
 }
 
@@ -62,6 +66,8 @@ impl Request {
 pub enum Answer {
     /// The answer to [`Request::Status`].
     Status(Box<Status>),
+    /// The answer to [`Request::Incidents`], the oldest first.
+    Incidents(Vec<Incident>),
     /// The answer to [`Request::Standby`] and [`Request::Takeover`]: the move has begun. [`Status::movement`] tells
     /// from then on how far it is.
     Movement(Movement),

@@ -17,6 +17,7 @@ use super::failfast::Failfast;
 use super::fencing::Fencer;
 use super::fifo::Fifo;
 use super::hooks::Hooks;
+use super::incidents::Incidents;
 use super::last_breath::LastBreath;
 use super::media::Media;
 use super::pid_file::PidFile;
@@ -109,6 +110,8 @@ pub struct Devices {
     pub watchdog: Option<Watchdog>,
     /// What the next start is to know of the end of this run.
     pub last_breath: LastBreath,
+    /// What was held by whom while the nodes had lost each other.
+    pub incidents: Incidents,
 }
 
 /// Who this daemon is and what it was told at its start.
@@ -391,6 +394,7 @@ impl Daemon {
                     let (hooks, seconds) = (&mut self.devices.hooks, clock::wall_seconds());
                     hooks.hear(source, &message, status, seconds);
                 }
+                Action::Incident(record) => self.devices.incidents.record(&record),
                 Action::RememberPeer(peer) => self.recorder.remember(peer),
                 Action::Exit => self.leave_at = Some(now + FAREWELL),
                 Action::Report(report) => {
@@ -441,6 +445,7 @@ impl Daemon {
             watchdog.close();
         }
         self.devices.last_breath.stop();
+        self.devices.incidents.stop();
         self.recorder.finish();
         ::log::info!(
             "{} Heartbeat shutdown complete.",

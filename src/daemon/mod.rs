@@ -16,6 +16,7 @@ pub mod fencing;
 pub mod fifo;
 pub mod holders;
 pub mod hooks;
+pub mod incidents;
 pub mod last_breath;
 pub mod lint_script;
 pub mod log;

@@ -22,6 +22,7 @@ use super::failback::FailbackCommand;
 use super::fencing::Fencer;
 use super::fifo::Fifo;
 use super::hooks::Hooks;
+use super::incidents::Incidents;
 use super::last_breath::LastBreath;
 use super::media::Media;
 use super::pid_file::{PidFile, Refused};
@@ -212,6 +213,7 @@ impl Start<'_> {
         let has_fired = devices.watchdog.as_ref().and_then(Watchdog::has_fired);
         let kernel_log = places.device("kmsg");
         devices.last_breath = LastBreath::begin(&self.places.state, &kernel_log, has_fired);
+        devices.incidents = Incidents::begin(&self.places.state, &config.local_node);
         let recorder =
             state::Recorder::new(&self.places.state, state.last_generation, &config.peer_node);
         let identity = Identity {
@@ -317,6 +319,7 @@ impl Start<'_> {
             service_manager,
             watchdog: None,
             last_breath: LastBreath::default(),
+            incidents: Incidents::default(),
         })
     }
 

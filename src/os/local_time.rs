@@ -73,6 +73,20 @@ impl LocalTime {
     }
 }
 
+/// Milliseconds since 1970 in the machine's own time zone: `2026-11-20 18:20:23.042`.
+pub fn moment(millis: u64) -> String {
+    let LocalTime {
+        year,
+        month,
+        day,
+        hour,
+        minute,
+        second,
+    } = LocalTime::from_unix(millis / 1000);
+    let millis = millis % 1000;
+    format!("{year}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02}.{millis:03}")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -89,6 +103,15 @@ mod tests {
         };
         assert_eq!(time.syslog(), "Nov  5 09:04:03");
         assert_eq!(time.classic(), "2026/11/05_09:04:03");
+    }
+
+    #[test]
+    fn a_moment_has_its_milliseconds() {
+        let moment = moment(1_795_198_608_042);
+        assert!(
+            moment.starts_with("2026-1") && moment.ends_with(":48.042"),
+            "{moment}"
+        );
     }
 
     #[test]

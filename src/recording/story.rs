@@ -318,6 +318,17 @@ impl Story {
                 let all = write_ethernet(all);
                 self.line(format_args!("the peer has {all}"));
             }
+            Action::Incident(record) => {
+                let (node, groups) = (&record.node, record.groups.iter());
+                let both: Vec<&str> = groups
+                    .filter(|groups| !groups.both.is_zero())
+                    .flat_map(|groups| groups.keys.iter().map(String::as_str))
+                    .collect();
+                let both = both.join(", ");
+                self.line(format_args!(
+                    "record the incident with {node}; both held: {both}"
+                ));
+            }
             Action::Fence { request } => self.line(format_args!("fence the peer, {request}")),
             Action::AskNetwork { request, groups } => {
                 let keys: Vec<String> = groups.iter().map(|group| self.key(*group)).collect();

@@ -158,6 +158,24 @@ fn both_own_until_healed(fail: impl Fn(&Pair)) {
             machine.name
         );
     }
+    for (machine, peer, mark) in [(&pair.a, "beta", marks[0]), (&pair.b, "alpha", marks[1])] {
+        let met_again = format!("Incident: {} heard nothing of {peer} since ", machine.name);
+        machine.log().expect(mark, &met_again);
+        machine.log().expect(mark, "BOTH nodes held it for ");
+        let (json, _) = machine.command("cl_status", &["incidents", "--json"]);
+        let records: serde_json::Value = serde_json::from_str(&json).expect("JSON");
+        let record = &records[0];
+        assert_eq!(record["peer-word"], "told", "{json}");
+        let tenures = &record["groups"][0];
+        assert!(tenures["both"].as_u64() > Some(0), "{json}");
+        let ended = |whose: &str| tenures[whose][0]["until"].is_u64();
+        let serves = machine.holds(pair.address());
+        assert_eq!(
+            [ended("mine"), ended("theirs")],
+            [!serves, serves],
+            "{json}"
+        );
+    }
     let runs = [&pair.a, &pair.b].map(|machine| machine.file("runs-data").exists());
     assert_eq!(
         runs,

@@ -84,6 +84,7 @@ impl World {
             Action::Exit
             | Action::AnnounceGroup(_)
             | Action::PeerHardware(_)
+            | Action::Incident(_)
             | Action::Deliver { .. } => Ok(()),
         }
     }

@@ -18,6 +18,7 @@ usage: cl_status SUB-COMMAND [OPTIONS] [ARGUMENTS]
   hblinkstatus NODE LINK        up or dead
   rscstatus                     what this node holds: none, local, foreign, all, transition
   hbparameter -p NAME           a value of ha.cf
+  incidents                     who held what while the nodes had lost each other
 Options of all: -m sentences for people, --json for programs, -C DIR another configuration directory.
 ";
 
@@ -34,6 +35,7 @@ pub(super) enum Query {
     LinkStatus(String, String),
     Holdings,
     Parameter(String),
+    Incidents,
 }
 
 /// The whole command line.
@@ -115,6 +117,7 @@ fn query(command: &str, operands: Vec<String>, parameter: Option<String>) -> Res
         "hblinkstatus" => Query::LinkStatus(operand()?, operand()?),
         "rscstatus" => Query::Holdings,
         "hbparameter" => Query::Parameter(parameter.ok_or("Not enough parameters.")?),
+        "incidents" => Query::Incidents,
         other => return Err(format!("ERROR: {other}: invalid sub-command.")),
     })
 }

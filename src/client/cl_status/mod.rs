@@ -10,7 +10,8 @@ use std::io::Write;
 use std::path::Path;
 
 use super::Error;
-use crate::control::{Fencing, Jeopardy, LastLink, Link, Node, Places, Status};
+use crate::control::{Fencing, Incident, Jeopardy, LastLink, Link, Node, Places, Status};
+use crate::os::local_time;
 use arguments::{Arguments, Query};
 
 /// The question was answered, and the answer is good news.
@@ -59,11 +60,12 @@ pub fn run(words: impl IntoIterator<Item = OsString>) -> u8 {
         Ok(None) => Reply::new(arguments::HELP, GOOD),
         Ok(Some(arguments)) => {
             let places = Places::new(arguments.directory.as_deref());
-            reply(
-                &arguments,
-                super::status(&places.control_socket()),
-                &places.configuration,
-            )
+            let (socket, configuration) = (places.control_socket(), &places.configuration);
+            if arguments.query == Query::Incidents {
+                incidents(&arguments, super::incidents(&socket), configuration)
+            } else {
+                reply(&arguments, super::status(&socket), configuration)
+            }
         }
         Err(error) => Reply::failed(format!("{error}\n"), USAGE),
     };
@@ -78,23 +80,49 @@ fn reply(arguments: &Arguments, status: Result<Status, Error>, configuration: &P
         (Query::Running, Ok(status)) => running(arguments, &status),
         (Query::Running, Err(error)) => not_running(arguments, &error),
         (query, Ok(status)) => answer(arguments, query, &status),
-        (_, Err(error)) => {
-            let exit = if matches!(error, Error::Silent) {
-                TIMEOUT
-            } else {
-                BAD
-            };
-            let hint = match error {
-                Error::Stopped(_) => {
-                    format!(" (configuration directory {})", configuration.display())
-                }
-                _ => String::new(),
-            };
-            let text =
-                format!("ERROR: Cannot signon with heartbeat\nERROR: REASON: {error}{hint}\n");
-            Reply::failed(text, exit)
-        }
+        (_, Err(error)) => no_answer(&error, configuration),
     }
+}
+
+fn no_answer(error: &Error, configuration: &Path) -> Reply {
+    let exit = if matches!(error, Error::Silent) {
+        TIMEOUT
+    } else {
+        BAD
+    };
+    let hint = match error {
+        Error::Stopped(_) => format!(" (configuration directory {})", configuration.display()),
+        _ => String::new(),
+    };
+    let text = format!("ERROR: Cannot signon with heartbeat\nERROR: REASON: {error}{hint}\n");
+    Reply::failed(text, exit)
+}
+
+/// `incidents`: each in words, the newest last.
+fn incidents(
+    arguments: &Arguments,
+    incidents: Result<Vec<Incident>, Error>,
+    configuration: &Path,
+) -> Reply {
+    let incidents = match incidents {
+        Ok(incidents) => incidents,
+        Err(error) => return no_answer(&error, configuration),
+    };
+    if arguments.json {
+        return json(&incidents, GOOD);
+    }
+    if incidents.is_empty() {
+        return Reply::new("No incident is on record here.\n", GOOD);
+    }
+    let told = incidents.iter().map(|incident| {
+        let sentences = incident.sentences(local_time::moment);
+        let lines = sentences.iter().zip(0_usize..).map(|(sentence, line)| {
+            let indent = if line == 0 { "" } else { "\t" };
+            format!("{indent}{}\n", sentence.text)
+        });
+        lines.collect::<String>()
+    });
+    Reply::new(told.collect::<Vec<_>>().join("\n"), GOOD)
 }
 
 /// `hbstatus`. A daemon that has not yet agreed with its peer counts as stopped, as ever; the reason is told
@@ -164,7 +192,7 @@ fn sentence(is_running: bool) -> String {
 
 fn answer(arguments: &Arguments, query: &Query, status: &Status) -> Reply {
     match query {
-        Query::Running => running(arguments, status),
+        Query::Running | Query::Incidents => running(arguments, status),
         Query::Nodes if arguments.json => json(&nodes(arguments, status).collect::<Vec<_>>(), GOOD),
         Query::Nodes => Reply::new(all_nodes(arguments, status), GOOD),
         Query::NodeStatus(name) => with_node(status, name, |node| {

@@ -34,6 +34,7 @@ impl Daemon {
             hooks,
             watchdog,
             media,
+            incidents,
             ..
         } = devices;
         let answer = |request| match request {
@@ -45,6 +46,7 @@ impl Daemon {
                 status::add_serial_lines(&mut status.nodes, media);
                 Answer::Status(Box::new(status))
             }
+            Request::Incidents => Answer::Incidents(incidents.all()),
             Request::ConfirmDead { node } => fencing::confirm(cluster, &config.peer_node, &node),
             Request::Standby { selection } => {
                 moves::begin(cluster, Direction::Standby, selection, state.generation)
