@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::diagnostic::{Diagnostic, Diagnostics, Severity};
 use super::settings::Settings;
+use super::silence::Written;
 use super::source::{File, Place};
 use super::suggest::swallowed_directive;
 use super::{AutoFailback, MediumKind, SerialFlow, table, watchdog_line};
@@ -344,13 +345,26 @@ fn advise_on_links(settings: &Settings, file: &std::sync::Arc<str>, out: &mut Di
         let message = format!("`{link}` is the only link to the peer");
         let warning = match settings.media.first() {
             Some((_, place)) => Diagnostic::warning(place, message)
-                .label("when it is cut, both nodes start all resources"),
+                .label(format!("when it is cut, {}", once_cut(settings.last_link))),
             None => Diagnostic::about(Severity::Warning, file, message),
         };
         out.push(
             warning
                 .help("add a second, independent one, such as `serial /dev/ttyS0` or `bcast eth1`"),
         );
+    }
+}
+
+/// What follows from the loss of all links.
+fn once_cut(last_link: Written) -> String {
+    match last_link {
+        Written::Takeover => "both nodes start all resources".to_owned(),
+        Written::Wait(time) => format!(
+            "both nodes start all resources after {} more",
+            seconds(time)
+        ),
+        Written::Manual => "nothing moves before a person decides".to_owned(),
+        Written::Witness(_) => "ping nodes decide which node has the resources".to_owned(),
     }
 }
 

@@ -263,6 +263,11 @@ fn a_port_in_use_or_missing_is_refused_and_nothing_tested() {
     let missing = machine.heartbeat(&["serial-test", "/dev/no-such-port"]);
     assert_eq!(missing.exit, 3, "{missing:?}");
     assert!(missing.err.contains("/dev/no-such-port"), "{missing:?}");
+    let null = machine.heartbeat(&["serial-test", "/dev/null"]);
+    assert_eq!(null.exit, 3, "{null:?}");
+    for answer in [&refused, &missing, &null] {
+        assert_eq!(answer.out, "", "it does not begin");
+    }
     assert_eq!(machine.heartbeat(&["serial-test"]).exit, 2);
     // The daemon goes on.
     machine.wait_for_heartbeat();

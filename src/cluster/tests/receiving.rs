@@ -303,3 +303,20 @@ fn to_a_run_that_was_no_member_no_way_leads_back() {
         assert_eq!(old.node().peer.generation, expected, "{status} {heard}");
     }
 }
+
+#[test]
+fn what_a_line_may_have_damaged_is_not_put_down_to_the_keys_alone() {
+    let told = |link: &str| {
+        let (link, detail) = (link.to_owned(), "wrong signature".to_owned());
+        let kind = RefusalKind::NotAuthentic;
+        let report = Report::Refused {
+            kind,
+            count: 1,
+            link,
+            detail,
+        };
+        report.to_string()
+    };
+    assert!(told("/dev/ttyS0").contains("bytes were lost on the line, authkeys differs"));
+    assert!(told("eth0").contains("they don't authenticate; authkeys differs"));
+}

@@ -51,12 +51,6 @@ impl Refusal {
 /// Tests one port; gives back the exit status.
 pub fn run(options: &Options, places: &Places) -> u8 {
     let baud = options.baud.unwrap_or_else(|| configured_rate(places));
-    if !options.json {
-        print(&format!(
-            "{} at {baud} baud; start the same test at the other end, where nothing else uses its port\n",
-            options.port.display()
-        ));
-    }
     match test(options, baud) {
         Ok(found) => {
             let verdict = Verdict::of(&found);
@@ -111,6 +105,12 @@ fn test(options: &Options, baud: u32) -> Result<Findings, Refusal> {
     opened
         .set_flow_control(false)
         .map_err(|error| Refusal::new(&error))?;
+    if !options.json {
+        print(&format!(
+            "{} at {baud} baud; start the same test at the other end, where nothing else uses its port\n",
+            device.display()
+        ));
+    }
     let id = state::random_bytes()
         .map(u32::from_le_bytes)
         .map_err(|error| Refusal::new(&error))?;
