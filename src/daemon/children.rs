@@ -10,10 +10,12 @@ pub mod output;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::ffi::{OsStr, OsString};
+use std::fs::File;
 use std::io::{self, Write};
-use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::os::fd::OwnedFd;
+use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Command, ExitStatus};
 use std::time::Duration;
 
 use mio::unix::pipe::Receiver;
@@ -24,7 +26,8 @@ use nix::unistd::Pid;
 use super::clock;
 use crate::cluster::Instant;
 use crate::config::Config;
-use crate::os::spawn::spawn_numbered;
+use crate::os::child::Child;
+use crate::os::spawn::start_numbered;
 use crate::resource::{Invocation, environment};
 use output::Output;
 
@@ -34,8 +37,8 @@ pub use mark::{Kind, Mark, Owner, rest};
 /// Time between SIGTERM and SIGKILL, and between SIGKILL and giving up on a process that even that does not
 /// end (it hangs in the kernel, on a dead disk or server).
 const GRACE: Duration = Duration::from_secs(5);
-/// Time that starting children may take between two turns. Each start waits until the child has become its program, on
-/// a busy machine for some milliseconds; heartbeats must not wait for hundreds of them.
+/// Time that starting children may take between two turns. Each start copies what the kernel knows of our memory; heartbeats
+/// must not wait for hundreds of them.
 const SHARE: Duration = Duration::from_millis(5);
 /// The least that a pipe holds, in bytes.
 const SMALLEST_PIPE: usize = 4096;
@@ -67,6 +70,13 @@ pub enum End {
     Killed(i32),
     /// It was ended at its time limit.
     TimedOut,
+    /// It never became its program, for the reason that this number of the system has.
+    NeverRan(i32),
+}
+
+/// The reason that the number of [`End::NeverRan`] has.
+pub fn reason(number: i32) -> io::Error {
+    io::Error::from_raw_os_error(number)
 }
 
 /// A child that has ended.
@@ -186,7 +196,8 @@ impl Children {
 
     /// Starts a child in a process group of its own. It inherits no descriptor but /dev/null and two pipes.
     pub fn spawn(&mut self, now: Instant, order: Order<'_>) -> io::Result<ChildId> {
-        self.spawn_from(now, order, Stdio::null())
+        let nothing = File::open("/dev/null")?;
+        self.spawn_from(now, order, nothing.into())
     }
 
     /// The same for one that is to read this, at most a page of memory, on its standard input.
@@ -203,10 +214,15 @@ impl Children {
         let (reader, mut writer) = io::pipe()?;
         writer.write_all(input)?;
         drop(writer);
-        self.spawn_from(now, order, Stdio::from(reader))
+        self.spawn_from(now, order, reader.into())
     }
 
-    fn spawn_from(&mut self, now: Instant, order: Order<'_>, stdin: Stdio) -> io::Result<ChildId> {
+    fn spawn_from(
+        &mut self,
+        now: Instant,
+        order: Order<'_>,
+        input: OwnedFd,
+    ) -> io::Result<ChildId> {
         let Surroundings {
             environment,
             directory,
@@ -225,20 +241,16 @@ impl Children {
                     .iter()
                     .map(|(name, value)| (name, value)),
             )
-            .current_dir(directory)
-            .process_group(0)
-            .stdin(stdin)
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped());
+            .current_dir(directory);
         let rest = mark::rest(now, owner, order.limit, order.invocation);
+        let (stdout, output) = io::pipe()?;
+        let (stderr, errors) = io::pipe()?;
+        let streams = [input, output.into(), errors.into()];
         let begun = clock::now();
-        let spawned = spawn_numbered(command, kind.variable(), OsStr::new(&rest));
+        let spawned = start_numbered(&command, &streams, kind.variable(), OsStr::new(&rest));
         self.spent = self.spent.saturating_add(clock::now().since(begun));
         let mut child = spawned?;
-        let pipes = [
-            child.stdout.take().map(Receiver::from),
-            child.stderr.take().map(Receiver::from),
-        ];
+        let pipes = [OwnedFd::from(stdout), stderr.into()].map(|pipe| Some(Receiver::from(pipe)));
         let output = match Output::new(order.tag, pipes, &self.registry, self.token) {
             Ok(output) => output,
             Err(error) => {
@@ -375,7 +387,7 @@ impl Running {
     fn end(&mut self, now: Instant) -> Option<End> {
         if self.stage == Stage::InTime {
             match self.child.try_wait() {
-                Ok(Some(status)) => return Some(end(status)),
+                Ok(Some(status)) => return Some(end(&mut self.child, status)),
                 Ok(None) => {}
                 Err(_) => return Some(End::Killed(0)), // it is gone, and how it ended is lost
             }
@@ -397,13 +409,14 @@ impl Running {
     /// Signals the whole process group.
     fn escalate(&mut self, stage: Stage, signal: Signal) {
         self.stage = stage;
-        if let Ok(group) = i32::try_from(self.child.id()) {
-            let _ = killpg(Pid::from_raw(group), signal); // fails only when nobody is left
-        }
+        let _ = killpg(Pid::from_raw(self.child.id()), signal); // fails only when nobody is left
     }
 }
 
-fn end(status: ExitStatus) -> End {
+fn end(child: &mut Child, status: ExitStatus) -> End {
+    if let Some(reason) = child.never_ran() {
+        return End::NeverRan(reason.raw_os_error().unwrap_or(libc::EIO));
+    }
     status
         .code()
         .map_or_else(|| End::Killed(status.signal().unwrap_or(0)), End::Exited)

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use mio::{Registry, Token};
 
-use super::children::{ChildId, Children, End, Ended, Kind, Order, Owner, Surroundings};
+use super::children::{ChildId, Children, End, Ended, Kind, Order, Owner, Surroundings, reason};
 use crate::cluster::Instant;
 use crate::config::{Config, FailbackCondition};
 use crate::resource::Invocation;
@@ -121,6 +121,9 @@ impl FailbackCommand {
                 self.refuse(format!("can't be run (exit code {code}){said}"), true);
             }
             End::Exited(code) => self.refuse(format!("says no (exit code {code}){said}"), false),
+            End::NeverRan(number) => {
+                self.refuse(format!("can't be run: {}", reason(number)), true);
+            }
             End::Killed(signal) => self.refuse(format!("was killed by signal {signal}"), true),
             End::TimedOut => {
                 let seconds = LIMIT.as_secs();

@@ -8,7 +8,9 @@ use std::time::Duration;
 
 use mio::{Registry, Token};
 
-use super::children::{ChildId, Children, End, Ended, Kind, Leftovers, Order, Owner, Surroundings};
+use super::children::{
+    ChildId, Children, End, Ended, Kind, Leftovers, Order, Owner, Surroundings, reason,
+};
 use super::clock;
 use super::core::Core;
 use crate::cluster::{ConfirmationRefusal, Event, FencingStage, Instant, Report};
@@ -288,6 +290,7 @@ fn tell(kind: &str, ended: &Ended) {
         End::Exited(code) => format!("exit code {code}"),
         End::Killed(signal) => format!("signal {signal}"),
         End::TimedOut => "killed at its time limit".to_owned(),
+        End::NeverRan(number) => format!("it cannot be run: {}", reason(number)),
     };
     let said = if ended.last_lines.is_empty() {
         "it said nothing"

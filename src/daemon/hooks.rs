@@ -10,7 +10,9 @@ use std::time::Duration;
 
 use mio::{Registry, Token};
 
-use super::children::{ChildId, Children, End, Ended, Kind, Leftovers, Order, Owner, Surroundings};
+use super::children::{
+    ChildId, Children, End, Ended, Kind, Leftovers, Order, Owner, Surroundings, reason,
+};
 use crate::cluster::{Instant, NodeStatus, Report, ScriptMessage};
 use crate::config::{Config, DIRECTIVES};
 use crate::resource::Invocation;
@@ -184,6 +186,7 @@ impl Hooks {
             End::Exited(0) => return,
             End::Exited(code) => format!("returned {code}"),
             End::Killed(signal) => format!("was killed by signal {signal}"),
+            End::NeverRan(number) => format!("cannot be run: {}", reason(number)),
             End::TimedOut => format!("did not end within {} s and was killed", LIMIT.as_secs()),
         };
         log::warn!(target: TAG, "The script {kind} {how}");

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use mio::{Registry, Token};
 
-use super::children::{ChildId, Children, End, Ended, Kind, Order, Owner, Surroundings};
+use super::children::{ChildId, Children, End, Ended, Kind, Order, Owner, Surroundings, reason};
 use super::unready::NEXT_GROUP;
 use crate::cluster::{Cluster, GroupId, GroupPlace, GroupState, Instant};
 use crate::config::{Config, Group};
@@ -236,6 +236,10 @@ impl Readiness {
             End::Killed(signal) => {
                 return self
                     .learn_nothing(&looking.asked, &format!("signal {signal} ended the look"));
+            }
+            End::NeverRan(number) => {
+                let why = format!("cannot look: {}", reason(number));
+                return self.learn_nothing(&looking.asked, &why);
             }
             End::TimedOut => {
                 let seconds = LIMIT.as_secs();

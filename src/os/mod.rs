@@ -2,6 +2,7 @@
 
 pub mod account;
 pub mod alarm;
+pub mod child;
 pub mod claim_tap;
 pub mod clock;
 pub mod credentials;

@@ -2,6 +2,7 @@
 
 use std::ffi::{CStr, CString, OsStr, OsString};
 use std::io;
+use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::process::CommandExt;
 use std::path::Path;
@@ -9,6 +10,9 @@ use std::process::{Child, Command};
 use std::ptr;
 
 use libc::c_char;
+use nix::fcntl::OFlag;
+
+use super::child::Child as Unwaited;
 
 /// Digits of a process number, zeros in front.
 const DIGITS: usize = 10;
@@ -25,6 +29,104 @@ pub fn spawn_numbered(mut command: Command, variable: &str, rest: &OsStr) -> io:
     // memory that `image` owns, and calls getpid and execve.
     unsafe { command.pre_exec(move || Err(image.become_it())) };
     command.spawn()
+}
+
+/// The same without waiting until the child has become its program: under heavy load, or while its file has to come from a disk
+/// first, that takes longer than a heartbeat may be late. The child is in a process group of its own. Of `command` counts
+/// what it says of program, arguments, environment and directory; the streams are its input, output and errors.
+///
+/// # Errors
+/// When there can be no process, or when it can be seen beforehand that this program cannot be run. What turns out later is told
+/// by the child: [`Unwaited::never_ran`].
+pub fn start_numbered(
+    command: &Command,
+    streams: &[OwnedFd; 3],
+    variable: &str,
+    rest: &OsStr,
+) -> io::Result<Unwaited> {
+    let words = [command.get_program()]
+        .into_iter()
+        .chain(command.get_args());
+    let values = command
+        .get_envs()
+        .flat_map(|(name, value)| [Some(name), value]);
+    if words.chain(values.flatten()).any(|text| text == SPOILED) {
+        return Err(io::ErrorKind::InvalidInput.into());
+    }
+    let mut image = Image::new(command, variable, rest)?;
+    let directory = command.get_current_dir();
+    let directory = directory.map(|path| string(path.as_os_str())).transpose()?;
+    if let Some(directory) = &directory {
+        may_use(directory)?;
+    }
+    image.may_run()?;
+    let (complaint, mouth) = nix::unistd::pipe2(OFlag::O_CLOEXEC | OFlag::O_NONBLOCK)?;
+    // SAFETY: in the child nothing is done but what may be done between fork and exec: no memory is allocated and no lock taken.
+    match unsafe { libc::fork() } {
+        -1 => Err(io::Error::last_os_error()),
+        0 => {
+            let numbers = streams.each_ref().map(AsRawFd::as_raw_fd);
+            let reason = match become_ready(numbers, directory.as_deref()) {
+                Ok(()) => image.become_it(),
+                Err(reason) => reason,
+            };
+            let number = reason.raw_os_error().unwrap_or(libc::EIO).to_ne_bytes();
+            // SAFETY: the bytes live until the call is over. `_exit` runs nothing of ours.
+            unsafe {
+                libc::write(mouth.as_raw_fd(), number.as_ptr().cast(), number.len());
+                libc::_exit(NEVER_RAN);
+            }
+        }
+        pid => {
+            // The child does it too: whoever comes first. Once it has become its program this is refused, and needless.
+            // SAFETY: takes plain numbers.
+            unsafe { libc::setpgid(pid, pid) };
+            Ok(Unwaited::new(pid, complaint))
+        }
+    }
+}
+
+/// What the standard library keeps in place of a text with a zero byte, which no program can be given.
+const SPOILED: &str = "<string-with-nul>";
+
+/// What a shell exits with that finds no program.
+const NEVER_RAN: libc::c_int = 127;
+
+/// What happens to the child before it becomes its program. No stream has the number of a standard stream: those are open from the
+/// beginning.
+fn become_ready(streams: [RawFd; 3], directory: Option<&CStr>) -> io::Result<()> {
+    let check = |result: libc::c_int| match result {
+        -1 => Err(io::Error::last_os_error()),
+        _ => Ok(()),
+    };
+    for (stream, number) in streams.into_iter().zip(0..) {
+        // SAFETY: takes plain numbers, of descriptors that nobody else uses: this process has one thread.
+        check(unsafe { libc::dup2(stream, number) })?;
+    }
+    // SAFETY: takes plain numbers.
+    check(unsafe { libc::setpgid(0, 0) })?;
+    if let Some(directory) = directory {
+        // SAFETY: a string that ends with zero.
+        check(unsafe { libc::chdir(directory.as_ptr()) })?;
+    }
+    // SAFETY: an empty set is made before it is used; the default action runs no code of ours. The runtime of the language ignores the
+    // signal, and that would be inherited.
+    unsafe {
+        let mut none = std::mem::zeroed::<libc::sigset_t>();
+        libc::sigemptyset(&raw mut none);
+        libc::sigprocmask(libc::SIG_SETMASK, &raw const none, ptr::null_mut());
+        libc::signal(libc::SIGPIPE, libc::SIG_DFL);
+    }
+    Ok(())
+}
+
+/// Whether this process may run the file, or go into the directory.
+fn may_use(path: &CStr) -> io::Result<()> {
+    // SAFETY: a string that ends with zero.
+    match unsafe { libc::access(path.as_ptr(), libc::X_OK) } {
+        0 => Ok(()),
+        _ => Err(io::Error::last_os_error()),
+    }
 }
 
 /// Everything that execve needs, made before the fork.
@@ -90,6 +192,23 @@ impl Image {
             environment: Block::new([OsString::new()].into_iter().chain(variables))?,
             numbered,
         })
+    }
+
+    /// Whether one of the files may be run, as far as that can be seen; why not otherwise. A name without a root is looked for
+    /// by the child, which may be in another directory.
+    fn may_run(&self) -> io::Result<()> {
+        let mut reason = io::Error::from_raw_os_error(libc::ENOENT);
+        for (file, _) in &self.files {
+            match may_use(file) {
+                Ok(()) => return Ok(()),
+                Err(_) if !file.to_bytes().starts_with(b"/") => return Ok(()),
+                Err(error) => match error.raw_os_error() {
+                    Some(libc::ENOENT | libc::ENOTDIR) => {}
+                    _ => reason = error,
+                },
+            }
+        }
+        Err(reason)
     }
 
     /// Gives back why it failed.
@@ -176,6 +295,7 @@ fn string(text: &OsStr) -> io::Result<CString> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::os::clock::since_boot;
     use std::process::Stdio;
 
     fn run(program: &str, arguments: &[&str]) -> io::Result<(u32, String)> {
@@ -214,6 +334,76 @@ mod tests {
         run("sh", &["-c", write, program]).expect("written");
         let (pid, seen) = run(program, &["a b", "start"]).expect("started");
         assert_eq!(seen, format!("a b start {pid:010} two words\n"));
+    }
+
+    /// Starts it without waiting, and then waits for its end: how it ended, why it never ran, and its output.
+    fn start(
+        program: &str,
+        arguments: &[&str],
+    ) -> io::Result<(Option<i32>, Option<io::Error>, String)> {
+        let mut command = Command::new(program);
+        command
+            .args(arguments)
+            .env_clear()
+            .env("PATH", "/nowhere:/usr/bin:/bin")
+            .env("OTHER", "kept")
+            .current_dir("/usr");
+        let (mut output, writer) = io::pipe()?;
+        let errors = writer.try_clone()?;
+        let input = std::fs::File::open("/dev/null")?;
+        let streams = [input.into(), writer.into(), errors.into()];
+        let mut child = start_numbered(&command, &streams, "MARK", OsStr::new("two words"))?;
+        drop(streams);
+        let mut text = String::new();
+        io::Read::read_to_string(&mut output, &mut text)?;
+        let end = since_boot() + std::time::Duration::from_secs(30);
+        while child.try_wait()?.is_none() && since_boot() < end {
+            std::thread::yield_now();
+        }
+        let code = child.try_wait()?.and_then(|status| status.code());
+        Ok((code, child.never_ran(), text))
+    }
+
+    #[test]
+    fn a_child_that_is_not_waited_for_finds_what_it_is_to_find() {
+        let script = "echo $(pwd) $MARK $OTHER $1; cut -d ' ' -f 5 /proc/$$/stat; exit 3";
+        let (code, reason, text) = start("sh", &["-c", script, "x", "a b"]).expect("started");
+        assert!(reason.is_none(), "{reason:?}");
+        assert_eq!(code, Some(3));
+        let mut words = text.split_whitespace();
+        assert_eq!(words.next(), Some("/usr"));
+        let number = words.next().expect("its number").to_owned();
+        let rest: Vec<&str> = words.collect();
+        let (own, told) = rest.split_last().expect("its group");
+        assert_eq!(told, ["two", "words", "kept", "a", "b"]);
+        assert_eq!(number, format!("{own:0>10}"), "a group of its own");
+        let (code, _, text) = start("sh", &["-c", "kill -PIPE $$; echo lives"]).expect("started");
+        assert_eq!((code, &*text), (None, ""), "the signal is not ignored");
+    }
+
+    #[test]
+    fn a_child_that_is_not_waited_for_says_later_why_it_never_ran() {
+        let root = tempfile::tempdir().expect("a directory");
+        let path = root.path().join("no-interpreter");
+        let write = "echo '#!/nowhere/at/all' > $0 && chmod 755 $0";
+        run("sh", &["-c", write, path.to_str().expect("plain text")]).expect("written");
+        let (code, reason, _) = start(path.to_str().expect("plain text"), &[]).expect("forked");
+        assert_eq!(code, Some(NEVER_RAN));
+        assert_eq!(
+            reason.map(|error| error.kind()),
+            Some(io::ErrorKind::NotFound)
+        );
+        let kind = |program| {
+            start(program, &[])
+                .map_err(|error| error.kind())
+                .expect_err("no program")
+        };
+        assert_eq!(kind("/nowhere/at/all"), io::ErrorKind::NotFound);
+        assert_eq!(kind("no-such-program-anywhere"), io::ErrorKind::NotFound);
+        assert_eq!(kind("/etc/passwd"), io::ErrorKind::PermissionDenied);
+        assert_eq!(kind("with a \0 byte"), io::ErrorKind::InvalidInput);
+        let spoiled = start("sh", &["with a \0 byte"]).map_err(|error| error.kind());
+        assert!(matches!(spoiled, Err(io::ErrorKind::InvalidInput)));
     }
 
     #[test]

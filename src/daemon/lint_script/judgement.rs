@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::daemon::children::{End, Ended};
+use crate::daemon::children::{End, Ended, reason};
 use crate::resource::catalogue::Resource;
 use crate::resource::{Action, Standing, classic, ocf};
 
@@ -73,6 +73,13 @@ pub(super) fn judge(
         End::Killed(signal) => {
             findings.push(Finding::fault(format!(
                 "{word}: was killed by signal {signal}"
+            )));
+            return findings;
+        }
+        End::NeverRan(number) => {
+            findings.push(Finding::fault(format!(
+                "{word}: cannot be run: {}",
+                reason(number)
             )));
             return findings;
         }

@@ -9,7 +9,7 @@ use std::io::Write;
 use std::path::Path;
 use std::time::Duration;
 
-use super::children::{End, Ended};
+use super::children::{End, Ended, reason};
 use super::disk::{Disk, load};
 use super::exit_status::{DONE, FAILED, USAGE_ERROR};
 use super::resources::make_scratch;
@@ -267,6 +267,7 @@ impl Trial {
                     End::Exited(code) => format!("exit code {code}"),
                     End::Killed(signal) => format!("signal {signal}"),
                     End::TimedOut => "killed".to_owned(),
+                    End::NeverRan(number) => format!("cannot be run: {}", reason(number)),
                 };
                 let took = ended.took.as_secs_f64();
                 print(&format!("{what:<9} {took:>6.1} s  {end}\n"));

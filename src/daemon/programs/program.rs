@@ -14,7 +14,7 @@ use super::pace::{Pace, REST, Verdict};
 use super::process::{Process, Remains};
 use crate::cluster::Instant;
 use crate::config::Respawn;
-use crate::daemon::children::{End, Surroundings, rest};
+use crate::daemon::children::{End, Surroundings, reason, rest};
 use crate::os::account::{Account, run_as};
 use crate::os::spawn::spawn_numbered;
 
@@ -264,6 +264,7 @@ impl fmt::Display for Words {
                 write!(f, "killed by signal {number} [{name}]")
             }
             End::TimedOut => f.write_str("killed at its time limit"),
+            End::NeverRan(number) => write!(f, "could not be run: {}", reason(number)),
         }
     }
 }

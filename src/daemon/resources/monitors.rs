@@ -7,7 +7,7 @@ use super::group::Group;
 use super::vigil::{Verdict, Vigil};
 use crate::cluster::{GroupId, Instant};
 use crate::config::{Config, Monitor, Probe, ResourceWord, parse_address};
-use crate::daemon::children::{ChildId, Children, End, Ended, Order};
+use crate::daemon::children::{ChildId, Children, End, Ended, Order, reason};
 use crate::resource::{Action, Invocation, Standing};
 
 /// Probes at the same time; the others wait for one of them to end.
@@ -314,6 +314,12 @@ impl Monitors {
             }
             (End::Exited(code), _) => (code == 0, format!("exit code {code}")),
             (End::Killed(signal), _) => (false, format!("killed by signal {signal}")),
+            // That nothing can be run here is no fault of the resource: it is asked again.
+            (End::NeverRan(number), _) => {
+                log::warn!(target: &watched.tag(), "Cannot ask by {}: {}", watched.monitor.probe, reason(number));
+                watched.vigil.begin(now, &watched.monitor);
+                return None;
+            }
             (End::TimedOut, _) => {
                 let limit = watched.monitor.timeout.as_millis();
                 (false, format!("no answer within {limit} ms"))

@@ -3,7 +3,7 @@
 use super::{Errand, TAG};
 use crate::cluster::GroupOutcome;
 use crate::config::ResourceWord;
-use crate::daemon::children::{End, Ended};
+use crate::daemon::children::{End, Ended, reason};
 use crate::resource::catalogue::{CatalogueError, Resource};
 use crate::resource::group::{Answer, Outcome};
 use crate::resource::{Action, Standing, ocf};
@@ -71,6 +71,10 @@ pub(super) fn read_answer(
             log::error!(target: TAG, "{invocation} was killed by signal {signal}");
             failed(action)
         }
+        (_, End::NeverRan(number)) => {
+            log::error!(target: TAG, "Cannot run {invocation}: {}", reason(number));
+            return failed(action);
+        }
         (_, End::TimedOut) => {
             log::error!(target: TAG, "{invocation} did not end within {} s and was killed", limit.as_secs());
             if action == Action::Status {
@@ -91,6 +95,7 @@ fn tell(action: Action, word: &ResourceWord, is_agent: bool, ended: &Ended) {
         End::Exited(code) => format!("exit code {code}"),
         End::Killed(signal) => format!("signal {signal}"),
         End::TimedOut => "killed at its time limit".to_owned(),
+        End::NeverRan(number) => format!("it cannot be run: {}", reason(number)),
     };
     let (action, took) = (action.word(), ended.took.as_secs_f64());
     let said = if ended.last_lines.is_empty() {
