@@ -3,6 +3,7 @@
 # make install DESTDIR=… PREFIX=…    never touches the configuration in /etc/ha.d
 # make chaos   two hundred groups, and a witness outside, under random faults, for an hour (CHAOS_SEEDS="1 2 3" CHAOS_SECONDS=600)
 # make stalls STALL_SECONDS=600    a table of daemons and machines that stand still for 10 ms to so long, seen from outside
+# make load LOAD_SECONDS=600    ours and Debian's heartbeat 3.0.6 side by side under far too much load and in a swap storm; as root
 # make prove SEED=0 RUNS=100000    the simulator for hours, all few cuts around a move, and mistakes planted to be found
 # make fuzz SECONDS=60    every reader of foreign bytes, and runs of a pair, for a minute each; needs nightly and cargo-fuzz
 # make deb, make rpm, make lint, make bench, make uninstall
@@ -51,11 +52,13 @@ SEED ?= 0
 RUNS ?= 100000
 # the longest stall of `make stalls`
 STALL_SECONDS ?= 600
+# how long the load of `make load` lasts
+LOAD_SECONDS ?= 600
 # how long `make fuzz` spends on each of TARGETS; on all when there are none
 SECONDS ?= 60
 TARGETS ?=
 
-.PHONY: all build test chaos stalls demo prove fuzz lint bench install uninstall deb rpm clean
+.PHONY: all build test chaos stalls load demo prove fuzz lint bench install uninstall deb rpm clean
 
 all: build
 
@@ -81,6 +84,12 @@ stalls:
 	@packaging/prerequisites test
 	HB_STALLS=$(STALL_SECONDS) $(CARGO) test --locked --quiet --test chaos -- --nocapture --test-threads=4 stalls::
 	HB_STALLS=60 HB_STALLS_BY_FREEZER=1 $(CARGO) test --locked --quiet --test chaos -- --nocapture stalls::a_daemon
+
+# what users get, so that what is measured is what they have
+load:
+	@packaging/prerequisites load
+	$(CARGO) build --release --locked --bins --example load
+	HB_LOAD_SECONDS=$(LOAD_SECONDS) $(or $(CARGO_TARGET_DIR),target)/release/examples/load
 
 demo:
 	@packaging/prerequisites demo

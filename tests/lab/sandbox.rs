@@ -117,20 +117,25 @@ fn unshare_options() -> Result<&'static [&'static str], String> {
 
 /// Replaces this process by one inside a sandbox, with the same arguments. Returns only on failure.
 pub fn enter() -> String {
-    match (unshare_options(), env::current_exe()) {
-        (Ok(options), Ok(program)) => {
-            let mut command = Command::new("unshare");
-            command
-                .args(options)
-                .args(FIRST)
-                .arg(program)
-                .args(env::args_os().skip(1))
-                .env(MARK, "yes");
-            format!("cannot run unshare: {}", command.exec())
-        }
-        (Err(reason), _) => reason,
-        (_, Err(error)) => format!("cannot find my own program file: {error}"),
+    match command() {
+        Ok(mut command) => format!("cannot run unshare: {}", command.exec()),
+        Err(reason) => reason,
     }
+}
+
+/// What runs this program inside a sandbox, with the same arguments; or why it can't.
+pub fn command() -> Result<Command, String> {
+    let options = unshare_options()?;
+    let program = env::current_exe();
+    let program = program.map_err(|error| format!("cannot find my own program file: {error}"))?;
+    let mut command = Command::new("unshare");
+    command
+        .args(options)
+        .args(FIRST)
+        .arg(program)
+        .args(env::args_os().skip(1))
+        .env(MARK, "yes");
+    Ok(command)
 }
 
 /// Runs the test whose closure has this type name in a sandbox and passes its verdict on.
