@@ -289,10 +289,13 @@ fn parse_states(text: &str, states: &mut Vec<Stated>) -> Option<()> {
 
 /// A hexadecimal number as the protocol writes it: digits only.
 pub fn hex(text: &str) -> Option<u64> {
-    if text.is_empty() || !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+    if text.is_empty() {
         return None;
     }
-    u64::from_str_radix(text, 16).ok()
+    text.bytes().try_fold(0_u64, |number, byte| {
+        let digit = char::from(byte).to_digit(16)?;
+        Some(number.checked_mul(16)? | u64::from(digit))
+    })
 }
 
 #[cfg(test)]

@@ -26,12 +26,16 @@ struct Ear {
 }
 
 impl Ear {
-    /// When it counts as silent if nothing comes; `due` is when the next heartbeat is.
-    fn closes_at(&self, keepalive: Duration, due: Option<Instant>) -> Option<Instant> {
-        let patience = (keepalive * 3 / 4).max(self.lag * 2);
+    /// When it counts as silent if nothing comes, after `patience` at the soonest; `due` is when the next heartbeat is.
+    fn closes_at(&self, patience: Duration, due: Option<Instant>) -> Option<Instant> {
         let since = self.behind.or(due).filter(|_| self.is_open)?;
-        Some(since + patience)
+        Some(since + patience.max(self.lag * 2))
     }
+}
+
+/// A link on which a heartbeat is so late is silent, unless it is slow by nature.
+fn least_patience(keepalive: Duration) -> Duration {
+    keepalive * 3 / 4
 }
 
 /// All of them.
@@ -109,9 +113,9 @@ impl Ears {
 
     /// Everything was read: who is silent now is silent.
     pub(super) fn judge(&mut self, keepalive: Duration, now: Instant) {
-        let due = self.due();
+        let (patience, due) = (least_patience(keepalive), self.due());
         for ear in &mut self.all {
-            if ear.closes_at(keepalive, due).is_some_and(|at| at <= now) {
+            if ear.closes_at(patience, due).is_some_and(|at| at <= now) {
                 ear.is_open = false;
             }
         }
@@ -119,9 +123,9 @@ impl Ears {
 
     /// When the next one would be silent.
     pub(super) fn next(&self, keepalive: Duration) -> Option<Instant> {
-        let due = self.due();
+        let (patience, due) = (least_patience(keepalive), self.due());
         let all = self.all.iter();
-        all.filter_map(|ear| ear.closes_at(keepalive, due)).min()
+        all.filter_map(|ear| ear.closes_at(patience, due)).min()
     }
 
     /// We did not listen for so long: that is nobody's silence but ours.

@@ -69,9 +69,9 @@ impl Cluster {
 
     /// Whether the peer is known to see fewer ping nodes than this node: nothing goes back to it by itself.
     pub(super) fn peer_sees_less(&self) -> bool {
-        let mine = self.ping_counts(self.now);
         self.has_ipfail()
             && self.ipfail.theirs.is_some_and(|(theirs, _)| {
+                let mine = self.ping_counts(self.now);
                 theirs.all == mine.all && theirs.answering < mine.answering
             })
     }

@@ -79,7 +79,7 @@ impl Links {
 
     /// All of them, with the form that messages have there. A serial port is named by its path, an interface never has a
     /// name with a slash.
-    pub fn forms(&self) -> impl ExactSizeIterator<Item = (LinkId, Form)> {
+    pub fn forms(&self) -> impl ExactSizeIterator<Item = (LinkId, Form)> + Clone {
         let form = |link: &Link| {
             if link.name.starts_with('/') {
                 Form::Classic

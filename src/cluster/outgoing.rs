@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::LinkId;
 use super::action::Packet;
 use super::time::Instant;
-use crate::message::{self, Form, Keys, Message, Short, Track};
+use crate::message::{self, Copies, Form, Keys, Message, Short, Track};
 
 /// How many numbered messages are kept (500 in 3.0.6).
 const HISTORY: usize = 500;
@@ -23,7 +23,7 @@ const ANSWERS_PERIOD: Duration = Duration::from_millis(250);
 /// How many unnumbered packets are kept for their buffers.
 const SPARE: usize = 16;
 /// How many copies of heartbeats are kept for each link: one may wait for a slow line while another is under way.
-const COPIES: usize = 4;
+const KEPT_COPIES: usize = 4;
 /// The field of a copy that says by which link of the sender it goes.
 pub(super) const VIA: &str = "via";
 /// A number asked for again this much sooner than the pause between requests is not sent again (3.0.6).
@@ -98,7 +98,15 @@ pub struct Outgoing {
     unnumbered: VecDeque<Rc<Packet>>,
     /// Copies of heartbeats that name their link, kept for their buffers.
     copies: VecDeque<Rc<Packet>>,
+    spare: Spare,
     answers: Answers,
+}
+
+/// Memory that is used again for each heartbeat.
+#[derive(Debug, Default)]
+struct Spare {
+    beginning: Vec<u8>,
+    via: Message,
 }
 
 /// How much was answered lately.
@@ -136,6 +144,7 @@ impl Outgoing {
             history: VecDeque::with_capacity(HISTORY),
             unnumbered: VecDeque::with_capacity(SPARE),
             copies: VecDeque::new(),
+            spare: Spare::default(),
             answers: Answers::default(),
         }
     }
@@ -200,7 +209,7 @@ impl Outgoing {
         signing: Signing<'_>,
         seconds: u64,
         brief: Option<Brief<'_>>,
-        links: impl ExactSizeIterator<Item = (LinkId, Form)>,
+        links: impl ExactSizeIterator<Item = (LinkId, Form)> + Clone,
         mut give: impl FnMut(Rc<Packet>),
     ) {
         let is_numbered = self.number(true);
@@ -211,53 +220,52 @@ impl Outgoing {
         }
         body.copy_from(&self.message);
         self.keep(packet, body);
-        let kept = links.len() * COPIES;
+        let kept = links.len() * KEPT_COPIES;
+        let is_long = |form: Form| brief.is_none() || form == Form::Netstring;
+        let has_long = links.clone().any(|(_, form)| is_long(form));
+        let mut spare = std::mem::take(&mut self.spare);
+        let (keys, key, inner) = (signing.keys, signing.key, self.identity.inner_auth);
+        let common = has_long
+            .then(|| Copies::of(&self.message, keys, key, inner, &mut spare.beginning).ok())
+            .flatten();
         for (link, form) in links {
             let oldest = (self.copies.len() >= kept)
                 .then(|| self.copies.pop_front())
                 .flatten();
             let mut copy = unshared(oldest);
-            self.message.push_fmt(VIA, format_args!("{:x}", link.0));
             if let Some(buffers) = Rc::get_mut(&mut copy) {
                 self.head(buffers, true, Some(link));
-                let brief = brief.filter(|_| form == Form::Classic);
-                self.sign_copy(signing, (link, form), brief, buffers);
+                match brief.filter(|_| !is_long(form)) {
+                    Some(brief) => self.sign_short(signing, link, brief, buffers),
+                    None => sign_copy(common.as_ref(), (link, form), &mut spare.via, buffers),
+                }
             }
-            self.message.pop();
             self.copies.push_back(Rc::clone(&copy));
             give(copy);
         }
+        self.spare = spare;
     }
 
-    /// Writes the copy of a heartbeat for one link. As in [`sign`](Self::sign): where that fails the form is empty.
-    fn sign_copy(
+    /// Writes the short form of a heartbeat for one link. As in [`sign`](Self::sign): where that fails the form is empty.
+    fn sign_short(
         &self,
         signing: Signing<'_>,
-        (link, form): (LinkId, Form),
-        brief: Option<Brief<'_>>,
+        link: LinkId,
+        Brief { short, to }: Brief<'_>,
         packet: &mut Packet,
     ) {
-        let (keys, key, inner) = (signing.keys, signing.key, self.identity.inner_auth);
-        if let Some(Brief { short, to }) = brief {
-            let short = Short {
-                number: self.last,
-                via: link.0,
-                ..short
-            };
-            let track = Track {
-                from: &self.identity.name,
-                to,
-                generation: self.identity.generation,
-            };
-            packet.is_short = true;
-            let _ = message::seal_short(&short, track, keys, key, &mut packet.text);
-            return;
-        }
-        let out = match form {
-            Form::Netstring => &mut packet.datagram,
-            Form::Classic => &mut packet.text,
+        let short = Short {
+            number: self.last,
+            via: link.0,
+            ..short
         };
-        let _ = message::seal_as(form, &self.message, keys, key, inner, out);
+        let track = Track {
+            from: &self.identity.name,
+            to,
+            generation: self.identity.generation,
+        };
+        packet.is_short = true;
+        let _ = message::seal_short(&short, track, signing.keys, signing.key, &mut packet.text);
     }
 
     /// Gives the message begun last its number where it is of a kind that has one.
@@ -403,6 +411,22 @@ impl Outgoing {
         packet.is_heartbeat = false;
         Rc::new(packet)
     }
+}
+
+/// Writes the copy of a heartbeat for one link. As in [`Outgoing::sign`]: where that fails the form is empty.
+fn sign_copy(
+    common: Option<&Copies<'_>>,
+    (link, form): (LinkId, Form),
+    via: &mut Message,
+    packet: &mut Packet,
+) {
+    via.clear();
+    via.push_fmt(VIA, format_args!("{:x}", link.0));
+    let out = match form {
+        Form::Netstring => &mut packet.datagram,
+        Form::Classic => &mut packet.text,
+    };
+    let _ = common.map(|common| common.seal(form, via, out));
 }
 
 /// This packet, or a new one where others still hold it.

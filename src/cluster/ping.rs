@@ -177,9 +177,10 @@ impl PingNodes {
     /// that time: what answers for a moment only, the other node may have missed.
     pub(super) fn counts(&self, recently: Duration, now: Instant) -> PingCounts {
         let mut counts = PingCounts::default();
+        let long = recently * 2;
         for node in self.nodes.iter().filter(|node| node.counts) {
             let answers = node.status == PingStatus::Ping;
-            let is_steady = now.since(node.up_since) >= recently * 2;
+            let is_steady = now.since(node.up_since) >= long;
             let is_fresh = node.answered.is_some_and(|at| now.since(at) <= recently) && is_steady;
             counts.all += 1;
             counts.answering += u32::from(answers);

@@ -34,14 +34,17 @@ impl Instant {
     }
 }
 
+/// Without the 128 bits of [`Duration::as_micros`]: deadlines are added up many times in each turn.
+fn micros(duration: Duration) -> u64 {
+    let seconds = duration.as_secs().saturating_mul(1_000_000);
+    seconds.saturating_add(u64::from(duration.subsec_micros()))
+}
+
 impl Add<Duration> for Instant {
     type Output = Self;
 
     fn add(self, duration: Duration) -> Self {
-        Self(
-            self.0
-                .saturating_add(u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)),
-        )
+        Self(self.0.saturating_add(micros(duration)))
     }
 }
 
@@ -49,9 +52,6 @@ impl Sub<Duration> for Instant {
     type Output = Self;
 
     fn sub(self, duration: Duration) -> Self {
-        Self(
-            self.0
-                .saturating_sub(u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)),
-        )
+        Self(self.0.saturating_sub(micros(duration)))
     }
 }

@@ -3,7 +3,7 @@
 //! A signature is an index into `authkeys`, a space and a token in lower-case hexadecimal. Every digest
 //! takes its input in pieces, so what is signed never has to be put together first.
 
-use crc::{CRC_32_CKSUM, Crc, Digest};
+use crc::{CRC_32_CKSUM, Crc, Digest, Table};
 use hmac::{Hmac, KeyInit, Mac};
 use md5::Md5;
 use sha1::Sha1;
@@ -100,15 +100,12 @@ impl Token {
     }
 
     fn of_digest(digest: &[u8]) -> Self {
-        let mut token = Self {
-            text: [0; 64],
-            length: 0,
-        };
-        for &byte in digest {
-            token.push_digit(byte >> 4);
-            token.push_digit(byte & 15);
+        let mut text = [0; 64];
+        for (pair, &byte) in text.chunks_exact_mut(2).zip(digest) {
+            pair.copy_from_slice(&[hex_digit(byte >> 4), hex_digit(byte & 15)]);
         }
-        token
+        let length = digest.len().saturating_mul(2).min(text.len());
+        Self { text, length }
     }
 
     /// The beginning of a digest in few characters.
@@ -137,21 +134,27 @@ impl Token {
 
     fn push_digit(&mut self, value: u8) {
         if let Some(place) = self.text.get_mut(self.length) {
-            *place = if value < 10 {
-                b'0' + value
-            } else {
-                b'a' + value - 10
-            };
+            *place = hex_digit(value);
             self.length += 1;
         }
     }
 }
 
-static CHECKSUM: Crc<u32> = Crc::<u32>::new(&CRC_32_CKSUM);
+/// Of a value below 16.
+fn hex_digit(value: u8) -> u8 {
+    let digits = b"0123456789abcdef";
+    digits.get(usize::from(value)).copied().unwrap_or(b'?')
+}
+
+/// Sixteen bytes at a time.
+type Lookup = Table<16>;
+
+static CHECKSUM: Crc<u32, Lookup> = Crc::<u32, Lookup>::new(&CRC_32_CKSUM);
 
 /// A digest under way: put the covered bytes in, then take the token or check one.
+#[derive(Clone)]
 pub(super) enum Signer {
-    Crc(Digest<'static, u32>),
+    Crc(Digest<'static, u32, Lookup>),
     Md5(Hmac<Md5>),
     Sha1(Hmac<Sha1>),
     Sha256(Hmac<Sha256>),
@@ -229,6 +232,52 @@ impl Sink for Signer {
     }
 }
 
+/// Gathers small pieces for a digest, which takes few large ones more gladly.
+pub(super) struct Gathering {
+    signer: Signer,
+    bytes: [u8; 256],
+    length: usize,
+}
+
+impl Gathering {
+    /// For a digest under way.
+    pub(super) fn of(signer: Signer) -> Self {
+        Self {
+            signer,
+            bytes: [0; 256],
+            length: 0,
+        }
+    }
+
+    /// With all that was put in.
+    pub(super) fn into_signer(mut self) -> Signer {
+        self.hand_over();
+        self.signer
+    }
+
+    fn hand_over(&mut self) {
+        self.signer
+            .put(self.bytes.get(..self.length).unwrap_or_default());
+        self.length = 0;
+    }
+}
+
+impl Sink for Gathering {
+    fn put(&mut self, bytes: &[u8]) {
+        if self.length + bytes.len() > self.bytes.len() {
+            self.hand_over();
+        }
+        let end = self.length + bytes.len();
+        match self.bytes.get_mut(self.length..end) {
+            Some(place) => {
+                place.copy_from_slice(bytes);
+                self.length = end;
+            }
+            None => self.signer.put(bytes),
+        }
+    }
+}
+
 fn keyed<M: Mac + KeyInit>(key: &[u8]) -> M {
     <M as KeyInit>::new_from_slice(key).expect("HMAC takes a key of any length")
 }
@@ -247,12 +296,24 @@ fn decode_hex<'a>(text: &[u8], into: &'a mut [u8; 32]) -> Option<&'a [u8]> {
     Some(digest)
 }
 
+/// Whether a digit or a letter comes next nobody can predict, a processor neither: so this has no branch for it.
 fn digit(byte: u8) -> Option<u8> {
-    match byte {
-        b'0'..=b'9' => Some(byte - b'0'),
-        b'a'..=b'f' => Some(byte - b'a' + 10),
-        _ => None,
-    }
+    const NONE: u8 = 0xff;
+    const VALUES: [u8; 256] = {
+        let mut values = [NONE; 256];
+        let mut value = 0;
+        while value < 10 {
+            values[b'0' as usize + value as usize] = value;
+            value += 1;
+        }
+        while value < 16 {
+            values[b'a' as usize + value as usize - 10] = value;
+            value += 1;
+        }
+        values
+    };
+    let value = VALUES.get(usize::from(byte)).copied();
+    value.filter(|&value| value != NONE)
 }
 
 /// The index and the token of a signature text. Leading zeros of the index and further words are

@@ -8,11 +8,12 @@ use super::field::{Field, FieldKind, check_name};
 use super::rejection::Malformed;
 use super::{Sink as _, classic, netstring};
 
-/// Where a field lies in the buffer: its name, at once followed by its value.
+/// Where a field lies in the buffer.
 #[derive(Debug, Clone, Copy)]
 struct Span {
     kind: FieldKind,
     start: usize,
+    name_end: usize,
     value: usize,
     end: usize,
 }
@@ -49,7 +50,9 @@ impl Message {
 
     /// Adds a text. A NUL would end a 3.0.6 peer; it becomes a question mark.
     pub fn push_text(&mut self, name: &str, value: &str) {
-        self.push_fmt(name, format_args!("{value}"));
+        let (start, value_start) = self.begin(name);
+        put_without_nul(value, &mut self.arena);
+        self.finish(FieldKind::Text, start, value_start);
     }
 
     /// Adds a text that is formatted in place.
@@ -72,6 +75,36 @@ impl Message {
         check_name(field.name)?;
         self.add(field.kind, field.name, |arena| {
             netstring::copy_value(field.kind, field.value, 0, arena)
+        })
+    }
+
+    /// Adds all fields of a message in netstring form; after an error some of them.
+    ///
+    /// The bytes are taken over as they are, and only what has another form here is written behind them.
+    pub(super) fn read_netstring(&mut self, bytes: &[u8]) -> Result<(), Malformed> {
+        let base = self.arena.len();
+        self.arena.put(bytes);
+        netstring::read(bytes, |Field { kind, name, value }, place| {
+            let name_end = (base + place).saturating_sub("=".len());
+            let start = name_end.saturating_sub(name.len());
+            let mut span = Span {
+                kind,
+                start,
+                name_end,
+                value: base + place,
+                end: base + place + value.len(),
+            };
+            match kind {
+                FieldKind::Text if value.contains(&0) => return Err(Malformed::Nul),
+                FieldKind::Text | FieldKind::Binary | FieldKind::Compressed => {}
+                FieldKind::List | FieldKind::Struct => {
+                    span.value = self.arena.len();
+                    netstring::copy_value(kind, value, 0, &mut self.arena)?;
+                    span.end = self.arena.len();
+                }
+            }
+            self.spans.push(span);
+            Ok(())
         })
     }
 
@@ -152,6 +185,7 @@ impl Message {
         self.spans.push(Span {
             kind,
             start,
+            name_end: value,
             value,
             end: self.arena.len(),
         });
@@ -165,13 +199,6 @@ impl Message {
         self.spans.reserve(other.spans.capacity());
         self.arena.put(&other.arena);
         self.spans.extend_from_slice(&other.spans);
-    }
-
-    /// Takes the last field away again.
-    pub fn pop(&mut self) {
-        if let Some(span) = self.spans.pop() {
-            self.arena.truncate(span.start);
-        }
     }
 
     /// The text of the first field of that name; `None` also when that field is no text, or not UTF-8.
@@ -188,16 +215,25 @@ impl Message {
     }
 
     fn first(&self, name: &str) -> Option<Field<'_>> {
-        self.fields().find(|field| field.name == name.as_bytes())
+        let is_it =
+            |span: &&Span| self.arena.get(span.start..span.name_end) == Some(name.as_bytes());
+        self.spans.iter().find(is_it).map(|span| self.field(*span))
+    }
+
+    fn field(&self, span: Span) -> Field<'_> {
+        Field {
+            kind: span.kind,
+            name: self
+                .arena
+                .get(span.start..span.name_end)
+                .unwrap_or_default(),
+            value: self.arena.get(span.value..span.end).unwrap_or_default(),
+        }
     }
 
     /// All fields in their order.
     pub fn fields(&self) -> impl Iterator<Item = Field<'_>> {
-        self.spans.iter().map(|span| Field {
-            kind: span.kind,
-            name: self.arena.get(span.start..span.value).unwrap_or_default(),
-            value: self.arena.get(span.value..span.end).unwrap_or_default(),
-        })
+        self.spans.iter().map(|span| self.field(*span))
     }
 
     /// Whether there is no field.
@@ -232,9 +268,18 @@ struct TextInto<'a>(&'a mut Vec<u8>);
 
 impl fmt::Write for TextInto<'_> {
     fn write_str(&mut self, text: &str) -> fmt::Result {
-        self.0
-            .extend(text.bytes().map(|byte| if byte == 0 { b'?' } else { byte }));
+        put_without_nul(text, self.0);
         Ok(())
+    }
+}
+
+fn put_without_nul(text: &str, out: &mut Vec<u8>) {
+    let text = text.as_bytes();
+    if text.contains(&0) {
+        let visible = |&byte: &u8| if byte == 0 { b'?' } else { byte };
+        out.extend(text.iter().map(visible));
+    } else {
+        out.put(text);
     }
 }
 

@@ -8,6 +8,7 @@
 //! | `framing` | [`TextFrames`]: a serial byte stream cut into classic messages |
 //! | `authentication` | [`Keys`] and the tokens made with them |
 //! | `opening`, `sealing` | [`open`] and [`seal`]: whole messages with their signatures |
+//! | `copies` | [`Copies`]: one message sealed for several links |
 //! | `rejection` | why a message was not let in, or not sent |
 //! | `compression` | inflating what a peer compressed, up to a limit |
 //! | `short` | the short form of a heartbeat, for serial lines |
@@ -19,6 +20,7 @@ mod authentication;
 mod base64;
 mod classic;
 mod compression;
+mod copies;
 mod field;
 mod fields;
 mod form;
@@ -31,6 +33,7 @@ mod short;
 
 pub use authentication::{Key, Keys, Method, checksum};
 pub use compression::{Inflation, inflate};
+pub use copies::Copies;
 pub use field::{Field, FieldKind};
 pub use fields::Message;
 pub use form::Form;

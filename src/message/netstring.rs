@@ -1,7 +1,5 @@
 //! The netstring form: length-prefixed fields between `###` and `%%%` lines, nothing escaped.
 
-use std::io::Write as _;
-
 use super::field::{Field, FieldKind, split_name};
 use super::rejection::Malformed;
 use super::{MAX_DEPTH, Sink as _};
@@ -14,21 +12,20 @@ const MAX_LENGTH_DIGITS: usize = 9;
 
 /// Splits one `LENGTH:bytes,` off the front.
 pub(super) fn take(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
-    let colon = bytes
-        .iter()
-        .take(MAX_LENGTH_DIGITS + 1)
-        .position(|&byte| byte == b':')?;
-    let (digits, rest) = bytes.split_at_checked(colon)?;
-    if digits.is_empty() || !digits.iter().all(u8::is_ascii_digit) {
-        return None;
-    }
-    let length = digits.iter().fold(0_usize, |length, digit| {
-        length
+    let mut length = 0_usize;
+    for (digits, &byte) in bytes.iter().take(MAX_LENGTH_DIGITS + 1).enumerate() {
+        if byte == b':' && digits > 0 {
+            let (item, rest) = bytes.get(digits + 1..)?.split_at_checked(length)?;
+            return Some((item, rest.strip_prefix(b",")?));
+        }
+        if !byte.is_ascii_digit() {
+            return None;
+        }
+        length = length
             .saturating_mul(10)
-            .saturating_add(usize::from(digit - b'0'))
-    });
-    let (item, rest) = rest.get(1..)?.split_at_checked(length)?;
-    Some((item, rest.strip_prefix(b",")?))
+            .saturating_add(usize::from(byte - b'0'));
+    }
+    None
 }
 
 /// Splits a message in netstring form into what its trailer covers and what follows, looking at
@@ -88,14 +85,16 @@ fn read_item(item: &[u8]) -> Result<Field<'_>, Malformed> {
     Ok(Field { kind, name, value })
 }
 
-/// Parses a message and hands over its fields, their values still as they were sent.
+/// Parses a message and hands over its fields, their values still as they were sent, and where in `bytes` each value
+/// begins.
 pub(super) fn read(
     bytes: &[u8],
-    mut take_in: impl FnMut(Field<'_>) -> Result<(), Malformed>,
+    mut take_in: impl FnMut(Field<'_>, usize) -> Result<(), Malformed>,
 ) -> Result<(), Malformed> {
     let mut fields = Fields::of(bytes)?;
     while let Some(field) = fields.next()? {
-        take_in(field)?;
+        let behind = fields.rest.len() + ",".len() + field.value.len();
+        take_in(field, bytes.len().saturating_sub(behind))?;
     }
     Ok(())
 }
@@ -181,17 +180,18 @@ pub(super) fn for_each<'a>(nested: &'a [u8], mut visit: impl FnMut(Field<'a>)) {
 /// Writes a field.
 pub(super) fn put_field(field: Field<'_>, out: &mut Vec<u8>) {
     let length = "(0)=".len() + field.name.len() + field.value.len();
+    out.reserve(MOST_DIGITS + ":,".len() + length);
     put_length(length, out);
     put_head(field.kind, field.name, out);
     out.put(field.value);
-    out.put(b",");
+    out.push(b',');
 }
 
 /// Writes what precedes a value.
 pub(super) fn put_head(kind: FieldKind, name: &[u8], out: &mut Vec<u8>) {
     out.put(&[b'(', kind.digit(), b')']);
     out.put(name);
-    out.put(b"=");
+    out.push(b'=');
 }
 
 /// Makes a netstring of everything from `start` to the end of `out`.
@@ -205,8 +205,23 @@ pub(super) fn close_item(out: &mut Vec<u8>, start: usize) {
     out.put(b",");
 }
 
+/// The most digits that a length can have.
+const MOST_DIGITS: usize = 20;
+
+/// Every field of every message has a length: formatting took longer than all else that is written of it.
 fn put_length(length: usize, out: &mut Vec<u8>) {
-    write!(out, "{length}:").expect("writing to memory does not fail");
+    let mut text = [b':'; MOST_DIGITS + 1];
+    let (mut rest, mut start) = (length, MOST_DIGITS);
+    for place in (0..MOST_DIGITS).rev() {
+        if let Some(digit) = text.get_mut(place) {
+            *digit = b'0' + u8::try_from(rest % 10).unwrap_or(0);
+        }
+        (rest, start) = (rest / 10, place);
+        if rest == 0 {
+            break;
+        }
+    }
+    out.put(text.get(start..).unwrap_or_default());
 }
 
 #[cfg(test)]
@@ -216,7 +231,7 @@ mod tests {
 
     fn parse(bytes: &[u8]) -> Result<Message, Malformed> {
         let mut message = Message::new();
-        read(bytes, |field| message.push(field)).map(|()| message)
+        message.read_netstring(bytes).map(|()| message)
     }
 
     #[test]
@@ -297,7 +312,7 @@ mod tests {
 
     #[test]
     fn an_item_is_closed_with_the_length_it_has() {
-        for length in [0, 1, 9, 10, 99, 100, 12345] {
+        for length in [0, 1, 9, 10, 99, 100, 101, 12345, 1_000_000] {
             let mut out = b"before".to_vec();
             out.resize(6 + length, b'x');
             close_item(&mut out, 6);

@@ -6,7 +6,7 @@ use super::field::{Field, FieldKind};
 use super::fields::Message;
 use super::form::Form;
 use super::rejection::{Malformed, Rejection};
-use super::sealing::{AUTH, inner_signer};
+use super::sealing::{AUTH, over_lines};
 use super::{MAX_WIRE, Sink as _, classic, netstring};
 
 /// What there is to know about a message that was let in, besides its fields.
@@ -47,7 +47,7 @@ fn open_into(bytes: &[u8], keys: &Keys, message: &mut Message) -> Result<Opened,
     let (form, key) = if bytes.starts_with(netstring::START) {
         let (covered, trailer) = netstring::split_covered(bytes)?;
         let key = verify_trailer(covered, trailer, keys)?;
-        netstring::read(covered, |field| message.push(field))?;
+        message.read_netstring(covered)?;
         (Form::Netstring, key)
     } else if bytes.starts_with(classic::START) {
         classic::read(bytes, |line| message.push_line(line))?;
@@ -90,7 +90,7 @@ fn verify_inner(message: &Message, keys: &Keys) -> Result<u8, Rejection> {
         None => return Err(Rejection::NoSignature),
     };
     let (index, token) = split_signature(signature).ok_or(Malformed::Signature)?;
-    let signer = inner_signer(message, trusted(keys, index)?);
+    let signer = over_lines(message, Signer::new(trusted(keys, index)?));
     if signer.accepts(token) {
         Ok(index)
     } else {
@@ -135,7 +135,7 @@ fn inflate_payload(message: &mut Message) -> Result<bool, Rejection> {
 pub fn parse_nested(bytes: &[u8], message: &mut Message) -> Result<(), Malformed> {
     message.clear();
     let result = if bytes.starts_with(netstring::START) {
-        netstring::read(bytes, |field| message.push(field))
+        message.read_netstring(bytes)
     } else {
         classic::read(bytes, |line| message.push_line(line))
     };

@@ -1,6 +1,6 @@
 //! [`seal`]: what goes out, signed, in both forms.
 
-use super::authentication::{Key, Keys, Signer};
+use super::authentication::{Gathering, Keys, Signer};
 use super::field::{Field, FieldKind};
 use super::fields::Message;
 use super::form::Form;
@@ -26,12 +26,12 @@ pub fn seal(
 ) -> Result<(), Unsealed> {
     datagram.clear();
     text.clear();
-    let entry = keys.entry(key).ok_or(Unsealed::UnknownKey(key))?;
+    let signer = Signer::new(keys.entry(key).ok_or(Unsealed::UnknownKey(key))?);
     let mut signature = Signature::default();
-    signature.set(key, inner_signer(message, entry));
+    signature.set(key, over_lines(message, signer.clone()));
     write_text(message, &signature, text);
     let inner = (inner_auth && !has_struct(message)).then_some(&signature);
-    write_datagram(message, entry, key, inner, datagram);
+    write_datagram(message, (key, signer), inner, datagram);
     if datagram.len() > MAX_WIRE || text.len() > MAX_WIRE {
         datagram.clear();
         text.clear();
@@ -50,16 +50,16 @@ pub fn seal_as(
     out: &mut Vec<u8>,
 ) -> Result<(), Unsealed> {
     out.clear();
-    let entry = keys.entry(key).ok_or(Unsealed::UnknownKey(key))?;
+    let signer = Signer::new(keys.entry(key).ok_or(Unsealed::UnknownKey(key))?);
     let has_inner = form == Form::Classic || (inner_auth && !has_struct(message));
     let inner = has_inner.then(|| {
         let mut signature = Signature::default();
-        signature.set(key, inner_signer(message, entry));
+        signature.set(key, over_lines(message, signer.clone()));
         signature
     });
     match (form, &inner) {
         (Form::Classic, Some(signature)) => write_text(message, signature, out),
-        (_, inner) => write_datagram(message, entry, key, inner.as_ref(), out),
+        (_, inner) => write_datagram(message, (key, signer), inner.as_ref(), out),
     }
     if out.len() > MAX_WIRE {
         out.clear();
@@ -68,7 +68,7 @@ pub fn seal_as(
     Ok(())
 }
 
-fn has_struct(message: &Message) -> bool {
+pub(super) fn has_struct(message: &Message) -> bool {
     message
         .fields()
         .any(|field| matches!(field.kind, FieldKind::Struct | FieldKind::Compressed))
@@ -85,8 +85,7 @@ fn write_text(message: &Message, signature: &Signature, text: &mut Vec<u8>) {
 /// `inner` is the signature that becomes a field.
 fn write_datagram(
     message: &Message,
-    entry: &Key,
-    key: u8,
+    (key, mut signer): (u8, Signer),
     inner: Option<&Signature>,
     datagram: &mut Vec<u8>,
 ) {
@@ -101,8 +100,12 @@ fn write_datagram(
         }
     }
     datagram.put(netstring::END);
-    let mut signer = Signer::new(entry);
     signer.put(datagram);
+    put_trailer(key, signer, datagram);
+}
+
+/// Ends a datagram with the signature of all that it has.
+pub(super) fn put_trailer(key: u8, signer: Signer, datagram: &mut Vec<u8>) {
     let mut signature = Signature::default();
     signature.set(key, signer);
     let trailer = datagram.len();
@@ -163,7 +166,7 @@ impl Signature {
         self.text.get(..self.length).unwrap_or_default()
     }
 
-    fn field(&self) -> Field<'_> {
+    pub(super) fn field(&self) -> Field<'_> {
         Field {
             kind: FieldKind::Text,
             name: AUTH,
@@ -173,17 +176,17 @@ impl Signature {
 }
 
 /// The digest of all that an inner signature covers: every line but those of the signature itself.
-pub(super) fn inner_signer(message: &Message, key: &Key) -> Signer {
-    let mut signer = Signer::new(key);
+pub(super) fn over_lines(message: &Message, signer: Signer) -> Signer {
+    let mut lines = Gathering::of(signer);
     for field in message.fields().filter(|field| field.name != AUTH) {
-        classic::put_field(field, &mut signer);
+        classic::put_field(field, &mut lines);
     }
-    signer
+    lines.into_signer()
 }
 
 #[cfg(test)]
 pub(super) mod tests {
-    use super::super::authentication::Method;
+    use super::super::authentication::{Key, Method};
     use super::super::opening::open;
     use super::*;
 

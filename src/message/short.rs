@@ -20,7 +20,7 @@
 
 use std::fmt;
 
-use super::authentication::{Keys, Signer};
+use super::authentication::{Gathering, Key, Keys, Signer};
 use super::rejection::{Malformed, Rejection, Unsealed};
 use super::{Sink as _, opening};
 
@@ -138,8 +138,7 @@ pub fn seal_short(
         };
     }
     let _ = write!(out, "{key:x}");
-    let mut signer = Signer::new(entry);
-    cover(track, out, &mut signer);
+    let signer = cover(track, out, entry);
     out.put(signer.short_token().as_bytes());
     out.put(b"\n");
     Ok(())
@@ -154,8 +153,7 @@ impl<'a> SignedShort<'a> {
 
     /// Whether it goes between these, and was signed by somebody who has the key: then the index of that.
     pub fn verify(&self, track: Track<'_>, keys: &Keys) -> Result<u8, Rejection> {
-        let mut signer = Signer::new(opening::trusted(keys, self.key)?);
-        cover(track, self.covered, &mut signer);
+        let signer = cover(track, self.covered, opening::trusted(keys, self.key)?);
         if signer.accepts_short(self.token) {
             Ok(self.key)
         } else {
@@ -215,16 +213,18 @@ fn hex_or_none(text: &[u8]) -> Option<Option<u64>> {
     }
 }
 
-fn cover(track: Track<'_>, text: &[u8], signer: &mut Signer) {
-    signer.put(DOMAIN);
+fn cover(track: Track<'_>, text: &[u8], key: &Key) -> Signer {
+    let mut covered = Gathering::of(Signer::new(key));
+    covered.put(DOMAIN);
     for name in [track.from, track.to] {
         for byte in name.bytes() {
-            signer.put(&[byte.to_ascii_lowercase()]);
+            covered.put(&[byte.to_ascii_lowercase()]);
         }
-        signer.put(b"\0");
+        covered.put(b"\0");
     }
-    signer.put(&track.generation.to_be_bytes());
-    signer.put(text);
+    covered.put(&track.generation.to_be_bytes());
+    covered.put(text);
+    covered.into_signer()
 }
 
 #[cfg(test)]

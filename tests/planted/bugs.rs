@@ -237,8 +237,8 @@ pub const BUGS: &[Bug] = &[
         name: "silence-noticed-late",
         mistake: "a silent link is noticed when its node would nearly be dead, not within two keepalives",
         file: "cluster/ear.rs",
-        from: "(keepalive * 3 / 4).max(self.lag * 2)",
-        to: "(keepalive * 3).max(self.lag * 2)",
+        from: "keepalive * 3 / 4",
+        to: "keepalive * 3",
         search: Search::Pair,
     },
     Bug {
