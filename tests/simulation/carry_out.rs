@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use heartbeat::cluster::policy::Reason;
 use heartbeat::cluster::{Action, GroupId, GroupOutcome, Packet, PingId, Report};
-use heartbeat::message::SignedShort;
+use heartbeat::message::{SignedShort, list_items};
 
 use super::invariants::{Grounds, Violation};
 use super::machine::{Inbound, Real};
@@ -192,11 +192,8 @@ impl World {
             daemon.send_times.pop_front();
         }
         let burst = daemon.send_times.len();
-        if packet
-            .datagram
-            .windows(10)
-            .any(|word| word == b"t=shutdone")
-        {
+        let says = |word: &[u8]| packet.datagram.windows(word.len()).any(|part| part == word);
+        if !packet.is_heartbeat && says(b"t=shutdone") {
             self.machines[node].goodbye = Some(run);
         }
         self.trace.step(now, &[5, node as u64, name], || {
@@ -486,12 +483,14 @@ fn number_of(bytes: &[u8]) -> u64 {
     if let Ok(signed) = SignedShort::parse(bytes) {
         return signed.short.number;
     }
-    let name = b"seq=";
-    let begins = |word: &[u8]| matches!(word, [b')' | b'\n', rest @ ..] if rest == name);
-    let Some(place) = bytes.windows(name.len() + 1).position(begins) else {
-        return 0;
+    // Every message sent is looked at, and most are netstrings.
+    let value = if let Some(fields) = bytes.strip_prefix(b"###\n") {
+        list_items(fields).find_map(|field| field.strip_prefix(b"(0)seq="))
+    } else {
+        let mut lines = bytes.split(|&byte| byte == b'\n');
+        lines.find_map(|line| line.strip_prefix(b"seq="))
     };
-    let digits = bytes.iter().skip(place + 1 + name.len());
+    let digits = value.unwrap_or_default().iter();
     let digits = digits.map_while(|&byte| char::from(byte).to_digit(16));
     digits.fold(0, |number, digit| number << 4 | u64::from(digit))
 }

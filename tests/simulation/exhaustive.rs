@@ -9,7 +9,7 @@ use super::faults::{Fault, Weather};
 use super::invariants::Violation;
 use super::old_peer::{Command, Hold};
 use super::plan::{MS, Plan, SECOND, Time};
-use super::{node, run, story};
+use super::{node, run, story, workers};
 
 /// Links times directions.
 const WIRES: usize = 6;
@@ -171,22 +171,11 @@ fn cases(from_whole: usize, from_any: usize) -> Vec<Case> {
 }
 
 fn failures(cases: &[Case]) -> Vec<(&Case, Violation)> {
-    let threads = std::thread::available_parallelism().map_or(1, usize::from);
-    std::thread::scope(|scope| {
-        let workers: Vec<_> = (0..threads)
-            .map(|worker| {
-                let mine = cases.iter().skip(worker).step_by(threads);
-                scope.spawn(move || {
-                    mine.filter_map(|case| Some((case, run(case.plan(), node::honest).err()?)))
-                        .collect::<Vec<_>>()
-                })
-            })
-            .collect();
-        workers
-            .into_iter()
-            .flat_map(|worker| worker.join().expect("a run panicked"))
-            .collect()
-    })
+    let results = workers::each(cases, |case| run(case.plan(), node::honest).err());
+    let failed = cases.iter().zip(results);
+    failed
+        .filter_map(|(case, result)| Some((case, result?)))
+        .collect()
 }
 
 #[test]

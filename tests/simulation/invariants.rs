@@ -198,7 +198,7 @@ impl Judge {
             Origin::Genuine | Origin::Replayed => {}
         }
         let name = (cargo.run, cargo.number);
-        let first_read = daemon.read.get(&name).copied();
+        let first_read = daemon.read.first(cargo.run, cargo.number);
         let memory = daemon.memory;
         if cargo.run < daemon.known_run.max(memory.generation) {
             Reading::Ignored

@@ -77,6 +77,31 @@ pub enum Inbound {
     Keys(Box<Keys>),
 }
 
+/// Numbered messages of runs of the other daemon, and when each was first read. The numbers of a run begin at 1 and have no
+/// large gaps.
+#[derive(Default)]
+pub struct Log {
+    by_run: BTreeMap<u64, Vec<Option<Time>>>,
+}
+
+impl Log {
+    /// It is read, perhaps once more.
+    pub fn note(&mut self, run: u64, number: u64, now: Time) {
+        let times = self.by_run.entry(run).or_default();
+        let place = usize::try_from(number).expect("a number fits");
+        if times.len() <= place {
+            times.resize(place + 1, None);
+        }
+        times[place].get_or_insert(now);
+    }
+
+    /// When it was read first.
+    pub fn first(&self, run: u64, number: u64) -> Option<Time> {
+        let times = self.by_run.get(&run)?;
+        *times.get(usize::try_from(number).ok()?)?
+    }
+}
+
 /// One run of a daemon.
 pub struct Daemon {
     /// Decides.
@@ -89,16 +114,14 @@ pub struct Daemon {
     pub inbox: Vec<Inbound>,
     /// Until when it does not run: a long turn or a stall.
     pub busy_until: Time,
-    /// Numbers the timers, so that only the newest counts.
-    pub wake: u64,
     /// The last second of the wall clock that it was told.
     pub second: Option<u64>,
     /// When the operator asked it to stop.
     pub stop_requested: Option<Time>,
     /// When it sent in the last second, oldest first.
     pub send_times: VecDeque<Time>,
-    /// What it read in this run, and when first: (run, number).
-    pub read: BTreeMap<(u64, u64), Time>,
+    /// What it read in this run, and when first.
+    pub read: Log,
     /// What an earlier run left it to remember of the peer.
     pub memory: PeerMemory,
     /// The newest run of the peer of which it read a heartbeat.
@@ -201,11 +224,10 @@ impl Daemon {
             started,
             inbox: Vec::new(),
             busy_until: 0,
-            wake: 0,
             second: None,
             stop_requested: None,
             send_times: VecDeque::new(),
-            read: BTreeMap::new(),
+            read: Log::default(),
             memory,
             known_run: 0,
             stalled: false,

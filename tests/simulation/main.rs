@@ -4,6 +4,7 @@
 //! `HB_SIM_SEED=n` runs that seed alone and prints its whole story; `HB_SIM_RUNS=n` changes how many of the
 //! fixed seeds are run. A seed that fails is shown with as few faults as still break the rule.
 
+mod agenda;
 mod carriers;
 mod carry_out;
 mod directions;
@@ -39,6 +40,7 @@ mod turn;
 mod virtual_link;
 mod watchdog;
 mod witness;
+mod workers;
 mod world;
 
 use std::hash::{BuildHasher, RandomState};
@@ -95,36 +97,6 @@ fn explain(seed: u64, violation: &Violation, plan: Plan, variable: &str) -> Stri
     )
 }
 
-/// Runs seeds on all processors; the failures in order.
-fn run_all(seeds: &[u64], plan_of: MakePlan) -> (Vec<(u64, Violation)>, Figures) {
-    let threads = std::thread::available_parallelism().map_or(1, usize::from);
-    let results: Vec<(u64, Result<Figures, Violation>)> = std::thread::scope(|scope| {
-        let workers: Vec<_> = (0..threads)
-            .map(|worker| {
-                let mine = seeds.iter().skip(worker).step_by(threads);
-                scope.spawn(move || {
-                    mine.map(|&seed| (seed, run(plan_of(seed), node::honest)))
-                        .collect::<Vec<_>>()
-                })
-            })
-            .collect();
-        workers
-            .into_iter()
-            .flat_map(|worker| worker.join().expect("a run panicked"))
-            .collect()
-    });
-    let mut total = Figures::default();
-    let mut failures = Vec::new();
-    for (seed, result) in results {
-        match result {
-            Ok(figures) => total = total.and(figures),
-            Err(violation) => failures.push((seed, violation)),
-        }
-    }
-    failures.sort_by_key(|(seed, _)| *seed);
-    (failures, total)
-}
-
 fn number_from_environment(name: &str) -> Option<u64> {
     std::env::var(name).ok()?.parse().ok()
 }
@@ -148,12 +120,21 @@ fn try_seeds(prefix: &str, usual: u64, fresh: u64, plan_of: MakePlan) {
     println!("fresh seeds: {fresh:?}");
     let first = number_from_environment(&format!("{prefix}_FIRST")).unwrap_or(0);
     let seeds: Vec<u64> = (first..first + count).chain(fresh).collect();
-    let (failures, total) = run_all(&seeds, plan_of);
+    let results = workers::each(&seeds, |&seed| run(plan_of(seed), node::honest));
+    // Of the fixed seeds alone: the digest tells whether two builds do the same.
+    let fixed = results
+        .iter()
+        .take(usize::try_from(count).unwrap_or(usize::MAX));
+    let total = fixed
+        .filter_map(|result| result.as_ref().ok())
+        .fold(Figures::default(), |total, one| total.and(*one));
     let minutes = total.simulated / plan::SECOND / 60;
-    println!(
-        "{} runs, {minutes} simulated minutes: {total:?}",
-        seeds.len()
-    );
+    println!("{count} runs, {minutes} simulated minutes: {total:?}");
+    let failures: Vec<(u64, &Violation)> = seeds
+        .iter()
+        .zip(&results)
+        .filter_map(|(seed, result)| Some((*seed, result.as_ref().err()?)))
+        .collect();
     for (seed, violation) in failures.iter().take(40) {
         println!("seed {seed}: {violation}");
     }

@@ -65,7 +65,8 @@ impl World {
                 .handle(local, Event::WallClock { seconds: second });
         }
         drain(&mut *daemon.core, actions); // what a node asks for before anything has happened
-        for inbound in std::mem::take(&mut daemon.inbox) {
+        let mut inbox = std::mem::take(&mut daemon.inbox);
+        for inbound in inbox.drain(..) {
             let before = actions.len();
             match inbound {
                 Inbound::Bytes(link, cargo) => {
@@ -125,6 +126,7 @@ impl World {
                 );
             }
         }
+        daemon.inbox = inbox; // empty, with its memory
         Ok(())
     }
 
@@ -175,7 +177,7 @@ impl World {
                     self.judge.disturb(); // words that were held back: nobody can tell
                 }
             }
-            daemon.read.entry((cargo.run, cargo.number)).or_insert(now);
+            daemon.read.note(cargo.run, cargo.number, now);
             if cargo.packet.is_heartbeat {
                 daemon.known_run = daemon.known_run.max(cargo.run);
             }

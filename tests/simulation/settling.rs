@@ -18,8 +18,11 @@ impl World {
         self.stops_end()?;
         self.lone_nodes_serve()?;
         self.ways_are_right()?;
+        if !self.calm {
+            return Ok(false);
+        }
         let calm_at = self.plan.faults_end + self.plan.deadtime + self.plan.news_time();
-        if !self.calm || self.now < calm_at {
+        if self.now < calm_at {
             return Ok(false);
         }
         match (self.unsettled(), self.settled_since) {

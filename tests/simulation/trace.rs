@@ -60,12 +60,19 @@ pub fn micros_as_seconds(at: Time) -> f64 {
 pub fn hash(bytes: &[u8]) -> u64 {
     // Eight bytes at a time: messages are hashed in every step of ten thousand runs.
     let mut digest = 0xCBF2_9CE4_8422_2325_u64 ^ bytes.len() as u64;
-    for chunk in bytes.chunks(8) {
-        let word = chunk
-            .iter()
-            .fold(0_u64, |word, &byte| word << 8 | u64::from(byte));
+    let mut take_in = |word: u64| {
         digest = (digest ^ word).wrapping_mul(0x9E37_79B9_7F4A_7C15);
         digest ^= digest >> 29;
+    };
+    let (words, rest) = bytes.as_chunks::<8>();
+    for word in words {
+        take_in(u64::from_be_bytes(*word));
+    }
+    if !rest.is_empty() {
+        take_in(
+            rest.iter()
+                .fold(0, |word, &byte| word << 8 | u64::from(byte)),
+        );
     }
     digest
 }

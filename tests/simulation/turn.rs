@@ -7,7 +7,7 @@ use super::invariants::Violation;
 use super::machine::Real;
 use super::node::Node;
 use super::plan::MS;
-use super::world::{Happening, STRANGER, World};
+use super::world::{STRANGER, World};
 
 impl World {
     /// A timer of a daemon, or the end of what held it up.
@@ -24,13 +24,9 @@ impl World {
 
     /// Sets the one timer of a daemon.
     pub fn wake_at(&mut self, node: usize, at: u64) {
-        let Some(daemon) = &mut self.machines[node].daemon else {
-            return;
-        };
-        daemon.wake += 1;
-        let (run, wake) = (daemon.run, daemon.wake);
-        let machine = node;
-        self.at(at, Happening::Wake { machine, run, wake });
+        if let Some(daemon) = &self.machines[node].daemon {
+            self.coming.set_timer(node, daemon.run, at.max(self.now));
+        }
     }
 
     /// One turn.

@@ -123,18 +123,21 @@ impl VirtualLink {
     }
 
     /// The delays after which one message arrives, and how: nothing, once or twice.
-    pub fn travel(&self, rng: &mut Rng, cargo: &Cargo) -> Vec<(Time, Cargo)> {
+    pub fn travel(
+        &self,
+        rng: &mut Rng,
+        cargo: &Cargo,
+    ) -> impl Iterator<Item = (Time, Cargo)> + use<> {
         let weather = self.weather.get(cargo.from).copied().unwrap_or_default();
-        let mut arrivals = Vec::new();
-        if weather.cut || rng.chance(weather.loss) {
-            return arrivals;
-        }
-        let copies = if rng.chance(weather.duplication) {
+        let mut arrivals = [None, None];
+        let copies = if weather.cut || rng.chance(weather.loss) {
+            0
+        } else if rng.chance(weather.duplication) {
             2
         } else {
             1
         };
-        for _ in 0..copies {
+        for arrival in arrivals.iter_mut().take(copies) {
             let jitter = rng.below(self.plan.jitter + weather.extra_jitter + 1);
             let delay = self.plan.delay + weather.extra_delay + jitter;
             let arriving = if rng.chance(weather.corruption) {
@@ -142,9 +145,9 @@ impl VirtualLink {
             } else {
                 cargo.clone()
             };
-            arrivals.push((delay, arriving));
+            *arrival = Some((delay, arriving));
         }
-        arrivals
+        arrivals.into_iter().flatten()
     }
 
     /// Hands a message to the serial line. Returns how long its transmission takes when it begins now.

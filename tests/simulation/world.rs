@@ -1,10 +1,9 @@
 //! The world of one run: its clock, its machines and links, and everything that is about to happen.
 //! What a daemon does when it is given something is in `turn.rs`.
 
-use std::collections::BTreeMap;
-
 use heartbeat::cluster::{GroupId, GroupOutcome};
 
+use super::agenda::Agenda;
 use super::directions::Skies;
 use super::disk::Disk;
 use super::faults::Fault;
@@ -84,7 +83,7 @@ pub enum Happening {
     /// A machine is to be started again, if it has been left alone since.
     Begin { machine: usize, life: u64 },
     /// A timer of a daemon.
-    Wake { machine: usize, run: u64, wake: u64 },
+    Wake { machine: usize, run: u64 },
     /// A turn has been done, its last part included.
     TurnEnds { machine: usize, run: u64 },
     /// The time of a watchdog that was armed then may be over.
@@ -181,8 +180,8 @@ pub struct World {
     pub deadline: Time,
     /// Since when it has.
     pub settled_since: Option<Time>,
-    coming: BTreeMap<(Time, u64), Happening>,
-    happenings: u64,
+    /// What is about to happen.
+    pub coming: Agenda,
 }
 
 impl World {
@@ -227,8 +226,7 @@ impl World {
             last_replay: None,
             was_confirmed: false,
             make,
-            coming: BTreeMap::new(),
-            happenings: 0,
+            coming: Agenda::default(),
             deadline: plan.faults_end + plan.settle_time(),
             settled_since: None,
             plan,
@@ -262,12 +260,12 @@ impl World {
 
     /// When the next thing happens.
     pub fn next_at(&self) -> Option<Time> {
-        self.coming.first_key_value().map(|((at, _), _)| *at)
+        self.coming.next_at()
     }
 
     /// The next thing happens. False when the run is over.
     pub fn step(&mut self) -> Result<bool, Violation> {
-        let Some(((at, _), happening)) = self.coming.pop_first() else {
+        let Some((at, happening)) = self.coming.next() else {
             return Ok(false);
         };
         self.now = at;
@@ -288,11 +286,10 @@ impl World {
 
     /// Lets it happen until this moment, whatever is settled then.
     pub fn run_until(&mut self, end: Time) -> Result<(), Violation> {
-        while let Some(entry) = self.coming.first_entry() {
-            if entry.key().0 > end {
+        while self.coming.next_at().is_some_and(|at| at <= end) {
+            let Some((at, happening)) = self.coming.next() else {
                 break;
-            }
-            let ((at, _), happening) = entry.remove_entry();
+            };
             self.now = at;
             self.happen(happening)?;
         }
@@ -302,9 +299,7 @@ impl World {
 
     /// Adds to what is about to happen.
     pub fn at(&mut self, time: Time, happening: Happening) {
-        self.happenings += 1;
-        self.coming
-            .insert((time.max(self.now), self.happenings), happening);
+        self.coming.add(time.max(self.now), happening);
     }
 
     fn happen(&mut self, happening: Happening) -> Result<(), Violation> {
@@ -357,9 +352,9 @@ impl World {
                 }
                 Ok(())
             }
-            Happening::Wake { machine, run, wake } => {
+            Happening::Wake { machine, run } => {
                 let current = self.machines[machine].daemon.as_ref();
-                if current.is_some_and(|daemon| daemon.run == run && daemon.wake == wake) {
+                if current.is_some_and(|daemon| daemon.run == run) {
                     return self.wake(machine);
                 }
                 Ok(())
