@@ -98,20 +98,20 @@ demo:
 
 prove:
 	@packaging/prerequisites build
-	$(CARGO) test --release --locked --test simulation --no-run
+	$(CARGO) test --profile prove --locked --test simulation --no-run
 	HB_SIM_LONG_FIRST=$(SEED) HB_SIM_LONG_RUNS=$(RUNS) \
-		$(CARGO) test --release --locked --quiet --test simulation -- --exact --nocapture long::no_long_run_breaks_a_rule
+		$(CARGO) test --profile prove --locked --quiet --test simulation -- --exact --nocapture long::no_long_run_breaks_a_rule
 	HB_SIM_FIRST=$(SEED) HB_SIM_RUNS=$(RUNS) \
-		$(CARGO) test --release --locked --quiet --test simulation -- --exact --nocapture no_seed_breaks_a_rule
+		$(CARGO) test --profile prove --locked --quiet --test simulation -- --exact --nocapture no_seed_breaks_a_rule
 	HB_SIM_HARDWARE_FIRST=$(SEED) HB_SIM_HARDWARE_RUNS=$(RUNS) \
-		$(CARGO) test --release --locked --quiet --test simulation -- --exact --nocapture no_seed_with_failing_hardware_breaks_a_rule
+		$(CARGO) test --profile prove --locked --quiet --test simulation -- --exact --nocapture no_seed_with_failing_hardware_breaks_a_rule
 	HB_SIM_PAIRS_FIRST=$(SEED) HB_SIM_PAIRS_RUNS=$$(($(RUNS) / 10)) \
-		$(CARGO) test --release --locked --quiet --test simulation -- --exact --nocapture neighbours::no_seed_with_several_pairs_breaks_a_rule
+		$(CARGO) test --profile prove --locked --quiet --test simulation -- --exact --nocapture neighbours::no_seed_with_several_pairs_breaks_a_rule
 	HB_SIM_DOUBT_FIRST=$(SEED) HB_SIM_DOUBT_RUNS=$$(($(RUNS) / 5)) \
-		$(CARGO) test --release --locked --quiet --test simulation -- --exact --nocapture doubts::no_seed_with_doubts_breaks_a_rule
+		$(CARGO) test --profile prove --locked --quiet --test simulation -- --exact --nocapture doubts::no_seed_with_doubts_breaks_a_rule
 	HB_SIM_EXHAUSTIVE=1 \
-		$(CARGO) test --release --locked --quiet --test simulation -- --nocapture exhaustive
-	$(CARGO) run --release --locked --quiet --example planted
+		$(CARGO) test --profile prove --locked --quiet --test simulation -- --nocapture exhaustive
+	$(CARGO) run --profile prove --locked --quiet --example planted
 
 fuzz:
 	@SECONDS_EACH=$(SECONDS) fuzz/run $(TARGETS)
