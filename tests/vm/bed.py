@@ -226,16 +226,15 @@ class Tap:
     """When each heartbeat passed which wire: (time, wire, 'a' or 'b', number)."""
 
     def __init__(self, pair):
-        self.seen, self.rest, self.undo = [], {0: b'', 1: b''}, []
+        self.seen, self.rest, self.text, self.undo = [], {0: b'', 1: b''}, {0: b'', 1: b''}, []
         cable, carry = pair.serial, pair.serial.carry
         self.undo.append(lambda: setattr(cable, 'carry', carry))
 
         def tapped(side, data):
             if not cable.dirs[side].cut:
-                self.rest[side] += data
-                *texts, self.rest[side] = self.rest[side].split(b'<<<\n')
-                for text in texts:
-                    self.note(text, 'serial', side)
+                *lines, self.rest[side] = (self.rest[side] + data).split(b'\n')
+                for line in lines:
+                    self.line(line, side)
             carry(side, data)
         cable.carry = tapped
         for wire in pair.nets:
@@ -253,6 +252,17 @@ class Tap:
     def close(self):
         for undo in self.undo:
             undo()
+
+    def line(self, line, side):
+        """A line of text that passed the serial cable: a short heartbeat, or a part of a full one."""
+        short = re.search(rb'!([0-9a-f]+)\.[0-9a-f]+\.[0-9a-f]+\.[0-9a-f-]+\.', line)
+        if short:
+            self.seen.append((now(), 'serial', 'ab'[side], int(short.group(1), 16)))
+        elif line == b'<<<':
+            self.note(self.text[side], 'serial', side)
+            self.text[side] = b''
+        else:
+            self.text[side] += line + b'\n'
 
     def note(self, data, wire, side):
         number = re.search(rb'seq=([0-9a-f]+)', data)
