@@ -1,19 +1,16 @@
 //! An incident: the nodes lost each other, and met again. What each held meanwhile goes into one record, which both nodes
 //! make (S7).
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
 use std::time::Duration;
 
 use super::tenure::{Placed, Tenure};
-use super::time::Instant;
+use super::time::{Instant, Moment};
 
 /// The type of the message that tells of one. A node of heartbeat 3.0.6 is sent none.
 pub(super) const KIND: &str = "hb_incident";
-/// Of the tenures that ended while an incident lasts, so many are kept: a group that can't be started has many.
-const MOST_ENDED: usize = 1000;
-/// What the peer tells of its past reaches us late by what its message took. An overlap that rests on that alone counts from
-/// this length on.
-const CERTAIN: Duration = Duration::from_secs(1);
+/// The arrival of so many heartbeats is remembered.
+const REMEMBERED: usize = 32;
 
 /// How an incident began, as this node sees it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,7 +19,9 @@ pub enum Cause {
     Silence,
     /// This node stood still.
     Stall,
-    /// The peer says that there is one: it did not hear this node, or had taken over from an earlier run of it.
+    /// The peer is heard, and has not heard this node for deadtime.
+    Unheard,
+    /// The peer says that there is one: it did not hear this node, or an earlier run of it.
     Told,
 }
 
@@ -34,9 +33,9 @@ pub enum PeerWord {
         /// How it began there.
         cause: Cause,
         /// When it heard this node last, or stood still.
-        lost: Instant,
+        lost: Moment,
         /// Since when its daemon runs: what an earlier one held, nobody has noted.
-        runs_since: Instant,
+        runs_since: Moment,
         /// It held more than it could tell.
         has_more: bool,
     },
@@ -69,7 +68,7 @@ pub struct IncidentRecord {
     /// How it began.
     pub cause: Cause,
     /// When the peer was heard last, or this node stood still.
-    pub lost: Instant,
+    pub lost: Moment,
     /// When each had heard the other again; `None` where this node stops before.
     pub met: Option<Instant>,
     /// When nothing was held by both any more.
@@ -84,14 +83,20 @@ pub struct IncidentRecord {
 #[derive(Debug)]
 pub(super) struct Incident {
     pub(super) cause: Cause,
-    pub(super) lost: Instant,
+    pub(super) lost: Moment,
+    /// When this was found out.
+    pub(super) begun: Instant,
     /// When each had heard the other again, since they lost each other last.
     pub(super) met: Option<Instant>,
-    /// Tenures of this node that have ended since `lost`, with their groups.
-    pub(super) ended: Vec<Placed>,
     /// What the peer says, and the tenures that it tells of.
     pub(super) peer: PeerWord,
     pub(super) theirs: Vec<Placed>,
+    /// There is something that the peer has not been told.
+    pub(super) has_news: bool,
+    /// When it was told last.
+    pub(super) told: Option<Instant>,
+    /// When both were last seen to hold the same.
+    pub(super) clashed_at: Option<Instant>,
     /// Groups that both were seen to hold.
     pub(super) clashed: BTreeSet<usize>,
 }
@@ -103,44 +108,71 @@ pub(super) struct Incidents {
     /// When this run began.
     pub(super) began: Instant,
     /// When the last one was over: what the peer says of it later is no news.
-    pub(super) settled: Instant,
+    pub(super) settled: Option<Moment>,
     /// Generation and number of what the peer said last.
     pub(super) heard: (u64, u64),
+    /// Numbers of the newest heartbeats of the peer, and when they came.
+    heartbeats: VecDeque<(u64, Instant)>,
 }
 
 impl Incidents {
     pub(super) fn new(now: Instant) -> Self {
         Self {
             began: now,
+            heartbeats: VecDeque::with_capacity(REMEMBERED),
             ..Self::default()
         }
+    }
+
+    /// A new heartbeat of the peer has come.
+    pub(super) fn note_heartbeat(&mut self, number: u64, now: Instant) {
+        if self
+            .heartbeats
+            .back()
+            .is_some_and(|(last, _)| *last >= number)
+        {
+            self.heartbeats.clear(); // another run counts anew
+        }
+        if self.heartbeats.len() == REMEMBERED {
+            self.heartbeats.pop_front();
+        }
+        self.heartbeats.push_back((number, now));
+    }
+
+    /// The moment before which a message with this number was sent, where a later heartbeat came first.
+    pub(super) fn sent_before(&self, number: u64) -> Option<Instant> {
+        let mut later = self.heartbeats.iter().filter(|(other, _)| *other > number);
+        later.next().map(|(_, at)| *at)
     }
 }
 
 impl Incident {
-    pub(super) fn new(cause: Cause, lost: Instant) -> Self {
+    pub(super) fn new(cause: Cause, lost: Moment, begun: Instant) -> Self {
         Self {
             cause,
             lost,
+            begun,
             met: None,
-            ended: Vec::new(),
             peer: PeerWord::Nothing,
             theirs: Vec::new(),
+            has_news: false,
+            told: None,
+            clashed_at: None,
             clashed: BTreeSet::new(),
         }
     }
 
-    pub(super) fn has_ended(&mut self, placed: Placed) {
-        if self.ended.len() < MOST_ENDED {
-            self.ended.push(placed);
-        }
+    /// Since when there is nothing to wait for but words; `None` before the nodes have met.
+    pub(super) fn waits_since(&self) -> Option<Instant> {
+        self.met.max(self.clashed_at.filter(|_| self.met.is_some()))
     }
 
-    /// What the groups with these keys were to whom; `held` are the tenures of this node that go on.
+    /// What the groups with these keys were to whom; `held` are the tenures of this node.
     pub(super) fn groups(
         &self,
         keys: impl Iterator<Item = String>,
         held: &[Placed],
+        certain: Duration,
         now: Instant,
     ) -> Vec<HeldGroups> {
         let mut groups: Vec<HeldGroups> = Vec::new();
@@ -149,12 +181,16 @@ impl Incident {
                 let own = all.iter().filter(|(place, _)| *place == group);
                 own.map(|(_, tenure)| *tenure).collect::<Vec<_>>()
             };
-            let (mut mine, theirs) = (of(&self.ended), of(&self.theirs));
-            mine.extend(of(held));
+            let (mine, theirs) = (of(held), of(&self.theirs));
             if mine.is_empty() && theirs.is_empty() {
                 continue;
             }
-            let both = overlap(&mine, &theirs, self.clashed.contains(&group), now);
+            let certain = if self.clashed.contains(&group) {
+                Duration::ZERO
+            } else {
+                certain
+            };
+            let both = overlap(&mine, &theirs, certain, now);
             let alike = groups
                 .iter_mut()
                 .find(|known| known.mine == mine && known.theirs == theirs && known.both == both);
@@ -172,17 +208,18 @@ impl Incident {
     }
 }
 
-/// For how long both held a group. Where `clashed`, they were seen to.
-fn overlap(mine: &[Tenure], theirs: &[Tenure], clashed: bool, now: Instant) -> Duration {
+/// For how long both held a group. The end of a tenure of the peer may be known too late, by as much as `certain`.
+fn overlap(mine: &[Tenure], theirs: &[Tenure], certain: Duration, now: Instant) -> Duration {
     let pairs = mine
         .iter()
         .flat_map(|mine| theirs.iter().map(move |theirs| (mine, theirs)));
     pairs
         .map(|(mine, theirs)| {
-            let until = |tenure: &Tenure| tenure.until.unwrap_or(now);
-            let end = until(mine).min(until(theirs));
-            let length = end.since(mine.since.max(theirs.since));
-            let is_certain = clashed || until(mine) == end || length >= CERTAIN;
+            let until = |tenure: &Tenure| tenure.until.unwrap_or(now.into());
+            let since = mine.since.max(theirs.since);
+            let sure = theirs.until.map_or(now.into(), |until| until.less(certain));
+            let is_certain = until(mine).min(sure) > since;
+            let length = until(mine).min(until(theirs)).since(since);
             if is_certain { length } else { Duration::ZERO }
         })
         .sum()
@@ -198,15 +235,23 @@ mod tests {
 
     fn held(since: u64, until: impl Into<Option<u64>>) -> Tenure {
         Tenure {
-            since: at(since),
-            until: until.into().map(at),
+            since: at(since).into(),
+            until: until.into().map(|until| at(until).into()),
             is_older: false,
         }
     }
 
     #[test]
     fn what_both_held_at_the_same_time_is_counted_and_a_hand_over_is_not() {
-        let both = |mine, theirs, clashed| overlap(&[mine], &[theirs], clashed, at(10_000));
+        let both = |mine, theirs, clashed| {
+            let certain = if clashed { 0 } else { 1000 };
+            overlap(
+                &[mine],
+                &[theirs],
+                Duration::from_millis(certain),
+                at(10_000),
+            )
+        };
         let millis = Duration::from_millis;
         assert_eq!(both(held(0, 5000), held(2000, None), false), millis(3000));
         assert_eq!(both(held(2000, None), held(0, 5000), false), millis(3000));
@@ -215,15 +260,35 @@ mod tests {
         assert_eq!(both(held(0, 2100), held(2000, None), false), millis(100));
         assert_eq!(both(held(2000, None), held(0, 2100), false), millis(0));
         assert_eq!(both(held(2000, None), held(0, 2100), true), millis(100));
+        assert_eq!(both(held(2000, 2050), held(0, 2100), false), millis(0));
+        // Heard of in the moment in which it is reckoned up.
+        assert_eq!(both(held(9900, None), held(0, 10_000), false), millis(0));
+    }
+
+    #[test]
+    fn a_message_that_comes_late_was_sent_before_the_heartbeat_that_overtook_it() {
+        let mut incidents = Incidents::new(at(0));
+        for number in 5..100 {
+            incidents.note_heartbeat(number, at(number * 10));
+        }
+        assert_eq!(incidents.sent_before(90), Some(at(910)));
+        assert_eq!(incidents.sent_before(99), None, "it comes in its turn");
+        incidents.note_heartbeat(3, at(5000));
+        assert_eq!(incidents.sent_before(2), Some(at(5000)));
+        assert_eq!(incidents.sent_before(50), None);
     }
 
     #[test]
     fn groups_that_fared_alike_are_one_entry() {
-        let mut incident = Incident::new(Cause::Silence, at(0));
+        let mut incident = Incident::new(Cause::Silence, at(0).into(), at(0));
         incident.theirs = (0..4).map(|group| (group, held(1000, None))).collect();
-        incident.has_ended((2, held(0, 3000)));
         let keys = ["a", "b", "c", "d", "e"].map(String::from).into_iter();
-        let groups = incident.groups(keys, &[(4, held(0, None))], at(9000));
+        let groups = incident.groups(
+            keys,
+            &[(2, held(0, 3000)), (4, held(0, None))],
+            Duration::from_secs(1),
+            at(9000),
+        );
         let told: Vec<_> = groups
             .iter()
             .map(|groups| (groups.keys.join(" "), groups.both.as_millis()))

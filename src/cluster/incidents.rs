@@ -1,44 +1,39 @@
 //! Keeps the record of an incident from the loss of the other node until nothing is held by both any more, and tells the
 //! other node what this one held, in a message that 3.0.6 is not sent:
-//! `hb_held=<generation>.<epoch> <digest> <cause> <lost> <runs> <tenures>`, where the first word is the conversation of
-//! the receiver that it belongs to, *lost* and *runs* say how many milliseconds ago the sender lost the receiver and began to
-//! run, in hex, and *tenures* are those of [`tenure`](super::tenure).
+//! `hb_held=<generation>.<epoch> <digest> <cause> <lost> <begun> <runs> <tenures>`, where the first word is the conversation
+//! of the receiver that it belongs to, the next ones say how many milliseconds ago the sender had last heard the receiver, found
+//! that it had lost it, and began to run, in hex, and *tenures* are those of [`tenure`](super::tenure).
 
 use std::time::Duration;
 
 use super::claims::hex;
 use super::incident::{Cause, Incident, IncidentRecord, KIND, PeerWord};
 use super::tenure::{self, Placed, Told};
+use super::time::Moment;
 use super::{Action, Cluster, GroupId, Instant, Relation};
 use crate::message::Message;
 
 const FIELD: &str = "hb_held";
-/// How long the other node's word is waited for once both talk: a message that was lost comes within seconds.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// How long the other node's last word is waited for, beside some heartbeats: a message that was lost comes within seconds.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 impl Cluster {
-    /// The nodes have lost each other; one that goes on goes on.
-    pub(super) fn begin_incident(&mut self, cause: Cause, lost: Instant) {
-        if let Some(incident) = &mut self.incidents.open {
-            incident.met = None;
-            return;
+    /// The nodes have lost each other. One that goes on goes on, unless they had met in between: what the other told is old then.
+    pub(super) fn begin_incident(&mut self, cause: Cause, lost: impl Into<Moment>) {
+        let lost = lost.into();
+        match &self.incidents.open {
+            Some(incident) if incident.met.is_none() => return,
+            Some(_) => self.close_incident(self.now),
+            None => {}
         }
-        let mut incident = Incident::new(cause, lost);
-        let ended = self.ownership.tenures_since(lost);
-        for placed in ended.filter(|(_, tenure)| tenure.until.is_some()) {
-            incident.has_ended(placed);
-        }
-        self.incidents.open = Some(incident);
+        self.incidents.open = Some(Incident::new(cause, lost, self.now));
     }
 
     /// A group is held from now on, or not any more.
     pub(super) fn note_tenure(&mut self, group: GroupId, now: Instant) {
-        let ended = self.ownership.note_tenure(group, now);
-        if let (Some(placed), Some(incident)) = (ended, &mut self.incidents.open) {
-            incident.has_ended(placed);
-            if self.is_agreed {
-                self.send_incident(now);
-            }
+        let has_ended = self.ownership.note_tenure(group, now);
+        if let Some(incident) = &mut self.incidents.open {
+            incident.has_news |= has_ended;
         }
     }
 
@@ -46,8 +41,25 @@ impl Cluster {
     pub(super) fn meet_again(&mut self, now: Instant) {
         if let Some(incident) = &mut self.incidents.open {
             incident.met = Some(now);
-            self.send_incident(now);
+            incident.has_news = true;
         }
+    }
+
+    /// Tells a peer that answers what there is to tell, all of it at once and no oftener than heartbeats go out.
+    fn tell_incident(&mut self, now: Instant) {
+        if self.next_word_of_incident().is_some_and(|at| at <= now) {
+            self.send_incident(now);
+            if let Some(incident) = &mut self.incidents.open {
+                (incident.has_news, incident.told) = (false, Some(now));
+            }
+        }
+    }
+
+    fn next_word_of_incident(&self) -> Option<Instant> {
+        let incident = self.incidents.open.as_ref()?;
+        let is_due = incident.has_news && self.is_agreed;
+        let told = incident.told.map(|at| at + self.settings.keepalive);
+        is_due.then_some(told.unwrap_or(self.now))
     }
 
     fn send_incident(&mut self, now: Instant) {
@@ -55,25 +67,25 @@ impl Cluster {
         else {
             return;
         };
-        let current = self.ownership.tenures_since(incident.lost);
-        let current = current.filter(|(_, tenure)| tenure.until.is_none());
-        let all: Vec<Placed> = incident.ended.iter().copied().chain(current).collect();
-        let mut tenures = self.ownership.in_wire_order(&all);
+        let mut tenures = self.ownership.in_wire_order(incident.lost);
         tenures.sort_by_key(|(place, tenure)| (*place, tenure.since));
         let cause = match incident.cause {
             Cause::Silence => 's',
             Cause::Stall => 'p',
+            Cause::Unheard => 'd',
             Cause::Told => 't',
         };
-        let since = |moment| now.since(moment).as_millis();
-        let (lost, runs) = (since(incident.lost), since(self.incidents.began));
+        let since = |moment| Moment::from(now).since(moment).as_millis();
+        let (lost, begun) = (since(incident.lost), since(incident.begun.into()));
+        let runs = since(self.incidents.began.into());
         let digest = self.ownership.digest();
         let tenures = Told {
             tenures: &tenures,
             now,
         };
-        let word =
-            format!("{generation:x}.{epoch:x} {digest:x} {cause} {lost:x} {runs:x} {tenures}");
+        let word = format!(
+            "{generation:x}.{epoch:x} {digest:x} {cause} {lost:x} {begun:x} {runs:x} {tenures}"
+        );
         self.begin_to_peer(KIND).push_text(FIELD, &word);
         self.finish(false);
     }
@@ -81,24 +93,37 @@ impl Cluster {
     /// False when it can't be read.
     pub(super) fn incident_heard(&mut self, message: &Message, number: u64, now: Instant) -> bool {
         let groups = self.ownership.order.len();
+        let sent = self.incidents.sent_before(number).unwrap_or(now);
         let Some(word) = message
             .text(FIELD)
-            .and_then(|text| parse(text, groups, now))
+            .and_then(|text| parse(text, groups, sent))
         else {
             return false;
         };
         let at = (self.peer.generation, number);
         let is_current = word.answering == (self.settings.generation, self.epoch);
-        if !is_current || at <= self.incidents.heard || word.lost <= self.incidents.settled {
+        let is_first = self.incidents.open.is_none();
+        let is_over = word.cause == Cause::Told || self.incidents.settled >= Some(word.begun);
+        if !is_current || at <= self.incidents.heard || (is_first && is_over) {
             return true;
         }
         self.incidents.heard = at;
-        let is_first = self.incidents.open.is_none();
-        if is_first {
-            self.begin_incident(Cause::Told, word.lost);
+        match &mut self.incidents.open {
+            None => self.begin_incident(Cause::Told, word.lost),
+            // What it asks about began before it was noticed here.
+            Some(incident) if word.lost < incident.lost => {
+                (incident.lost, incident.has_news) = (word.lost, true);
+            }
+            Some(_) => {}
         }
         let is_same = word.digest == self.ownership.digest();
-        let theirs = self.ownership.by_wire_order(&word.tenures);
+        let mut theirs = self.ownership.by_wire_order(&word.tenures);
+        let is_talking = self.standing().relation == Relation::Talking;
+        for placed in &mut theirs {
+            if is_talking && self.ownership.contradicts(placed) && !self.has_clashed(placed.0) {
+                placed.1.until = Some(sent.into()); // later it is not known to have held it
+            }
+        }
         if let Some(incident) = &mut self.incidents.open {
             incident.peer = if is_same {
                 PeerWord::Told {
@@ -118,8 +143,15 @@ impl Cluster {
         true
     }
 
+    /// Whether both were seen to hold a group since they have met.
+    fn has_clashed(&self, group: usize) -> bool {
+        let incident = self.incidents.open.as_ref();
+        incident.is_some_and(|incident| incident.clashed.contains(&group))
+    }
+
     /// The end of a turn: perhaps it is over.
     pub(super) fn pursue_incident(&mut self, now: Instant) {
+        self.tell_incident(now);
         let relation = self.standing().relation;
         let Some(incident) = &mut self.incidents.open else {
             return;
@@ -132,17 +164,35 @@ impl Cluster {
             }
             _ => return,
         }
-        let before = incident.clashed.len();
+        for placed in &mut incident.theirs {
+            if !incident.clashed.contains(&placed.0) && self.ownership.contradicts(placed) {
+                placed.1.until = Some(now.into()); // given up since it spoke of it
+            }
+        }
+        let clashed = incident.clashed.len();
         incident.clashed.extend(self.ownership.held_by_both());
         let clashes = self.ownership.held_by_both().next().is_some();
+        if clashes || clashed < incident.clashed.len() {
+            incident.clashed_at = Some(now);
+            return;
+        }
+        let certain = certain(self.settings.keepalive);
         let waits = match incident.peer {
             PeerWord::Nothing => true,
-            // It says more once it has given up what it has.
-            PeerWord::Told { .. } => self.ownership.contradicts(&incident.theirs),
+            // It says more once it has given up what both had, and once it knows since when this node asks.
+            PeerWord::Told { lost, .. } => {
+                let theirs = incident.theirs.iter();
+                let mut clashed = theirs.filter(|(group, _)| incident.clashed.contains(group));
+                lost.since(incident.lost) > certain
+                    || clashed.any(|placed| self.ownership.contradicts(placed))
+            }
             PeerWord::OtherFiles | PeerWord::Classic => false,
         };
-        let is_late = incident.met.is_some_and(|met| now.since(met) >= PATIENCE);
-        if !clashes && before == incident.clashed.len() && (!waits || is_late) {
+        let patience = patience(self.settings.keepalive);
+        let is_late = incident
+            .waits_since()
+            .is_some_and(|since| now.since(since) >= patience);
+        if !incident.has_news && (!waits || is_late) {
             self.close_incident(now);
         }
     }
@@ -152,9 +202,8 @@ impl Cluster {
         let Some(incident) = self.incidents.open.take() else {
             return;
         };
-        self.incidents.settled = now;
-        let held = self.ownership.tenures_since(incident.lost);
-        let held: Vec<Placed> = held.filter(|(_, tenure)| tenure.until.is_none()).collect();
+        self.incidents.settled = Some(now.into());
+        let mine: Vec<Placed> = self.ownership.tenures_since(incident.lost).collect();
         let keys = self.settings.groups.iter().map(|group| group.key.clone());
         let record = IncidentRecord {
             node: self.peer_name(),
@@ -163,32 +212,46 @@ impl Cluster {
             met: incident.met,
             settled: now,
             peer: incident.peer,
-            groups: incident.groups(keys, &held, now),
+            groups: incident.groups(keys, &mine, certain(self.settings.keepalive), now),
         };
         self.actions.push_back(Action::Incident(Box::new(record)));
     }
 
-    /// When the other node's word is not waited for any longer.
+    /// When there is more to tell, or the other node's word is not waited for any longer.
     pub(super) fn next_incident(&self) -> Option<Instant> {
         let incident = self.incidents.open.as_ref()?;
-        incident
-            .met
-            .map(|met| met + PATIENCE)
-            .filter(|at| *at > self.now)
+        let patience = patience(self.settings.keepalive);
+        let late = incident.waits_since().map(|since| since + patience);
+        let waits = late.filter(|at| *at > self.now);
+        [self.next_word_of_incident(), waits]
+            .into_iter()
+            .flatten()
+            .min()
     }
+}
+
+/// What the peer tells of its past reaches us late by what its message took, and one that was lost and sent again is known
+/// to have been sent before the next heartbeat. An overlap that rests on that alone counts when it is longer.
+fn certain(keepalive: Duration) -> Duration {
+    Duration::from_secs(1) + keepalive * 2
+}
+
+fn patience(keepalive: Duration) -> Duration {
+    PATIENCE + keepalive * 4
 }
 
 struct Word {
     answering: (u64, u64),
     digest: u32,
     cause: Cause,
-    lost: Instant,
-    runs_since: Instant,
+    lost: Moment,
+    begun: Moment,
+    runs_since: Moment,
     tenures: Vec<Placed>,
     has_more: bool,
 }
 
-/// Words that follow are for a later version.
+/// What was sent at that moment, at the latest. Words that follow are for a later version.
 fn parse(text: &str, groups: usize, now: Instant) -> Option<Word> {
     let mut words = text.split(' ');
     let (generation, epoch) = words.next()?.split_once('.')?;
@@ -197,10 +260,12 @@ fn parse(text: &str, groups: usize, now: Instant) -> Option<Word> {
     let cause = match words.next()? {
         "s" => Cause::Silence,
         "p" => Cause::Stall,
+        "d" => Cause::Unheard,
         "t" => Cause::Told,
         _ => return None,
     };
     let lost = tenure::ago(words.next()?, now)?;
+    let begun = tenure::ago(words.next()?, now)?;
     let runs_since = tenure::ago(words.next()?, now)?;
     // The places of other files than ours mean nothing here, and need not be ours.
     let (tenures, has_more) = tenure::parse(words.next()?, groups, now).unwrap_or_default();
@@ -209,6 +274,7 @@ fn parse(text: &str, groups: usize, now: Instant) -> Option<Word> {
         digest,
         cause,
         lost,
+        begun,
         runs_since,
         tenures,
         has_more,

@@ -158,6 +158,7 @@ impl Cluster {
                 _ => NodeStatus::Up, // a word that nobody knows
             });
         self.claims_number = number;
+        self.incidents.note_heartbeat(number, now);
         self.note_rhythm(now);
         if let Some(millis) = message
             .text("dt")
@@ -317,6 +318,9 @@ impl Cluster {
 
     fn judge_deafness(&mut self) {
         if self.is_peer_deaf() && !std::mem::replace(&mut self.told.deaf, true) {
+            if let Some(since) = self.unanswered_since {
+                self.begin_incident(Cause::Unheard, since);
+            }
             self.report(Report::PeerIsDeaf {
                 node: self.peer_name(),
             });

@@ -105,7 +105,7 @@ pub use script_message::{ScriptMessage, Unsendable};
 pub use settings::{FencingSettings, GroupSettings, PingNodeSettings, PingSettings, Settings};
 pub use size::{HeartbeatBytes, heartbeat_bytes};
 pub use tenure::Tenure;
-pub use time::Instant;
+pub use time::{Instant, Moment};
 pub use view::{GroupState, GroupView};
 pub use way::Way;
 

@@ -9,6 +9,7 @@
 //! A claim is what was seen to happen, never an intention: a group counts as held from the moment a start
 //! is asked for until a stop has succeeded, and a failed stop leaves it held (S6).
 
+use std::collections::VecDeque;
 use std::time::Duration;
 
 use super::claims::{Claim, Phase, Stated};
@@ -17,6 +18,7 @@ use super::files_differ::OtherGroups;
 use super::policy::{
     Group, Reason, Relation, Standing, Step, fails_back, prefers_me, wanted, yields,
 };
+use super::tenure::Placed;
 use super::time::Instant;
 use super::{GroupId, GroupSettings};
 use crate::message::checksum;
@@ -41,6 +43,8 @@ pub struct Ownership {
     pub(super) groups: Vec<Group>,
     /// Group indices in the order of their sorted keys, which is the order on the wire.
     pub(super) order: Vec<usize>,
+    /// What was held and is not any more, the newest last.
+    pub(super) ended: VecDeque<Placed>,
     digest: u32,
     /// What the peer does where it has other groups than we.
     other_groups: OtherGroups,
@@ -59,6 +63,7 @@ impl Ownership {
                 .map(|group| Group::new(group.prefers_local))
                 .collect(),
             order: Vec::new(),
+            ended: VecDeque::new(),
             digest: 0,
             other_groups: OtherGroups::default(),
             has_news: false,

@@ -130,7 +130,7 @@ pub(super) struct Group {
     pub(super) is_unfit: bool,
     /// A failed stop is due again; after a failed start, nobody is to ask for it before.
     pub(super) retry_at: Instant,
-    /// When this node held it last, or since when it does.
+    /// Since when this node holds it.
     pub(super) tenure: Option<Tenure>,
     /// Its failed starts here.
     pub(super) failures: Failures,

@@ -4,7 +4,7 @@ use std::fmt::{self, Write as _};
 use std::time::Duration;
 
 use super::claims::hex;
-use super::time::Instant;
+use super::time::{Instant, Moment};
 
 /// No more of them are told at once: a serial line is slow.
 const MOST_TOLD: usize = 200;
@@ -14,18 +14,11 @@ const MOST_TOLD: usize = 200;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Tenure {
     /// Since when.
-    pub since: Instant,
+    pub since: Moment,
     /// Until when; `None` while it goes on.
-    pub until: Option<Instant>,
+    pub until: Option<Moment>,
     /// It was found running at the start of the daemon, so it began earlier.
     pub is_older: bool,
-}
-
-impl Tenure {
-    /// Whether it reaches beyond `moment`.
-    pub(super) fn is_after(&self, moment: Instant) -> bool {
-        self.until.is_none_or(|until| until >= moment)
-    }
 }
 
 /// One group, by its place in the order of the wire, and one tenure of it.
@@ -58,9 +51,10 @@ impl fmt::Display for Told<'_> {
             if alike > 0 {
                 write!(f, "-{}", first + alike)?;
             }
-            write!(f, ":{:x}", self.now.since(tenure.since).as_millis())?;
+            let ago = |moment| Moment::from(self.now).since(moment).as_millis();
+            write!(f, ":{:x}", ago(tenure.since))?;
             if let Some(until) = tenure.until {
-                write!(f, ".{:x}", self.now.since(until).as_millis())?;
+                write!(f, ".{:x}", ago(until))?;
             }
             if tenure.is_older {
                 f.write_char('+')?;
@@ -119,8 +113,8 @@ fn place(text: &str) -> Option<usize> {
 }
 
 /// A moment as a message tells it: so many milliseconds ago, in hex.
-pub(super) fn ago(text: &str, now: Instant) -> Option<Instant> {
-    Some(now - Duration::from_millis(hex(text)?))
+pub(super) fn ago(text: &str, now: Instant) -> Option<Moment> {
+    Some(Moment::before(now, Duration::from_millis(hex(text)?)))
 }
 
 #[cfg(test)]
@@ -133,8 +127,8 @@ mod tests {
 
     fn tenure(since: u64, until: Option<u64>, is_older: bool) -> Tenure {
         Tenure {
-            since: at(since),
-            until: until.map(at),
+            since: at(since).into(),
+            until: until.map(|until| at(until).into()),
             is_older,
         }
     }
@@ -159,6 +153,11 @@ mod tests {
         assert_eq!(heard.len(), tenures.len());
         assert_eq!(heard[3], (2, tenure(40, Some(41), true)));
         assert_eq!(heard[4], (7, tenure(42, None, false)));
+        // The machine that hears it was started in between.
+        let (heard, _) = parse(&text, 8, at(9)).expect("understood");
+        let (early, late) = (heard[3].1, heard[4].1);
+        assert_eq!(early.since.as_micros(), -1_000_000);
+        assert_eq!(late.since.since(early.since), Duration::from_secs(2));
     }
 
     #[test]

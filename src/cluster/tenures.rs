@@ -5,29 +5,43 @@ use super::claims::Claim;
 use super::ownership::Ownership;
 use super::policy::Group;
 use super::tenure::{Placed, Tenure};
-use super::time::Instant;
+use super::time::{Instant, Moment};
+
+/// So many that have ended are remembered, or twice as many as there are groups: one that can't be started has many.
+const MOST_ENDED: usize = 200;
 
 impl Ownership {
-    /// Compares what is held of a group with what was; gives back the tenure that has ended.
-    pub(super) fn note_tenure(&mut self, id: GroupId, now: Instant) -> Option<Placed> {
-        let index = usize::try_from(id.0).ok()?;
-        let ended = self.groups.get_mut(index)?.note_tenure(now)?;
-        Some((index, ended))
+    /// Compares what is held of a group with what was. Whether it was given up.
+    pub(super) fn note_tenure(&mut self, id: GroupId, now: Instant) -> bool {
+        let index = usize::try_from(id.0).unwrap_or(usize::MAX);
+        let ended = self
+            .groups
+            .get_mut(index)
+            .and_then(|group| group.note_tenure(now));
+        if let Some(tenure) = ended {
+            if self.ended.len() >= MOST_ENDED.max(2 * self.groups.len()) {
+                self.ended.pop_front();
+            }
+            self.ended.push_back((index, tenure));
+        }
+        ended.is_some()
     }
 
-    /// The last tenure of each group, where it reaches beyond `moment`.
-    pub(super) fn tenures_since(&self, moment: Instant) -> impl Iterator<Item = Placed> {
+    /// All tenures that reach beyond `moment`, as far back as they are remembered, those of a group in their order.
+    pub(super) fn tenures_since(&self, moment: Moment) -> impl Iterator<Item = Placed> {
         let groups = self.groups.iter().enumerate();
-        let all = groups.filter_map(|(index, group)| Some((index, group.tenure?)));
-        all.filter(move |(_, tenure)| tenure.is_after(moment))
+        let current = groups.filter_map(|(index, group)| Some((index, group.tenure?)));
+        let ended = self.ended.iter().copied();
+        ended
+            .filter(move |(_, tenure)| tenure.until >= Some(moment))
+            .chain(current)
     }
 
-    /// The same tenures by the places that their groups have on the wire. What the file has no more has none.
-    pub(super) fn in_wire_order(&self, tenures: &[Placed]) -> Vec<Placed> {
+    /// The same by the places that their groups have on the wire. What the file has no more has none.
+    pub(super) fn in_wire_order(&self, moment: Moment) -> Vec<Placed> {
         let place = |group: usize| self.order.iter().position(|index| *index == group);
-        let placed = tenures.iter();
-        placed
-            .filter_map(|(group, tenure)| Some((place(*group)?, *tenure)))
+        let all = self.tenures_since(moment);
+        all.filter_map(|(group, tenure)| Some((place(group)?, tenure)))
             .collect()
     }
 
@@ -47,11 +61,10 @@ impl Ownership {
         both.map(|(index, _)| index)
     }
 
-    /// Whether the peer claims not to hold what these tenures of it say it does.
-    pub(super) fn contradicts(&self, theirs: &[Placed]) -> bool {
-        let open = theirs.iter().filter(|(_, tenure)| tenure.until.is_none());
-        let mut groups = open.filter_map(|(group, _)| self.groups.get(*group));
-        groups.any(|group| !group.peer_holds())
+    /// Whether this tenure of the peer goes on by its own word, and by its newer claims does not.
+    pub(super) fn contradicts(&self, (group, tenure): &Placed) -> bool {
+        let group = self.groups.get(*group);
+        tenure.until.is_none() && group.is_some_and(|group| !group.peer_holds())
     }
 }
 
@@ -59,20 +72,18 @@ impl Group {
     /// Compares what is held with what was; gives back the tenure that has ended.
     pub(super) fn note_tenure(&mut self, now: Instant) -> Option<Tenure> {
         let is_held = self.mine.is_some_and(Claim::is_held);
-        match &mut self.tenure {
-            Some(tenure) if tenure.until.is_none() && !is_held => {
-                tenure.until = Some(now);
-                return Some(*tenure);
-            }
-            tenure if is_held && tenure.is_none_or(|before| before.until.is_some()) => {
-                *tenure = Some(Tenure {
-                    since: now,
-                    until: None,
-                    is_older: self.found,
-                });
-            }
-            _ => {}
+        if !is_held {
+            let ended = self.tenure.take()?;
+            return Some(Tenure {
+                until: Some(now.into()),
+                ..ended
+            });
         }
+        self.tenure.get_or_insert(Tenure {
+            since: now.into(),
+            until: None,
+            is_older: self.found,
+        });
         None
     }
 }

@@ -34,6 +34,40 @@ impl Instant {
     }
 }
 
+/// A point in time that may lie before the boot of this machine: what the other node tells of its past does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Moment(i64);
+
+impl Moment {
+    /// So long before `now`.
+    pub(super) fn before(now: Instant, ago: Duration) -> Self {
+        Self::from(now).less(ago)
+    }
+
+    /// So much earlier.
+    pub(super) fn less(self, duration: Duration) -> Self {
+        let micros = i64::try_from(micros(duration)).unwrap_or(i64::MAX);
+        Self(self.0.saturating_sub(micros))
+    }
+
+    /// Microseconds since the boot of this machine; negative before it.
+    pub const fn as_micros(self) -> i64 {
+        self.0
+    }
+
+    /// Time from `earlier` to `self`; zero when `earlier` is later.
+    pub fn since(self, earlier: Self) -> Duration {
+        let micros = self.0.saturating_sub(earlier.0);
+        Duration::from_micros(u64::try_from(micros).unwrap_or(0))
+    }
+}
+
+impl From<Instant> for Moment {
+    fn from(instant: Instant) -> Self {
+        Self(i64::try_from(instant.0).unwrap_or(i64::MAX))
+    }
+}
+
 /// Without the 128 bits of [`Duration::as_micros`]: deadlines are added up many times in each turn.
 fn micros(duration: Duration) -> u64 {
     let seconds = duration.as_secs().saturating_mul(1_000_000);

@@ -15,8 +15,8 @@ pub struct Incident {
     pub node: String,
     /// The other node.
     pub peer: String,
-    /// `silence`: the other node fell silent; `stall`: this one stood still; `told`: the other node said that it had lost
-    /// this one.
+    /// `silence`: the other node fell silent; `stall`: this one stood still; `unheard`: the other node was heard and did not
+    /// hear this one; `told`: the other node said that it had lost this one.
     pub cause: String,
     /// When the other node was heard last, or this one stood still.
     pub lost: u64,
@@ -99,6 +99,7 @@ impl Incident {
         let lost = moment(self.lost);
         let mut text = match self.cause.as_str() {
             "stall" => format!("{node} stood still at {lost}"),
+            "unheard" => format!("{peer} did not hear {node} since {lost}"),
             "told" => format!("{peer} lost {node} at {lost}"),
             _ => format!("{node} heard nothing of {peer} since {lost}"),
         };
@@ -279,6 +280,9 @@ mod tests {
         );
         assert!(
             told(|incident| incident.cause = "stall".into()).starts_with("alpha stood still at")
+        );
+        assert!(
+            told(|incident| incident.cause = "unheard".into()).starts_with("beta did not hear")
         );
         assert!(told(|incident| incident.cause = "told".into()).starts_with("beta lost alpha at"));
     }

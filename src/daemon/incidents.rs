@@ -13,7 +13,7 @@ use std::time::Duration;
 use super::clock;
 use super::state::replace;
 use super::worker::Worker;
-use crate::cluster::{self, Cause, IncidentRecord, Instant, PeerWord};
+use crate::cluster::{self, Cause, IncidentRecord, Moment, PeerWord};
 use crate::control::{HeldGroups, Incident, Tenure};
 use crate::os::local_time;
 
@@ -195,8 +195,8 @@ fn tell(incident: &Incident) {
 }
 
 fn translate(record: &IncidentRecord, node: &str) -> Incident {
-    let (now, wall) = (clock::now(), clock::wall());
-    let millis = |moment: Instant| {
+    let (now, wall) = (Moment::from(clock::now()), clock::wall());
+    let millis = |moment: Moment| {
         let at = (wall + moment.since(now)).saturating_sub(now.since(moment));
         u64::try_from(at.as_millis()).unwrap_or(u64::MAX)
     };
@@ -221,6 +221,7 @@ fn translate(record: &IncidentRecord, node: &str) -> Incident {
     let cause = match record.cause {
         Cause::Silence => "silence",
         Cause::Stall => "stall",
+        Cause::Unheard => "unheard",
         Cause::Told => "told",
     };
     let groups = record.groups.iter().map(|groups| HeldGroups {
@@ -234,8 +235,8 @@ fn translate(record: &IncidentRecord, node: &str) -> Incident {
         peer: record.node.clone(),
         cause: cause.into(),
         lost: millis(record.lost),
-        met: record.met.map(millis),
-        settled: millis(record.settled),
+        met: record.met.map(|met| millis(met.into())),
+        settled: millis(record.settled.into()),
         peer_word: peer_word.into(),
         peer_runs_since,
         is_cut,
@@ -252,7 +253,7 @@ mod tests {
         IncidentRecord {
             node: "beta".into(),
             cause: Cause::Silence,
-            lost: now,
+            lost: now.into(),
             met: Some(now),
             settled: now,
             peer: PeerWord::Classic,

@@ -324,10 +324,12 @@ impl Story {
                     .filter(|groups| !groups.both.is_zero())
                     .flat_map(|groups| groups.keys.iter().map(String::as_str))
                     .collect();
-                let both = both.join(", ");
-                self.line(format_args!(
-                    "record the incident with {node}; both held: {both}"
-                ));
+                let both = if both.is_empty() {
+                    String::new()
+                } else {
+                    format!("; both held: {}", both.join(", "))
+                };
+                self.line(format_args!("record the incident with {node}{both}"));
             }
             Action::Fence { request } => self.line(format_args!("fence the peer, {request}")),
             Action::AskNetwork { request, groups } => {

@@ -77,6 +77,7 @@ impl World {
                     });
                 Ok(())
             }
+            Action::Incident(record) => self.judge_record(node, &record),
             Action::RememberPeer(memory) => {
                 self.remember(node, memory);
                 Ok(())
@@ -84,7 +85,6 @@ impl World {
             Action::Exit
             | Action::AnnounceGroup(_)
             | Action::PeerHardware(_)
-            | Action::Incident(_)
             | Action::Deliver { .. } => Ok(()),
         }
     }
@@ -445,6 +445,7 @@ impl World {
 
     fn group_changed(&mut self, node: usize, group: usize) -> Result<(), Violation> {
         if node < STRANGER {
+            self.note_overlap(group);
             self.judge.changed(node, group, &self.machines, self.now)
         } else {
             Ok(())

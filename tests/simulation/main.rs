@@ -28,6 +28,7 @@ mod old_peer;
 mod pings;
 mod plan;
 mod reading;
+mod records;
 mod reloads;
 mod rng;
 mod scenarios;

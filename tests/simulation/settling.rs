@@ -138,7 +138,9 @@ impl World {
                 }
             }
         }
-        (0..self.plan.preferred.len()).find_map(|group| self.group_unsettled(group))
+        (0..self.plan.preferred.len())
+            .find_map(|group| self.group_unsettled(group))
+            .or_else(|| self.unrecorded())
     }
 
     fn group_unsettled(&self, group: usize) -> Option<String> {

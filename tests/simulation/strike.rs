@@ -27,6 +27,7 @@ impl World {
             .step(self.now, &[1], || format!("-------- {fault}"));
         self.judge.strikes.note(fault);
         self.skies.note(fault, self.now, self.plan.keepalive);
+        self.records.note(fault);
         match fault {
             Fault::Wire {
                 link,

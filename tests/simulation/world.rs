@@ -12,6 +12,7 @@ use super::invariants::{Judge, Violation};
 use super::machine::{Inbound, Machine};
 use super::node::MakeNode;
 use super::plan::{Plan, SECOND, Time};
+use super::records::Records;
 use super::rng::Rng;
 use super::trace::Trace;
 use super::virtual_link::{Cargo, VirtualLink};
@@ -152,6 +153,8 @@ pub struct World {
     pub judge: Judge,
     /// Sees what everybody sees.
     pub witness: Witness,
+    /// See `records`.
+    pub records: Records,
     /// Since when it is plain in which directions links carry.
     pub skies: Skies,
     /// The story.
@@ -214,6 +217,7 @@ impl World {
                 .collect(),
             judge: Judge::new(&plan),
             witness: Witness::new(&plan),
+            records: Records::default(),
             skies: Skies::default(),
             hardware_dice: Rng::new(plan.seed, 14),
             trace: Trace::new(with_lines),

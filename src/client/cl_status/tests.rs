@@ -4,7 +4,8 @@ use std::io;
 
 use super::*;
 use crate::control::{
-    Direction, FencingDevice, Group, Link, MoveProgress, Movement, Parameter, Selection,
+    Direction, FencingDevice, Group, HeldGroups, Link, MoveProgress, Movement, Parameter,
+    Selection, Tenure,
 };
 
 fn example() -> Status {
@@ -341,4 +342,61 @@ fn serial_lines_are_shown_with_noise_errors_and_strangers() {
     assert!(verbose(&status).ends_with(expected), "{}", verbose(&status));
     let json = ask_of(Ok(status), "listhblinks bb --json").out;
     assert!(json.contains("\"noise\": 12"), "{json}");
+}
+
+#[test]
+fn incidents_are_told_the_newest_last_or_that_there_is_none() {
+    let arguments = |words: &str| {
+        arguments::parse(words.split_whitespace().map(OsString::from))
+            .expect("understood")
+            .expect("a question")
+    };
+    let tell = |words: &str, known| incidents(&arguments(words), known, Path::new("/etc/ha.d"));
+    let none = tell("incidents", Ok(Vec::new()));
+    assert_eq!(none, Reply::new("No incident is on record here.\n", GOOD));
+    let record = |lost| Incident {
+        node: "ba".into(),
+        peer: "bb".into(),
+        cause: "silence".into(),
+        lost,
+        met: Some(lost + 1500),
+        settled: lost + 1600,
+        peer_word: "told".into(),
+        peer_runs_since: Some(0),
+        is_cut: false,
+        groups: vec![HeldGroups {
+            keys: vec!["10.0.0.1".into()],
+            mine: vec![Tenure {
+                since: lost,
+                until: None,
+                is_older: false,
+            }],
+            theirs: Vec::new(),
+            both: 0,
+        }],
+    };
+    let both = || Ok(vec![record(1_795_198_608_000), record(1_795_298_608_000)]);
+    let told = tell("incidents", both()).out;
+    let lines: Vec<&str> = told.lines().collect();
+    assert!(
+        lines[0].starts_with("ba heard nothing of bb since 2026-11-"),
+        "{told}"
+    );
+    assert!(lines[0].contains("(1.500 s later)"), "{told}");
+    assert!(
+        lines[1].starts_with("\t10.0.0.1: ba held it since 2026-11-"),
+        "{told}"
+    );
+    assert_eq!((lines[2], lines.len()), ("", 5), "{told}");
+    let json = tell("incidents --json", both()).out;
+    let read: Vec<Incident> = serde_json::from_str(&json).expect("JSON");
+    assert_eq!(read, both().expect("two"));
+    let stopped = Error::Stopped(io::Error::from_raw_os_error(2));
+    let reply = tell("incidents", Err(stopped));
+    assert_eq!(reply.exit, BAD);
+    assert!(
+        reply.err.contains("no heartbeat runs here"),
+        "{}",
+        reply.err
+    );
 }

@@ -1,6 +1,7 @@
 //! What each held while the nodes had lost each other, as both record it.
 
 use super::*;
+use crate::message::Message;
 
 /// Which groups, how often they were held here and there, and for how many seconds by both.
 type Entry = (String, usize, usize, u64);
@@ -53,7 +54,7 @@ fn after_a_split_both_nodes_record_who_held_what_and_for_how_long_both_did() {
             assert_eq!(groups.mine[0].until.is_none(), mine, "{record:#?}");
             assert_eq!(groups.theirs[0].until.is_none(), !mine, "{record:#?}");
         }
-        let away = record.met.expect("they met").since(record.lost);
+        let away = Moment::from(record.met.expect("they met")).since(record.lost);
         assert_eq!(away.as_secs(), 31);
     }
     pair.run(Duration::from_secs(120));
@@ -124,8 +125,9 @@ fn a_node_that_was_not_heard_records_what_the_other_tells() {
         let one = entries(record).into_iter().find(|(key, ..)| key == "one");
         assert!(one.is_some(), "{record:#?}");
     }
-    assert_eq!(pair.incidents[0][0].cause, Cause::Told);
+    assert_eq!(pair.incidents[0][0].cause, Cause::Unheard);
     assert_eq!(pair.incidents[1][0].cause, Cause::Silence);
+    assert_eq!(pair.incidents.each_ref().map(Vec::len), [1, 1]);
 }
 
 #[test]
@@ -172,7 +174,7 @@ fn nodes_with_other_groups_say_so_instead_of_naming_the_wrong_ones() {
 }
 
 #[test]
-fn a_peer_that_says_nothing_is_waited_for_a_minute() {
+fn a_peer_that_says_nothing_is_waited_for_a_while() {
     let mut pair = Pair::together(AutoFailback::Off);
     cut(&mut pair);
     pair.run(Duration::from_secs(5));
@@ -181,14 +183,36 @@ fn a_peer_that_says_nothing_is_waited_for_a_minute() {
     let settled = pair.incidents[0][0].settled;
     // What the peer says of it later is no news.
     let incidents = &pair.nodes[0].as_ref().expect("runs").incidents;
-    assert!(incidents.open.is_none() && incidents.settled == settled);
+    assert!(incidents.open.is_none() && incidents.settled == Some(settled.into()));
     // It has nothing to say of what it takes for long over.
-    pair.nodes[1].as_mut().expect("runs").incidents.settled = settled + Duration::from_secs(3600);
+    pair.nodes[1].as_mut().expect("runs").incidents.settled =
+        Some((settled + Duration::from_secs(3600)).into());
     let cluster = pair.nodes[0].as_mut().expect("runs");
     cluster.begin_incident(Cause::Silence, settled);
     cluster.meet_again(settled);
-    pair.run(Duration::from_secs(50));
+    let wait = settled + Duration::from_secs(5);
+    pair.run(wait.since(pair.now));
     assert_eq!(pair.incidents[0].len(), 1, "perhaps its word was lost");
-    pair.run(Duration::from_secs(11));
+    pair.run(Duration::from_secs(1));
     assert_eq!(pair.incidents[0].len(), 2);
+}
+
+#[test]
+fn a_machine_that_was_started_meanwhile_records_what_was_before_its_boot() {
+    let mut pair = Pair::new(AutoFailback::Off);
+    pair.now = Instant::from_micros(2_000_000); // its clock begins with its boot
+    pair.start(0);
+    let mut young = pair.nodes[0].take().expect("it runs");
+    let (generation, epoch) = (young.settings.generation, young.epoch);
+    let digest = young.ownership.digest();
+    let mut told = Message::new();
+    told.push_text(
+        "hb_held",
+        &format!("{generation:x}.{epoch:x} {digest:x} s 186a0 186a0 186a0 0:17ae4"),
+    );
+    assert!(young.incident_heard(&told, 9, pair.now));
+    let incident = young.incidents.open.as_ref().expect("it is told of one");
+    assert_eq!(incident.lost.as_micros(), -98_000_000);
+    let (group, tenure) = incident.theirs[0];
+    assert_eq!((group, tenure.since.as_micros()), (0, -94_996_000));
 }
