@@ -178,19 +178,24 @@ fn start(path: PathBuf, unwritten: Unwritten) -> io::Result<Worker<()>> {
     })
 }
 
-/// Into the log: what two nodes held is critical, the rest a warning.
+/// Into the log: what both held is critical, and worth a warning altogether; another record is there to be read.
 fn tell(incident: &Incident) {
+    let level = if incident.had_two_owners() {
+        log::Level::Warn
+    } else {
+        log::Level::Info
+    };
     let sentences = incident.sentences(local_time::moment);
     for sentence in sentences.iter().take(MOST_LINES) {
         if sentence.is_alarm {
             log::error!(target: "CRIT:heartbeat", "Incident: {}", sentence.text);
         } else {
-            log::warn!("Incident: {}", sentence.text);
+            log::log!(level, "Incident: {}", sentence.text);
         }
     }
     let others = sentences.len().saturating_sub(MOST_LINES);
     if others > 0 {
-        log::warn!("Incident: {others} lines more: cl_status incidents");
+        log::log!(level, "Incident: {others} lines more: cl_status incidents");
     }
 }
 

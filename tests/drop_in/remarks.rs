@@ -404,6 +404,14 @@ pub const WITH_OURS: &[(Program, Remark)] = &[
         Program::Ours,
         only(
             TWO_OWNERS,
+            ": Incident: ",
+            "it keeps a record of who held what; 3.0.6 keeps none",
+        ),
+    ),
+    (
+        Program::Ours,
+        only(
+            TWO_OWNERS,
             "ERROR: * on eth0 claims 10.77.1.10*: the other node, or a stranger",
             "both have it, and both announce it",
         ),
