@@ -1,7 +1,7 @@
 //! An incident: the nodes lost each other, and met again. What each held meanwhile goes into one record, which both nodes
 //! make (S7).
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
 use super::tenure::{Placed, Tenure};
@@ -175,13 +175,12 @@ impl Incident {
         certain: Duration,
         now: Instant,
     ) -> Vec<HeldGroups> {
+        let (mut mine_of, mut theirs_of) = (by_group(held), by_group(&self.theirs));
         let mut groups: Vec<HeldGroups> = Vec::new();
+        let mut known: BTreeMap<(Vec<Tenure>, Vec<Tenure>, Duration), usize> = BTreeMap::new();
         for (group, key) in keys.enumerate() {
-            let of = |all: &[Placed]| {
-                let own = all.iter().filter(|(place, _)| *place == group);
-                own.map(|(_, tenure)| *tenure).collect::<Vec<_>>()
-            };
-            let (mine, theirs) = (of(held), of(&self.theirs));
+            let mine = mine_of.remove(&group).unwrap_or_default();
+            let theirs = theirs_of.remove(&group).unwrap_or_default();
             if mine.is_empty() && theirs.is_empty() {
                 continue;
             }
@@ -191,11 +190,11 @@ impl Incident {
                 certain
             };
             let both = overlap(&mine, &theirs, certain, now);
-            let alike = groups
-                .iter_mut()
-                .find(|known| known.mine == mine && known.theirs == theirs && known.both == both);
-            match alike {
-                Some(known) => known.keys.push(key),
+            let place = *known
+                .entry((mine.clone(), theirs.clone(), both))
+                .or_insert(groups.len());
+            match groups.get_mut(place) {
+                Some(alike) => alike.keys.push(key),
                 None => groups.push(HeldGroups {
                     keys: vec![key],
                     mine,
@@ -206,6 +205,14 @@ impl Incident {
         }
         groups
     }
+}
+
+fn by_group(all: &[Placed]) -> BTreeMap<usize, Vec<Tenure>> {
+    let mut groups: BTreeMap<usize, Vec<Tenure>> = BTreeMap::new();
+    for (group, tenure) in all {
+        groups.entry(*group).or_default().push(*tenure);
+    }
+    groups
 }
 
 /// For how long both held a group. The end of a tenure of the peer may be known too late, by as much as `certain`.

@@ -14,6 +14,8 @@ use super::{Action, Cluster, GroupId, Instant, Relation};
 use crate::message::Message;
 
 const FIELD: &str = "hb_held";
+/// The shortest time between two words about an incident: they are longer than heartbeats, and a serial line is slow.
+const BETWEEN_WORDS: Duration = Duration::from_secs(2);
 /// How long the other node's last word is waited for, beside some heartbeats: a message that was lost comes within seconds.
 const PATIENCE: Duration = Duration::from_secs(5);
 
@@ -45,7 +47,7 @@ impl Cluster {
         }
     }
 
-    /// Tells a peer that answers what there is to tell, all of it at once and no oftener than heartbeats go out.
+    /// Tells a peer that answers what there is to tell, all of it at once and not often.
     fn tell_incident(&mut self, now: Instant) {
         if self.next_word_of_incident().is_some_and(|at| at <= now) {
             self.send_incident(now);
@@ -58,7 +60,7 @@ impl Cluster {
     fn next_word_of_incident(&self) -> Option<Instant> {
         let incident = self.incidents.open.as_ref()?;
         let is_due = incident.has_news && self.is_agreed;
-        let told = incident.told.map(|at| at + self.settings.keepalive);
+        let told = incident.told.map(|at| at + BETWEEN_WORDS);
         is_due.then_some(told.unwrap_or(self.now))
     }
 

@@ -39,9 +39,14 @@ impl Ownership {
 
     /// The same by the places that their groups have on the wire. What the file has no more has none.
     pub(super) fn in_wire_order(&self, moment: Moment) -> Vec<Placed> {
-        let place = |group: usize| self.order.iter().position(|index| *index == group);
+        let mut places = vec![None; self.groups.len()];
+        for (index, place) in self.order.iter().zip(0_usize..) {
+            if let Some(slot) = places.get_mut(*index) {
+                *slot = Some(place);
+            }
+        }
         let all = self.tenures_since(moment);
-        all.filter_map(|(group, tenure)| Some((place(group)?, tenure)))
+        all.filter_map(|(group, tenure)| Some(((*places.get(group)?)?, tenure)))
             .collect()
     }
 
