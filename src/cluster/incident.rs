@@ -1,7 +1,7 @@
 //! An incident: the nodes lost each other, and met again. What each held meanwhile goes into one record, which both nodes
 //! make (S7).
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use super::tenure::{Placed, Tenure};
@@ -91,14 +91,16 @@ pub(super) struct Incident {
     /// What the peer says, and the tenures that it tells of.
     pub(super) peer: PeerWord,
     pub(super) theirs: Vec<Placed>,
+    /// The end of one of them is our guess, and the peer will say better.
+    pub(super) has_guessed: bool,
     /// There is something that the peer has not been told.
     pub(super) has_news: bool,
     /// When it was told last.
     pub(super) told: Option<Instant>,
     /// When both were last seen to hold the same.
     pub(super) clashed_at: Option<Instant>,
-    /// Groups that both were seen to hold.
-    pub(super) clashed: BTreeSet<usize>,
+    /// Groups that both were seen to hold, and when last where the peer did not just ask its script.
+    pub(super) clashed: BTreeMap<usize, Option<Instant>>,
 }
 
 /// The one that goes on, and what is known of those before.
@@ -155,10 +157,11 @@ impl Incident {
             met: None,
             peer: PeerWord::Nothing,
             theirs: Vec::new(),
+            has_guessed: false,
             has_news: false,
             told: None,
             clashed_at: None,
-            clashed: BTreeSet::new(),
+            clashed: BTreeMap::new(),
         }
     }
 
@@ -184,12 +187,8 @@ impl Incident {
             if mine.is_empty() && theirs.is_empty() {
                 continue;
             }
-            let certain = if self.clashed.contains(&group) {
-                Duration::ZERO
-            } else {
-                certain
-            };
-            let both = overlap(&mine, &theirs, certain, now);
+            let clashed = self.clashed.get(&group).copied().flatten();
+            let both = overlap(&mine, &theirs, clashed, certain, now);
             let place = *known
                 .entry((mine.clone(), theirs.clone(), both))
                 .or_insert(groups.len());
@@ -215,8 +214,15 @@ fn by_group(all: &[Placed]) -> BTreeMap<usize, Vec<Tenure>> {
     groups
 }
 
-/// For how long both held a group. The end of a tenure of the peer may be known too late, by as much as `certain`.
-fn overlap(mine: &[Tenure], theirs: &[Tenure], certain: Duration, now: Instant) -> Duration {
+/// For how long both held a group, which was last seen so at `clashed`. The end of a tenure of the peer may be known too
+/// late, by as much as `certain`.
+fn overlap(
+    mine: &[Tenure],
+    theirs: &[Tenure],
+    clashed: Option<Instant>,
+    certain: Duration,
+    now: Instant,
+) -> Duration {
     let pairs = mine
         .iter()
         .flat_map(|mine| theirs.iter().map(move |theirs| (mine, theirs)));
@@ -225,7 +231,8 @@ fn overlap(mine: &[Tenure], theirs: &[Tenure], certain: Duration, now: Instant) 
             let until = |tenure: &Tenure| tenure.until.unwrap_or(now.into());
             let since = mine.since.max(theirs.since);
             let sure = theirs.until.map_or(now.into(), |until| until.less(certain));
-            let is_certain = until(mine).min(sure) > since;
+            let was_seen = clashed.is_some_and(|at| since <= at.into());
+            let is_certain = was_seen || until(mine).min(sure) > since;
             let length = until(mine).min(until(theirs)).since(since);
             if is_certain { length } else { Duration::ZERO }
         })
@@ -250,14 +257,10 @@ mod tests {
 
     #[test]
     fn what_both_held_at_the_same_time_is_counted_and_a_hand_over_is_not() {
-        let both = |mine, theirs, clashed| {
-            let certain = if clashed { 0 } else { 1000 };
-            overlap(
-                &[mine],
-                &[theirs],
-                Duration::from_millis(certain),
-                at(10_000),
-            )
+        let second = Duration::from_secs(1);
+        let both = |mine, theirs, clashed: bool| {
+            let clashed = clashed.then_some(at(2000));
+            overlap(&[mine], &[theirs], clashed, second, at(10_000))
         };
         let millis = Duration::from_millis;
         assert_eq!(both(held(0, 5000), held(2000, None), false), millis(3000));
@@ -268,6 +271,8 @@ mod tests {
         assert_eq!(both(held(2000, None), held(0, 2100), false), millis(0));
         assert_eq!(both(held(2000, None), held(0, 2100), true), millis(100));
         assert_eq!(both(held(2000, 2050), held(0, 2100), false), millis(0));
+        // What was seen before does not make it certain.
+        assert_eq!(both(held(2001, None), held(0, 2100), true), millis(0));
         // Heard of in the moment in which it is reckoned up.
         assert_eq!(both(held(9900, None), held(0, 10_000), false), millis(0));
     }

@@ -121,9 +121,11 @@ impl Cluster {
         let is_same = word.digest == self.ownership.digest();
         let mut theirs = self.ownership.by_wire_order(&word.tenures);
         let is_talking = self.standing().relation == Relation::Talking;
+        let mut has_guessed = false;
         for placed in &mut theirs {
             if is_talking && self.ownership.contradicts(placed) && !self.has_clashed(placed.0) {
                 placed.1.until = Some(sent.into()); // later it is not known to have held it
+                has_guessed = true;
             }
         }
         if let Some(incident) = &mut self.incidents.open {
@@ -138,6 +140,7 @@ impl Cluster {
                 PeerWord::OtherFiles
             };
             incident.theirs = if is_same { theirs } else { Vec::new() };
+            incident.has_guessed = has_guessed;
         }
         if is_first && self.is_agreed {
             self.meet_again(now);
@@ -148,7 +151,7 @@ impl Cluster {
     /// Whether both were seen to hold a group since they have met.
     fn has_clashed(&self, group: usize) -> bool {
         let incident = self.incidents.open.as_ref();
-        incident.is_some_and(|incident| incident.clashed.contains(&group))
+        incident.is_some_and(|incident| incident.clashed.contains_key(&group))
     }
 
     /// The end of a turn: perhaps it is over.
@@ -167,13 +170,17 @@ impl Cluster {
             _ => return,
         }
         for placed in &mut incident.theirs {
-            if !incident.clashed.contains(&placed.0) && self.ownership.contradicts(placed) {
+            if !incident.clashed.contains_key(&placed.0) && self.ownership.contradicts(placed) {
                 placed.1.until = Some(now.into()); // given up since it spoke of it
+                incident.has_guessed = true;
             }
         }
         let clashed = incident.clashed.len();
-        incident.clashed.extend(self.ownership.held_by_both());
         let clashes = self.ownership.held_by_both().next().is_some();
+        for (group, is_sure) in self.ownership.held_by_both() {
+            let seen = incident.clashed.entry(group).or_default();
+            *seen = is_sure.then_some(now).or(*seen);
+        }
         if clashes || clashed < incident.clashed.len() {
             incident.clashed_at = Some(now);
             return;
@@ -181,11 +188,12 @@ impl Cluster {
         let certain = certain(self.settings.keepalive);
         let waits = match incident.peer {
             PeerWord::Nothing => true,
-            // It says more once it has given up what both had, and once it knows since when this node asks.
+            // It says more once it has given up something, and once it knows since when this node asks.
             PeerWord::Told { lost, .. } => {
                 let theirs = incident.theirs.iter();
-                let mut clashed = theirs.filter(|(group, _)| incident.clashed.contains(group));
-                lost.since(incident.lost) > certain
+                let mut clashed = theirs.filter(|(group, _)| incident.clashed.contains_key(group));
+                incident.has_guessed
+                    || lost.since(incident.lost) > certain
                     || clashed.any(|placed| self.ownership.contradicts(placed))
             }
             PeerWord::OtherFiles | PeerWord::Classic => false,

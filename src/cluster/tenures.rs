@@ -1,7 +1,7 @@
 //! Which groups this node holds since when, and what the peer says of its own.
 
 use super::GroupId;
-use super::claims::Claim;
+use super::claims::{Claim, Phase};
 use super::ownership::Ownership;
 use super::policy::Group;
 use super::tenure::{Placed, Tenure};
@@ -58,12 +58,14 @@ impl Ownership {
             .collect()
     }
 
-    /// The groups that are held here and, by its valid claims, by the peer.
-    pub(super) fn held_by_both(&self) -> impl Iterator<Item = usize> {
+    /// The groups that are held here and, by its valid claims, by the peer; whether it is more than a doubt of the peer.
+    pub(super) fn held_by_both(&self) -> impl Iterator<Item = (usize, bool)> {
         let groups = self.groups.iter().enumerate();
-        let both = groups
-            .filter(|(_, group)| group.mine.is_some_and(Claim::is_held) && group.peer_holds());
-        both.map(|(index, _)| index)
+        groups.filter_map(|(index, group)| {
+            let theirs = group.their_claim().filter(|claim| claim.is_held())?;
+            let is_sure = theirs.phase() != Some(Phase::Unknown);
+            group.tenure.map(|_| (index, is_sure))
+        })
     }
 
     /// Whether this tenure of the peer goes on by its own word, and by its newer claims does not.

@@ -77,7 +77,14 @@ impl World {
                     });
                 Ok(())
             }
-            Action::Incident(record) => self.judge_record(node, &record),
+            Action::Incident(record) => {
+                let text = format!("{record:?}");
+                self.trace
+                    .step(self.now, &[5, node as u64, hash(text.as_bytes())], || {
+                        format!("{node} records {text}")
+                    });
+                self.judge_record(node, &record)
+            }
             Action::RememberPeer(memory) => {
                 self.remember(node, memory);
                 Ok(())

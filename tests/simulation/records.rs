@@ -129,7 +129,8 @@ impl World {
                 );
                 return Err(self.violation("record", text));
             }
-            let begins_before = overlap.from <= met;
+            // A loss that this node never noticed belongs to what it had open.
+            let begins_before = overlap.from <= met || doubled(overlap.group);
             let ends_after = overlap.until.is_none_or(|until| until + margin >= lost);
             if begins_before && ends_after {
                 self.records.overlaps[index].is_recorded[node] = true;
