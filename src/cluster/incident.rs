@@ -12,6 +12,9 @@ pub(super) const KIND: &str = "hb_incident";
 /// The arrival of so many heartbeats is remembered.
 const REMEMBERED: usize = 32;
 
+/// Two clocks are apart by one part in so many at most.
+const DRIFT: u32 = 50;
+
 /// How an incident began, as this node sees it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Cause {
@@ -23,6 +26,36 @@ pub enum Cause {
     Unheard,
     /// The peer says that there is one: it did not hear this node, or an earlier run of it.
     Told,
+}
+
+impl Cause {
+    /// As it goes over the wire.
+    pub(super) const fn letter(self) -> char {
+        match self {
+            Self::Silence => 's',
+            Self::Stall => 'p',
+            Self::Unheard => 'd',
+            Self::Told => 't',
+        }
+    }
+
+    pub(super) fn parse(letter: &str) -> Option<Self> {
+        Some(match letter {
+            "s" | "S" => Self::Silence,
+            "p" | "P" => Self::Stall,
+            "d" | "D" => Self::Unheard,
+            "t" | "T" => Self::Told,
+            _ => return None,
+        })
+    }
+}
+
+/// What a word about an incident says first.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Story {
+    pub(super) cause: Cause,
+    pub(super) lost: Moment,
+    pub(super) begun: Moment,
 }
 
 /// What the peer says of an incident.
@@ -91,12 +124,16 @@ pub(super) struct Incident {
     /// What the peer says, and the tenures that it tells of.
     pub(super) peer: PeerWord,
     pub(super) theirs: Vec<Placed>,
+    /// Up to when they go: its word was sent by then.
+    pub(super) theirs_until: Instant,
     /// The end of one of them is our guess, and the peer will say better.
     pub(super) has_guessed: bool,
     /// There is something that the peer has not been told.
     pub(super) has_news: bool,
     /// When it was told last.
     pub(super) told: Option<Instant>,
+    /// How often, since they have met.
+    pub(super) words: u32,
     /// When both were last seen to hold the same.
     pub(super) clashed_at: Option<Instant>,
     /// Groups that both were seen to hold, and when last where the peer did not just ask its script.
@@ -111,6 +148,10 @@ pub(super) struct Incidents {
     pub(super) began: Instant,
     /// When the last one was over: what the peer says of it later is no news.
     pub(super) settled: Option<Moment>,
+    /// What it was about.
+    pub(super) last: Option<Story>,
+    /// When a question about one that was over was answered last.
+    pub(super) answered: Option<Instant>,
     /// Generation and number of what the peer said last.
     pub(super) heard: (u64, u64),
     /// Numbers of the newest heartbeats of the peer, and when they came.
@@ -157,17 +198,29 @@ impl Incident {
             met: None,
             peer: PeerWord::Nothing,
             theirs: Vec::new(),
+            theirs_until: begun,
             has_guessed: false,
             has_news: false,
             told: None,
+            words: 0,
             clashed_at: None,
             clashed: BTreeMap::new(),
         }
     }
 
+    pub(super) fn story(&self) -> Story {
+        Story {
+            cause: self.cause,
+            lost: self.lost,
+            begun: self.begun.into(),
+        }
+    }
+
     /// Since when there is nothing to wait for but words; `None` before the nodes have met.
     pub(super) fn waits_since(&self) -> Option<Instant> {
-        self.met.max(self.clashed_at.filter(|_| self.met.is_some()))
+        let told = self.told.filter(|_| self.peer == PeerWord::Nothing);
+        self.met
+            .map(|met| Some(met).max(self.clashed_at).max(told).unwrap_or(met))
     }
 
     /// What the groups with these keys were to whom; `held` are the tenures of this node.
@@ -188,7 +241,7 @@ impl Incident {
                 continue;
             }
             let clashed = self.clashed.get(&group).copied().flatten();
-            let both = overlap(&mine, &theirs, clashed, certain, now);
+            let both = self.overlap(&mine, &theirs, clashed, certain, now);
             let place = *known
                 .entry((mine.clone(), theirs.clone(), both))
                 .or_insert(groups.len());
@@ -204,6 +257,40 @@ impl Incident {
         }
         groups
     }
+
+    /// For how long both held a group, which was last seen so at `clashed`. The end of a tenure of the peer may be known too
+    /// late, by as much as `certain`, and one that goes on is sure up to its word. Its begin is known as well as two clocks agree.
+    fn overlap(
+        &self,
+        mine: &[Tenure],
+        theirs: &[Tenure],
+        clashed: Option<Instant>,
+        certain: Duration,
+        now: Instant,
+    ) -> Duration {
+        let pairs = mine
+            .iter()
+            .flat_map(|mine| theirs.iter().map(move |theirs| (mine, theirs)));
+        pairs
+            .map(|(mine, theirs)| {
+                let until = |tenure: &Tenure| tenure.until.unwrap_or(now.into());
+                let since = mine.since.max(theirs.since);
+                let word = Moment::from(self.theirs_until);
+                let sure = theirs
+                    .until
+                    .map_or(word, |until| until.less(certain).min(word));
+                let was_seen = clashed.is_some_and(|at| since <= at.into());
+                let drift = if theirs.since > mine.since {
+                    word.since(theirs.since) / DRIFT
+                } else {
+                    Duration::ZERO
+                };
+                let is_certain = was_seen || until(mine).min(sure).since(since) > drift;
+                let length = until(mine).min(until(theirs)).since(since);
+                if is_certain { length } else { Duration::ZERO }
+            })
+            .sum()
+    }
 }
 
 fn by_group(all: &[Placed]) -> BTreeMap<usize, Vec<Tenure>> {
@@ -212,31 +299,6 @@ fn by_group(all: &[Placed]) -> BTreeMap<usize, Vec<Tenure>> {
         groups.entry(*group).or_default().push(*tenure);
     }
     groups
-}
-
-/// For how long both held a group, which was last seen so at `clashed`. The end of a tenure of the peer may be known too
-/// late, by as much as `certain`.
-fn overlap(
-    mine: &[Tenure],
-    theirs: &[Tenure],
-    clashed: Option<Instant>,
-    certain: Duration,
-    now: Instant,
-) -> Duration {
-    let pairs = mine
-        .iter()
-        .flat_map(|mine| theirs.iter().map(move |theirs| (mine, theirs)));
-    pairs
-        .map(|(mine, theirs)| {
-            let until = |tenure: &Tenure| tenure.until.unwrap_or(now.into());
-            let since = mine.since.max(theirs.since);
-            let sure = theirs.until.map_or(now.into(), |until| until.less(certain));
-            let was_seen = clashed.is_some_and(|at| since <= at.into());
-            let is_certain = was_seen || until(mine).min(sure) > since;
-            let length = until(mine).min(until(theirs)).since(since);
-            if is_certain { length } else { Duration::ZERO }
-        })
-        .sum()
 }
 
 #[cfg(test)]
@@ -258,19 +320,30 @@ mod tests {
     #[test]
     fn what_both_held_at_the_same_time_is_counted_and_a_hand_over_is_not() {
         let second = Duration::from_secs(1);
+        let mut incident = Incident::new(Cause::Silence, at(0).into(), at(0));
+        incident.theirs_until = at(10_000);
         let both = |mine, theirs, clashed: bool| {
             let clashed = clashed.then_some(at(2000));
-            overlap(&[mine], &[theirs], clashed, second, at(10_000))
+            incident.overlap(&[mine], &[theirs], clashed, second, at(10_000))
         };
         let millis = Duration::from_millis;
         assert_eq!(both(held(0, 5000), held(2000, None), false), millis(3000));
         assert_eq!(both(held(2000, None), held(0, 5000), false), millis(3000));
         assert_eq!(both(held(0, 2000), held(2000, None), true), millis(0));
-        // The end of a tenure of this node is certain, that of the other's is known only as well as messages travel.
-        assert_eq!(both(held(0, 2100), held(2000, None), false), millis(100));
+        // The end of a tenure of this node is certain, that of the other's is known only as well as messages travel,
+        // and its begin as well as clocks agree.
+        assert_eq!(both(held(0, 2200), held(2000, None), false), millis(200));
+        assert_eq!(both(held(0, 2100), held(2000, None), false), millis(0));
         assert_eq!(both(held(2000, None), held(0, 2100), false), millis(0));
         assert_eq!(both(held(2000, None), held(0, 2100), true), millis(100));
         assert_eq!(both(held(2000, 2050), held(0, 2100), false), millis(0));
+        // Its word is older than what we did.
+        let old = |mine| {
+            let incident = Incident::new(Cause::Silence, at(0).into(), at(1000));
+            incident.overlap(&[mine], &[held(0, None)], None, second, at(10_000))
+        };
+        assert_eq!(old(held(2000, 3000)), millis(0));
+        assert_eq!(old(held(500, 3000)), millis(2500));
         // What was seen before does not make it certain.
         assert_eq!(both(held(2001, None), held(0, 2100), true), millis(0));
         // Heard of in the moment in which it is reckoned up.
@@ -293,6 +366,7 @@ mod tests {
     #[test]
     fn groups_that_fared_alike_are_one_entry() {
         let mut incident = Incident::new(Cause::Silence, at(0).into(), at(0));
+        incident.theirs_until = at(9000);
         incident.theirs = (0..4).map(|group| (group, held(1000, None))).collect();
         let keys = ["a", "b", "c", "d", "e"].map(String::from).into_iter();
         let groups = incident.groups(

@@ -2,12 +2,13 @@
 //! other node what this one held, in a message that 3.0.6 is not sent:
 //! `hb_held=<generation>.<epoch> <digest> <cause> <lost> <begun> <runs> <tenures>`, where the first word is the conversation
 //! of the receiver that it belongs to, the next ones say how many milliseconds ago the sender had last heard the receiver, found
-//! that it had lost it, and began to run, in hex, and *tenures* are those of [`tenure`](super::tenure).
+//! that it had lost it, and began to run, in hex; the letter of the cause is a capital in an answer to a question about what
+//! is over; and *tenures* are those of [`tenure`](super::tenure).
 
 use std::time::Duration;
 
 use super::claims::hex;
-use super::incident::{Cause, Incident, IncidentRecord, KIND, PeerWord};
+use super::incident::{Cause, Incident, IncidentRecord, KIND, PeerWord, Story};
 use super::tenure::{self, Placed, Told};
 use super::time::Moment;
 use super::{Action, Cluster, GroupId, Instant, Relation};
@@ -19,11 +20,20 @@ const BETWEEN_WORDS: Duration = Duration::from_secs(2);
 /// How long the other node's last word is waited for, beside some heartbeats: a message that was lost comes within seconds.
 const PATIENCE: Duration = Duration::from_secs(5);
 
+/// So often one that says nothing is told: a line on which most is lost may need it.
+const MOST_WORDS: u32 = 20;
+
 impl Cluster {
-    /// The nodes have lost each other. One that goes on goes on, unless they had met in between: what the other told is old then.
+    /// The nodes have lost each other. One that goes on goes on, unless they had met in between and spoken of it: what the other
+    /// told is old then.
     pub(super) fn begin_incident(&mut self, cause: Cause, lost: impl Into<Moment>) {
         let lost = lost.into();
-        match &self.incidents.open {
+        match &mut self.incidents.open {
+            Some(incident) if incident.peer == PeerWord::Nothing => {
+                (incident.met, incident.words) = (None, 0);
+                incident.begun = self.now; // the other may take what was before for over
+                return;
+            }
             Some(incident) if incident.met.is_none() => return,
             Some(_) => self.close_incident(self.now),
             None => {}
@@ -50,35 +60,34 @@ impl Cluster {
     /// Tells a peer that answers what there is to tell, all of it at once and not often.
     fn tell_incident(&mut self, now: Instant) {
         if self.next_word_of_incident().is_some_and(|at| at <= now) {
-            self.send_incident(now);
             if let Some(incident) = &mut self.incidents.open {
                 (incident.has_news, incident.told) = (false, Some(now));
+                incident.words += 1;
+                let story = incident.story();
+                self.send_incident(story, false, now);
             }
         }
     }
 
     fn next_word_of_incident(&self) -> Option<Instant> {
         let incident = self.incidents.open.as_ref()?;
-        let is_due = incident.has_news && self.is_agreed;
+        let is_due = incident.has_news && self.is_agreed && self.ownership.is_known();
         let told = incident.told.map(|at| at + BETWEEN_WORDS);
         is_due.then_some(told.unwrap_or(self.now))
     }
 
-    fn send_incident(&mut self, now: Instant) {
-        let (Some(incident), Some((generation, epoch))) = (&self.incidents.open, self.answering)
-        else {
+    fn send_incident(&mut self, story: Story, is_answer: bool, now: Instant) {
+        let Some((generation, epoch)) = self.answering else {
             return;
         };
-        let mut tenures = self.ownership.in_wire_order(incident.lost);
+        let mut tenures = self.ownership.in_wire_order(story.lost);
         tenures.sort_by_key(|(place, tenure)| (*place, tenure.since));
-        let cause = match incident.cause {
-            Cause::Silence => 's',
-            Cause::Stall => 'p',
-            Cause::Unheard => 'd',
-            Cause::Told => 't',
-        };
+        let mut cause = story.cause.letter();
+        if is_answer {
+            cause = cause.to_ascii_uppercase();
+        }
         let since = |moment| Moment::from(now).since(moment).as_millis();
-        let (lost, begun) = (since(incident.lost), since(incident.begun.into()));
+        let (lost, begun) = (since(story.lost), since(story.begun));
         let runs = since(self.incidents.began.into());
         let digest = self.ownership.digest();
         let tenures = Told {
@@ -90,6 +99,22 @@ impl Cluster {
         );
         self.begin_to_peer(KIND).push_text(FIELD, &word);
         self.finish(false);
+    }
+
+    /// What is over here the other node still asks about: our word was lost.
+    fn answer_late(&mut self, word: &Word, now: Instant) {
+        let is_soon = |at: &Instant| now.since(*at) < BETWEEN_WORDS;
+        if word.is_answer || self.incidents.answered.as_ref().is_some_and(is_soon) {
+            return;
+        }
+        self.incidents.answered = Some(now);
+        let mut story = self.incidents.last.unwrap_or(Story {
+            cause: Cause::Told,
+            lost: word.lost,
+            begun: word.begun,
+        });
+        story.lost = story.lost.min(word.lost);
+        self.send_incident(story, true, now);
     }
 
     /// False when it can't be read.
@@ -106,10 +131,14 @@ impl Cluster {
         let is_current = word.answering == (self.settings.generation, self.epoch);
         let is_first = self.incidents.open.is_none();
         let is_over = word.cause == Cause::Told || self.incidents.settled >= Some(word.begun);
-        if !is_current || at <= self.incidents.heard || (is_first && is_over) {
+        if !is_current || at <= self.incidents.heard {
             return true;
         }
         self.incidents.heard = at;
+        if is_first && is_over {
+            self.answer_late(&word, now);
+            return true;
+        }
         match &mut self.incidents.open {
             None => self.begin_incident(Cause::Told, word.lost),
             // What it asks about began before it was noticed here.
@@ -140,6 +169,7 @@ impl Cluster {
                 PeerWord::OtherFiles
             };
             incident.theirs = if is_same { theirs } else { Vec::new() };
+            incident.theirs_until = sent;
             incident.has_guessed = has_guessed;
         }
         if is_first && self.is_agreed {
@@ -161,6 +191,14 @@ impl Cluster {
         let Some(incident) = &mut self.incidents.open else {
             return;
         };
+        if matches!(relation, Relation::Talking | Relation::Gone { died: false }) {
+            for placed in &mut incident.theirs {
+                if !incident.clashed.contains_key(&placed.0) && self.ownership.contradicts(placed) {
+                    placed.1.until = Some(now.into()); // given up since it spoke of it
+                    incident.has_guessed = true;
+                }
+            }
+        }
         match relation {
             Relation::Talking => {}
             Relation::Halves { settled: true } => {
@@ -168,12 +206,6 @@ impl Cluster {
                 incident.met.get_or_insert(now);
             }
             _ => return,
-        }
-        for placed in &mut incident.theirs {
-            if !incident.clashed.contains_key(&placed.0) && self.ownership.contradicts(placed) {
-                placed.1.until = Some(now.into()); // given up since it spoke of it
-                incident.has_guessed = true;
-            }
         }
         let clashed = incident.clashed.len();
         let clashes = self.ownership.held_by_both().next().is_some();
@@ -202,7 +234,13 @@ impl Cluster {
         let is_late = incident
             .waits_since()
             .is_some_and(|since| now.since(since) >= patience);
-        if !incident.has_news && (!waits || is_late) {
+        if incident.has_news || (waits && !is_late) {
+            return;
+        }
+        if incident.peer == PeerWord::Nothing && incident.words < MOST_WORDS {
+            incident.has_news = true;
+            self.tell_incident(now);
+        } else {
             self.close_incident(now);
         }
     }
@@ -213,6 +251,7 @@ impl Cluster {
             return;
         };
         self.incidents.settled = Some(now.into());
+        self.incidents.last = Some(incident.story());
         let mine: Vec<Placed> = self.ownership.tenures_since(incident.lost).collect();
         let keys = self.settings.groups.iter().map(|group| group.key.clone());
         let record = IncidentRecord {
@@ -254,6 +293,8 @@ struct Word {
     answering: (u64, u64),
     digest: u32,
     cause: Cause,
+    /// Is not to be answered.
+    is_answer: bool,
     lost: Moment,
     begun: Moment,
     runs_since: Moment,
@@ -267,13 +308,8 @@ fn parse(text: &str, groups: usize, now: Instant) -> Option<Word> {
     let (generation, epoch) = words.next()?.split_once('.')?;
     let answering = (hex(generation)?, hex(epoch)?);
     let digest = u32::try_from(hex(words.next()?)?).ok()?;
-    let cause = match words.next()? {
-        "s" => Cause::Silence,
-        "p" => Cause::Stall,
-        "d" => Cause::Unheard,
-        "t" => Cause::Told,
-        _ => return None,
-    };
+    let letter = words.next()?;
+    let cause = Cause::parse(letter)?;
     let lost = tenure::ago(words.next()?, now)?;
     let begun = tenure::ago(words.next()?, now)?;
     let runs_since = tenure::ago(words.next()?, now)?;
@@ -283,6 +319,7 @@ fn parse(text: &str, groups: usize, now: Instant) -> Option<Word> {
         answering,
         digest,
         cause,
+        is_answer: letter.starts_with(|letter: char| letter.is_ascii_uppercase()),
         lost,
         begun,
         runs_since,

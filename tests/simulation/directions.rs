@@ -64,12 +64,24 @@ impl World {
         if !is_plain {
             return Ok(());
         }
-        (0..2).try_for_each(|node| self.node_names_its_links(node))?;
+        if self.tells_slow_from_silent() {
+            (0..2).try_for_each(|node| self.node_names_its_links(node))?;
+        }
         let steady = now - self.skies.changed.max(together);
         if steady > limit + self.plan.deadtime + keepalive * 4 {
             return (0..2).try_for_each(|node| self.node_knows_its_last_link(node));
         }
         Ok(())
+    }
+
+    /// Whether no network is so much slower than another one that a node has to learn first how late its copies are.
+    fn tells_slow_from_silent(&self) -> bool {
+        let networks = self.links.iter().filter(|link| !link.is_serial());
+        let slowest = networks
+            .map(|link| link.plan.delay + link.plan.jitter)
+            .max();
+        let keepalive = (0..2).map(|node| self.plan.keepalive_of(node)).min();
+        slowest.unwrap_or(0) + self.plan.turn_time < keepalive.unwrap_or(0) * 3 / 4
     }
 
     /// Two keepalives, and what the fastest of links takes.

@@ -1,6 +1,7 @@
 //! A machine: its power, its daemon, and what really runs on it, whatever anybody believes.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::ops::RangeInclusive;
 
 use heartbeat::cluster::{GroupId, GroupOutcome, Instant, NetworkAnswer, PeerMemory, PingId};
 
@@ -93,6 +94,11 @@ impl Log {
             times.resize(place + 1, None);
         }
         times[place].get_or_insert(now);
+    }
+
+    /// Whether one of these was read.
+    pub fn has_any(&self, run: u64, mut numbers: RangeInclusive<u64>) -> bool {
+        numbers.any(|number| self.first(run, number).is_some())
     }
 
     /// When it was read first.

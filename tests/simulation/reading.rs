@@ -1,7 +1,7 @@
 //! What a daemon reads, and the check that it makes nothing of what it must not believe (S4).
 
 use heartbeat::cluster::{Action, Event, GroupView, LinkId, NodeStatus};
-use heartbeat::message::is_short;
+use heartbeat::message::SignedShort;
 
 use super::carry_out::group_id;
 use super::invariants::{Reading, Violation};
@@ -10,7 +10,7 @@ use super::node::Node;
 use super::plan::SECOND;
 use super::trace::gist;
 use super::turn::drain;
-use super::virtual_link::{Cargo, Origin};
+use super::virtual_link::{Cargo, Origin, VirtualLink};
 use super::world::{STRANGER, World};
 
 /// The most actions that one event may cause, groups aside.
@@ -164,12 +164,17 @@ impl World {
         });
         let before = (reading != Reading::Free).then(|| self.face(&*daemon.core));
         let is_signed = matches!(cargo.origin, Origin::Genuine | Origin::Replayed);
-        // A short heartbeat says nothing to a node that does not know the run: as if it had not been read.
+        // A short heartbeat says nothing on a network, nor to a node that does not know the run or what it refers to: as if it
+        // had not been read.
         let is_there = matches!(
             daemon.core.peer_status(),
             NodeStatus::Up | NodeStatus::Active
         );
-        let says_something = is_there || !is_short(cargo.bytes());
+        let says_something = SignedShort::parse(cargo.bytes()).map_or(true, |signed| {
+            let since = signed.short.since;
+            let is_serial = self.links.get(link).is_some_and(VirtualLink::is_serial);
+            is_serial && is_there && daemon.read.has_any(cargo.run, since..=cargo.number)
+        });
         if is_signed && says_something && cargo.number > 0 && cargo.from == 1 - node.min(1) {
             if reading != Reading::Ignored && node < STRANGER {
                 self.judge.reads(node, cargo, now);

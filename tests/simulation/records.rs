@@ -118,7 +118,8 @@ impl World {
         for index in 0..self.records.overlaps.len() {
             let overlap = &self.records.overlaps[index];
             let is_in = (lost + margin..=met.saturating_sub(2 * margin)).contains(&overlap.from);
-            let is_long = overlap.until.unwrap_or(self.now) - overlap.from >= self.long_enough();
+            let length = overlap.until.unwrap_or(self.now) - overlap.from;
+            let is_long = length >= self.long_enough() + margin;
             // One that has told too little, and then nothing more, is not waited for.
             let is_covered = covered_since.is_some_and(|since| overlap.from >= since + margin);
             let is_expected = told && is_covered && is_in && is_long && self.same_runs(overlap);
@@ -145,6 +146,7 @@ impl World {
             // One that stands still hears late that its script has ended, and holds the group for so long.
             let is_known = was_real
                 || self.records.somebody_stood_still
+                || self.plan.longest_delay() >= SECOND + self.plan.keepalive * 2 // what is told is as old
                 || self.records.overlaps.len() == MOST;
             if doubled(group) && !is_known {
                 let text = format!(

@@ -43,6 +43,7 @@ impl World {
             }
             (Some(_), Some(_))
                 if self.plan.has_failures()
+                    || self.plan.has_operator()
                     || self.plan.has_old()
                     || self.plan.pings > 0
                     || self.plan.carrier_loss.is_some()

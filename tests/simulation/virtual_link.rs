@@ -7,11 +7,13 @@ use std::rc::Rc;
 use heartbeat::cluster::Packet;
 
 use super::faults::Weather;
-use super::plan::{LinkPlan, Time};
+use super::plan::{LinkPlan, MS, Time};
 use super::rng::Rng;
 
 /// Messages that wait for a serial line, in each direction.
 const QUEUE: usize = 64;
+/// A heartbeat goes first once it has waited for so long.
+const HEARTBEAT_PATIENCE: Time = 500 * MS;
 
 /// Where bytes really come from, which no receiver is told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -103,6 +105,24 @@ pub struct VirtualLink {
 struct SerialLine {
     moving: Option<Cargo>,
     waiting: VecDeque<Cargo>,
+    /// For how long other messages were sent while a heartbeat waited.
+    held_up: Time,
+}
+
+impl SerialLine {
+    /// What is sent next: in order, but a heartbeat does not wait for longer than the daemon lets it.
+    fn next(&mut self, is_old: bool, rate: u64) -> Option<Cargo> {
+        let mut waiting = self.waiting.iter();
+        let heartbeat = waiting.position(|cargo| cargo.packet.is_heartbeat && !is_old);
+        let place = heartbeat.filter(|_| self.held_up >= HEARTBEAT_PATIENCE);
+        let next = self.waiting.remove(place.unwrap_or(0))?;
+        let is_heartbeat = heartbeat == Some(place.unwrap_or(0));
+        self.held_up = match heartbeat {
+            Some(_) if !is_heartbeat => self.held_up + transmission(&next, rate),
+            _ => 0,
+        };
+        Some(next)
+    }
 }
 
 impl VirtualLink {
@@ -200,7 +220,7 @@ impl VirtualLink {
             return (None, None);
         };
         let left = line.moving.take();
-        line.moving = line.waiting.pop_front();
+        line.moving = line.next(self.old.get(from) == Some(&true), rate);
         let next = line.moving.as_ref().map(|cargo| transmission(cargo, rate));
         (left, next)
     }

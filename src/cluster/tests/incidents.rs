@@ -184,17 +184,72 @@ fn a_peer_that_says_nothing_is_waited_for_a_while() {
     // What the peer says of it later is no news.
     let incidents = &pair.nodes[0].as_ref().expect("runs").incidents;
     assert!(incidents.open.is_none() && incidents.settled == Some(settled.into()));
-    // It has nothing to say of what it takes for long over.
-    pair.nodes[1].as_mut().expect("runs").incidents.settled =
-        Some((settled + Duration::from_secs(3600)).into());
+    // It takes it for long over, and does not answer either.
+    let later = settled + Duration::from_secs(3600);
+    let silent = &mut pair.nodes[1].as_mut().expect("runs").incidents;
+    (silent.settled, silent.answered) = (Some(later.into()), Some(later));
     let cluster = pair.nodes[0].as_mut().expect("runs");
     cluster.begin_incident(Cause::Silence, settled);
     cluster.meet_again(settled);
     let wait = settled + Duration::from_secs(5);
     pair.run(wait.since(pair.now));
     assert_eq!(pair.incidents[0].len(), 1, "perhaps its word was lost");
-    pair.run(Duration::from_secs(1));
+    pair.run(Duration::from_secs(90));
+    assert_eq!(pair.incidents[0].len(), 1, "it was asked again");
+    pair.run(Duration::from_secs(60));
     assert_eq!(pair.incidents[0].len(), 2);
+}
+
+#[test]
+fn a_question_about_what_is_over_is_answered() {
+    let mut pair = Pair::together(AutoFailback::Off);
+    cut(&mut pair);
+    pair.run(Duration::from_secs(5));
+    heal(&mut pair);
+    pair.run(Duration::from_secs(3));
+    assert_eq!(pair.incidents.each_ref().map(Vec::len), [1, 1]);
+    // As if all words of the other had been lost.
+    let first = pair.incidents[0][0].clone();
+    let cluster = pair.nodes[0].as_mut().expect("runs");
+    cluster.begin_incident(Cause::Silence, first.lost);
+    cluster.meet_again(first.settled);
+    let begun = first.met.expect("they met").into();
+    let incidents = &mut pair.nodes[1].as_mut().expect("runs").incidents;
+    incidents.settled = incidents
+        .settled
+        .max(Some(begun))
+        .map(|at| at.max(Moment::from(pair.now)));
+    pair.run(Duration::from_secs(5));
+    assert_eq!(pair.incidents.each_ref().map(Vec::len), [2, 1]);
+    let again = &pair.incidents[0][1];
+    assert!(matches!(
+        again.peer,
+        PeerWord::Told {
+            cause: Cause::Silence,
+            ..
+        }
+    ));
+    assert_eq!(entries(again), entries(&first));
+}
+
+#[test]
+fn who_is_lost_again_before_it_has_answered_is_told_of_both_times() {
+    let mut pair = Pair::together(AutoFailback::Off);
+    cut(&mut pair);
+    pair.run(Duration::from_secs(30));
+    let cluster = pair.nodes[0].as_mut().expect("runs");
+    let lost = cluster.incidents.open.as_ref().expect("goes on").lost;
+    let now = pair.now;
+    cluster.meet_again(now); // its word is lost, and so is it
+    cluster.begin_incident(Cause::Silence, now);
+    pair.run(Duration::from_secs(10));
+    heal(&mut pair);
+    pair.run(Duration::from_secs(5));
+    let [record] = pair.incidents[0].as_slice() else {
+        panic!("{:#?}", pair.incidents[0]);
+    };
+    assert_eq!(record.lost, lost);
+    assert!(record.met > Some(now));
 }
 
 #[test]
