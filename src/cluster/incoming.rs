@@ -53,6 +53,7 @@ struct Missing {
     noticed: Instant,
     ask_at: Instant,
     pause: Duration,
+    is_asked: bool,
 }
 
 /// The state of the stream.
@@ -97,6 +98,12 @@ impl Incoming {
     /// How many numbers are missing.
     pub fn missing(&self) -> usize {
         self.missing.len()
+    }
+
+    /// Whether `number` is missing and the sender was asked for it.
+    pub fn was_asked(&self, number: u64) -> bool {
+        let missing = self.missing.get(&number);
+        missing.is_some_and(|missing| missing.is_asked)
     }
 
     /// A message with `number` came over `link`. Copies count for their link for `fresh` after the first.
@@ -206,6 +213,7 @@ impl Incoming {
             }
             last = number;
             missing.ask_at = now + missing.pause;
+            missing.is_asked = true;
             missing.pause = (missing.pause * 2).clamp(delay, slowest);
         }
         Some((first, last))
@@ -253,6 +261,7 @@ impl Incoming {
                 noticed: now,
                 ask_at,
                 pause: delay,
+                is_asked: false,
             };
             self.missing.insert(lost, missing);
         }

@@ -226,6 +226,7 @@ impl Cluster {
         self.peer.takeover_ended = 0;
         self.claims_number = 0;
         self.forget_directions();
+        self.qualities.begin_anew();
         self.ask_nodes_at = None;
         self.next_epoch();
         self.remember_peer();

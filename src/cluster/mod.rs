@@ -47,6 +47,7 @@ pub mod ping;
 pub mod ping_report;
 mod pinged;
 pub mod policy;
+mod quality;
 mod quiet;
 pub mod random;
 mod readiness;
@@ -98,6 +99,7 @@ pub use movement::{MoveFailure, MoveProgress, MoveRefusal, MoveRequest, Movement
 pub use node::NodeStatus;
 pub use ping::PingStatus;
 pub use ping_report::PingReport;
+pub use quality::LinkQuality;
 pub use reload::{GroupPlace, Reload, ReloadRefusal};
 pub use report::{Report, Severity};
 pub use retry::RetryView;
@@ -125,6 +127,7 @@ use outgoing::{Identity, Outgoing};
 use ownership::Ownership;
 use ping::PingNodes;
 use policy::{Relation, Standing};
+use quality::Qualities;
 use quiet::Quiet;
 use random::Jitter;
 use refusals::Refusals;
@@ -147,6 +150,7 @@ pub struct Cluster {
     heard_states: Vec<Stated>,
     jitter: Jitter,
     links: Links,
+    qualities: Qualities,
     directions: Directions,
     shorts: Shorts,
     peer: Peer,
@@ -271,6 +275,7 @@ impl Cluster {
             heard_states: Vec::new(),
             jitter,
             links: Links::new(&settings.links),
+            qualities: Qualities::new(settings.links.len()),
             directions: Directions::default(),
             shorts: Shorts::default(),
             peer,
@@ -333,6 +338,7 @@ impl Cluster {
         if pause > self.settings.keepalive + self.settings.keepalive / 2 {
             self.pings.excuse_silence(pause);
             self.directions.excuse_silence(pause);
+            self.qualities.excuse_silence();
         }
         self.notice_stall(pause, now);
         match event {

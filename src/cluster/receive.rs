@@ -6,6 +6,7 @@ use super::ethernet;
 use super::former_run::FormerRun;
 use super::incident;
 use super::incoming::{Arrival, Incoming};
+use super::quality::Heard;
 use super::refusals::RefusalKind;
 use super::report::Report;
 use super::{Cluster, Instant, LinkId, NodeStatus};
@@ -82,6 +83,7 @@ impl Cluster {
         }
         let (fresh, delay) = (self.peer.deadtime, self.settings.max_rexmit_delay);
         let missing_before = self.peer.incoming.missing();
+        let was_asked = self.peer.incoming.was_asked(number);
         let arrival = self
             .peer
             .incoming
@@ -89,6 +91,13 @@ impl Cluster {
         let is_first_here = matches!(arrival, Arrival::New | Arrival::Copy);
         if is_first_here {
             self.note_link(link, now);
+            let heard = Heard {
+                number,
+                is_heartbeat: header.kind == "status",
+                is_copy: arrival == Arrival::Copy,
+                was_asked,
+            };
+            self.qualities.hear(link, heard, now);
         }
         if header.kind == "status" {
             let copy = (number, short.is_some());

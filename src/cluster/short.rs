@@ -19,6 +19,7 @@
 use super::claims::hex;
 use super::ear::Copy as Heard;
 use super::known::{FIELD, push_number};
+use super::quality::Heard as Delivered;
 use super::refusals::RefusalKind;
 use super::{Cluster, Instant, LinkId, NodeStatus};
 use crate::message::{Keys, Message, Rejection, Short, SignedShort, Track};
@@ -132,6 +133,13 @@ impl Cluster {
             run.doubt();
         }
         self.note_link(link, now);
+        let heard = Delivered {
+            number,
+            is_heartbeat: true,
+            is_copy: false,
+            was_asked: false,
+        };
+        self.qualities.hear(link, heard, now);
         let (keepalive, longest) = (self.settings.keepalive, self.peer.deadtime / 2);
         let copy = Heard {
             number,

@@ -15,6 +15,7 @@ mod mistakes;
 mod old_ipfail;
 mod old_peer;
 mod old_peer_legacy;
+mod quality;
 mod readiness;
 mod receiving;
 mod reload;

@@ -4,7 +4,7 @@ use super::action::PeerMemory;
 use super::claims::{Claim, Leaving, Phase};
 use super::policy::Relation;
 use super::refusals::RefusalKind;
-use super::{Cluster, GroupId, Holdings, LinkId, NodeStatus};
+use super::{Cluster, GroupId, Holdings, LinkId, LinkQuality, NodeStatus};
 
 /// What is happening to a group on one node.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -80,6 +80,11 @@ impl Cluster {
     /// Whether the peer is heard on `link`.
     pub fn link_is_up(&self, link: LinkId) -> bool {
         self.links.is_up(link)
+    }
+
+    /// How well `link` carries what the peer says.
+    pub fn link_quality(&self, link: LinkId) -> LinkQuality {
+        self.qualities.of(link)
     }
 
     /// Whether the nodes have agreed, or nobody is there to agree with.

@@ -200,6 +200,26 @@ pub struct Link {
     /// What is known of a serial line; none for a link of another kind.
     #[serde(default)]
     pub serial: Option<SerialLine>,
+    /// How well it carries what the node says; none for a ping node.
+    #[serde(default)]
+    pub quality: Option<LinkQuality>,
+}
+
+/// How well a link carries what the other node says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct LinkQuality {
+    /// How many milliseconds ago it was last heard there; none where it was not heard since the daemon was started.
+    pub heard_ago: Option<u64>,
+    /// How many of its numbered messages came there since the daemon was started, each counted once.
+    pub received: u64,
+    /// How many of its latest messages should have come there: 124 at most, fewer after a start of the other node.
+    pub expected: u32,
+    /// How many of those did not, or came only when they were asked for again.
+    pub missed: u32,
+    /// By how many microseconds the pause between two of its heartbeats differs from the one before, on average over the
+    /// last dozens; none before three have come in a row.
+    pub jitter: Option<u64>,
 }
 
 /// What is known of a serial line on the node that answers.

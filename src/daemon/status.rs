@@ -87,6 +87,7 @@ fn nodes(config: &Config, cluster: &Cluster) -> Vec<Node> {
                 way: None,
                 cause: None,
                 serial: None,
+                quality: None,
             }],
         }
     });
@@ -112,6 +113,7 @@ fn links_to_peer(config: &Config, cluster: &Cluster) -> Vec<Link> {
             way: Some(way.to_string()),
             cause: is_one_way.then(|| cause(&name, way == Way::OnlyIn).to_owned()),
             serial: None,
+            quality: Some(quality(cluster, LinkId(id))),
             name,
         }
     };
@@ -120,6 +122,21 @@ fn links_to_peer(config: &Config, cluster: &Cluster) -> Vec<Link> {
         .zip(0..=u8::MAX)
         .map(link)
         .collect()
+}
+
+fn quality(cluster: &Cluster, link: LinkId) -> control::LinkQuality {
+    let quality = cluster.link_quality(link);
+    let now = clock::now();
+    let whole = |time: u128| u64::try_from(time).unwrap_or(u64::MAX);
+    control::LinkQuality {
+        heard_ago: quality
+            .heard
+            .map(|heard| whole(now.since(heard).as_millis())),
+        received: quality.received,
+        expected: quality.expected,
+        missed: quality.missed,
+        jitter: quality.jitter.map(|jitter| whole(jitter.as_micros())),
+    }
 }
 
 fn jeopardy(config: &Config, cluster: &Cluster) -> Option<Jeopardy> {

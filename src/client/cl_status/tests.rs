@@ -16,6 +16,7 @@ fn example() -> Status {
         way: Some(if up { "both" } else { "none" }.into()),
         cause: None,
         serial: None,
+        quality: None,
     };
     let node = |name: &str, kind: &str, status: &str, links| Node {
         name: name.into(),
