@@ -174,7 +174,7 @@ impl Cluster {
     }
 
     /// When resources are taken whatever the devices say.
-    fn unfenced_at(&self) -> Option<Instant> {
+    pub(super) fn unfenced_at(&self) -> Option<Instant> {
         let waits = matches!(
             self.fencing.stage,
             FencingStage::Waiting(_) | FencingStage::Trying

@@ -133,6 +133,11 @@ impl Links {
             .is_some_and(|link| link.heard.is_some())
     }
 
+    /// When the peer was last heard on `link`, while that is up.
+    pub fn heard_at(&self, link: LinkId) -> Option<Instant> {
+        self.links.get(usize::from(link.0))?.heard
+    }
+
     /// The link's name.
     pub fn name(&self, link: LinkId) -> &str {
         self.links

@@ -6,6 +6,7 @@
 mod files;
 mod incident;
 mod movement;
+mod shown;
 
 use std::path::{Path, PathBuf};
 
@@ -13,6 +14,7 @@ pub use files::{File, Files, Plan};
 pub use incident::{HeldGroups, Incident, Tenure};
 pub use movement::{Direction, MoveProgress, Movement, Selection};
 use serde::{Deserialize, Serialize};
+pub use shown::{Decision, Event, EventLine, Outcome, Peer, Reasons, Timer};
 
 /// The longest request line that the daemon reads, but for a reload.
 pub const MAX_REQUEST: usize = 4096;
@@ -27,6 +29,12 @@ pub enum Request {
     Status,
     /// `{"request":"incidents"}`: what was held by whom while the nodes had lost each other.
     Incidents,
+    /// `{"request":"events","follow":true}`: what has happened. Answered by one [`Event`] a line, without an [`Answer`]
+    /// around it; see [`EventLine`].
+    Events {
+        /// Go on with what happens from now on, until the client leaves.
+        follow: bool,
+    },
     /// `{"request":"standby","selection":"all"}`: give these groups to the other node.
     Standby {
         /// Which groups.
@@ -56,7 +64,7 @@ pub enum Request {
 impl Request {
     /// Whether it asks for more than an answer.
     pub const fn changes_something(&self) -> bool {
-        !matches!(self, Self::Status | Self::Incidents)
+        !matches!(self, Self::Status | Self::Incidents | Self::Events { .. })
     }
 }
 
@@ -75,6 +83,12 @@ pub enum Answer {
     Confirmed(String),
     /// The answer to [`Request::Reload`].
     Reload(Plan),
+    /// The answer to [`Request::Events`]: these are begun with, a line each.
+    #[serde(skip)]
+    Events {
+        /// Go on with what happens.
+        follow: bool,
+    },
     /// Why there is none.
     Error(String),
 }
@@ -117,6 +131,12 @@ pub struct Status {
     /// The watchdog; none on a node whose `ha.cf` has none.
     #[serde(default)]
     pub watchdog: Option<Watchdog>,
+    /// The other node, as far as decisions depend on it.
+    #[serde(default)]
+    pub peer: Option<Peer>,
+    /// What is waited for, beside the failback and the next attempts of groups.
+    #[serde(default)]
+    pub timers: Vec<Timer>,
     /// Recorded directives of `ha.cf` with the text as written, in the order of the file.
     pub parameters: Vec<Parameter>,
 }
@@ -178,6 +198,9 @@ pub struct Node {
     pub status: String,
     /// The paths to it; none for the node that answers.
     pub links: Vec<Link>,
+    /// Since when it has this status, in seconds since 1970; none for a ping node.
+    #[serde(default)]
+    pub since: Option<u64>,
 }
 
 /// A path to a node.
@@ -320,6 +343,9 @@ pub struct Group {
     pub peer_carrier: Option<String>,
     /// Other machines that claim its addresses while they are on the node that answers.
     pub rivals: Vec<Rival>,
+    /// Since when it is where it is, and why.
+    #[serde(default)]
+    pub reasons: Reasons,
 }
 
 /// A group that could not be started.

@@ -18,6 +18,7 @@ use super::fencing::Fencer;
 use super::fifo::Fifo;
 use super::hooks::Hooks;
 use super::incidents::Incidents;
+use super::journal::Journal;
 use super::last_breath::LastBreath;
 use super::media::Media;
 use super::pid_file::PidFile;
@@ -139,6 +140,8 @@ pub struct Daemon {
     devices: Devices,
     recorder: Recorder,
     messenger: Messenger,
+    /// What this run remembers of its decisions.
+    journal: Journal,
     /// Answers of resources that the core has not seen.
     outcomes: VecDeque<(GroupId, GroupOutcome)>,
     /// The second that the core knows of.
@@ -162,7 +165,9 @@ pub struct Daemon {
 impl Daemon {
     /// Ready for its first turn.
     pub fn new(identity: Identity, cluster: Core, devices: Devices, recorder: Recorder) -> Self {
+        let config = &identity.config;
         Self {
+            journal: Journal::new(&config.local_node, &config.peer_node),
             identity,
             cluster,
             devices,
@@ -243,8 +248,9 @@ impl Daemon {
 
     fn time_to_wait(&self) -> Duration {
         let devices = &self.devices;
-        let has_more =
-            devices.media.has_more() || devices.pings.has_more() || devices.control.has_more();
+        let has_more = devices.media.has_more()
+            || devices.pings.has_more()
+            || devices.control.has_more(&self.journal.events);
         if has_more || !self.outcomes.is_empty() || devices.failback.has_answer() {
             return Duration::ZERO;
         }
@@ -350,6 +356,9 @@ impl Daemon {
         media.turn(now);
         while let Some(report) = media.next_report() {
             log::tell(report.severity(), &report);
+            let (severity, text) = (report.severity(), report.to_string());
+            self.journal
+                .note_event(clock::wall(), severity, None, &text);
         }
         resources.turn(now);
         self.collect_news(now);
@@ -359,6 +368,7 @@ impl Daemon {
         let seconds = clock::wall_seconds();
         if seconds != self.wall_seconds {
             self.wall_seconds = seconds;
+            self.journal.look(&self.cluster);
             self.cluster
                 .handle(clock::now(), Event::WallClock { seconds });
         }
@@ -394,11 +404,15 @@ impl Daemon {
                     let (hooks, seconds) = (&mut self.devices.hooks, clock::wall_seconds());
                     hooks.hear(source, &message, status, seconds);
                 }
-                Action::Incident(record) => self.devices.incidents.record(&record),
+                Action::Incident(record) => {
+                    let incident = self.devices.incidents.record(&record);
+                    self.journal.note_incident(&incident);
+                }
                 Action::RememberPeer(peer) => self.recorder.remember(peer),
                 Action::Exit => self.leave_at = Some(now + FAREWELL),
                 Action::Report(report) => {
                     log::tell(report.severity(), &report);
+                    self.journal.note(&report, &self.cluster);
                     self.heed(&report);
                     told = true;
                 }
@@ -406,6 +420,7 @@ impl Daemon {
         }
         self.collect_outcomes();
         if told {
+            self.journal.look(&self.cluster);
             self.devices.service_manager.status(&self.summary());
         }
     }

@@ -68,7 +68,7 @@ impl Incidents {
     }
 
     /// Tells of one, and keeps it.
-    pub fn record(&mut self, record: &IncidentRecord) {
+    pub fn record(&mut self, record: &IncidentRecord) -> Incident {
         let incident = translate(record, &self.node);
         tell(&incident);
         match serde_json::to_string(&incident) {
@@ -77,6 +77,7 @@ impl Incidents {
         }
         trim(&mut self.lines);
         self.send();
+        incident
     }
 
     /// All of them, the oldest first.

@@ -21,10 +21,11 @@ use crate::cluster::{
 };
 use crate::config::{self, Config, PingNode};
 use crate::control::{
-    self, Failback, Group, Jeopardy, LastLink, Link, Monitor, Node, Parameter, Retry, Rival, Status,
+    self, Failback, Group, Jeopardy, LastLink, Link, Monitor, Node, Parameter, Reasons, Retry,
+    Rival, Status,
 };
 
-/// Everything but the watchdog, as it is now. `since` is the wall clock at the start.
+/// Everything but the watchdog and the reasons, as it is now. `since` is the wall clock at the start.
 pub fn status(
     config: &Config,
     cluster: &Core,
@@ -50,6 +51,8 @@ pub fn status(
         jeopardy: jeopardy(config, cluster),
         last_link: Some(last_link(config, cluster)),
         watchdog: None,
+        peer: None,
+        timers: Vec::new(),
         parameters: parameters(config),
     }
 }
@@ -71,6 +74,7 @@ fn nodes(config: &Config, cluster: &Cluster) -> Vec<Node> {
             } else {
                 links_to_peer(config, cluster)
             },
+            since: None,
         }
     });
     let ping = config.ping_nodes.iter().zip(0..=u8::MAX);
@@ -89,6 +93,7 @@ fn nodes(config: &Config, cluster: &Cluster) -> Vec<Node> {
                 serial: None,
                 quality: None,
             }],
+            since: None,
         }
     });
     normal.chain(ping).collect()
@@ -218,6 +223,7 @@ fn groups(
                 .into_iter()
                 .map(rival)
                 .collect(),
+            reasons: Reasons::default(),
         })
     };
     let removed = places.iter().zip(0..).filter(|(place, _)| place.is_removed);
@@ -258,6 +264,7 @@ fn removed_group(
         carrier: None,
         peer_carrier: None,
         rivals: Vec::new(),
+        reasons: Reasons::default(),
     })
 }
 
@@ -323,7 +330,7 @@ fn retry(view: RetryView) -> Retry {
 }
 
 /// A moment of the monotonic clock in seconds since 1970.
-fn wall(at: Instant) -> u64 {
+pub(super) fn wall(at: Instant) -> u64 {
     let now = clock::now();
     let seconds = clock::wall_seconds();
     seconds

@@ -4,7 +4,7 @@ use std::io;
 
 use super::*;
 use crate::control::{
-    Direction, FencingDevice, Group, HeldGroups, Link, MoveProgress, Movement, Parameter,
+    Direction, FencingDevice, Group, HeldGroups, Link, MoveProgress, Movement, Parameter, Reasons,
     Selection, Tenure,
 };
 
@@ -23,6 +23,7 @@ fn example() -> Status {
         kind: kind.into(),
         status: status.into(),
         links,
+        since: None,
     };
     Status {
         version: "0.1.0".into(),
@@ -57,6 +58,7 @@ fn example() -> Status {
             carrier: None,
             peer_carrier: None,
             rivals: Vec::new(),
+            reasons: Reasons::default(),
         }],
         movement: Some(Movement {
             generation: 12,
@@ -71,6 +73,8 @@ fn example() -> Status {
         jeopardy: None,
         last_link: None,
         watchdog: None,
+        peer: None,
+        timers: Vec::new(),
         parameters: vec![Parameter {
             name: "keepalive".into(),
             value: "500ms".into(),

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::io;
 
 use super::*;
-use crate::control::{Group, MoveProgress, Node};
+use crate::control::{Group, MoveProgress, Node, Reasons};
 
 /// What the daemon says, one after the other; the last for ever.
 struct Scripted {
@@ -53,6 +53,7 @@ fn status(movement: Movement, groups: &[(&str, &str, Option<&str>)]) -> Status {
         kind: kind.into(),
         status: "active".into(),
         links: Vec::new(),
+        since: None,
     };
     let group = |&(key, local, peer): &(&str, &str, Option<&str>)| Group {
         key: key.into(),
@@ -68,6 +69,7 @@ fn status(movement: Movement, groups: &[(&str, &str, Option<&str>)]) -> Status {
         carrier: None,
         peer_carrier: None,
         rivals: Vec::new(),
+        reasons: Reasons::default(),
     };
     Status {
         version: String::new(),
@@ -89,6 +91,8 @@ fn status(movement: Movement, groups: &[(&str, &str, Option<&str>)]) -> Status {
         jeopardy: None,
         last_link: None,
         watchdog: None,
+        peer: None,
+        timers: Vec::new(),
         parameters: Vec::new(),
     }
 }

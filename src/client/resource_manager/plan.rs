@@ -77,6 +77,7 @@ fn moves_along(direction: Direction, other: &Group) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::control::Reasons;
     use Direction::{Standby, Takeover};
 
     fn status(groups: &[(&str, &str, &str, Option<&str>)]) -> Status {
@@ -94,6 +95,7 @@ mod tests {
             carrier: None,
             peer_carrier: None,
             rivals: Vec::new(),
+            reasons: Reasons::default(),
         };
         Status {
             version: String::new(),
@@ -111,6 +113,8 @@ mod tests {
             jeopardy: None,
             last_link: None,
             watchdog: None,
+            peer: None,
+            timers: Vec::new(),
             parameters: Vec::new(),
         }
     }

@@ -1,25 +1,20 @@
 //! One connection to the control socket: a request line in, an answer out.
 
 use std::io::{self, Read, Write};
+use std::time::Duration;
 
 use mio::net::UnixStream;
 use mio::{Interest, Registry, Token};
 
+use super::follower::Follower;
 use super::request::{RequestLine, Rights, respond};
+use super::turn::{Progress, SHARE, Turn};
 use crate::cluster::Instant;
 use crate::control::{Answer, Request};
+use crate::daemon::events::EventLog;
 
-/// Read or written in one turn, so that a large request or answer of one does not hold up the others.
-const SHARE: usize = 64 * 1024;
-
-/// How far a client is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Progress {
-    /// Not done; waits for the other side or its next turn.
-    Going,
-    /// Everything said, or the other side is gone.
-    Done,
-}
+/// After this a client that has not read its answer is dropped.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// What became of a request line.
 enum Reading {
@@ -41,6 +36,8 @@ pub(super) struct Client {
     /// `None` until the request is complete.
     answer: Option<Vec<u8>>,
     written: usize,
+    /// It asked for events.
+    follower: Option<Follower>,
     /// Reading or writing may get somewhere.
     is_ready: bool,
 }
@@ -61,6 +58,7 @@ impl Client {
             request: RequestLine::new(rights),
             answer: None,
             written: 0,
+            follower: None,
             is_ready: true,
         })
     }
@@ -70,13 +68,30 @@ impl Client {
         self.since
     }
 
+    /// Whether it stays for what happens.
+    pub fn is_following(&self) -> bool {
+        self.follower.is_some()
+    }
+
+    /// When the patience with it ends; `None` for one that follows as it should.
+    pub fn deadline(&self) -> Option<Instant> {
+        match &self.follower {
+            Some(follower) => follower.ends(),
+            None => Some(self.since + PATIENCE),
+        }
+    }
+
     /// The stream was reported ready.
     pub fn ready(&mut self) {
         self.is_ready = true;
+        if let Some(follower) = &mut self.follower {
+            follower.ready();
+        }
     }
 
-    pub fn can_advance(&self) -> bool {
-        self.is_ready
+    pub fn can_advance(&self, log: &EventLog) -> bool {
+        let follower = self.follower.as_ref();
+        self.is_ready || follower.is_some_and(|follower| follower.can_advance(log))
     }
 
     pub fn leave(&mut self, registry: &Registry) {
@@ -84,11 +99,18 @@ impl Client {
     }
 
     /// Reads and writes what is possible without waiting.
-    pub fn advance(&mut self, answer: &mut impl FnMut(Request) -> Answer) -> Progress {
+    pub fn advance(
+        &mut self,
+        turn: Turn<'_>,
+        answer: &mut impl FnMut(Request) -> Answer,
+    ) -> Progress {
+        if self.follower.is_some() {
+            return self.follow(turn).unwrap_or(Progress::Done);
+        }
         if !self.is_ready {
             return Progress::Going;
         }
-        self.try_advance(answer)
+        self.try_advance(turn, answer)
             .unwrap_or_else(|error| match error.kind() {
                 io::ErrorKind::WouldBlock => {
                     self.is_ready = false;
@@ -99,14 +121,43 @@ impl Client {
             })
     }
 
-    fn try_advance(&mut self, answer: &mut impl FnMut(Request) -> Answer) -> io::Result<Progress> {
+    /// Whoever follows has nothing more to say; only that it leaves is of interest.
+    fn follow(&mut self, turn: Turn<'_>) -> io::Result<Progress> {
+        if self.is_ready {
+            let mut buffer = [0; 4096];
+            match self.stream.read(&mut buffer) {
+                Ok(0) => return Ok(Progress::Done),
+                Ok(_) => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.is_ready = false,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        match &mut self.follower {
+            Some(follower) => follower.advance(&mut self.stream, turn.log, turn.now),
+            None => Ok(Progress::Done),
+        }
+    }
+
+    fn try_advance(
+        &mut self,
+        turn: Turn<'_>,
+        answer: &mut impl FnMut(Request) -> Answer,
+    ) -> io::Result<Progress> {
         if self.answer.is_none() {
             let line = match self.read_request()? {
                 Reading::Line(line) => line,
                 Reading::More => return Ok(Progress::Going),
                 Reading::Left => return Ok(Progress::Done),
             };
-            let answer = respond(&line, self.rights, answer);
+            let mut answer = respond(&line, self.rights, answer);
+            if let Answer::Events { follow } = answer {
+                if !follow || turn.has_room {
+                    self.follower = Some(Follower::new(follow, turn.log));
+                    return self.follow(turn);
+                }
+                answer = Answer::Error("too many clients follow the events already".into());
+            }
             let mut bytes = serde_json::to_vec(&answer)?;
             bytes.push(b'\n');
             self.answer = Some(bytes);
@@ -162,13 +213,19 @@ mod tests {
         let (ours, theirs) = UnixStream::pair().expect("a pair");
         let mut client = Client::new(ours, rights, Instant::default(), poll.registry(), Token(0))
             .expect("registers");
+        let log = EventLog::default();
+        let turn = Turn {
+            now: Instant::default(),
+            log: &log,
+            has_room: true,
+        };
         let mut theirs = std::os::unix::net::UnixStream::from(theirs);
         theirs.set_nonblocking(false).expect("blocking");
         let mut done = Progress::Going;
         for chunk in request.chunks(600) {
             theirs.write_all(chunk).expect("taken");
             client.ready();
-            done = client.advance(&mut |_| Answer::Error("asked".into()));
+            done = client.advance(turn, &mut |_| Answer::Error("asked".into()));
         }
         assert_eq!(done, Progress::Done);
         drop(client);

@@ -3,7 +3,9 @@
 //! What is said over it is in [`crate::control`].
 
 mod client;
+mod follower;
 pub mod request;
+mod turn;
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -11,7 +13,6 @@ use std::io;
 use std::ops::Range;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use mio::event::Event;
 use mio::net::UnixListener;
@@ -20,10 +21,12 @@ use mio::{Interest, Registry, Token};
 use crate::cluster::Instant;
 use crate::config::ApiAuth;
 use crate::control::{Answer, Places, Request};
+use crate::daemon::events::EventLog;
 use crate::os::credentials::PeerCredentials;
 use crate::os::process::{group_id, user_id};
-use client::{Client, Progress};
+use client::Client;
 use request::Rights;
+use turn::{Progress, Turn};
 
 /// Clients at a time. A further one takes the place of the one that has been here the longest.
 pub const MAX_CLIENTS: usize = 16;
@@ -31,8 +34,9 @@ pub const MAX_CLIENTS: usize = 16;
 pub const TOKENS: usize = MAX_CLIENTS + 1;
 /// Accepted in one turn.
 const MAX_ACCEPTS: usize = 16;
-/// After this a client that has not read its answer is dropped.
-const PATIENCE: Duration = Duration::from_secs(5);
+
+/// So many may stay for what happens; the other places are for those who ask and go.
+const MAX_FOLLOWERS: usize = MAX_CLIENTS / 2;
 
 /// Who may ask.
 #[derive(Debug, Clone, Default)]
@@ -186,18 +190,35 @@ impl ControlServer {
         }
     }
 
-    /// Goes on with every client that can go on; asks `answer` at most once for each.
+    /// Goes on with every client that can go on; asks `answer` at most once for each. Those who follow are told what is
+    /// new in `log`.
     pub fn turn(
         &mut self,
         now: Instant,
         registry: &Registry,
+        log: &EventLog,
         mut answer: impl FnMut(Request) -> Answer,
     ) {
+        let following = self
+            .clients
+            .iter()
+            .flatten()
+            .filter(|one| one.is_following());
+        let mut room = MAX_FOLLOWERS.saturating_sub(following.count());
         for slot in &mut self.clients {
             let Some(client) = slot else { continue };
-            if now >= client.since() + PATIENCE || client.advance(&mut answer) == Progress::Done {
+            let was_following = client.is_following();
+            let turn = Turn {
+                now,
+                log,
+                has_room: room > 0,
+            };
+            let is_late = client.deadline().is_some_and(|at| at <= now);
+            if is_late || client.advance(turn, &mut answer) == Progress::Done {
                 client.leave(registry);
                 *slot = None;
+            } else if !was_following && client.is_following() {
+                room = room.saturating_sub(1);
             }
         }
         for _ in 0..MAX_ACCEPTS {
@@ -209,8 +230,9 @@ impl ControlServer {
     }
 
     /// Whether another turn has work without waiting for anything.
-    pub fn has_more(&self) -> bool {
-        self.accepting || self.clients.iter().flatten().any(Client::can_advance)
+    pub fn has_more(&self, log: &EventLog) -> bool {
+        let mut clients = self.clients.iter().flatten();
+        self.accepting || clients.any(|client| client.can_advance(log))
     }
 
     /// When the patience with a client ends.
@@ -218,7 +240,7 @@ impl ControlServer {
         self.clients
             .iter()
             .flatten()
-            .map(|client| client.since() + PATIENCE)
+            .filter_map(Client::deadline)
             .min()
     }
 
@@ -247,9 +269,12 @@ impl ControlServer {
         }
     }
 
-    /// A place for one more; the oldest client makes room if need be.
+    /// A place for one more; the oldest client that does not follow makes room if need be.
     fn free_slot(&mut self, registry: &Registry) -> Option<usize> {
-        let age = |slot: &Option<Client>| slot.as_ref().map(Client::since);
+        let age = |slot: &Option<Client>| {
+            let client = slot.as_ref();
+            client.map(|client| (client.is_following(), client.since()))
+        };
         let (index, slot) = self
             .clients
             .iter_mut()

@@ -1,7 +1,8 @@
 //! What clients of the control socket ask for.
 
+use super::super::journal::Journal;
 use super::super::reload::Running;
-use super::super::{fencing, moves, status};
+use super::super::{fencing, moves, reasons, status};
 use super::{Daemon, Devices, Identity};
 use crate::cluster::Instant;
 use crate::control::{Answer, Direction, Request, Status};
@@ -13,8 +14,10 @@ impl Daemon {
             identity,
             cluster,
             devices,
+            journal,
             ..
         } = self;
+        let journal: &Journal = journal;
         let Identity {
             config,
             places,
@@ -44,8 +47,10 @@ impl Daemon {
                 let watchdog = watchdog.as_ref().map(status::watchdog);
                 let mut status = Status { watchdog, ..core };
                 status::add_serial_lines(&mut status.nodes, media);
+                reasons::add(&mut status, config, cluster, journal);
                 Answer::Status(Box::new(status))
             }
+            Request::Events { follow } => Answer::Events { follow },
             Request::Incidents => Answer::Incidents(incidents.all()),
             Request::ConfirmDead { node } => fencing::confirm(cluster, &config.peer_node, &node),
             Request::Standby { selection } => {
@@ -80,6 +85,6 @@ impl Daemon {
                 running.reload(&files, &mistakes, dry_run)
             }
         };
-        control.turn(now, poll.registry(), answer);
+        control.turn(now, poll.registry(), &journal.events, answer);
     }
 }
