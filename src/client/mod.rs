@@ -2,21 +2,25 @@
 
 pub mod cl_status;
 pub mod confirm;
+mod connection;
+mod event_stream;
 pub mod moves;
 pub mod resource_manager;
 
 use std::fmt;
-use std::io::{self, Read, Write};
-use std::os::unix::net::UnixStream;
+use std::io;
 use std::path::Path;
 use std::time::Duration;
+
+use connection::Connection;
+pub use event_stream::EventStream;
 
 use crate::control::{Answer, Files, Incident, Plan, Request, Status};
 
 /// A daemon that takes longer is not well.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// No answer is longer.
-const MAX_ANSWER: u64 = 64 * 1024 * 1024;
+/// What is shown on a screen is not worth more: a role that may be an old one is none.
+const GLANCE: Duration = Duration::from_secs(1);
 
 /// Why there is no answer.
 #[derive(Debug)]
@@ -60,12 +64,34 @@ pub fn status(socket: &Path) -> Result<Status, Error> {
     }
 }
 
+/// The same within a second.
+///
+/// # Errors
+/// See [`Error`].
+pub fn glance(socket: &Path) -> Result<Status, Error> {
+    match ask_within(socket, &Request::Status, GLANCE)? {
+        Answer::Status(status) => Ok(*status),
+        _ => Err(Error::Nonsense("it answers another question".into())),
+    }
+}
+
 /// Asks the daemon behind `socket` for its records of incidents, the oldest first.
 ///
 /// # Errors
 /// See [`Error`].
 pub fn incidents(socket: &Path) -> Result<Vec<Incident>, Error> {
     match ask(socket, &Request::Incidents)? {
+        Answer::Incidents(incidents) => Ok(incidents),
+        _ => Err(Error::Nonsense("it answers another question".into())),
+    }
+}
+
+/// The same within a second.
+///
+/// # Errors
+/// See [`Error`].
+pub fn latest_incidents(socket: &Path) -> Result<Vec<Incident>, Error> {
+    match ask_within(socket, &Request::Incidents, GLANCE)? {
         Answer::Incidents(incidents) => Ok(incidents),
         _ => Err(Error::Nonsense("it answers another question".into())),
     }
@@ -94,15 +120,13 @@ pub fn reload(
 }
 
 fn ask(socket: &Path, request: &Request) -> Result<Answer, Error> {
-    let mut stream = UnixStream::connect(socket).map_err(|error| match error.kind() {
-        io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => Error::Stopped(error),
-        _ => Error::Unreachable(error),
-    })?;
-    let answer = exchange(&mut stream, request).map_err(|error| match error.kind() {
-        io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => Error::Silent,
-        _ => Error::Nonsense(error.to_string()),
-    })?;
-    read_answer(&answer)
+    ask_within(socket, request, PATIENCE)
+}
+
+fn ask_within(socket: &Path, request: &Request, patience: Duration) -> Result<Answer, Error> {
+    let mut connection = Connection::open(socket, patience)?;
+    connection.send(request)?;
+    read_answer(&connection.read_to_end()?)
 }
 
 /// What the daemon says with these bytes.
@@ -115,15 +139,4 @@ pub fn read_answer(bytes: &[u8]) -> Result<Answer, Error> {
         Ok(answer) => Ok(answer),
         Err(error) => Err(Error::Nonsense(error.to_string())),
     }
-}
-
-fn exchange(stream: &mut UnixStream, request: &Request) -> io::Result<Vec<u8>> {
-    stream.set_read_timeout(Some(PATIENCE))?;
-    stream.set_write_timeout(Some(PATIENCE))?;
-    let mut request = serde_json::to_vec(request)?;
-    request.push(b'\n');
-    stream.write_all(&request)?;
-    let mut answer = Vec::new();
-    stream.take(MAX_ANSWER).read_to_end(&mut answer)?;
-    Ok(answer)
 }

@@ -18,6 +18,7 @@ pub mod process;
 pub mod regular_file;
 pub mod reset;
 pub mod scheduling;
+pub mod screen;
 pub mod socket;
 pub mod spawn;
 pub mod tty;

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use lexopt::prelude::*;
 
+use super::events::{Since, Wanted};
+
 /// Printed for `-h` and for no argument at all.
 pub(super) const HELP: &str = "\
 usage: cl_status SUB-COMMAND [OPTIONS] [ARGUMENTS]
@@ -19,6 +21,11 @@ usage: cl_status SUB-COMMAND [OPTIONS] [ARGUMENTS]
   rscstatus                     what this node holds: none, local, foreign, all, transition
   hbparameter -p NAME           a value of ha.cf
   incidents                     who held what while the nodes had lost each other
+  status                        everything on one screen, what is wrong first
+  watch                         the same, drawn anew each second; q ends it
+  explain GROUP                 why a group is where it is
+  events [--since TIME] [--no-follow]  what has happened, and what happens; TIME is 90s, 10m, 2h, 1d ago or @SECONDS since 1970
+  reboot-safe                   may this node be rebooted without loss of service
 Options of all: -m sentences for people, --json for programs, -C DIR another configuration directory.
 ";
 
@@ -36,6 +43,11 @@ pub(super) enum Query {
     Holdings,
     Parameter(String),
     Incidents,
+    Overview,
+    Watch,
+    Explain(String),
+    Events(Wanted),
+    RebootSafe,
 }
 
 /// The whole command line.
@@ -64,6 +76,7 @@ pub(super) fn parse(
     let mut command: Option<String> = None;
     let mut operands = Vec::new();
     let mut parameter = None;
+    let (mut since, mut follow) = (None, true);
     let mut found = Arguments {
         query: Query::Running,
         verbose: false,
@@ -85,6 +98,16 @@ pub(super) fn parse(
                 parameter = Some(parser.value().and_then(ValueExt::string).map_err(text)?);
             }
             Short('p') => found.only_ping = true,
+            Long("since") if command.as_deref() == Some("events") => {
+                let word = parser.value().and_then(ValueExt::string).map_err(text)?;
+                let found = Since::parse(&word).ok_or_else(|| {
+                    format!(
+                        "ERROR: --since {word}: no time. Write 90s, 10m, 2h or 1d for so long ago, or @SECONDS since 1970."
+                    )
+                })?;
+                since = Some(found);
+            }
+            Long("no-follow") if command.as_deref() == Some("events") => follow = false,
             Long("json") => found.json = true,
             Short('C') => found.directory = Some(parser.value().map_err(text)?.into()),
             Value(word) if command.is_none() => command = Some(word.string().map_err(text)?),
@@ -95,7 +118,16 @@ pub(super) fn parse(
     let Some(command) = command else {
         return Ok(None);
     };
-    found.query = query(&command, operands, parameter)?;
+    found.query = if command == "events" {
+        let json = found.json;
+        Query::Events(Wanted {
+            since,
+            follow,
+            json,
+        })
+    } else {
+        query(&command, operands, parameter)?
+    };
     Ok(Some(found))
 }
 
@@ -118,6 +150,10 @@ fn query(command: &str, operands: Vec<String>, parameter: Option<String>) -> Res
         "rscstatus" => Query::Holdings,
         "hbparameter" => Query::Parameter(parameter.ok_or("Not enough parameters.")?),
         "incidents" => Query::Incidents,
+        "status" => Query::Overview,
+        "watch" => Query::Watch,
+        "explain" => Query::Explain(operand()?),
+        "reboot-safe" => Query::RebootSafe,
         other => return Err(format!("ERROR: {other}: invalid sub-command.")),
     })
 }

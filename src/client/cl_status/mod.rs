@@ -2,7 +2,17 @@
 //! 3.0.6, because scripts depend on them.
 
 mod arguments;
+mod events;
+mod explain;
+mod glance;
+mod groups;
+mod look;
+mod place;
+mod reboot;
+mod screen;
 mod serial;
+mod troubles;
+mod watch;
 mod watchdog;
 
 use std::ffi::OsString;
@@ -61,10 +71,13 @@ pub fn run(words: impl IntoIterator<Item = OsString>) -> u8 {
         Ok(Some(arguments)) => {
             let places = Places::new(arguments.directory.as_deref());
             let (socket, configuration) = (places.control_socket(), &places.configuration);
-            if arguments.query == Query::Incidents {
-                incidents(&arguments, super::incidents(&socket), configuration)
-            } else {
-                reply(&arguments, super::status(&socket), configuration)
+            match &arguments.query {
+                Query::Incidents => incidents(&arguments, super::incidents(&socket), configuration),
+                Query::Events(wanted) => events::run(&places, wanted, &mut std::io::stdout()),
+                Query::Overview | Query::Watch | Query::Explain(_) | Query::RebootSafe => {
+                    glance::reply(&arguments, &places)
+                }
+                _ => reply(&arguments, super::status(&socket), configuration),
             }
         }
         Err(error) => Reply::failed(format!("{error}\n"), USAGE),
@@ -192,7 +205,14 @@ fn sentence(is_running: bool) -> String {
 
 fn answer(arguments: &Arguments, query: &Query, status: &Status) -> Reply {
     match query {
-        Query::Running | Query::Incidents => running(arguments, status),
+        // Those beside the first one are answered elsewhere.
+        Query::Running
+        | Query::Incidents
+        | Query::Overview
+        | Query::Watch
+        | Query::Explain(_)
+        | Query::Events(_)
+        | Query::RebootSafe => running(arguments, status),
         Query::Nodes if arguments.json => json(&nodes(arguments, status).collect::<Vec<_>>(), GOOD),
         Query::Nodes => Reply::new(all_nodes(arguments, status), GOOD),
         Query::NodeStatus(name) => with_node(status, name, |node| {
@@ -467,5 +487,7 @@ fn link_status(arguments: &Arguments, status: &Status, name: &str, link: &str) -
     )
 }
 
+#[cfg(test)]
+mod golden;
 #[cfg(test)]
 mod tests;
