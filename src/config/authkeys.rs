@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::diagnostic::{Diagnostic, Diagnostics, Severity};
+use super::key_strength::weakness;
 use super::secrets::without_key;
 use super::source::{File, Line, Place, Source, Word, is_blank};
 use super::spelling::{first_lookalike, nearest};
@@ -12,8 +13,9 @@ use crate::message::{Key, Keys, Method};
 /// The permission bits of others that make keys readable, or replaceable, for them.
 const FORBIDDEN_MODE: u32 = 0o066;
 
-/// Keys that stand in every sample file and how-to document.
-const PUBLIC_KEYS: [&str; 4] = ["hi!", "hello!", "password", "secret"];
+/// What mends a key that is no good.
+const ANOTHER_KEY: &str =
+    "`heartbeat keygen --rotate` adds a random one, and says how both nodes change over to it";
 
 /// What was read so far.
 #[derive(Debug, Default)]
@@ -28,10 +30,31 @@ struct Reading {
     signing: Option<u8>,
     /// Whether a key line could not be read.
     damaged: bool,
+    /// The numbers of the `auth` lines, from 1.
+    auth_lines: Vec<usize>,
+    /// Those of the lines with a key, forgotten ones among them.
+    key_lines: Vec<usize>,
+    /// The keys whose method is no good any more: number, method, and where that stands.
+    outdated: Vec<(u8, Method, Place)>,
+}
+
+/// The keys, with the lines that they stand on.
+#[derive(Debug)]
+pub(super) struct Entries {
+    pub(super) keys: Keys,
+    /// The numbers of the `auth` lines, from 1.
+    pub(super) auth_lines: Vec<usize>,
+    /// Those of the lines with a key, forgotten ones among them.
+    pub(super) key_lines: Vec<usize>,
 }
 
 /// The keys, or nothing when `out` says why.
 pub(super) fn parse(path: &Path, source: &Source, out: &mut Diagnostics) -> Option<Keys> {
+    entries(path, source, out).map(|entries| entries.keys)
+}
+
+/// The same, and where they stand.
+pub(super) fn entries(path: &Path, source: &Source, out: &mut Diagnostics) -> Option<Entries> {
     let file = File::new(path, &source.text);
     let mut errors = Diagnostics::default();
     check_mode(&file.name, source.mode, &mut errors);
@@ -42,12 +65,17 @@ pub(super) fn parse(path: &Path, source: &Source, out: &mut Diagnostics) -> Opti
     }
     let end = file.end_of(|line| line.shown_as(without_key(&line.text)));
     let signing = reading.signing_key(end.as_ref(), &mut errors);
+    errors.extend(reading.outdated(signing));
     let sound = !errors.has_errors();
     out.append(errors);
     let signing = signing.filter(|_| sound)?;
-    Some(Keys {
-        entries: reading.entries,
-        signing,
+    Some(Entries {
+        keys: Keys {
+            entries: reading.entries,
+            signing,
+        },
+        auth_lines: reading.auth_lines,
+        key_lines: reading.key_lines,
     })
 }
 
@@ -176,6 +204,7 @@ impl Reading {
                     .related(place, format!("`{earlier}` here")),
             );
         }
+        self.auth_lines.push(number.place.line);
         self.auth = Some((index, number.place));
     }
 
@@ -185,6 +214,7 @@ impl Reading {
         self.damaged |= parsed.is_none();
         let Some((index, key)) = parsed else { return };
         let Some(first) = words.first() else { return };
+        self.key_lines.push(first.place.line);
         let slot = usize::from(index);
         if let Some(Some(place)) = self.places.get(slot) {
             let warning = Diagnostic::warning(&first.place, format!("key {index} is given twice"));
@@ -243,7 +273,39 @@ impl Reading {
             .filter(|word| !word.is_empty());
         let text = raw_words.nth(used).unwrap_or_default().to_vec();
         let key = Key { method, text };
-        check_key(&key, &place, words.get(used), words.get(used + 1), out).map(|key| (index, key))
+        let key = check_key(&key, &place, words.get(used), words.get(used + 1), out)?;
+        if matches!(key.method, Method::Crc | Method::Md5) {
+            self.outdated.push((index, key.method, place));
+        }
+        Some((index, key))
+    }
+
+    /// One warning about methods that are no good any more, however many keys have one: about the key that signs, if it is
+    /// one of them.
+    fn outdated(&self, signing: Option<u8>) -> Option<Diagnostic> {
+        let signs = |entry: &&(u8, Method, Place)| Some(entry.0) == signing;
+        let of_signing = self.outdated.iter().rfind(signs);
+        let (_, method, place) = of_signing.or(self.outdated.first())?;
+        let (message, label) = match method {
+            Method::Crc if of_signing.is_none() && signing.is_some() => (
+                "`crc` is no authentication",
+                "not accepted while a key signs; remove this line",
+            ),
+            Method::Crc => (
+                "`crc` is no authentication",
+                "anybody on the network can send messages; use `sha1` with a key",
+            ),
+            _ => (
+                "`md5` is out of date",
+                "use `sha256`, or `sha1` while one of the nodes runs heartbeat 3.0.6",
+            ),
+        };
+        let warning = Diagnostic::warning(place, message).label(label);
+        Some(if of_signing.is_some() {
+            warning.help(ANOTHER_KEY)
+        } else {
+            warning
+        })
     }
 
     /// What to say about a line that does not begin with a number.
@@ -312,8 +374,6 @@ fn check_key(
     out: &mut Diagnostics,
 ) -> Option<Key> {
     if key.method == Method::Crc {
-        let warning = Diagnostic::warning(method, "`crc` is no authentication");
-        out.push(warning.label("anybody on the network can send messages; use `sha1` with a key"));
         if let Some(word) = word.filter(|word| !word.text.starts_with('#')) {
             let warning = Diagnostic::warning(&word.place, "`crc` takes no key");
             out.push(warning.label("ignored; heartbeat 3.0.6 refuses to start with this"));
@@ -329,20 +389,12 @@ fn check_key(
         );
         return None;
     };
-    if key.method == Method::Sha256 {
-        let warning = Diagnostic::warning(method, "heartbeat 3.0.6 does not know `sha256`");
-        out.push(warning.label("both nodes must run this program"));
-    }
-    let plain = String::from_utf8_lossy(&key.text).to_ascii_lowercase();
-    if PUBLIC_KEYS.contains(&plain.as_str()) {
-        let warning =
-            Diagnostic::warning(&word.place, "this key is public: it stands in sample files");
-        out.push(warning.label("use a long random one").help(
-            "for example the output of `head -c 32 /dev/urandom | od -An -tx1 | tr -d ' \\n'`",
-        ));
-    } else if word.text.starts_with('#') {
+    if word.text.starts_with('#') {
         let warning = Diagnostic::warning(&word.place, "this is the key, not a comment");
         out.push(warning.label("comments have lines of their own in this file"));
+    } else if let Some(weakness) = weakness(&key.text) {
+        let warning = Diagnostic::warning(&word.place, weakness.message());
+        out.push(warning.label(weakness.label()).help(ANOTHER_KEY));
     }
     if let Some(extra) = extra.filter(|extra| !extra.text.starts_with('#')) {
         let label = if extra.text.starts_with("//") {
@@ -431,9 +483,24 @@ mod tests {
     #[test]
     fn a_comment_behind_crc_is_accepted_and_words_behind_a_key_are_told() {
         assert_eq!(read("auth 1\n1 crc # noise only").1, 1);
-        assert_eq!(read("auth 1\n1 sha1 longsecret # ours").1, 0);
-        assert_eq!(read("auth 1\n1 sha1 long secret").1, 1);
+        assert_eq!(read("auth 1\n1 sha1 a-long-secret-of-ours # ours").1, 0);
+        assert_eq!(read("auth 1\n1 sha1 a-long-secret-of ours").1, 1);
         assert_eq!(read("auth 1\n1 sha1 Hello!").1, 1);
+    }
+
+    #[test]
+    fn old_methods_get_one_warning_and_those_that_are_sound_none() {
+        const LONG: &str = "a-long-secret-of-ours";
+        for (text, warnings) in [
+            (format!("auth 1\n1 sha256 {LONG}"), 0),
+            (format!("auth 1\n1 sha1 {LONG}"), 0),
+            (format!("auth 1\n1 md5 {LONG}"), 1),
+            (format!("auth 2\n1 crc\n2 md5 {LONG}\n3 md5 {LONG}"), 1),
+            (format!("auth 2\n1 crc\n2 sha1 {LONG}"), 1),
+            ("auth 2\n1 crc\n2 crc".to_owned(), 1),
+        ] {
+            assert_eq!(read(&text).1, warnings, "{text}");
+        }
     }
 
     #[test]

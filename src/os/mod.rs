@@ -15,6 +15,7 @@ pub mod packet;
 pub mod packet_tap;
 pub mod proc;
 pub mod process;
+pub mod random;
 pub mod regular_file;
 pub mod reset;
 pub mod scheduling;
