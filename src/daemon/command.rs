@@ -12,6 +12,7 @@ use super::command_line::{Command, CommandLine, USAGE, parse};
 use super::disk::{Disk, load, load_here};
 use super::exit_status;
 use super::exit_status::{DONE, FAILED, NOT_RUNNING, PERMISSION, USAGE_ERROR};
+use super::keygen;
 use super::lint_script;
 use super::look;
 use super::pid_file::{Presence, presence};
@@ -78,6 +79,7 @@ pub fn run(
         Command::Check => check(&line, &places),
         Command::ConfirmDead { node } => confirm(&places, node),
         Command::ReloadNow { dry_run } => reload_now(&line, &places, *dry_run),
+        Command::Keygen(options) => keygen::run(options, &places),
         Command::LintScript(options) => lint_script::run(options, &places),
         Command::Replay { file } => replay::run(file, &line, &places),
         Command::Sniff(options) => sniff::run(options, &places),

@@ -8,7 +8,7 @@ use lexopt::prelude::*;
 
 use super::probe::Question;
 use super::recording::{DEFAULT_LIMIT, Wanted};
-use super::{lint_script, serial_test, sniff};
+use super::{keygen, lint_script, serial_test, sniff};
 use crate::recording::parse_seconds;
 
 /// Printed for `--help`, and beneath an error.
@@ -21,6 +21,8 @@ usage: heartbeat [-C DIR] [-f] [-d] [-l] [-M] [-v]   start; -f stays in the fore
        heartbeat [-C DIR] check                      check the configuration
        heartbeat [-C DIR] confirm-dead NODE          the other node is down for sure: take what it held
        heartbeat [-C DIR] reload [--dry-run]         go on with changed files; tell what changes
+       heartbeat [-C DIR] keygen [--method sha256|sha1] [--stdout | --rotate]
+                                                     make a key, or add one to change over to without a gap
        heartbeat [-C DIR] lint-script [--force] [--timeout SECONDS] PATH|NAME [ARGUMENT]...
                                                      try a resource script and say what is wrong with it
        heartbeat [-C DIR] replay [-v] [--until SECONDS] FILE
@@ -67,6 +69,8 @@ pub enum Command {
         /// `--dry-run`
         dry_run: bool,
     },
+    /// `keygen`
+    Keygen(keygen::Options),
     /// `lint-script`
     LintScript(lint_script::Options),
     /// `replay FILE`
@@ -169,6 +173,9 @@ pub fn parse(words: impl IntoIterator<Item = OsString>) -> Result<CommandLine, S
                 options.verbose |= found.verbose;
                 Command::Sniff(options)
             }
+            Value(word) if word == "keygen" && found.command == Command::Start => {
+                Command::Keygen(keygen::parse(&mut parser, &mut found.directory)?)
+            }
             Value(word) if word == "lint-script" && found.command == Command::Start => {
                 Command::LintScript(lint_script::parse(&mut parser, &mut found.directory)?)
             }
@@ -195,8 +202,8 @@ pub fn parse(words: impl IntoIterator<Item = OsString>) -> Result<CommandLine, S
         };
         if found.command != Command::Start && found.command != command {
             return Err(
-                "one thing at a time: -k, -s, -r, -R, -D, -V, check, confirm-dead, reload, lint-script, replay, \
-                 serial-test and sniff exclude each other"
+                "one thing at a time: -k, -s, -r, -R, -D, -V, check, confirm-dead, reload, keygen, lint-script, \
+                 replay, serial-test and sniff exclude each other"
                     .into(),
             );
         }

@@ -19,6 +19,7 @@ pub mod holders;
 pub mod hooks;
 pub mod incidents;
 pub mod journal;
+pub mod keygen;
 pub mod last_breath;
 pub mod lint_script;
 pub mod log;

@@ -6,6 +6,7 @@ mod command_line;
 mod fencing;
 mod hooks;
 mod inheritance;
+mod keygen;
 mod kinds;
 mod leftovers;
 mod lint_script;

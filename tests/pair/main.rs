@@ -14,6 +14,7 @@ mod failback;
 mod failover;
 mod fencing;
 mod hooks;
+mod keys;
 mod last_link;
 mod leftovers;
 mod links;
