@@ -13,6 +13,8 @@ use super::source::Reader;
 /// The outcome of a check.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Checked {
+    /// All that there is to tell.
+    pub diagnostics: Diagnostics,
     /// Diagnostics with lines and carets, then one line that sums up; ends with a line feed.
     pub text: String,
     /// The exit status: 0 when the configuration is valid, warnings or not; 4 when the system refused
@@ -49,6 +51,7 @@ pub fn check(
     Checked {
         text,
         exit_status: diagnostics.exit_status(),
+        diagnostics,
     }
 }
 

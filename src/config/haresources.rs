@@ -9,6 +9,7 @@ use std::path::Path;
 
 use super::address::parse_address;
 use super::diagnostic::{Diagnostic, Diagnostics};
+use super::hazards;
 use super::look::{self, Look, Subject};
 use super::settings::Settings;
 use super::source::{File, Line, Place, Source, Word, is_blank};
@@ -211,6 +212,7 @@ fn check_words(drafts: &[Draft], look: Look<'_>, out: &mut Diagnostics) {
             } else {
                 out.extend(check_script(word, place).or_else(search));
             }
+            hazards::of_word(word, place, look, out);
         }
     }
 }

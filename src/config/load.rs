@@ -17,7 +17,7 @@ use super::{
     MessageFormat, StopFailure,
 };
 use super::{
-    authkeys, fencing, ha_cf, haresources, last_link, monitor, rules, timeouts, witnesses,
+    authkeys, fencing, ha_cf, haresources, hazards, last_link, monitor, rules, timeouts, witnesses,
 };
 use crate::message::Keys;
 
@@ -56,6 +56,7 @@ pub fn load_looking(
         files.out.append(diagnostics);
         rules::check(&mut read, &file, &local, &mut files.out);
         look_for_devices(&read, look, &mut files.out);
+        hazards::of_media(&read, look, &mut files.out);
         devices = fencing::check(&mut read, &local, reader, look, &mut files.out);
         settings = Some(read);
     }
@@ -82,6 +83,10 @@ pub fn load_looking(
                 .out
                 .extend(look::warning(look, Subject::Ping(node), place));
         }
+    }
+    hazards::of_file(directory, look, &mut files.out);
+    for name in ["ha.cf", "authkeys", "haresources"] {
+        hazards::of_file(&directory.join(name), look, &mut files.out);
     }
     let mut out = files.out;
     out.sort(&files.names);

@@ -39,6 +39,35 @@ pub enum Subject<'a> {
     SerialLines(&'a Config),
     /// The same beside heartbeat 3.0.6.
     SerialLinesOfOld(&'a Config),
+    /// All paths to the peer: whether they break together for sure.
+    Links(&'a [&'a Medium]),
+    /// All paths to the peer: whether they are of one kind.
+    Kinds(&'a [&'a Medium]),
+    /// A path to the peer: whether it leads there.
+    Way {
+        /// The path.
+        medium: &'a Medium,
+        /// All paths of its link, this one among them.
+        link: &'a [&'a Medium],
+    },
+    /// A path over a network: whether its UDP port is free.
+    Port(&'a Medium),
+    /// A path over a network: whether messages on it are let in.
+    Filter(&'a Medium),
+    /// A resource: whether something else starts it.
+    Start(&'a ResourceWord),
+    /// A resource: whether its script can say how it is.
+    Status(&'a ResourceWord),
+    /// A resource: whether its script is out of the reach of others.
+    Trust(&'a ResourceWord),
+    /// An address: whether it fits the networks of this machine.
+    Network(&'a ResourceWord),
+    /// An address: whether this machine has it without heartbeat.
+    Holder(&'a ResourceWord),
+    /// An address: whether another program may take it away.
+    Manager(&'a ResourceWord),
+    /// A file of the configuration, or its directory: whether it is out of the reach of others.
+    File(&'a Path),
 }
 
 /// What is missing, in the words of a [`Diagnostic`].

@@ -17,6 +17,7 @@ mod failback;
 mod fencing;
 mod ha_cf;
 mod haresources;
+mod hazards;
 mod key_strength;
 mod last_link;
 mod load;
@@ -215,6 +216,20 @@ pub struct Medium {
     pub link: String,
     /// What kind of medium, with its parameters.
     pub kind: MediumKind,
+}
+
+impl Medium {
+    /// The UDP port of a path over a network.
+    pub fn udp_port(&self) -> Option<u16> {
+        match self.kind {
+            MediumKind::Serial { .. } => None,
+            MediumKind::Bcast { port }
+            | MediumKind::Ucast { port, .. }
+            | MediumKind::Mcast { port, .. }
+            | MediumKind::Ucast6 { port, .. }
+            | MediumKind::Mcast6 { port, .. } => Some(port),
+        }
+    }
 }
 
 /// The kinds of media that carry messages between the nodes.

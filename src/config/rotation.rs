@@ -164,11 +164,14 @@ mod tests {
 
     #[test]
     fn what_can_not_be_rotated_is_told_with_the_reason() {
-        let full: String = (0..16).map(|n| format!("{n} sha1 x\n")).collect();
+        let full: Vec<String> = (0..16).map(|n| format!("{n} sha1 x\n")).collect();
         for (text, expected) in [
             ("auth 1\n", "there is no key 1"),
             ("auth 1\nauth 2\n1 sha1 x\n2 sha1 y\n", "in the lines 1, 2:"),
-            (&format!("auth 1\n{full}"), "all numbers from 0 to 15"),
+            (
+                &format!("auth 1\n{}", full.concat()),
+                "all numbers from 0 to 15",
+            ),
         ] {
             let error = rotated(text, None).expect_err("refused").to_string();
             assert!(error.contains(expected), "{error}");

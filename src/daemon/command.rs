@@ -1,20 +1,20 @@
 //! What `heartbeat` does other than being the daemon: stop it, ask for it, have it read its files again.
 
 use std::ffi::OsString;
-use std::io::{IsTerminal, Write};
+use std::io::Write;
 use std::path::Path;
 use std::time::Duration;
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
+use super::check;
 use super::command_line::{Command, CommandLine, USAGE, parse};
 use super::disk::{Disk, load, load_here};
 use super::exit_status;
 use super::exit_status::{DONE, FAILED, NOT_RUNNING, PERMISSION, USAGE_ERROR};
 use super::keygen;
 use super::lint_script;
-use super::look;
 use super::pid_file::{Presence, presence};
 use super::probe;
 use super::replay;
@@ -24,10 +24,9 @@ use super::sniff;
 use super::start;
 use super::terminal::{say, show};
 use crate::client;
-use crate::config::{self, DIRECTIVES, Diagnostic};
+use crate::config::{DIRECTIVES, Diagnostic};
 use crate::control::{Files, Places, Plan};
 use crate::os::process::{host_name, pause};
-use crate::resource::catalogue;
 
 /// How often the end of the daemon is looked for.
 const POLL: Duration = Duration::from_millis(50);
@@ -76,7 +75,7 @@ pub fn run(
             crate::SUCCEEDS
         )),
         Command::Help => print(USAGE),
-        Command::Check => check(&line, &places),
+        Command::Check(options) => check::run(options, &places),
         Command::ConfirmDead { node } => confirm(&places, node),
         Command::ReloadNow { dry_run } => reload_now(&line, &places, *dry_run),
         Command::Keygen(options) => keygen::run(options, &places),
@@ -101,20 +100,6 @@ fn print(text: &str) -> u8 {
         Ok(()) => DONE,
         Err(_) => FAILED,
     }
-}
-
-fn check(line: &CommandLine, places: &Places) -> u8 {
-    let colour = std::io::stderr().is_terminal();
-    let resources = catalogue::Places::new(&places.configuration);
-    let checked = config::check(
-        &places.configuration,
-        &host_name(),
-        &Disk::new(line.no_resources),
-        &|subject| look::look(&resources, subject),
-        colour,
-    );
-    say(&checked.text);
-    checked.exit_status
 }
 
 fn stop(places: &Places) -> u8 {

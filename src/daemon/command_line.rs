@@ -8,7 +8,7 @@ use lexopt::prelude::*;
 
 use super::probe::Question;
 use super::recording::{DEFAULT_LIMIT, Wanted};
-use super::{keygen, lint_script, serial_test, sniff};
+use super::{check, keygen, lint_script, serial_test, sniff};
 use crate::recording::parse_seconds;
 
 /// Printed for `--help`, and beneath an error.
@@ -18,7 +18,8 @@ usage: heartbeat [-C DIR] [-f] [-d] [-l] [-M] [-v]   start; -f stays in the fore
        heartbeat [-C DIR] -k                         stop the running daemon and wait for its end
        heartbeat [-C DIR] -s                         tell whether it runs
        heartbeat [-C DIR] -r                         check the configuration, then have it read again
-       heartbeat [-C DIR] check                      check the configuration
+       heartbeat [-C DIR] check [--json] [--root DIR]
+                                                     check the configuration, and what may go wrong with it here
        heartbeat [-C DIR] confirm-dead NODE          the other node is down for sure: take what it held
        heartbeat [-C DIR] reload [--dry-run]         go on with changed files; tell what changes
        heartbeat [-C DIR] keygen [--method sha256|sha1] [--stdout | --rotate]
@@ -58,7 +59,7 @@ pub enum Command {
     /// `-h`
     Help,
     /// `check`
-    Check,
+    Check(check::Options),
     /// `confirm-dead NODE`
     ConfirmDead {
         /// The name of the other node.
@@ -164,7 +165,11 @@ pub fn parse(words: impl IntoIterator<Item = OsString>) -> Result<CommandLine, S
             Short('D') => Command::Defaults { wiki: false },
             Short('V') | Long("version") => Command::Version,
             Short('h') | Long("help") => Command::Help,
-            Value(word) if word == "check" => Command::Check,
+            Value(word) if word == "check" && found.command == Command::Start => {
+                let mut options = check::parse(&mut parser, &mut found.directory)?;
+                options.no_resources |= found.no_resources;
+                Command::Check(options)
+            }
             Value(word) if word == "reload" && found.command == Command::Start => {
                 Command::ReloadNow { dry_run: false }
             }
@@ -369,13 +374,19 @@ mod tests {
             ("-D", Command::Defaults { wiki: false }),
             ("-DW", Command::Defaults { wiki: true }),
             ("-V", Command::Version),
-            ("check -C /srv/pair", Command::Check),
+            (
+                "check -C /srv/pair",
+                Command::Check(check::Options::default()),
+            ),
             ("reload", Command::ReloadNow { dry_run: false }),
             (
                 "reload --dry-run -C /srv/pair",
                 Command::ReloadNow { dry_run: true },
             ),
-            ("-C /srv/pair check", Command::Check),
+            (
+                "-C /srv/pair check",
+                Command::Check(check::Options::default()),
+            ),
             (
                 "-C /srv/pair sniff",
                 Command::Sniff(sniff::Options::default()),

@@ -40,6 +40,19 @@ pub fn look(places: &Places, subject: Subject<'_>) -> Option<Absence> {
         | Subject::FenceDevice(_)
         | Subject::SerialLines(_)
         | Subject::SerialLinesOfOld(_) => look_for_programs(subject),
+        // What the files name is there; what may go wrong all the same is looked for in `hazards`.
+        Subject::Links(_)
+        | Subject::Kinds(_)
+        | Subject::Way { .. }
+        | Subject::Port(_)
+        | Subject::Filter(_)
+        | Subject::Start(_)
+        | Subject::Status(_)
+        | Subject::Trust(_)
+        | Subject::Network(_)
+        | Subject::Holder(_)
+        | Subject::Manager(_)
+        | Subject::File(_) => None,
     }
 }
 

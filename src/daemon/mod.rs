@@ -1,5 +1,6 @@
 //! The shell: the loop and everything with a descriptor.
 
+pub mod check;
 pub mod children;
 pub mod clock;
 pub mod command;
@@ -15,6 +16,7 @@ pub mod failback;
 pub mod failfast;
 pub mod fencing;
 pub mod fifo;
+pub mod hazards;
 pub mod holders;
 pub mod hooks;
 pub mod incidents;

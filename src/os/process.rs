@@ -51,6 +51,20 @@ pub fn discard_standard_streams() -> io::Result<()> {
     Ok(())
 }
 
+/// Makes a directory the root of all paths of this process, for good. Nothing in it is run: no library is loaded from it
+/// as long as nobody asks for users or hosts by name.
+///
+/// # Errors
+/// When it is no directory, or we may not.
+pub fn enter_root(directory: &std::path::Path) -> io::Result<()> {
+    nix::unistd::chroot(directory).map_err(|error| match error {
+        // Not allowed, as opposed to not there.
+        nix::errno::Errno::EPERM => io::Error::from(io::ErrorKind::PermissionDenied),
+        error => error.into(),
+    })?;
+    std::env::set_current_dir("/")
+}
+
 /// Whether a write of up to 4096 bytes to `fd` would return at once. Says no when in doubt.
 pub fn is_writable(fd: BorrowedFd<'_>) -> bool {
     let mut poll = libc::pollfd {

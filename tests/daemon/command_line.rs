@@ -95,7 +95,7 @@ fn a_check_tells_of_scripts_that_cannot_be_run_or_read() {
     let machine = Machine::new("");
     std::fs::create_dir(machine.path("resource.d")).expect("a directory");
     for (name, mode, text) in [
-        ("sound", 0o755, "#!/bin/sh\n"),
+        ("sound", 0o755, "#!/bin/sh\n: status\n"),
         ("locked", 0o711, "#!/bin/sh\n"),
         ("windows", 0o755, "#!/bin/sh\r\n"),
         ("unmarked", 0o755, "echo\n"),

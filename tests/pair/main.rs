@@ -36,3 +36,5 @@ mod start;
 mod status;
 mod storm;
 mod strangers;
+mod wrong_files;
+mod wrong_machines;

@@ -14,7 +14,7 @@ use super::disk::{Disk, load};
 use super::exit_status::{self, DONE, FAILED};
 use super::settings;
 use super::terminal::say;
-use crate::config::{self, Config, MediumKind};
+use crate::config::{self, Config, Medium};
 use crate::control::Places;
 use crate::sniff::Settings;
 use output::Output;
@@ -95,24 +95,13 @@ impl Pair {
             return options.ports.clone();
         }
         let media = self.config.iter().flat_map(|config| &config.media);
-        let mut ports: Vec<u16> = media.filter_map(|medium| port(&medium.kind)).collect();
+        let mut ports: Vec<u16> = media.filter_map(Medium::udp_port).collect();
         ports.sort_unstable();
         ports.dedup();
         if ports.is_empty() {
             ports.push(PORT);
         }
         ports
-    }
-}
-
-fn port(kind: &MediumKind) -> Option<u16> {
-    match kind {
-        MediumKind::Serial { .. } => None,
-        MediumKind::Bcast { port }
-        | MediumKind::Ucast { port, .. }
-        | MediumKind::Mcast { port, .. }
-        | MediumKind::Ucast6 { port, .. }
-        | MediumKind::Mcast6 { port, .. } => Some(*port),
     }
 }
 

@@ -1,0 +1,63 @@
+//! The words after `heartbeat check`.
+
+use std::path::PathBuf;
+
+use lexopt::prelude::*;
+
+/// What to check, and how to tell of it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Options {
+    /// `--json`
+    pub json: bool,
+    /// `--root`: the files of a machine that does not run.
+    pub root: Option<PathBuf>,
+    /// `-M`: as if there were no resources.
+    pub no_resources: bool,
+}
+
+/// Reads the rest of the command line; `-C` goes into `directory`. The error is a sentence.
+///
+/// # Errors
+/// For words that are not understood.
+pub fn parse(
+    parser: &mut lexopt::Parser,
+    directory: &mut Option<PathBuf>,
+) -> Result<Options, String> {
+    let mut found = Options::default();
+    while let Some(argument) = parser.next().map_err(|error| error.to_string())? {
+        match argument {
+            Short('C') => *directory = Some(value(parser)?),
+            Short('M') => found.no_resources = true,
+            Long("json") => found.json = true,
+            Long("root") => found.root = Some(value(parser)?),
+            other => return Err(other.unexpected().to_string()),
+        }
+    }
+    Ok(found)
+}
+
+fn value(parser: &mut lexopt::Parser) -> Result<PathBuf, String> {
+    let value = parser.value().map_err(|error| error.to_string())?;
+    Ok(value.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn options_may_stand_anywhere() {
+        let read = |words: &str| {
+            let mut parser = lexopt::Parser::from_args(words.split_whitespace());
+            let mut directory = None;
+            parse(&mut parser, &mut directory).map(|found| (found, directory))
+        };
+        let (found, directory) = read("--json -C /srv/pair --root=/mnt -M").expect("valid");
+        assert!(found.json && found.no_resources);
+        assert_eq!(found.root.as_deref(), Some("/mnt".as_ref()));
+        assert_eq!(directory.as_deref(), Some("/srv/pair".as_ref()));
+        for words in ["--root", "-x", "more", "--json=yes -C"] {
+            assert!(read(words).is_err(), "{words}");
+        }
+    }
+}
