@@ -41,7 +41,7 @@ COMMANDS  := $(filter-out ResourceManager ipfail,$(patsubst src/bin/%.rs,%,$(wil
 MOVED     := hb_standby hb_takeover
 PAGES     := $(wildcard man/*.[1-8])
 EXAMPLES  := ha.cf authkeys haresources
-DOCS      := $(wildcard docs/*.md)
+DOCS      := $(wildcard docs/*.md docs/*/*.md docs/*/*/*.md)
 VERSION   := $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -n 1)
 
 # what `make chaos` goes through; with each seed the two chaoses take so many seconds one after the other
@@ -167,8 +167,7 @@ install: build
 	    sed 's,/usr/sbin/heartbeat,$(SBINDIR)/heartbeat,; s,/usr/bin/hb_standby,$(BINDIR)/hb_standby,' packaging/init.d/heartbeat >$(DESTDIR)$(INITDIR)/heartbeat && \
 	    chmod 755 $(DESTDIR)$(INITDIR)/heartbeat; fi
 	$(INSTALL) -m 644 README.md CHANGELOG.md SECURITY.md $(DESTDIR)$(DOCDIR)
-	$(INSTALL) -d $(DESTDIR)$(DOCDIR)/docs
-	$(INSTALL) -m 644 $(DOCS) $(DESTDIR)$(DOCDIR)/docs
+	for page in $(DOCS); do $(INSTALL) -D -m 644 $$page $(DESTDIR)$(DOCDIR)/$$page || exit 1; done
 	for sample in $(filter-out authkeys,$(EXAMPLES)); do \
 	    $(INSTALL) -m 644 packaging/examples/$$sample $(DESTDIR)$(DOCDIR)/$$sample || exit 1; done
 	$(INSTALL) -m 600 packaging/examples/authkeys $(DESTDIR)$(DOCDIR)/authkeys

@@ -12,13 +12,24 @@ fn text(path: &str) -> String {
     fs::read_to_string(root().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
 }
 
-/// Every page in `docs`, by its path from the root.
+/// Every page in `docs` and below, by its path from the root.
 fn pages() -> Vec<String> {
-    let entries = fs::read_dir(root().join("docs")).expect("the folder of the pages");
-    let names = entries.map(|entry| entry.expect("a page").file_name());
-    names
-        .map(|name| format!("docs/{}", name.to_string_lossy()))
-        .collect()
+    let mut found = Vec::new();
+    collect("docs", &mut found);
+    found
+}
+
+fn collect(folder: &str, found: &mut Vec<String>) {
+    let entries = fs::read_dir(root().join(folder)).expect("a folder of pages");
+    for entry in entries {
+        let entry = entry.expect("an entry");
+        let path = format!("{folder}/{}", entry.file_name().to_string_lossy());
+        if entry.path().is_dir() {
+            collect(&path, found);
+        } else {
+            found.push(path);
+        }
+    }
 }
 
 /// The tests that a page names, as `FILE: TEST`.
@@ -162,17 +173,31 @@ fn every_file_that_a_page_links_to_exists() {
     assert!(links > 4, "hardly any link was found");
 }
 
+/// Whether the index of a page's folder leads to it, and the README to that index.
+fn is_in_an_index(path: &str, readme: &str) -> bool {
+    let Some((folder, name)) = path.rsplit_once('/') else {
+        return false;
+    };
+    let index = format!("{folder}/README.md");
+    let text = fs::read_to_string(root().join(&index)).unwrap_or_default();
+    text.contains(&format!("]({name})")) && readme.contains(&format!("]({index})"))
+}
+
 #[test]
 fn every_page_is_linked_from_the_readme_named_in_the_manual_and_installed() {
     let (readme, manual, makefile) = (text("README.md"), text("man/heartbeat.8"), text("Makefile"));
     assert!(!pages().is_empty());
     for path in pages() {
+        let is_linked = readme.contains(&format!("]({path})"));
         assert!(
-            readme.contains(&format!("]({path})")),
-            "README.md: no link to {path}"
+            is_linked || is_in_an_index(&path, &readme),
+            "neither README.md nor a README.md beside it, to which that leads, has a link to {path}"
         );
-        let name = path.rsplit('/').next().expect("a file name");
-        assert!(manual.contains(name), "heartbeat(8) does not name {name}");
+        // Those of a folder are named by the folder.
+        let (folder, name) = path.rsplit_once('/').expect("a file in a folder");
+        let named = if folder == "docs" { name } else { folder };
+        assert!(manual.contains(named), "heartbeat(8) does not name {named}");
     }
-    assert!(makefile.contains("$(wildcard docs/*.md)"));
+    let folders = "$(wildcard docs/*.md docs/*/*.md docs/*/*/*.md)";
+    assert!(makefile.contains(folders), "Makefile: {folders}");
 }
