@@ -131,6 +131,71 @@ fn both_languages_explain_the_same_messages_in_the_same_order() {
     assert_eq!(heads(PAGE).len(), heads(PAGE_IN_CHINESE).len());
 }
 
+/// Whether a line has the pieces of a message, in their order.
+fn fits(message: &str, line: &str) -> bool {
+    let mut rest = line;
+    message.split('*').all(|piece| {
+        let found = rest.split_once(piece);
+        found.map(|(_, after)| rest = after).is_some()
+    })
+}
+
+/// What real daemons and checks have said, as other tests keep it: each line and how it was said.
+fn lines_of_old() -> Vec<(String, &'static str)> {
+    let voices = [" WARN: ", " ERROR: ", " CRIT: ", "error: ", "warning: "];
+    let words = ["WARN", "ERROR", "CRIT", "check", "check"];
+    let mut found = Vec::new();
+    for folder in [
+        "tests/recordings",
+        "tests/config/broken",
+        "tests/config/valid",
+    ] {
+        for entry in fs::read_dir(root().join(folder)).expect("what was said") {
+            let path = entry.expect("an entry").path();
+            let path = if path.is_dir() {
+                path.join("expected")
+            } else {
+                path
+            };
+            if !path.to_string_lossy().ends_with("expected") {
+                continue;
+            }
+            for line in fs::read_to_string(path).expect("readable").lines() {
+                let is_log = line.starts_with(' ');
+                let mut pairs = voices.iter().zip(words);
+                let pair = pairs
+                    .find(|(voice, _)| voice.starts_with(' ') == is_log && line.contains(*voice));
+                if let Some((voice, word)) = pair {
+                    let (before, said) = line.split_once(voice).expect("it is there");
+                    let is_begin = before
+                        .chars()
+                        .all(|sign| sign.is_ascii_digit() || " .".contains(sign));
+                    found.extend(is_begin.then(|| (said.to_owned(), word)));
+                }
+            }
+        }
+    }
+    found
+}
+
+#[test]
+fn what_real_daemons_and_checks_have_said_is_found_in_the_catalogue() {
+    let entries = entries(&read(PAGE));
+    let lines = lines_of_old();
+    assert!(lines.len() > 250, "{} lines", lines.len());
+    let mut missing = BTreeSet::new();
+    for (line, voice) in lines {
+        let is_there = entries.iter().any(|entry| {
+            let is_said_so = entry.voices.split(", ").any(|word| word == voice);
+            is_said_so && entry.messages.iter().any(|message| fits(message, &line))
+        });
+        if !is_there {
+            missing.insert(format!("{voice} {line}"));
+        }
+    }
+    assert!(missing.is_empty(), "no entry fits {missing:#?}");
+}
+
 /// The place of a heading, as it is linked to.
 fn anchor(heading: &str) -> String {
     let signs = heading.to_lowercase();

@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::exceptions::{ANSWERS, BARE, NO_MESSAGES, NOT_ALONE, SILENT, SPEAKERS};
 use crate::source::{Source, Token, arguments, end_of, files, texts};
 
 /// How it comes to the operator.
@@ -41,77 +42,6 @@ pub struct Origin {
 /// Every message, with a star for what differs from time to time.
 pub type Messages = BTreeMap<String, Origin>;
 
-/// Implementations of `Display` that say nothing of something wrong, by the name of their type.
-const NO_MESSAGES: &[&str] = &[
-    // words of a state, a name or a setting
-    "Words",
-    "Probe",
-    "Placement",
-    "Use",
-    "Short",
-    "Facts",
-    "User",
-    // lines of `heartbeat sniff`, which heartbeat(8) explains
-    "Order",
-    "Authenticity",
-    "CaptureError",
-    // the sentences of `heartbeat serial-test`, each with its remedy; heartbeat(8) explains the verdicts
-    "Verdict",
-    // the end of the line about a failed start, in plain words
-    "AfterFailure",
-    // why a group is started or stopped, and what a reload does with it: nothing is wrong
-    "Reason",
-    "GroupChange",
-    // of `heartbeat replay`, which names the line of the recording
-    "RecordingError",
-    "Problem",
-];
-
-/// What is found and is no message by itself: the other half of a sentence, or what the same report says when all is well.
-const NOT_ALONE: &[&str] = &[
-    "(* since the last such line)",
-    "Other side is",
-    "is done.",
-    "is ready to run resource group *.",
-    "local resources",
-    "remove */* from",
-    "this node",
-];
-
-/// Functions whose sentences are handed on before they are logged or answered.
-const SPEAKERS: &[(&str, &str, Voice)] = &[
-    ("src/daemon/last_breath.rs", "sentence", Voice::Warn),
-    ("src/daemon/holders.rs", "holders_of", Voice::Crit),
-    ("src/daemon/start.rs", "open_state", Voice::Error),
-    ("src/daemon/unready.rs", "reasons", Voice::Reason),
-    ("src/daemon/unready.rs", "address_reason", Voice::Reason),
-    ("src/daemon/unready.rs", "unit_reasons", Voice::Reason),
-    ("src/daemon/unready.rs", "device_reason", Voice::Reason),
-    ("src/resource/address.rs", "remove", Voice::Warn),
-];
-
-/// Calls that answer somebody with a sentence.
-const ANSWERS: &[(&[&str], Voice)] = &[
-    (&["Refusal", ":", ":", "new", "("], Voice::Error),
-    (&["Answer", ":", ":", "Error", "("], Voice::Reason),
-];
-
-/// Log lines that hand on what is found elsewhere, and have no words of their own.
-const BARE: &[(&str, &str)] = &[
-    ("src/daemon/last_breath.rs", "{sentence}"),
-    ("src/daemon/log/mod.rs", "{text}"),
-    ("src/daemon/reload.rs", "Reload: {line}"),
-    ("src/daemon/reload.rs", "{mistake}"),
-    ("src/daemon/reload.rs", "{}"),
-    ("src/daemon/resources/agents.rs", "{}: {complaint}"),
-    ("src/daemon/resources/floating.rs", "{error}"),
-    ("src/daemon/resources/floating.rs", "{warning}"),
-    ("src/daemon/resources/floating/claims.rs", "{error}"),
-    ("src/daemon/resources/holders.rs", "{line}"),
-    ("src/daemon/resources/verdict.rs", "{}: {error}"),
-    ("src/daemon/start.rs", "{}"),
-];
-
 /// All of them.
 pub fn messages() -> Messages {
     let mut found = Messages::new();
@@ -119,7 +49,10 @@ pub fn messages() -> Messages {
         log_lines(&source, &mut found);
         spoken(&source, &mut found);
         displays(&source, &mut found);
-        if source.path.starts_with("src/config") || source.path.starts_with("src/daemon/look") {
+        if source.path.starts_with("src/config")
+            || source.path.starts_with("src/daemon/look")
+            || source.path == "src/daemon/serial_budget.rs"
+        {
             diagnostics(&source, &mut found);
         }
     }
@@ -133,6 +66,9 @@ pub fn messages() -> Messages {
 }
 
 fn add(found: &mut Messages, source: &Source, text: &str, voice: Voice) {
+    if text.starts_with("usage:") {
+        return;
+    }
     let message = pattern(text);
     // What is said of a place in a file may be short.
     let is_short = voice == Voice::Diagnostic && message.len() > 3;
@@ -216,6 +152,9 @@ fn spoken(source: &Source, found: &mut Messages) {
         for text in texts(body.unwrap_or_else(|| panic!("{file}: there is no {name}"))) {
             add(found, source, text, *voice);
         }
+    }
+    if SILENT.iter().any(|path| source.path.starts_with(path)) {
+        return;
     }
     for (call, voice) in ANSWERS {
         for at in source.find(call) {
@@ -352,17 +291,51 @@ fn diagnostics(source: &Source, found: &mut Messages) {
             }
         }
     }
-    for at in source.find(&["let", "message", "="]) {
-        let mut end = at;
-        while end < source.tokens.len() && !source.tokens[end].is(";") {
-            if matches!(source.tokens[end], Token::Sign('(' | '[' | '{')) {
-                end = end_of(&source.tokens, end);
-            }
-            end += 1;
-        }
-        for text in texts(&source.tokens[at..end.min(source.tokens.len())]) {
+    // What makes a diagnostic of the place, the message and the reason.
+    for at in source.find(&["refuse", "("]) {
+        for text in arguments(source.inside(at + 1))
+            .get(1)
+            .into_iter()
+            .flat_map(|part| texts(part))
+        {
             add(found, source, text, Voice::Diagnostic);
         }
+    }
+    // A field, and the first of two things that are made at once.
+    let fields = if source.path.starts_with("src/daemon") {
+        source.find(&["message", ":"])
+    } else {
+        Vec::new()
+    };
+    for at in fields {
+        let field = arguments(&source.tokens[at..]);
+        for text in field.first().into_iter().flat_map(|part| texts(part)) {
+            add(found, source, text, Voice::Diagnostic);
+        }
+    }
+    for at in source.find(&["let", "(", "message"]) {
+        for text in source.statement(at).windows(5).filter_map(first_of_a_pair) {
+            add(found, source, text, Voice::Diagnostic);
+        }
+    }
+    for name in ["message", "problem", "what"] {
+        for at in source.find(&["let", name, "="]) {
+            for text in texts(source.statement(at)) {
+                add(found, source, text, Voice::Diagnostic);
+            }
+        }
+    }
+}
+
+/// The literal with which a pair begins, plain or as a format.
+fn first_of_a_pair(tokens: &[Token]) -> Option<&str> {
+    match tokens {
+        [open, format, mark, bracket, Token::Text(text)]
+            if open.is("(") && format.is("format") && mark.is("!") && bracket.is("(") =>
+        {
+            Some(text)
+        }
+        _ => None,
     }
 }
 

@@ -9,6 +9,7 @@ mod lab;
 
 mod catalogue;
 mod declared;
+mod exceptions;
 mod machines;
 mod page;
 mod quick_start;

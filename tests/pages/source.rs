@@ -1,5 +1,6 @@
 //! Rust source as words, signs and texts: as much of it as is needed to find what a program says.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
@@ -61,7 +62,8 @@ fn collect(folder: &Path, found: &mut Vec<String>) {
 
 impl Source {
     pub fn read(path: String, text: &str) -> Self {
-        let tokens = without_tests(&tokens(text));
+        let mut tokens = without_tests(&tokens(text));
+        resolve_constants(&mut tokens);
         Self { path, tokens }
     }
 
@@ -81,6 +83,18 @@ impl Source {
         let at = self.find(&["fn", function]).into_iter().next()?;
         let open = (at..self.tokens.len()).find(|&at| self.tokens[at].is("{"))?;
         Some(self.inside(open))
+    }
+
+    /// What stands from here to the semicolon that ends it.
+    pub fn statement(&self, begin: usize) -> &[Token] {
+        let mut end = begin;
+        while end < self.tokens.len() && !self.tokens[end].is(";") {
+            if matches!(self.tokens[end], Token::Sign('(' | '[' | '{')) {
+                end = end_of(&self.tokens, end);
+            }
+            end += 1;
+        }
+        &self.tokens[begin..end.min(self.tokens.len())]
     }
 
     /// What is between the bracket here and the one that closes it.
@@ -135,6 +149,33 @@ pub fn texts(tokens: &[Token]) -> impl Iterator<Item = &str> {
         Token::Text(text) => Some(text.as_str()),
         _ => None,
     })
+}
+
+/// Puts the text of a constant of this file where its name stands.
+fn resolve_constants(tokens: &mut [Token]) {
+    let mut constants = BTreeMap::new();
+    for part in tokens.windows(7) {
+        if let [
+            first,
+            Token::Word(name),
+            colon,
+            _,
+            kind,
+            equals,
+            Token::Text(text),
+        ] = part
+            && (first.is("const") && colon.is(":") && kind.is("str") && equals.is("="))
+        {
+            constants.insert(name.clone(), text.clone());
+        }
+    }
+    for token in tokens {
+        if let Token::Word(name) = token
+            && let Some(text) = constants.get(name)
+        {
+            *token = Token::Text(text.clone());
+        }
+    }
 }
 
 fn without_tests(tokens: &[Token]) -> Vec<Token> {
@@ -293,10 +334,11 @@ fn literals_are_read_and_tests_left_out() {
         mod tests { fn g() { "h" } }
         #[cfg(test)] mod more;
         const I: &str = "i";
+        fn g() { I }
     "#;
     let source = Source::read("x".to_owned(), source);
     let found: Vec<_> = texts(&source.tokens).collect();
-    assert_eq!(found, ["b \"c\" d{x}", "e f", "i"]);
+    assert_eq!(found, ["b \"c\" d{x}", "e f", "i", "i", "i"]);
     let open = source.find(&["warn", "!", "("])[0] + 2;
     assert_eq!(arguments(source.inside(open)).len(), 5);
 }
