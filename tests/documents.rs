@@ -173,6 +173,52 @@ fn every_file_that_a_page_links_to_exists() {
     assert!(links > 4, "hardly any link was found");
 }
 
+/// The places in a page that a link can lead to: its headings, small, with `-` for blanks and without other signs.
+fn places(page: &str) -> BTreeSet<String> {
+    let headings = page.lines().filter(|line| line.starts_with('#'));
+    let place = |heading: &str| -> String {
+        let words = heading.trim_start_matches('#').trim().to_lowercase();
+        let kept = words
+            .chars()
+            .filter(|sign| sign.is_alphanumeric() || " -_".contains(*sign));
+        kept.map(|sign| if sign == ' ' { '-' } else { sign })
+            .collect()
+    };
+    headings.map(place).collect()
+}
+
+#[test]
+fn every_place_within_a_page_that_is_linked_to_is_a_heading() {
+    let mut links = 0;
+    for path in pages().into_iter().chain(["README.md".to_owned()]) {
+        let page = text(&path);
+        let folder = Path::new(&path).parent().expect("a page is in a folder");
+        for link in page.split("](").skip(1) {
+            let link = link.split(')').next().unwrap_or_default();
+            let Some((file, place)) = link.split_once('#') else {
+                continue;
+            };
+            if file.contains("://") {
+                continue;
+            }
+            let target = if file.is_empty() {
+                page.clone()
+            } else {
+                text(&folder.join(file).to_string_lossy())
+            };
+            links += 1;
+            assert!(
+                places(&target).contains(place),
+                "{path} links to {link}, and there is no such heading"
+            );
+        }
+    }
+    assert!(links > 100, "only {links} such links were found");
+    let places = places("# A b\n## `c`: d, e-f\n## 索引 一\n");
+    let wanted = ["a-b", "c-d-e-f", "索引-一"].map(str::to_owned);
+    assert_eq!(places, wanted.into());
+}
+
 /// Whether the index of a page's folder leads to it, and the README to that index.
 fn is_in_an_index(path: &str, readme: &str) -> bool {
     let Some((folder, name)) = path.rsplit_once('/') else {

@@ -7,9 +7,10 @@ use std::io;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use heartbeat::config::{Reader, Source, check};
+use heartbeat::config::{DIRECTIVES, Reader, Source, check};
 use heartbeat::daemon::command_line;
 
+use crate::declared::{Messages, messages};
 use crate::lab::program::built;
 use crate::page::{Block, Page, pages_in, translated};
 
@@ -96,6 +97,57 @@ fn every_page_has_the_same_blocks_in_both_languages() {
     for path in &theirs {
         assert!(ours.contains(path), "{path} has no page in English");
     }
+}
+
+/// A directive that stands in the text with its values, where it has some that are meant; a message can begin alike.
+fn directives_in_text(page: &Page, messages: &Messages) -> Vec<(String, String)> {
+    let pieces = page.code_in_text().into_iter().filter_map(|piece| {
+        let (name, values) = piece.split_once(' ')?;
+        let is_directive = DIRECTIVES.iter().any(|directive| directive.name == name);
+        let is_placeholder = |word: &str| {
+            word.contains("...") || word == "*" || word.chars().all(char::is_uppercase)
+        };
+        let is_message = messages.keys().any(|message| message.starts_with(&piece));
+        let is_meant = is_directive && !is_message && !values.split([' ', '=']).any(is_placeholder);
+        is_meant.then(|| (name.to_owned(), piece.clone()))
+    });
+    pieces.collect()
+}
+
+/// What `last_link witness` wants beside it.
+const WITNESS: &str = "ping 192.168.1.254";
+
+#[test]
+fn every_directive_in_the_text_of_a_page_is_valid() {
+    let mut count = 0;
+    let messages = messages();
+    let english = pages().into_iter().chain([Page::read("docs/errors.md")]);
+    for page in english {
+        let page_there = Page::read(&translated(&page.path));
+        for (name, line) in [&page, &page_there]
+            .into_iter()
+            .flat_map(|page| directives_in_text(page, &messages))
+        {
+            let mut files = Files::of(&page);
+            let ha_cf = files.0.get_mut("ha.cf").expect("there is one");
+            let others = ha_cf
+                .lines()
+                .filter(|other| !other.starts_with(&format!("{name} ")));
+            *ha_cf = others
+                .chain([line.as_str(), WITNESS])
+                .collect::<Vec<_>>()
+                .join("\n")
+                + "\n";
+            let checked = check(Path::new("/etc/ha.d"), "node-a", &files, &|_| None, false);
+            count += 1;
+            assert_eq!(
+                checked.exit_status, 0,
+                "{}: `{line}`:\n{}",
+                page.path, checked.text
+            );
+        }
+    }
+    assert!(count > 40, "only {count} directives were found");
 }
 
 /// Whether the shell can read it.
