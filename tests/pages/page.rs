@@ -130,8 +130,19 @@ impl Page {
             !is_block && !is_fence
         });
         let text = lines.collect::<Vec<_>>().join(" ");
-        let pieces = text.split('`').skip(1).step_by(2);
-        pieces.map(str::to_owned).collect()
+        let mut pieces = Vec::new();
+        let mut rest = text.as_str();
+        // As many backquotes end a piece as began it, so that there can be others within.
+        while let Some(begin) = rest.find('`') {
+            let after = rest[begin..].trim_start_matches('`');
+            let quotes = &rest[begin..rest.len() - after.len()];
+            let Some((piece, next)) = after.split_once(quotes) else {
+                break;
+            };
+            pieces.push(piece.trim().to_owned());
+            rest = next;
+        }
+        pieces
     }
 }
 
@@ -162,9 +173,9 @@ pub fn translated(path: &str) -> String {
 
 #[test]
 fn blocks_and_pieces_of_code_are_told_apart() {
-    let text = "a `b` c\n   ```sh both run\n   d `e`\n\n     f\n   ```\nf `g\nh`\n```\ni\n```\n";
+    let text = "a `b` c\n   ```sh both run\n   d `e`\n\n     f\n   ```\nf `g\nh` `` i `j` ``\n```\ni\n```\n";
     let page = Page::parse("x", text.to_owned());
-    assert_eq!(page.code_in_text(), ["b", "g h"]);
+    assert_eq!(page.code_in_text(), ["b", "g h", "i `j`"]);
     let commands = page.one(&["sh", "both", "run"]);
     assert_eq!(commands.text, "d `e`\n\n  f\n");
     assert_eq!(commands.shell(), Some("both"));
