@@ -122,7 +122,7 @@ lint:
 	$(CARGO) clippy --locked --all-targets -- -D warnings
 	$(CARGO) clippy --locked --test drop_in -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --no-deps
-	if command -v shellcheck >/dev/null; then packaging/scripts | xargs shellcheck; fi
+	if command -v shellcheck >/dev/null; then packaging/scripts | xargs shellcheck -x; fi
 	if command -v mandoc >/dev/null && [ -n "$(PAGES)" ]; then mandoc -T lint -W warning $(PAGES); fi
 
 bench:
