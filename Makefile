@@ -170,6 +170,7 @@ install: build
 	for page in $(DOCS); do $(INSTALL) -D -m 644 $$page $(DESTDIR)$(DOCDIR)/$$page || exit 1; done
 	for sample in $(filter-out authkeys,$(EXAMPLES)); do \
 	    $(INSTALL) -m 644 packaging/examples/$$sample $(DESTDIR)$(DOCDIR)/$$sample || exit 1; done
+	$(INSTALL) -m 644 packaging/examples/watchdog-by-systemd.conf $(DESTDIR)$(DOCDIR)/watchdog-by-systemd.conf
 	$(INSTALL) -m 600 packaging/examples/authkeys $(DESTDIR)$(DOCDIR)/authkeys
 	@if [ -z "$(DESTDIR)" ]; then echo "next: systemd-sysusers && systemd-tmpfiles --create && systemctl daemon-reload"; fi
 
