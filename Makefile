@@ -31,6 +31,7 @@ UNITDIR   ?= $(PREFIX)/lib/systemd/system
 SYSUSERSDIR ?= $(PREFIX)/lib/sysusers.d
 TMPFILESDIR ?= $(PREFIX)/lib/tmpfiles.d
 UDEVDIR   ?= $(PREFIX)/lib/udev/rules.d
+COMPLETIONDIR ?= $(PREFIX)/share/bash-completion/completions
 FIREWALLDDIR ?= $(PREFIX)/lib/firewalld/services
 # empty: no init script, for systems where systemd is all there is
 INITDIR   ?= $(SYSCONFDIR)/init.d
@@ -39,6 +40,8 @@ BUILT     := $(or $(CARGO_TARGET_DIR),target)/release
 # ResourceManager and ipfail stand where scripts and ha.cf look for them, and in nobody's PATH
 COMMANDS  := $(filter-out ResourceManager ipfail,$(patsubst src/bin/%.rs,%,$(wildcard src/bin/*.rs)))
 MOVED     := hb_standby hb_takeover
+# bash looks for a file of the name of the command
+COMPLETED := cl_status $(MOVED)
 PAGES     := $(wildcard man/*.[1-8])
 EXAMPLES  := ha.cf authkeys haresources
 DOCS      := $(wildcard docs/*.md docs/*/*.md docs/*/*/*.md)
@@ -134,7 +137,7 @@ install: build
 	    $(foreach dir,$(OLDDIRS),$(addprefix $(dir)/,$(MOVED) ResourceManager)) $(SHAREDIR)/shellfuncs \
 	    $(addsuffix /ipfail,$(LIBEXECDIR) $(IPFAILDIRS))
 	$(INSTALL) -d $(addprefix $(DESTDIR),$(SBINDIR) $(BINDIR) $(LIBEXECDIR) $(OLDDIRS) $(IPFAILDIRS) $(UNITDIR) $(SYSUSERSDIR) $(TMPFILESDIR) \
-	    $(UDEVDIR) $(FIREWALLDDIR) $(SYSCONFDIR)/logrotate.d $(SYSCONFDIR)/ha.d/resource.d $(SYSCONFDIR)/ha.d/rc.d $(SHAREDSTATEDIR)/heartbeat \
+	    $(UDEVDIR) $(FIREWALLDDIR) $(COMPLETIONDIR) $(SYSCONFDIR)/logrotate.d $(SYSCONFDIR)/ha.d/resource.d $(SYSCONFDIR)/ha.d/rc.d $(SHAREDSTATEDIR)/heartbeat \
 	    $(DOCDIR))
 	$(INSTALL) -m 755 $(BUILT)/heartbeat $(DESTDIR)$(SBINDIR)/heartbeat
 	ln -sfr $(DESTDIR)$(SBINDIR)/heartbeat $(DESTDIR)$(LIBEXECDIR)/heartbeat
@@ -161,6 +164,8 @@ install: build
 	$(INSTALL) -m 644 packaging/tmpfiles.d/heartbeat.conf $(DESTDIR)$(TMPFILESDIR)/heartbeat.conf
 	$(INSTALL) -m 644 udev/70-heartbeat.rules $(DESTDIR)$(UDEVDIR)/70-heartbeat.rules
 	$(INSTALL) -m 644 packaging/firewalld/heartbeat.xml $(DESTDIR)$(FIREWALLDDIR)/heartbeat.xml
+	$(INSTALL) -m 644 packaging/completion/heartbeat $(DESTDIR)$(COMPLETIONDIR)/heartbeat
+	for command in $(COMPLETED); do ln -sf heartbeat $(DESTDIR)$(COMPLETIONDIR)/$$command || exit 1; done
 	[ -e $(DESTDIR)$(SYSCONFDIR)/logrotate.d/heartbeat ] || \
 	    $(INSTALL) -m 644 packaging/logrotate/heartbeat $(DESTDIR)$(SYSCONFDIR)/logrotate.d/heartbeat
 	if [ -n "$(INITDIR)" ]; then $(INSTALL) -d $(DESTDIR)$(INITDIR) && \
@@ -181,7 +186,7 @@ uninstall:
 	for page in $(PAGES); do rm -f $(DESTDIR)$(MANDIR)/man$${page##*.}/$${page##*/}; done
 	rm -f $(addprefix $(DESTDIR),$(SBINDIR)/heartbeat $(LIBEXECDIR)/heartbeat $(UNITDIR)/heartbeat.service \
 	    $(SYSUSERSDIR)/heartbeat.conf $(TMPFILESDIR)/heartbeat.conf $(UDEVDIR)/70-heartbeat.rules \
-	    $(FIREWALLDDIR)/heartbeat.xml)
+	    $(FIREWALLDDIR)/heartbeat.xml $(addprefix $(COMPLETIONDIR)/,heartbeat $(COMPLETED)))
 	if [ -n "$(INITDIR)" ]; then rm -f $(DESTDIR)$(INITDIR)/heartbeat; fi
 	rm -f $(foreach dir,$(OLDDIRS),$(addprefix $(DESTDIR)$(dir)/,$(MOVED) ResourceManager)) \
 	    $(addprefix $(DESTDIR)$(SHAREDIR)/,shellfuncs shellfuncs.etc) \
