@@ -6,7 +6,7 @@
 # make load LOAD_SECONDS=600    ours and Debian's heartbeat 3.0.6 side by side under far too much load and in a swap storm; as root
 # make prove SEED=0 RUNS=100000    the simulator for hours, all few cuts around a move, and mistakes planted to be found
 # make fuzz SECONDS=60    every reader of foreign bytes, and runs of a pair, for a minute each; needs nightly and cargo-fuzz
-# make deb, make rpm, make lint, make bench, make uninstall
+# make deb, make rpm, make tarball, make lint, make bench, make uninstall
 
 CARGO     ?= $(shell command -v cargo || echo "$$HOME/.cargo/bin/cargo")
 export CARGO
@@ -57,11 +57,13 @@ RUNS ?= 100000
 STALL_SECONDS ?= 600
 # how long the load of `make load` lasts
 LOAD_SECONDS ?= 600
+# in which `make tarball` is built
+PROFILE ?= release
 # how long `make fuzz` spends on each of TARGETS; on all when there are none
 SECONDS ?= 60
 TARGETS ?=
 
-.PHONY: all build test chaos stalls load demo prove fuzz lint bench install uninstall deb rpm clean
+.PHONY: all build test chaos stalls load demo prove fuzz lint bench install uninstall deb rpm tarball clean
 
 all: build
 
@@ -200,6 +202,11 @@ deb: build
 
 rpm: build
 	packaging/rpm/build $(VERSION)
+
+# programs that need nothing of a machine but its kernel
+tarball:
+	@packaging/prerequisites build
+	packaging/tarball/build $(VERSION) $(PROFILE)
 
 clean:
 	$(CARGO) clean
