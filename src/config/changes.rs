@@ -5,7 +5,7 @@ use std::fmt;
 use std::net::IpAddr;
 
 use super::directive::{Change, Repeat};
-use super::{AutoFailback, Config, DIRECTIVES, Group, ResourceWord, parse_address};
+use super::{AutoFailback, Config, DIRECTIVES, Group, ResourceWord, parse_address, terms};
 
 /// Everything that changes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -348,6 +348,7 @@ pub fn merged(used: &Config, read: Config) -> Config {
     let new_lines = read.lines.iter().filter(|(name, _)| !waits(name));
     let mut lines: Vec<_> = old_lines.chain(new_lines).cloned().collect();
     lines.sort_by_key(|(name, _)| *name);
+    let terms = terms::merged(&used.terms, read.terms.clone(), waits);
     let (auto_failback, failback) = if waits("auto_failback") {
         (used.auto_failback, used.failback.clone())
     } else {
@@ -379,6 +380,7 @@ pub fn merged(used: &Config, read: Config) -> Config {
         failback,
         parameters,
         lines,
+        terms,
         ..read
     }
 }

@@ -17,7 +17,7 @@ use super::{
     MessageFormat, StopFailure,
 };
 use super::{
-    authkeys, fencing, ha_cf, haresources, hazards, last_link, monitor, rules, timeouts, witnesses,
+    authkeys, fencing, ha_cf, haresources, hazards, last_link, monitor, rules, terms, timeouts, witnesses,
 };
 use crate::message::Keys;
 
@@ -267,6 +267,7 @@ fn build(
     apiauth.extend(settings.apiauth.values().map(|(entry, _)| entry.clone()));
     let watchdog = settings.watchdog();
     Some(Config {
+        terms: terms::of(&settings, &groups),
         local_node,
         peer_node,
         nodes,

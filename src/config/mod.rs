@@ -35,6 +35,7 @@ mod source;
 mod spelling;
 mod suggest;
 mod table;
+mod terms;
 mod time_word;
 mod timeouts;
 mod value;
@@ -53,6 +54,7 @@ pub use rotation::{Rotation, RotationError, rotate};
 pub use silence::LastLink;
 pub use source::{Place, Reader, Source};
 pub use table::ALL as DIRECTIVES;
+pub use terms::Term;
 pub use watchdog::{Watchdog, WatchdogDevice, WatchdogPolicy};
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -162,6 +164,8 @@ pub struct Config {
     pub carrier_loss: Option<Duration>,
     /// `monitor` lines in order.
     pub monitors: Vec<Monitor>,
+    /// What the other node must have equal.
+    pub terms: Vec<Term>,
     /// The configuration directory, `/etc/ha.d` unless told otherwise.
     pub directory: PathBuf,
 }

@@ -447,6 +447,7 @@ fn config(media: Vec<Medium>) -> Config {
         cluster: String::new(),
         parameters: Vec::new(),
         lines: Vec::new(),
+        terms: Vec::new(),
         keys: Keys {
             entries,
             signing: 1,
