@@ -8,6 +8,7 @@ use super::movement::MoveRequest;
 use super::reload::Reload;
 use super::script_message::ScriptMessage;
 use super::{GroupId, LinkId, PingId};
+use crate::config::Term;
 use crate::message::Keys;
 
 /// What the shell tells the core.
@@ -99,6 +100,8 @@ pub enum Event<'a> {
     /// The Ethernet addresses of this machine, in any order, but in the same one for the same addresses. At most
     /// [`MOST_ETHERNET`](super::MOST_ETHERNET) count.
     Hardware(Vec<Ethernet>),
+    /// What the other node must have equal, from the files as they are in force: at the start, and after a reload.
+    Terms(Vec<Term>),
     /// `ha.cf` and `haresources` were read again. [`Cluster::refuses_reload`](super::Cluster::refuses_reload) tells
     /// beforehand whether they can be taken over now; what can't is ignored.
     Reloaded(Box<Reload>),

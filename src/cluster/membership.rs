@@ -48,6 +48,7 @@ impl Cluster {
         self.offer_what_failed(now);
         self.judge_move(now);
         self.pursue_incident(now);
+        self.pursue_agreement(now);
         self.pursue_ipfail(now);
         self.finish_leaving(now);
         if self.next_heartbeat <= now {
@@ -444,6 +445,7 @@ impl Cluster {
         if is_agreed && !was_agreed {
             self.send_hardware();
             self.meet_again(now);
+            self.begin_agreement(now);
         }
         let is_same = self.ownership.hear(heading.digest, states, is_agreed);
         if !is_same {

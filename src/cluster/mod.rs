@@ -4,6 +4,9 @@
 //! and comes back at [`Cluster::next_deadline`]. Same inputs, same outputs, always.
 
 pub mod action;
+mod agreement;
+mod agreement_report;
+mod agreements;
 mod carrier;
 mod carriers;
 pub mod claims;
@@ -69,6 +72,7 @@ mod size;
 mod stop_failure;
 mod tenure;
 mod tenures;
+mod terms;
 pub mod time;
 mod transmit;
 mod view;
@@ -81,6 +85,8 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 pub use action::{Action, Packet, PeerMemory};
+pub use agreement::{AgreementState, AgreementView};
+pub use agreement_report::{AgreementReport, Difference, differences};
 pub use carriers::CarrierState;
 pub use condition::FailbackCondition;
 pub use doubt::{DoubtStage, NetworkAnswer, PeerPolicy};
@@ -113,6 +119,7 @@ pub use time::{Instant, Moment};
 pub use view::{GroupState, GroupView};
 pub use way::Way;
 
+use agreement::Agreement;
 use claims::{Claim, Leaving, Stated};
 use classic::{ClassicPeer, Questions};
 use condition::Failback;
@@ -167,6 +174,7 @@ pub struct Cluster {
     fencing: Fencing,
     doubt: Doubt,
     incidents: Incidents,
+    agreement: Agreement,
     /// The timeout of the watchdog that is armed here.
     watchdog: Option<Duration>,
     /// A group does not stop, and the peer is to reset this node for that.
@@ -295,6 +303,7 @@ impl Cluster {
                 ..Doubt::default()
             },
             incidents: Incidents::new(now),
+            agreement: Agreement::default(),
             watchdog: None,
             wants_reset: false,
             now,
@@ -364,6 +373,7 @@ impl Cluster {
                 self.settings.keys = *keys;
                 self.shorts.forget_state(); // what the former keys vouched for
             }
+            Event::Terms(terms) => self.terms_changed(terms, now),
             Event::Hardware(own) => self.hardware_changed(own),
             Event::Reloaded(reload) => self.reload(*reload, now),
             Event::Say(message) => self.say(*message),
@@ -388,6 +398,7 @@ impl Cluster {
             self.next_fencing(),
             self.next_doubt(),
             self.next_incident(),
+            self.next_word_of_terms(),
             self.move_until,
             self.pings.next_silence(),
             self.next_failback(),

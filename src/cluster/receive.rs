@@ -9,6 +9,7 @@ use super::incoming::{Arrival, Incoming};
 use super::quality::Heard;
 use super::refusals::RefusalKind;
 use super::report::Report;
+use super::terms;
 use super::{Cluster, Instant, LinkId, NodeStatus};
 use crate::message::{self, Message, Rejection, Short};
 
@@ -369,6 +370,7 @@ impl Cluster {
             "query-cstatus" => self.answer_client_query(message),
             "shutdone" => self.peer_left(),
             ethernet::KIND => return self.hardware_heard(message, number),
+            terms::KIND => return self.terms_heard(message, number, now),
             incident::KIND => return self.incident_heard(message, number, now),
             _ => return self.script_message_heard(kind, message),
         }

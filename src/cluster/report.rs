@@ -4,6 +4,7 @@
 use std::fmt;
 use std::time::Duration;
 
+use super::agreement_report::AgreementReport;
 use super::failures::AfterFailure;
 use super::fencing_report::FencingReport;
 use super::group_report::GroupReport;
@@ -100,6 +101,8 @@ pub enum Report {
     MoveEnded(Movement),
     /// The files of the nodes name different groups.
     FilesDiffer { node: String },
+    /// Something that both nodes must have equal.
+    Agreement(AgreementReport),
     /// Both files, or neither, prefer the node that reads them.
     PreferencesDiffer { node: String },
     /// A group is about to be started here.
@@ -206,6 +209,7 @@ impl Report {
             Self::Fencing(report) => report.severity(),
             Self::LastLink(report) => report.severity(),
             Self::Link(report) => report.severity(),
+            Self::Agreement(report) => report.severity(),
             Self::Ping(report) if report.is_warning() => Severity::Warn,
             Self::Group(report) if report.is_warning() => Severity::Warn,
             _ => Severity::Info,
@@ -420,6 +424,7 @@ impl fmt::Display for Report {
             Self::Ping(report) => report.fmt(f),
             Self::LastLink(report) => report.fmt(f),
             Self::Link(report) => report.fmt(f),
+            Self::Agreement(report) => report.fmt(f),
             Self::Refused {
                 kind,
                 count,

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{ethernet, incident};
+use super::{ethernet, incident, terms};
 use crate::message::{FieldKind, Message};
 
 /// More fields than this no such message has.
@@ -145,6 +145,7 @@ pub fn is_reserved(kind: &str) -> bool {
     RESERVED_TYPES.contains(&kind)
         || kind == ethernet::KIND
         || kind == incident::KIND
+        || kind == terms::KIND
         || kind.starts_with("NS_")
         || kind.starts_with("hbapi-")
 }
@@ -219,6 +220,7 @@ mod tests {
             "NS_ackmsg",
             "hbapi-req",
             "hb_hardware",
+            "hb_terms",
         ] {
             let refused = Unsendable::ReservedType(kind.to_owned());
             assert_eq!(made(kind, &[]), Err(refused));

@@ -1,5 +1,6 @@
 //! Two cores on perfect wires. Everything that needs loss, delay and chance is in `tests/simulation`.
 
+mod agreement;
 mod carriers;
 mod dialogue;
 mod directions;
@@ -52,6 +53,10 @@ struct Pair {
     running: [Vec<bool>; 2],
     fails_to_start: [bool; 2],
     fails_to_stop: [bool; 2],
+    /// Every message about files that was sent: by whom, when, and its text or datagram.
+    sent: Vec<(usize, Instant, Vec<u8>)>,
+    /// Messages of this type are lost, and what is sent again of them too.
+    lost_kind: Option<&'static str>,
     log: Vec<(usize, String)>,
     exited: [bool; 2],
     /// What each was told of the other's.
@@ -122,6 +127,8 @@ impl Pair {
             running: [vec![false; 2], vec![false; 2]],
             fails_to_start: [false; 2],
             fails_to_stop: [false; 2],
+            sent: Vec::new(),
+            lost_kind: None,
             log: Vec::new(),
             exited: [false; 2],
             told_hardware: [Vec::new(), Vec::new()],
@@ -224,6 +231,21 @@ impl Pair {
             while let Some(action) = cluster.next_action() {
                 match action {
                     Action::Send(packet) => {
+                        let form = if packet.text.is_empty() {
+                            &packet.datagram
+                        } else {
+                            &packet.text
+                        };
+                        let says = |kind: &str| {
+                            let text = String::from_utf8_lossy(form);
+                            text.contains(&format!("t={kind}\n"))
+                        };
+                        if !packet.is_heartbeat && says("hb_terms") {
+                            self.sent.push((node, self.now, form.clone()));
+                        }
+                        if self.lost_kind.is_some_and(says) {
+                            continue;
+                        }
                         let wires = self.wires;
                         let only = packet.link.map(|link| usize::from(link.0));
                         if let (false, Some(link)) = (packet.text.is_empty(), packet.link) {
@@ -368,6 +390,12 @@ impl Pair {
             }
         }
         self.now = end;
+    }
+
+    /// When a node sent messages about its files, and how long they were.
+    fn sent_terms(&self, node: usize) -> Vec<(Instant, usize)> {
+        let own = self.sent.iter().filter(|(who, ..)| *who == node);
+        own.map(|(_, at, bytes)| (*at, bytes.len())).collect()
     }
 
     fn said(&self, node: usize, text: &str) -> usize {

@@ -9,6 +9,7 @@ use crate::cluster::{
     Event, GroupId, GroupOutcome, LinkId, MoveRequest, NetworkAnswer, PingId, ScriptMessage,
     Selection, Settings, read_ethernet, write_ethernet,
 };
+use crate::config::Term;
 use crate::message::Keys;
 
 const OUTCOMES: [(&str, GroupOutcome); 7] = [
@@ -167,6 +168,16 @@ pub(super) fn write(event: &Event<'_>, names: &Names, secrecy: Secrecy, out: &mu
             keys::write(keys, secrecy, out);
         }
         Event::Hardware(own) => push(out, format_args!(" hardware {}", write_ethernet(own))),
+        Event::Terms(terms) => {
+            out.push_str(" terms");
+            for word in terms
+                .iter()
+                .flat_map(|term| [&term.topic, &term.text, &term.place])
+            {
+                out.push_str(" ="); // for those that are empty
+                escape(word.as_bytes(), Blanks::Escaped, out);
+            }
+        }
         Event::Reloaded(reload) => {
             out.push_str(" reloaded ");
             reload::write(reload, out);
@@ -277,6 +288,7 @@ pub(super) fn read<'a>(
                 _ => return Err(Problem::Value),
             },
         },
+        "terms" => Event::Terms(terms(rest)?),
         "hardware" => Event::Hardware(read_ethernet(rest).ok_or(Problem::Value)?),
         "fenced" => {
             let (request, how) = rest.split_once(' ').ok_or(Problem::Value)?;
@@ -294,6 +306,18 @@ pub(super) fn read<'a>(
         "keys-changed" => Event::KeysChanged(Box::new(keys::read(rest, known)?)),
         unknown => return Err(Problem::Event(unknown.to_owned())),
     })
+}
+
+/// `=topic =text =place` and so on.
+fn terms(text: &str) -> Result<Vec<Term>, Problem> {
+    let words = text.split(' ').filter(|_| !text.is_empty());
+    let words = words.map(|word| unescape_text(word.strip_prefix('=').ok_or(Problem::Value)?));
+    let words = words.collect::<Result<Vec<String>, Problem>>()?;
+    let terms = words.chunks(3).map(|term| match term {
+        [topic, text, place] => Ok(Term::new(topic, text, place)),
+        _ => Err(Problem::Value),
+    });
+    terms.collect()
 }
 
 /// `mine what=x\x20y`
@@ -375,9 +399,10 @@ mod tests {
             Event::NetworkAnswered { .. } => 17,
             Event::LinkCarrier { .. } => 18,
             Event::WatchdogArmed { .. } => 19,
+            Event::Terms(_) => 20,
         }
     }
-    const KINDS: usize = 20;
+    const KINDS: usize = 21;
 
     fn said_by_script() -> ScriptMessage {
         let fields = [("what", "ä b=c\\"), ("none", "")];
@@ -402,6 +427,8 @@ mod tests {
             Event::KeysChanged(Box::new(settings().keys)),
             Event::Hardware(vec![[2, 0, 0, 0, 0, 1], [0xfe; 6]]),
             Event::Reloaded(Box::new(super::super::reload::tests::sample())),
+            Event::Terms(Vec::new()),
+            Event::Terms(vec![Term::new("group a", "x a\\ é", ""); 2]),
             Event::Say(Box::new(said_by_script())),
         ];
         let everything: Vec<u8> = (0..=u8::MAX).collect();
@@ -547,6 +574,8 @@ mod tests {
             " say mine FUNCS=x",
             " hardware",
             " hardware 02:00:00:00:00:01",
+            " terms a",
+            " terms =a =b",
             " fenced",
             " fenced 1",
             " fenced one reset",

@@ -193,6 +193,10 @@ impl Story {
                 let kind = message.kind().to_owned();
                 self.line(format_args!("< a script sends {kind}"));
             }
+            Event::Terms(terms) => {
+                let count = terms.len();
+                self.line(format_args!("< files in force: {count} things to agree on"));
+            }
             Event::Hardware(own) => {
                 let own = write_ethernet(own);
                 self.line(format_args!("< this node has {own}"));

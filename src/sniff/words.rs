@@ -98,6 +98,7 @@ pub fn describe(
         "respond-cstatus" => format!("client {} is {}", say.value("cn"), say.value("cs")),
         "num_ping_nodes" => format!("ipfail: sees {} ping nodes", say.value("num_ping")),
         "hb_hardware" => format!("its Ethernet addresses: {}", say.value("hb_ethernet")),
+        "hb_terms" => format!("compares files: {}", say.value("hb_terms")),
         "abort_giveup" => "ipfail: sees as many ping nodes, nothing need move".to_owned(),
         "you_are_dead" => "ipfail: sees more ping nodes and wants everything".to_owned(),
         _ => say.everything_else(),
@@ -390,6 +391,10 @@ mod tests {
             (
                 &[("t", "hb_hardware"), ("hb_ethernet", "020000000001")],
                 "its Ethernet addresses: 020000000001",
+            ),
+            (
+                &[("t", "hb_terms"), ("hb_terms", "total 1 - 0")],
+                "compares files: total 1 - 0",
             ),
             (
                 &[("t", "num_ping_nodes"), ("num_ping", "2")],

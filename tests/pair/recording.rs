@@ -75,6 +75,7 @@ impl Run {
                 | Event::LinkCarrier { .. }
                 | Event::WatchdogArmed { .. }
                 | Event::Hardware(_)
+                | Event::Terms(_)
                 | Event::Say(_) => {}
                 Event::Received { bytes, .. } => {
                     if let Some((source, number)) = opened(bytes) {

@@ -206,6 +206,7 @@ impl Node for OldPeer {
             | Event::Readiness { .. }
             | Event::Carrier { .. }
             | Event::Hardware(_)
+            | Event::Terms(_)
             | Event::Fenced { .. }
             | Event::PeerConfirmedDead
             | Event::NetworkAnswered { .. }
