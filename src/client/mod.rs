@@ -15,7 +15,7 @@ use std::time::Duration;
 use connection::Connection;
 pub use event_stream::EventStream;
 
-use crate::control::{Answer, Files, Incident, Plan, Request, Status};
+use crate::control::{Answer, Files, Incident, Plan, Request, Status, Terms};
 
 /// A daemon that takes longer is not well.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -93,6 +93,17 @@ pub fn incidents(socket: &Path) -> Result<Vec<Incident>, Error> {
 pub fn latest_incidents(socket: &Path) -> Result<Vec<Incident>, Error> {
     match ask_within(socket, &Request::Incidents, GLANCE)? {
         Answer::Incidents(incidents) => Ok(incidents),
+        _ => Err(Error::Nonsense("it answers another question".into())),
+    }
+}
+
+/// Asks the daemon behind `socket` what both nodes must have equal.
+///
+/// # Errors
+/// See [`Error`].
+pub fn terms(socket: &Path) -> Result<Terms, Error> {
+    match ask(socket, &Request::Terms)? {
+        Answer::Terms(terms) => Ok(terms),
         _ => Err(Error::Nonsense("it answers another question".into())),
     }
 }

@@ -17,7 +17,8 @@ use super::{
     MessageFormat, StopFailure,
 };
 use super::{
-    authkeys, fencing, ha_cf, haresources, hazards, last_link, monitor, rules, terms, timeouts, witnesses,
+    authkeys, fencing, ha_cf, haresources, hazards, last_link, monitor, rules, terms, timeouts,
+    witnesses,
 };
 use crate::message::Keys;
 

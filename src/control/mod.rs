@@ -3,6 +3,7 @@
 //! A client connects, writes one [`Request`] as a line of JSON, and reads one [`Answer`] as JSON until the
 //! daemon closes the connection.
 
+mod agreement;
 mod files;
 mod incident;
 mod movement;
@@ -10,6 +11,7 @@ mod shown;
 
 use std::path::{Path, PathBuf};
 
+pub use agreement::{Agreement, Difference, Line, Term, Terms};
 pub use files::{File, Files, Plan};
 pub use incident::{HeldGroups, Incident, Tenure};
 pub use movement::{Direction, MoveProgress, Movement, Selection};
@@ -35,6 +37,8 @@ pub enum Request {
         /// Go on with what happens from now on, until the client leaves.
         follow: bool,
     },
+    /// `{"request":"terms"}`: what both nodes must have equal, as each has it.
+    Terms,
     /// `{"request":"standby","selection":"all"}`: give these groups to the other node.
     Standby {
         /// Which groups.
@@ -64,7 +68,10 @@ pub enum Request {
 impl Request {
     /// Whether it asks for more than an answer.
     pub const fn changes_something(&self) -> bool {
-        !matches!(self, Self::Status | Self::Incidents | Self::Events { .. })
+        !matches!(
+            self,
+            Self::Status | Self::Incidents | Self::Events { .. } | Self::Terms
+        )
     }
 }
 
@@ -76,6 +83,8 @@ pub enum Answer {
     Status(Box<Status>),
     /// The answer to [`Request::Incidents`], the oldest first.
     Incidents(Vec<Incident>),
+    /// The answer to [`Request::Terms`].
+    Terms(Terms),
     /// The answer to [`Request::Standby`] and [`Request::Takeover`]: the move has begun. [`Status::movement`] tells
     /// from then on how far it is.
     Movement(Movement),
@@ -128,6 +137,9 @@ pub struct Status {
     /// What the loss of all links is taken for, and whether the other node is in doubt.
     #[serde(default)]
     pub last_link: Option<LastLink>,
+    /// Whether both nodes have equal what they must.
+    #[serde(default)]
+    pub agreement: Option<Agreement>,
     /// The watchdog; none on a node whose `ha.cf` has none.
     #[serde(default)]
     pub watchdog: Option<Watchdog>,

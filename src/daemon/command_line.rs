@@ -18,7 +18,7 @@ usage: heartbeat [-C DIR] [-f] [-d] [-l] [-M] [-v]   start; -f stays in the fore
        heartbeat [-C DIR] -k                         stop the running daemon and wait for its end
        heartbeat [-C DIR] -s                         tell whether it runs
        heartbeat [-C DIR] -r                         check the configuration, then have it read again
-       heartbeat [-C DIR] check [--json] [--root DIR]
+       heartbeat [-C DIR] check [--json] [--peer] [--root DIR]
                                                      check the configuration, and what may go wrong with it here
        heartbeat [-C DIR] confirm-dead NODE          the other node is down for sure: take what it held
        heartbeat [-C DIR] reload [--dry-run]         go on with changed files; tell what changes
@@ -459,6 +459,8 @@ mod tests {
             "confirm-dead beta gamma",
             "--dry-run",
             "check --dry-run",
+            "--peer",
+            "reload --peer",
             "reload check",
             "-k reload",
             "reload now",

@@ -1,5 +1,6 @@
 //! The shell: the loop and everything with a descriptor.
 
+pub mod agreement;
 pub mod check;
 pub mod children;
 pub mod clock;

@@ -149,6 +149,8 @@ impl Running<'_> {
         if dry_run || changes.is_empty() {
             if !dry_run {
                 ::log::info!("Configuration unchanged.");
+                self.agree_on(&next); // lines may stand elsewhere
+                self.config.terms = next.terms;
             }
             return Ok(plan(false));
         }
@@ -198,7 +200,14 @@ impl Running<'_> {
         self.programs.surround(&next);
         self.hooks.surround(&next);
         self.fencer.surround(&next);
+        self.agree_on(&next);
         *self.config = next;
+    }
+
+    /// The other node is told what differs.
+    fn agree_on(&mut self, next: &Config) {
+        let terms = settings::terms(next);
+        self.cluster.handle(clock::now(), Event::Terms(terms));
     }
 }
 

@@ -9,7 +9,7 @@ use crate::cluster::{
     FailbackCondition, FencingSettings, GroupPlace, GroupSettings, PingId, PingNodeSettings,
     PingSettings, Reload, Settings,
 };
-use crate::config::{self, AutoFailback, Config, MediumKind, MessageFormat, Respawn};
+use crate::config::{self, AutoFailback, Config, MediumKind, MessageFormat, Respawn, Term};
 
 /// Where the system's log daemon listens, unless the environment says otherwise (for tests).
 const SYSLOG_SOCKET: &str = "/dev/log";
@@ -74,6 +74,14 @@ pub fn of_reload(config: &Config, places: Vec<GroupPlace>) -> Reload {
         log_badpack: config.log_badpack,
         groups: places,
     }
+}
+
+/// What the other node must have equal.
+pub fn terms(config: &Config) -> Vec<Term> {
+    let version = Term::new("version", crate::VERSION, "the program");
+    std::iter::once(version)
+        .chain(config.terms.iter().cloned())
+        .collect()
 }
 
 /// The resource groups in the order of the file.

@@ -37,7 +37,7 @@ use super::state::{self, State, Wanted};
 use super::terminal::{say, show};
 use super::watchdog::{self, Watchdog};
 use super::{clock, exit_status, log, scheduling, settings};
-use crate::cluster::PingId;
+use crate::cluster::{Event, PingId};
 use crate::config::{Config, Diagnostics};
 use crate::control::Places;
 use crate::os::alarm::Alarm;
@@ -203,7 +203,8 @@ impl Start<'_> {
         tell_own(&config, &own);
         tell_ipfail(&config);
         let settings = settings::of_core(&config, &state, seed, &own);
-        let cluster = Core::new(clock::now(), settings, self.line.record.as_ref());
+        let mut cluster = Core::new(clock::now(), settings, self.line.record.as_ref());
+        cluster.handle(clock::now(), Event::Terms(settings::terms(&config)));
         if config.realtime && !self.line.no_realtime {
             scheduling::become_realtime(config.rtprio);
         }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use super::agreement;
 use super::clock;
 use super::core::Core;
 use super::fencing::Fencer;
@@ -50,6 +51,7 @@ pub fn status(
         fencing: fencer.view(cluster),
         jeopardy: jeopardy(config, cluster),
         last_link: Some(last_link(config, cluster)),
+        agreement: Some(agreement::view(config, cluster)),
         watchdog: None,
         peer: None,
         timers: Vec::new(),

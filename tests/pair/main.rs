@@ -7,6 +7,7 @@
 #[path = "../lab/mod.rs"]
 mod lab;
 
+mod agreement;
 mod carriers;
 mod damage;
 mod directions;

@@ -1,6 +1,7 @@
 //! `cl_status`: what the sub-commands print and which exit status they end with. Both are those of heartbeat
 //! 3.0.6, because scripts depend on them.
 
+mod agreement;
 mod arguments;
 mod events;
 mod explain;
@@ -169,6 +170,8 @@ fn running(arguments: &Arguments, status: &Status) -> Reply {
         reply
             .out
             .extend(silence.and_then(|silence| last_link(status, silence)));
+        let agreement = status.agreement.iter();
+        reply.out.extend(agreement.map(agreement::lines));
         reply.out.extend(status.fencing.iter().map(fencing));
         let watchdog = status.watchdog.iter();
         let as_of = status.heartbeat_as_of;

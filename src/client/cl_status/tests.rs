@@ -72,6 +72,7 @@ fn example() -> Status {
         fencing: None,
         jeopardy: None,
         last_link: None,
+        agreement: None,
         watchdog: None,
         peer: None,
         timers: Vec::new(),

@@ -90,6 +90,7 @@ fn status(movement: Movement, groups: &[(&str, &str, Option<&str>)]) -> Status {
         fencing: None,
         jeopardy: None,
         last_link: None,
+        agreement: None,
         watchdog: None,
         peer: None,
         timers: Vec::new(),

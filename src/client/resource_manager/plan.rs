@@ -112,6 +112,7 @@ mod tests {
             fencing: None,
             jeopardy: None,
             last_link: None,
+            agreement: None,
             watchdog: None,
             peer: None,
             timers: Vec::new(),

@@ -9,8 +9,9 @@ use std::path::{Path, PathBuf};
 
 pub use options::{Options, parse};
 
-use super::disk::Disk;
-use super::exit_status::{self, FAILED};
+use super::agreement;
+use super::disk::{Disk, load};
+use super::exit_status::{self, DONE, FAILED};
 use super::hazards::{Live, Machine};
 use super::pid_file::{Presence, presence};
 use super::terminal::say;
@@ -47,16 +48,24 @@ pub fn run(options: &Options, places: &Places) -> u8 {
         resources: catalogue::Places::new(&places.configuration),
         live,
     };
+    let disk = Disk::new(options.no_resources);
     let checked = config::check(
         &places.configuration,
         &host,
-        &Disk::new(options.no_resources),
+        &disk,
         &|subject| machine.look(subject),
         !options.json && io::stderr().is_terminal(),
     );
     if !options.json {
         say(&checked.text);
-        return checked.exit_status;
+        return match load(places, &disk) {
+            Ok((config, _)) if options.peer && checked.exit_status == DONE => {
+                let (text, exit) = agreement::compare(&config, places);
+                say(&text);
+                exit
+            }
+            _ => checked.exit_status,
+        };
     }
     match io::stdout().write_all(output::json(&checked).as_bytes()) {
         Ok(()) => checked.exit_status,

@@ -9,6 +9,8 @@ use lexopt::prelude::*;
 pub struct Options {
     /// `--json`
     pub json: bool,
+    /// `--peer`: compare sound files with what the other node goes by.
+    pub peer: bool,
     /// `--root`: the files of a machine that does not run.
     pub root: Option<PathBuf>,
     /// `-M`: as if there were no resources.
@@ -29,9 +31,16 @@ pub fn parse(
             Short('C') => *directory = Some(value(parser)?),
             Short('M') => found.no_resources = true,
             Long("json") => found.json = true,
+            Long("peer") => found.peer = true,
             Long("root") => found.root = Some(value(parser)?),
             other => return Err(other.unexpected().to_string()),
         }
+    }
+    if found.peer && (found.json || found.root.is_some()) {
+        return Err(
+            "--peer asks the daemon that runs here: it goes neither with --root nor with --json"
+                .into(),
+        );
     }
     Ok(found)
 }
@@ -56,7 +65,15 @@ mod tests {
         assert!(found.json && found.no_resources);
         assert_eq!(found.root.as_deref(), Some("/mnt".as_ref()));
         assert_eq!(directory.as_deref(), Some("/srv/pair".as_ref()));
-        for words in ["--root", "-x", "more", "--json=yes -C"] {
+        assert!(read("--peer").expect("valid").0.peer);
+        for words in [
+            "--root",
+            "--peer --json",
+            "--root /mnt --peer",
+            "-x",
+            "more",
+            "--json=yes -C",
+        ] {
             assert!(read(words).is_err(), "{words}");
         }
     }

@@ -2,7 +2,7 @@
 
 use super::super::journal::Journal;
 use super::super::reload::Running;
-use super::super::{fencing, moves, reasons, status};
+use super::super::{agreement, fencing, moves, reasons, status};
 use super::{Daemon, Devices, Identity};
 use crate::cluster::Instant;
 use crate::control::{Answer, Direction, Request, Status};
@@ -51,6 +51,7 @@ impl Daemon {
                 Answer::Status(Box::new(status))
             }
             Request::Events { follow } => Answer::Events { follow },
+            Request::Terms => Answer::Terms(agreement::terms(config, cluster)),
             Request::Incidents => Answer::Incidents(incidents.all()),
             Request::ConfirmDead { node } => fencing::confirm(cluster, &config.peer_node, &node),
             Request::Standby { selection } => {

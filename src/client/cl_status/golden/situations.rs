@@ -1,9 +1,9 @@
 //! The situations: a pair that is well, and what is otherwise in each.
 
 use crate::control::{
-    Decision, Direction, Failback, Fencing, FencingDevice, Group, HeldGroups, Incident, Jeopardy,
-    LastLink, Link, LinkQuality, Monitor, MoveProgress, Movement, Node, Outcome, Parameter, Peer,
-    Reasons, Retry, Rival, Selection, SerialLine, Status, Tenure, Timer, Watchdog,
+    Agreement, Decision, Direction, Failback, Fencing, FencingDevice, Group, HeldGroups, Incident,
+    Jeopardy, LastLink, Link, LinkQuality, Monitor, MoveProgress, Movement, Node, Outcome,
+    Parameter, Peer, Reasons, Retry, Rival, Selection, SerialLine, Status, Tenure, Timer, Watchdog,
 };
 
 /// 2026-11-20 18:18:20 UTC.
@@ -132,6 +132,11 @@ pub(super) fn well() -> Status {
             group("IPaddr::10.0.0.2/24/eth0", "beta", false),
         ],
         movement: None,
+        agreement: Some(Agreement {
+            state: "equal".into(),
+            differences: vec![],
+            more: 0,
+        }),
         fencing: None,
         jeopardy: None,
         last_link: Some(LastLink {
