@@ -137,6 +137,9 @@ pub struct Status {
     /// What the loss of all links is taken for, and whether the other node is in doubt.
     #[serde(default)]
     pub last_link: Option<LastLink>,
+    /// The Ethernet addresses of the other node; empty where it has not told them.
+    #[serde(default)]
+    pub peer_ethernet: Vec<String>,
     /// Whether both nodes have equal what they must.
     #[serde(default)]
     pub agreement: Option<Agreement>,

@@ -11,6 +11,7 @@ use nix::unistd::Pid;
 use super::check;
 use super::command_line::{Command, CommandLine, USAGE, parse};
 use super::disk::{Disk, load, load_here};
+use super::doctor;
 use super::exit_status;
 use super::exit_status::{DONE, FAILED, NOT_RUNNING, PERMISSION, USAGE_ERROR};
 use super::keygen;
@@ -78,6 +79,7 @@ pub fn run(
         Command::Check(options) => check::run(options, &places),
         Command::ConfirmDead { node } => confirm(&places, node),
         Command::ReloadNow { dry_run } => reload_now(&line, &places, *dry_run),
+        Command::Doctor(options) => doctor::run(options, &places),
         Command::Keygen(options) => keygen::run(options, &places),
         Command::LintScript(options) => lint_script::run(options, &places),
         Command::Replay { file } => replay::run(file, &line, &places),

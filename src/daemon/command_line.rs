@@ -8,7 +8,7 @@ use lexopt::prelude::*;
 
 use super::probe::Question;
 use super::recording::{DEFAULT_LIMIT, Wanted};
-use super::{check, keygen, lint_script, serial_test, sniff};
+use super::{check, doctor, keygen, lint_script, serial_test, sniff};
 use crate::recording::parse_seconds;
 
 /// Printed for `--help`, and beneath an error.
@@ -21,6 +21,7 @@ usage: heartbeat [-C DIR] [-f] [-d] [-l] [-M] [-v]   start; -f stays in the fore
        heartbeat [-C DIR] check [--json] [--peer] [--root DIR]
                                                      check the configuration, and what may go wrong with it here
        heartbeat [-C DIR] confirm-dead NODE          the other node is down for sure: take what it held
+       heartbeat [-C DIR] doctor [--json]            say whether this pair is sound, and what to do where it is not
        heartbeat [-C DIR] reload [--dry-run]         go on with changed files; tell what changes
        heartbeat [-C DIR] keygen [--method sha256|sha1] [--stdout | --rotate]
                                                      make a key, or add one to change over to without a gap
@@ -70,6 +71,8 @@ pub enum Command {
         /// `--dry-run`
         dry_run: bool,
     },
+    /// `doctor`
+    Doctor(doctor::Options),
     /// `keygen`
     Keygen(keygen::Options),
     /// `lint-script`
@@ -184,6 +187,9 @@ pub fn parse(words: impl IntoIterator<Item = OsString>) -> Result<CommandLine, S
             Value(word) if word == "lint-script" && found.command == Command::Start => {
                 Command::LintScript(lint_script::parse(&mut parser, &mut found.directory)?)
             }
+            Value(word) if word == "doctor" && found.command == Command::Start => {
+                Command::Doctor(doctor::parse(&mut parser, &mut found.directory)?)
+            }
             Value(word) if word == "serial-test" && found.command == Command::Start => {
                 Command::SerialTest(serial_test::parse(&mut parser, &mut found.directory)?)
             }
@@ -207,7 +213,7 @@ pub fn parse(words: impl IntoIterator<Item = OsString>) -> Result<CommandLine, S
         };
         if found.command != Command::Start && found.command != command {
             return Err(
-                "one thing at a time: -k, -s, -r, -R, -D, -V, check, confirm-dead, reload, keygen, lint-script, \
+                "one thing at a time: -k, -s, -r, -R, -D, -V, check, confirm-dead, doctor, reload, keygen, lint-script, \
                  replay, serial-test and sniff exclude each other"
                     .into(),
             );

@@ -10,6 +10,7 @@ pub mod control;
 pub mod core;
 pub mod datagram;
 pub mod disk;
+pub mod doctor;
 pub mod event_loop;
 pub mod events;
 pub mod exit_status;

@@ -51,6 +51,7 @@ pub fn status(
         fencing: fencer.view(cluster),
         jeopardy: jeopardy(config, cluster),
         last_link: Some(last_link(config, cluster)),
+        peer_ethernet: resources.peer_ethernet(),
         agreement: Some(agreement::view(config, cluster)),
         watchdog: None,
         peer: None,
@@ -155,8 +156,11 @@ fn jeopardy(config: &Config, cluster: &Cluster) -> Option<Jeopardy> {
     })
 }
 
+fn millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}
+
 fn last_link(config: &Config, cluster: &Cluster) -> LastLink {
-    let millis = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
     let (answer, time) = match config.last_link {
         config::LastLink::Takeover => ("takeover", None),
         config::LastLink::Manual => ("manual", None),

@@ -11,6 +11,7 @@ mod agreement;
 mod carriers;
 mod damage;
 mod directions;
+mod doctor;
 mod failback;
 mod failover;
 mod fencing;

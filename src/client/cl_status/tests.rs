@@ -73,6 +73,7 @@ fn example() -> Status {
         jeopardy: None,
         last_link: None,
         agreement: None,
+        peer_ethernet: Vec::new(),
         watchdog: None,
         peer: None,
         timers: Vec::new(),

@@ -91,6 +91,7 @@ fn status(movement: Movement, groups: &[(&str, &str, Option<&str>)]) -> Status {
         jeopardy: None,
         last_link: None,
         agreement: None,
+        peer_ethernet: Vec::new(),
         watchdog: None,
         peer: None,
         timers: Vec::new(),

@@ -113,6 +113,7 @@ mod tests {
             jeopardy: None,
             last_link: None,
             agreement: None,
+            peer_ethernet: Vec::new(),
             watchdog: None,
             peer: None,
             timers: Vec::new(),

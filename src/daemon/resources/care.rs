@@ -30,6 +30,11 @@ impl Resources {
         self.floating.know_peer(hardware);
     }
 
+    /// The other node's Ethernet addresses, as far as it has told them.
+    pub fn peer_ethernet(&self) -> Vec<String> {
+        self.floating.peer_ethernet()
+    }
+
     /// The Ethernet addresses of this machine, when they are not what they were when this was asked last.
     pub fn news_of_hardware(&mut self, now: Instant) -> Option<Vec<Ethernet>> {
         self.floating.news_of_hardware(now)

@@ -132,6 +132,7 @@ pub(super) fn well() -> Status {
             group("IPaddr::10.0.0.2/24/eth0", "beta", false),
         ],
         movement: None,
+        peer_ethernet: vec!["02:00:00:00:00:02".into()],
         agreement: Some(Agreement {
             state: "equal".into(),
             differences: vec![],

@@ -71,6 +71,12 @@ impl FloatingAddresses {
         self.peer = Some(hardware);
     }
 
+    /// The other node's, as far as it has told them.
+    pub fn peer_ethernet(&self) -> Vec<String> {
+        let told = self.peer.iter().flatten();
+        told.map(|ethernet| written(*ethernet)).collect()
+    }
+
     /// This node's own, when they are not what they were.
     pub fn news_of_hardware(&mut self, now: Instant) -> Option<Vec<Ethernet>> {
         if !self.own_is_news || self.own_at > now {

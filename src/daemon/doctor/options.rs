@@ -1,0 +1,35 @@
+//! The words after `heartbeat doctor`.
+
+use std::ffi::OsString;
+
+use lexopt::prelude::*;
+
+/// What is wanted.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Options {
+    /// `--json`
+    pub json: bool,
+}
+
+/// Reads the rest of the command line; `-C` goes into `directory`. The error is a sentence.
+///
+/// # Errors
+/// For words that are not understood.
+pub fn parse(
+    parser: &mut lexopt::Parser,
+    directory: &mut Option<std::path::PathBuf>,
+) -> Result<Options, String> {
+    let mut options = Options::default();
+    while let Some(argument) = parser.next().map_err(|error| error.to_string())? {
+        match argument {
+            Short('C') => *directory = Some(value(parser)?.into()),
+            Long("json") => options.json = true,
+            other => return Err(other.unexpected().to_string()),
+        }
+    }
+    Ok(options)
+}
+
+fn value(parser: &mut lexopt::Parser) -> Result<OsString, String> {
+    parser.value().map_err(|error| error.to_string())
+}
