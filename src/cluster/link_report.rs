@@ -1,6 +1,7 @@
 //! What is told of the directions of links, and of the last one.
 
 use std::fmt;
+use std::time::Duration;
 
 use super::severity::Severity;
 
@@ -30,6 +31,16 @@ pub enum LinkReport {
     },
     /// A second one does again.
     JeopardyOver { node: String },
+    /// A link is up and loses much, or heartbeats come unevenly.
+    Degraded {
+        node: String,
+        link: String,
+        missed: u32,
+        expected: u32,
+        jitter: Duration,
+    },
+    /// It does not any more.
+    Recovered { node: String, link: String },
 }
 
 impl LinkReport {
@@ -37,8 +48,10 @@ impl LinkReport {
     pub fn severity(&self) -> Severity {
         match self {
             Self::Jeopardy { .. } => Severity::Crit,
-            Self::OneWay { .. } | Self::NoWay { .. } => Severity::Warn,
-            Self::BothWays { .. } | Self::JeopardyOver { .. } => Severity::Info,
+            Self::OneWay { .. } | Self::NoWay { .. } | Self::Degraded { .. } => Severity::Warn,
+            Self::BothWays { .. } | Self::JeopardyOver { .. } | Self::Recovered { .. } => {
+                Severity::Info
+            }
         }
     }
 }
@@ -87,6 +100,19 @@ impl fmt::Display for LinkReport {
                     "More than one link to {node} works in both directions again."
                 )
             }
+            Self::Degraded {
+                node,
+                link,
+                missed,
+                expected,
+                jitter,
+            } => write!(
+                f,
+                "Link {node}:{link} is up and carries badly: of the last {expected} messages of {node} {missed} did not \
+                 come by it, and pauses between heartbeats differ by {} ms. Check its cable and what else uses it.",
+                jitter.as_millis()
+            ),
+            Self::Recovered { node, link } => write!(f, "Link {node}:{link} carries well again."),
         }
     }
 }

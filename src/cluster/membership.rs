@@ -31,6 +31,7 @@ impl Cluster {
         }
         self.judge_links(now);
         self.judge_directions(now);
+        self.judge_degradation(now);
         self.judge_peer(now);
         self.pursue_fencing(now);
         self.pursue_doubt(now);

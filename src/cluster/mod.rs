@@ -12,6 +12,8 @@ mod carriers;
 pub mod claims;
 mod classic;
 mod condition;
+mod degradation;
+mod degrading;
 mod departure;
 mod directions;
 mod doubt;
@@ -123,6 +125,7 @@ use agreement::Agreement;
 use claims::{Claim, Leaving, Stated};
 use classic::{ClassicPeer, Questions};
 use condition::Failback;
+use degradation::Degradations;
 use doubt::Doubt;
 use ethernet::Hardware;
 use fence_state::Fencing;
@@ -160,6 +163,7 @@ pub struct Cluster {
     jitter: Jitter,
     links: Links,
     qualities: Qualities,
+    degradations: Degradations,
     directions: Directions,
     shorts: Shorts,
     peer: Peer,
@@ -286,6 +290,7 @@ impl Cluster {
             jitter,
             links: Links::new(&settings.links),
             qualities: Qualities::new(settings.links.len()),
+            degradations: Degradations::new(settings.links.len()),
             directions: Directions::default(),
             shorts: Shorts::default(),
             peer,

@@ -2,6 +2,7 @@
 
 mod agreement;
 mod carriers;
+mod degradation;
 mod dialogue;
 mod directions;
 mod failback;
