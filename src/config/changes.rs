@@ -373,6 +373,7 @@ pub fn merged(used: &Config, read: Config) -> Config {
         uuid_from_node_name: kept.uuid_from_node_name,
         respawn: kept.respawn,
         apiauth: kept.apiauth,
+        metrics: kept.metrics,
         fencing: kept.fencing,
         last_link: kept.last_link,
         stop_failure: kept.stop_failure,

@@ -3,20 +3,24 @@
 use std::path::PathBuf;
 
 use super::diagnostic::{Diagnostic, Diagnostics};
-use super::directive::{Directive, Statement};
+use super::directive::{Argument, Directive, Statement};
 use super::settings::Settings;
 use super::source::Word;
 use super::time_word;
 use super::value::{self, Fault, Reading};
 use super::{AutoFailback, FailbackCommand, FailbackCondition};
 
-/// The words that take something behind them.
-pub(super) const OPENINGS: &[&str] = &["delayed", "when"];
+/// A word, or one that takes something behind it.
+pub(super) const VALUES: Argument = Argument::WordOrLine {
+    word: auto_failback,
+    openings: &["delayed", "when"],
+    line: conditional_failback,
+};
 /// All that may stand first.
 const WORDS: [&str; 5] = ["on", "off", "legacy", "delayed", "when"];
 
 /// `auto_failback`: a boolean or `legacy`.
-pub(super) fn auto_failback(settings: &mut Settings, text: &str) -> Result<(), Fault> {
+fn auto_failback(settings: &mut Settings, text: &str) -> Result<(), Fault> {
     let value = if text.eq_ignore_ascii_case("legacy") {
         AutoFailback::Legacy
     } else {
@@ -33,7 +37,7 @@ pub(super) fn auto_failback(settings: &mut Settings, text: &str) -> Result<(), F
 }
 
 /// `auto_failback delayed TIME` and `auto_failback when COMMAND`. Whether it was taken.
-pub(super) fn conditional_failback(
+fn conditional_failback(
     settings: &mut Settings,
     directive: &'static Directive,
     statement: &Statement,

@@ -5,22 +5,26 @@ use std::time::Duration;
 use super::Group;
 use super::address::parse_address;
 use super::diagnostic::{Diagnostic, Diagnostics};
-use super::directive::{Directive, Statement};
+use super::directive::{Argument, Directive, Statement};
 use super::settings::Settings;
 use super::silence::{LastLink, Written};
 use super::source::Place;
 use super::time_word;
 use super::value::{self, Fault};
 
-/// The words that may have a time behind them.
-pub(super) const OPENINGS: &[&str] = &["wait", "witness"];
+/// A word, or one that may have a time behind it.
+pub(super) const VALUES: Argument = Argument::WordOrLine {
+    word: last_link,
+    openings: &["wait", "witness"],
+    line: timed_last_link,
+};
 /// What a node that is cut off keeps of its time in reserve, beside two keepalives: see `cluster::last_link`.
 const MARGIN: Duration = Duration::from_millis(500);
 /// All that may stand first.
 const WORDS: [&str; 4] = ["takeover", "witness", "manual", "wait"];
 
 /// One word alone.
-pub(super) fn last_link(settings: &mut Settings, text: &str) -> Result<(), Fault> {
+fn last_link(settings: &mut Settings, text: &str) -> Result<(), Fault> {
     settings.last_link = match text.to_ascii_lowercase().as_str() {
         "takeover" => Written::Takeover,
         "manual" => Written::Manual,
@@ -30,7 +34,7 @@ pub(super) fn last_link(settings: &mut Settings, text: &str) -> Result<(), Fault
 }
 
 /// `wait TIME` and `witness [TIME]`. Whether it was taken.
-pub(super) fn timed_last_link(
+fn timed_last_link(
     settings: &mut Settings,
     directive: &'static Directive,
     statement: &Statement,

@@ -17,8 +17,8 @@ use super::{
     MessageFormat, StopFailure,
 };
 use super::{
-    authkeys, fencing, ha_cf, haresources, hazards, last_link, monitor, rules, terms, timeouts,
-    witnesses,
+    alert, authkeys, fencing, ha_cf, haresources, hazards, last_link, metrics, monitor, rules,
+    terms, timeouts, witnesses,
 };
 use crate::message::Keys;
 
@@ -121,6 +121,8 @@ fn look_for_devices(settings: &Settings, look: Look<'_>, out: &mut Diagnostics) 
         out.extend(look::warning(look, subject, place));
     }
     look_for_command(settings, look, out);
+    metrics::check(settings, look, out);
+    alert::check(settings, look, out);
     for (client, [user, program]) in &settings.respawn {
         if !client.is_ipfail() {
             out.extend(look::error(look, Subject::User(&client.user), user));
@@ -350,6 +352,8 @@ fn build(
             .into_iter()
             .map(|(monitor, _)| monitor)
             .collect(),
+        metrics: settings.metrics,
+        alerts: settings.alerts.into_iter().map(|(way, _)| way).collect(),
         apiauth,
         timeouts: settings
             .timeouts

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::diagnostic::Diagnostic;
 use super::source::Place;
-use super::{Config, Medium, PingNode, ResourceWord, Watchdog};
+use super::{AlertWay, Config, Medium, PingNode, ResourceWord, Watchdog};
 
 /// Something that is named in the files and may be missing on this machine.
 #[derive(Debug, Clone, Copy)]
@@ -33,6 +33,10 @@ pub enum Subject<'a> {
     Program(&'a Path),
     /// The program that `auto_failback when` asks.
     FailbackCommand(&'a Path),
+    /// The directory of the file that `metrics textfile` names.
+    Textfile(&'a Path),
+    /// The program that sends an alert.
+    Alert(&'a AlertWay),
     /// The program of a fencing device of this type.
     FenceDevice(&'a str),
     /// The serial lines, and what the whole configuration has them carry.

@@ -4,6 +4,7 @@
 //! [`check`] says what `heartbeat check` prints. Each directive is declared once, in [`DIRECTIVES`].
 
 mod address;
+mod alert;
 mod assign;
 mod authkeys;
 mod carrier;
@@ -23,6 +24,7 @@ mod last_link;
 mod load;
 mod look;
 mod media;
+mod metrics;
 mod monitor;
 mod pair;
 mod rotation;
@@ -35,6 +37,7 @@ mod source;
 mod spelling;
 mod suggest;
 mod table;
+mod telling;
 mod terms;
 mod time_word;
 mod timeouts;
@@ -42,6 +45,7 @@ mod value;
 mod watchdog;
 mod watchdog_line;
 mod witnesses;
+mod words;
 
 pub use address::{AddressError, parse_address};
 pub use changes::{Changes, DirectiveChange, GroupChange, common, merged};
@@ -54,6 +58,7 @@ pub use rotation::{Rotation, RotationError, rotate};
 pub use silence::LastLink;
 pub use source::{Place, Reader, Source};
 pub use table::ALL as DIRECTIVES;
+pub use telling::{AlertWay, Metrics};
 pub use terms::Term;
 pub use watchdog::{Watchdog, WatchdogDevice, WatchdogPolicy};
 
@@ -166,6 +171,10 @@ pub struct Config {
     pub monitors: Vec<Monitor>,
     /// What the other node must have equal.
     pub terms: Vec<Term>,
+    /// `metrics` lines.
+    pub metrics: Metrics,
+    /// `alert` lines in order.
+    pub alerts: Vec<AlertWay>,
     /// The configuration directory, `/etc/ha.d` unless told otherwise.
     pub directory: PathBuf,
 }

@@ -7,8 +7,8 @@ use std::time::Duration;
 use super::device::FenceLine;
 use super::source::{Place, Word};
 use super::{
-    ApiAuth, AutoFailback, FailbackCondition, Medium, Monitor, PingNode, Respawn, Timeout,
-    Watchdog, WatchdogDevice, WatchdogPolicy,
+    AlertWay, ApiAuth, AutoFailback, FailbackCondition, Medium, Metrics, Monitor, PingNode,
+    Respawn, Timeout, Watchdog, WatchdogDevice, WatchdogPolicy,
 };
 
 /// The values of all directives. Those with a default have it before the first line is read.
@@ -46,6 +46,11 @@ pub(super) struct Settings {
     pub(super) carrier_loss: Option<Duration>,
     /// With the word that names the resource.
     pub(super) monitors: Vec<(Monitor, Word)>,
+    pub(super) metrics: Metrics,
+    /// Where each way of `metrics` is named.
+    pub(super) metrics_places: Vec<(&'static str, Place)>,
+    /// With the word that names whom to tell.
+    pub(super) alerts: Vec<(AlertWay, Place)>,
     /// By client.
     pub(super) apiauth: BTreeMap<String, (ApiAuth, Place)>,
     pub(super) env: Vec<(String, String)>,

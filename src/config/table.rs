@@ -1,38 +1,24 @@
 //! Every directive of `ha.cf`: name, syntax, kind of argument, default, fate, one line of doc.
 
+use super::alert::alert;
 use super::carrier::carrier_loss;
 use super::clients::{apiauth, client, env};
 use super::directive::Argument::{
     Boolean, Choice, Each, Ignored, Integer, Line, OddWord, Path, Text, Time, TimeOrZero, Word,
-    WordOrLine,
 };
 use super::directive::Directive;
-use super::failback::{OPENINGS, auto_failback, conditional_failback};
 use super::fencing::{stonith, stonith_host, takeover_unfenced};
-use super::last_link::{self, last_link, timed_last_link};
 use super::media::{bcast, mcast, mcast6, ping, ping_group, serial, ucast, ucast6};
+use super::metrics::metrics;
 use super::monitor::monitor;
 use super::pair::{autojoin, node, pacemaker};
 use super::timeouts::timeout;
 use super::watchdog_line::watchdog;
-
-const FACILITIES: &[&str] = &[
-    "auth", "authpriv", "cron", "daemon", "ftp", "kern", "lpr", "mail", "news", "security",
-    "syslog", "user", "uucp", "local0", "local1", "local2", "local3", "local4", "local5", "local6",
-    "local7", "none",
-];
-
-const NO_PACEMAKER: &str =
-    "it belonged to Pacemaker mode, which does not exist here; remove the line";
-const OTHER_NODES: &str = "this daemon is one of the nodes that it began with";
-const LINKS: &str = "links are opened when heartbeat starts";
-const PINGS: &str = "ping nodes are set up when heartbeat starts";
-const PROGRAMS: &str = "programs are set up when heartbeat starts";
-const USERS: &str = "users and groups are looked up when heartbeat starts";
-const WATCHDOG: &str = "the watchdog is opened when heartbeat starts";
-const PROCESS: &str = "the process has it from its start";
-const MESSAGES: &str = "messages keep their form as long as heartbeat runs";
-const SYSLOG: &str = "there is no logging daemon; messages go to syslog";
+use super::words::{
+    FACILITIES, LINKS, MESSAGES, METRICS, NO_PACEMAKER, OTHER_NODES, PINGS, PROCESS, PROGRAMS,
+    SYSLOG, USERS, WATCHDOG,
+};
+use super::{failback, last_link};
 
 /// Every directive, in the order of the manual page.
 pub static ALL: &[Directive] = &[
@@ -77,11 +63,7 @@ pub static ALL: &[Directive] = &[
     Directive::new(
         "auto_failback",
         "on | off | legacy | delayed TIME | when COMMAND",
-        WordOrLine {
-            word: auto_failback,
-            openings: OPENINGS,
-            line: conditional_failback,
-        },
+        failback::VALUES,
     )
     .doc("Whether resources return to their preferred node, and what they wait for before")
     .default("legacy")
@@ -259,6 +241,25 @@ pub static ALL: &[Directive] = &[
         .default("true")
         .live()
         .example("log_badpack false"),
+    // Monitoring
+    Directive::new(
+        "metrics",
+        "socket | textfile PATH | http ADDRESS:PORT",
+        Line(metrics),
+    )
+    .doc("How monitoring gets the state of this node: from a socket, a file or the loopback interface")
+    .adds()
+    .restart(METRICS)
+    .example("metrics http 127.0.0.1:9694"),
+    Directive::new(
+        "alert",
+        "mail ADDRESS | webhook URL | command PROGRAM [ARGUMENTS]",
+        Line(alert),
+    )
+    .doc("Who is told when a node, a link, a resource group or the watchdog is in trouble")
+    .adds()
+    .live()
+    .example("alert mail root"),
     // Clients
     Directive::new("respawn", "USER COMMAND [ARGUMENTS]", Line(client))
         .doc("A program to start with heartbeat and to start again when it ends")
@@ -321,11 +322,7 @@ pub static ALL: &[Directive] = &[
     Directive::new(
         "last_link",
         "takeover | witness [TIME] | manual | wait TIME",
-        WordOrLine {
-            word: last_link,
-            openings: last_link::OPENINGS,
-            line: timed_last_link,
-        },
+        last_link::VALUES,
     )
     .doc("What the silence of the other node is taken for when the last link is gone and no device resets it")
     .default("takeover")

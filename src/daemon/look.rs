@@ -8,7 +8,9 @@ use std::path::Path;
 
 use super::media::{port_users, serial_open};
 use super::{serial_budget, watchdog};
-use crate::config::{Absence, Medium, MediumKind, PingNode, ResourceWord, Subject, parse_address};
+use crate::config::{
+    Absence, AlertWay, Medium, MediumKind, PingNode, ResourceWord, Subject, parse_address,
+};
 use crate::os::account::Account;
 use crate::os::interface;
 use crate::resource::catalogue::{CatalogueError, Places, Resource};
@@ -37,6 +39,8 @@ pub fn look(places: &Places, subject: Subject<'_>) -> Option<Absence> {
         Subject::User(_)
         | Subject::Program(_)
         | Subject::FailbackCommand(_)
+        | Subject::Textfile(_)
+        | Subject::Alert(_)
         | Subject::FenceDevice(_)
         | Subject::SerialLines(_)
         | Subject::SerialLinesOfOld(_) => look_for_programs(subject),
@@ -65,6 +69,8 @@ pub fn look_for_programs(subject: Subject<'_>) -> Option<Absence> {
         Subject::User(name) => user_absence(name),
         Subject::Program(path) => program_absence(path),
         Subject::FailbackCommand(path) => command_absence(path),
+        Subject::Textfile(path) => textfile_absence(path),
+        Subject::Alert(way) => alert_absence(way),
         Subject::FenceDevice(kind) => device::absence(kind, Path::new("/")),
         Subject::SerialLines(_) | Subject::SerialLinesOfOld(_) => serial_budget::look(subject),
         _ => None,
@@ -120,6 +126,33 @@ fn command_absence(path: &Path) -> Option<Absence> {
         message: format!("{} {fault}", path.display()),
         label: "it can't be asked here: what runs here does not return by itself".into(),
         help: fault.remedy(path),
+    })
+}
+
+fn textfile_absence(path: &Path) -> Option<Absence> {
+    let directory = path.parent().filter(|directory| !directory.is_dir())?;
+    Some(Absence {
+        message: format!("no directory `{}`", directory.display()),
+        label: "metrics can't be written there".into(),
+        help: "make it, or name the directory that node_exporter reads (--collector.textfile.directory)"
+            .into(),
+    })
+}
+
+fn alert_absence(way: &AlertWay) -> Option<Absence> {
+    let program = way.program();
+    let fault = soundness::look(program).err()?;
+    let help = match way {
+        AlertWay::Mail { .. } => {
+            "install a mail transfer agent that brings sendmail, such as postfix, exim4 or msmtp-mta".into()
+        }
+        AlertWay::Webhook { .. } => "install curl".into(),
+        AlertWay::Command { .. } => fault.remedy(program),
+    };
+    Some(Absence {
+        message: format!("{} {fault}", program.display()),
+        label: "no alert can be sent this way".into(),
+        help,
     })
 }
 

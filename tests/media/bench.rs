@@ -12,7 +12,7 @@ use std::time::Duration;
 use heartbeat::cluster::{Instant, Packet};
 use heartbeat::config::{
     AutoFailback, CompressionMethod, Config, FailbackCondition, Medium, MediumKind, MessageFormat,
-    SerialFlow,
+    Metrics, SerialFlow,
 };
 use heartbeat::daemon::media::Media;
 use heartbeat::daemon::media::report::{MediaError, MediaReport};
@@ -442,6 +442,8 @@ fn config(media: Vec<Medium>) -> Config {
         check_address: Duration::ZERO,
         carrier_loss: None,
         monitors: Vec::new(),
+        metrics: Metrics::default(),
+        alerts: Vec::new(),
         apiauth: Vec::new(),
         timeouts: Vec::new(),
         cluster: String::new(),
