@@ -45,6 +45,7 @@ COMPLETED := cl_status $(MOVED)
 PAGES     := $(wildcard man/*.[1-8])
 EXAMPLES  := ha.cf authkeys haresources
 DOCS      := $(wildcard docs/*.md docs/*/*.md docs/*/*/*.md)
+MONITORING := $(wildcard packaging/monitoring/*)
 VERSION   := $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -n 1)
 
 # what `make chaos` goes through; with each seed the two chaoses take so many seconds one after the other
@@ -175,6 +176,8 @@ install: build
 	    chmod 755 $(DESTDIR)$(INITDIR)/heartbeat; fi
 	$(INSTALL) -m 644 README.md CHANGELOG.md SECURITY.md $(DESTDIR)$(DOCDIR)
 	for page in $(DOCS); do $(INSTALL) -D -m 644 $$page $(DESTDIR)$(DOCDIR)/$$page || exit 1; done
+	$(INSTALL) -d $(DESTDIR)$(DOCDIR)/monitoring
+	$(INSTALL) -m 644 $(MONITORING) $(DESTDIR)$(DOCDIR)/monitoring
 	for sample in $(filter-out authkeys,$(EXAMPLES)); do \
 	    $(INSTALL) -m 644 packaging/examples/$$sample $(DESTDIR)$(DOCDIR)/$$sample || exit 1; done
 	$(INSTALL) -m 644 packaging/examples/watchdog-by-systemd.conf $(DESTDIR)$(DOCDIR)/watchdog-by-systemd.conf

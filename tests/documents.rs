@@ -4,6 +4,9 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use heartbeat::daemon::metrics::exposition::{Family, Kind};
+use heartbeat::daemon::metrics::families::ALL;
+
 fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
 }
@@ -246,4 +249,64 @@ fn every_page_is_linked_from_the_readme_named_in_the_manual_and_installed() {
     }
     let folders = "$(wildcard docs/*.md docs/*/*.md docs/*/*/*.md)";
     assert!(makefile.contains(folders), "Makefile: {folders}");
+}
+
+/// The names of metrics in a text: whole words that begin as all of ours do.
+fn metrics_named(text: &str) -> BTreeSet<&str> {
+    let words = text.split(|sign: char| !sign.is_ascii_alphanumeric() && sign != '_');
+    let is_metric = |word: &&str| word.starts_with("heartbeat_");
+    words.filter(is_metric).collect()
+}
+
+/// The name of its samples, as a person asks for them.
+fn name_of_samples(family: &Family) -> String {
+    let ending = match family.kind {
+        Kind::Gauge | Kind::Histogram => "",
+        Kind::Counter => "_total",
+        Kind::Info => "_info",
+    };
+    format!("{}{ending}", family.name)
+}
+
+#[test]
+fn every_metric_is_documented_and_no_other_is() {
+    let page = text("man/heartbeat-metrics.7");
+    let heads = page.lines().filter_map(|line| line.strip_prefix(".It Va "));
+    let documented: BTreeSet<String> = heads.map(str::to_owned).collect();
+    let exported: BTreeSet<String> = ALL.iter().map(|family| name_of_samples(family)).collect();
+    assert_eq!(documented, exported);
+    // What it says of each begins with the help that the text itself has.
+    for family in ALL {
+        let head = format!(".It Va {}\n{}\n", name_of_samples(family), family.help);
+        assert!(page.contains(&head), "{} is told otherwise", family.name);
+    }
+}
+
+#[test]
+fn every_metric_that_dashboard_and_rules_name_exists() {
+    for path in [
+        "packaging/monitoring/grafana-dashboard.json",
+        "packaging/monitoring/prometheus-alerts.yml",
+        "man/heartbeat-metrics.7",
+    ] {
+        let page = text(path);
+        let named = metrics_named(&page);
+        assert!(!named.is_empty(), "{path}");
+        for name in named {
+            let exists = ALL.iter().any(|family| {
+                let is_bucket =
+                    family.kind == Kind::Histogram && name == format!("{}_bucket", family.name);
+                is_bucket || name == name_of_samples(family)
+            });
+            assert!(exists, "{path}: {name}");
+        }
+    }
+    let dashboard = text("packaging/monitoring/grafana-dashboard.json");
+    let dashboard: serde_json::Value = serde_json::from_str(&dashboard).expect("JSON");
+    let panels = dashboard["panels"].as_array().expect("panels");
+    assert!(
+        panels
+            .iter()
+            .all(|panel| !panel["targets"].as_array().is_none_or(Vec::is_empty))
+    );
 }

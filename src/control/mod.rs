@@ -474,6 +474,11 @@ impl Places {
     pub fn control_socket(&self) -> PathBuf {
         self.run.join("control")
     }
+
+    /// The socket that metrics are served on.
+    pub fn metrics_socket(&self) -> PathBuf {
+        self.run.join("metrics")
+    }
 }
 
 #[cfg(test)]

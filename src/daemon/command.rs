@@ -8,6 +8,7 @@ use std::time::Duration;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
+use super::alerts;
 use super::check;
 use super::command_line::{Command, CommandLine, USAGE, parse};
 use super::disk::{Disk, load, load_here};
@@ -76,6 +77,7 @@ pub fn run(
             crate::SUCCEEDS
         )),
         Command::Help => print(USAGE),
+        Command::AlertTest => alerts::test::run(&places),
         Command::Check(options) => check::run(options, &places),
         Command::ConfirmDead { node } => confirm(&places, node),
         Command::ReloadNow { dry_run } => reload_now(&line, &places, *dry_run),

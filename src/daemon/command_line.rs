@@ -18,6 +18,7 @@ usage: heartbeat [-C DIR] [-f] [-d] [-l] [-M] [-v]   start; -f stays in the fore
        heartbeat [-C DIR] -k                         stop the running daemon and wait for its end
        heartbeat [-C DIR] -s                         tell whether it runs
        heartbeat [-C DIR] -r                         check the configuration, then have it read again
+       heartbeat [-C DIR] alert-test                 send a test by each `alert` line of ha.cf, and tell what came of it
        heartbeat [-C DIR] check [--json] [--peer] [--root DIR]
                                                      check the configuration, and what may go wrong with it here
        heartbeat [-C DIR] confirm-dead NODE          the other node is down for sure: take what it held
@@ -59,6 +60,8 @@ pub enum Command {
     Version,
     /// `-h`
     Help,
+    /// `alert-test`
+    AlertTest,
     /// `check`
     Check(check::Options),
     /// `confirm-dead NODE`
@@ -168,6 +171,7 @@ pub fn parse(words: impl IntoIterator<Item = OsString>) -> Result<CommandLine, S
             Short('D') => Command::Defaults { wiki: false },
             Short('V') | Long("version") => Command::Version,
             Short('h') | Long("help") => Command::Help,
+            Value(word) if word == "alert-test" => Command::AlertTest,
             Value(word) if word == "check" && found.command == Command::Start => {
                 let mut options = check::parse(&mut parser, &mut found.directory)?;
                 options.no_resources |= found.no_resources;
@@ -213,8 +217,8 @@ pub fn parse(words: impl IntoIterator<Item = OsString>) -> Result<CommandLine, S
         };
         if found.command != Command::Start && found.command != command {
             return Err(
-                "one thing at a time: -k, -s, -r, -R, -D, -V, check, confirm-dead, doctor, reload, keygen, lint-script, \
-                 replay, serial-test and sniff exclude each other"
+                "one thing at a time: -k, -s, -r, -R, -D, -V, alert-test, check, confirm-dead, doctor, reload, keygen, \
+                 lint-script, replay, serial-test and sniff exclude each other"
                     .into(),
             );
         }
@@ -384,6 +388,7 @@ mod tests {
                 "check -C /srv/pair",
                 Command::Check(check::Options::default()),
             ),
+            ("-C /srv/pair alert-test", Command::AlertTest),
             ("reload", Command::ReloadNow { dry_run: false }),
             (
                 "reload --dry-run -C /srv/pair",
@@ -467,6 +472,7 @@ mod tests {
             "check --dry-run",
             "--peer",
             "reload --peer",
+            "check alert-test",
             "reload check",
             "-k reload",
             "reload now",

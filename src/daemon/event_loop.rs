@@ -3,6 +3,8 @@
 mod clients;
 mod news;
 mod proof_of_life;
+mod telling;
+pub mod tokens;
 
 use std::collections::VecDeque;
 use std::io;
@@ -10,6 +12,7 @@ use std::time::Duration;
 
 use mio::{Events, Poll};
 
+use super::alerts::Alerts;
 use super::control::ControlServer;
 use super::core::Core;
 use super::failback::FailbackCommand;
@@ -21,6 +24,7 @@ use super::incidents::Incidents;
 use super::journal::Journal;
 use super::last_breath::LastBreath;
 use super::media::Media;
+use super::metrics::{Metrics, Tally};
 use super::pid_file::PidFile;
 use super::ping::Pings;
 use super::programs::Programs;
@@ -37,36 +41,6 @@ use crate::cluster::{Action, Event, GroupId, GroupOutcome, Instant, NodeStatus, 
 use crate::config::Config;
 use crate::control::Places;
 use crate::os::alarm::Alarm;
-
-/// Which tokens belong to whom.
-pub mod tokens {
-    use std::ops::Range;
-
-    use crate::daemon::control;
-
-    /// The signals.
-    pub const SIGNALS: usize = 0;
-    /// The control socket and its clients.
-    pub const CONTROL: Range<usize> = 1..1 + control::TOKENS;
-    /// The media.
-    pub const MEDIA: Range<usize> = 1000..2000;
-    /// The output of resource scripts, and changes of addresses.
-    pub const RESOURCES: usize = 2000;
-    /// The output of the scripts in `rc.d`.
-    pub const HOOKS: usize = 2001;
-    /// The output of the command of `auto_failback`.
-    pub const FAILBACK: usize = 2002;
-    /// The output of whoever looks whether this node is ready.
-    pub const READINESS: usize = 2003;
-    /// The output of fencing devices.
-    pub const FENCING: usize = 2004;
-    /// Messages of scripts.
-    pub const FIFO: usize = 2005;
-    /// The next moment at which something is due.
-    pub const ALARM: usize = 2006;
-    /// The hosts that are pinged.
-    pub const PINGS: Range<usize> = 3000..4000;
-}
 
 /// Packets taken in one turn; what remains is read in the next, after deadlines were looked at.
 const PACKETS_PER_TURN: usize = 256;
@@ -113,6 +87,10 @@ pub struct Devices {
     pub last_breath: LastBreath,
     /// What was held by whom while the nodes had lost each other.
     pub incidents: Incidents,
+    /// Metrics for monitoring.
+    pub metrics: Metrics,
+    /// Whom to tell of trouble.
+    pub alerts: Alerts,
 }
 
 /// Who this daemon is and what it was told at its start.
@@ -160,6 +138,8 @@ pub struct Daemon {
     is_starving: bool,
     /// When the peer was last told that this node lives.
     last_heartbeat: Instant,
+    /// What is counted for metrics.
+    tally: Tally,
 }
 
 impl Daemon {
@@ -182,6 +162,7 @@ impl Daemon {
             watchdog_told: None,
             is_starving: false,
             last_heartbeat: Instant::default(),
+            tally: Tally::default(),
         }
     }
 
@@ -197,21 +178,25 @@ impl Daemon {
                 }
                 _ => {}
             }
+            let woken = clock::now();
             self.take_note(&events);
             self.read();
             self.answer_clients(clock::now());
             self.judge();
             self.act();
             let now = clock::now();
+            self.tell(now);
             if self.upkeep_at <= now {
                 self.upkeep_at = now + UPKEEP;
                 let Devices {
                     control,
                     fifo,
+                    metrics,
                     poll,
                     ..
                 } = &mut self.devices;
                 control.restore(poll.registry());
+                metrics.restore(poll.registry());
                 fifo.restore(poll.registry());
                 pid_file.restore();
             }
@@ -219,6 +204,7 @@ impl Daemon {
             // may have held it up just now.
             self.prove_life(clock::now());
             self.devices.service_manager.turn(now);
+            self.tally.turns.observe(clock::now().since(woken));
             if self.may_leave(now) {
                 return self.leave();
             }
@@ -238,19 +224,25 @@ impl Daemon {
     fn wait(&mut self, events: &mut Events) -> io::Result<()> {
         let time = self.time_to_wait();
         let Devices { poll, alarm, .. } = &mut self.devices;
+        let due = clock::now() + time;
         if !time.is_zero() {
-            let due = clock::now() + time;
             // Without it the wait ends by its timeout.
             let _ = alarm.set(Duration::from_micros(due.as_micros()));
         }
-        poll.poll(events, Some(time))
+        let waited = poll.poll(events, Some(time));
+        let now = clock::now();
+        if now >= due && !time.is_zero() {
+            self.tally.lateness.observe(now.since(due));
+        }
+        waited
     }
 
     fn time_to_wait(&self) -> Duration {
         let devices = &self.devices;
         let has_more = devices.media.has_more()
             || devices.pings.has_more()
-            || devices.control.has_more(&self.journal.events);
+            || devices.control.has_more(&self.journal.events)
+            || devices.metrics.has_more();
         if has_more || !self.outcomes.is_empty() || devices.failback.has_answer() {
             return Duration::ZERO;
         }
@@ -267,6 +259,8 @@ impl Daemon {
             devices.readiness.next_deadline(),
             devices.fencer.next_deadline(),
             devices.fifo.next_deadline(),
+            devices.metrics.next_deadline(),
+            devices.alerts.next_deadline(),
             watchdog.map(Watchdog::next_deadline),
             Some(self.upkeep_at),
             // From then on the programs are waited for.
@@ -289,6 +283,8 @@ impl Daemon {
                 signalled = true;
             } else if tokens::CONTROL.contains(&token) {
                 self.devices.control.ready(event);
+            } else if tokens::METRICS.contains(&token) {
+                self.devices.metrics.ready(event);
             } else if tokens::MEDIA.contains(&token) {
                 self.devices.media.ready(event, now);
             } else if token == tokens::RESOURCES {
@@ -384,6 +380,7 @@ impl Daemon {
                     if packet.is_heartbeat {
                         self.last_heartbeat = now;
                     }
+                    self.tally.sent();
                     self.devices.media.send(&packet, now);
                 }
                 Action::StartGroup(group) => self.devices.resources.start(group),
@@ -404,10 +401,7 @@ impl Daemon {
                     let (hooks, seconds) = (&mut self.devices.hooks, clock::wall_seconds());
                     hooks.hear(source, &message, status, seconds);
                 }
-                Action::Incident(record) => {
-                    let incident = self.devices.incidents.record(&record);
-                    self.journal.note_incident(&incident);
-                }
+                Action::Incident(record) => self.tell_incident(&record, now),
                 Action::RememberPeer(peer) => self.recorder.remember(peer),
                 Action::Exit => self.leave_at = Some(now + FAREWELL),
                 Action::Report(report) => {
@@ -432,6 +426,9 @@ impl Daemon {
         hooks.heed(report, local_status, clock::wall_seconds());
         self.failfast.heed(report);
         self.devices.fencer.heed(report);
+        self.tally.heed(report);
+        let seconds = clock::wall_seconds();
+        self.devices.alerts.heed(report, clock::now(), seconds);
         match report {
             Report::LocalStatus(NodeStatus::Active) => self.devices.programs.start(),
             Report::AllGivenUp => self.devices.programs.stop(),
@@ -461,6 +458,8 @@ impl Daemon {
         }
         self.devices.last_breath.stop();
         self.devices.incidents.stop();
+        self.devices.alerts.stop();
+        self.devices.metrics.stop();
         self.recorder.finish();
         ::log::info!(
             "{} Heartbeat shutdown complete.",

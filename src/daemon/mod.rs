@@ -1,6 +1,7 @@
 //! The shell: the loop and everything with a descriptor.
 
 pub mod agreement;
+pub mod alerts;
 pub mod check;
 pub mod children;
 pub mod clock;
@@ -29,6 +30,7 @@ pub mod lint_script;
 pub mod log;
 pub mod look;
 pub mod media;
+pub mod metrics;
 pub mod moves;
 pub mod pid_file;
 pub mod ping;

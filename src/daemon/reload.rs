@@ -6,6 +6,7 @@ use std::io;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
+use super::alerts::Alerts;
 use super::core::Core;
 use super::disk::name_in;
 use super::failback::FailbackCommand;
@@ -53,6 +54,8 @@ pub struct Running<'a> {
     pub failback: &'a mut FailbackCommand,
     /// The fencing devices.
     pub fencer: &'a mut Fencer,
+    /// Whom to tell of trouble.
+    pub alerts: &'a mut Alerts,
     /// Whether this node could run what it does not hold.
     pub readiness: &'a mut Readiness,
     /// The watchdog, where there is one.
@@ -200,6 +203,7 @@ impl Running<'_> {
         self.programs.surround(&next);
         self.hooks.surround(&next);
         self.fencer.surround(&next);
+        self.alerts.reload(&next);
         self.agree_on(&next);
         *self.config = next;
     }

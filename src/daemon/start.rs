@@ -11,6 +11,7 @@ use mio::unix::SourceFd;
 use mio::{Interest, Poll, Registry, Token};
 use nix::fcntl::{Flock, FlockArg};
 
+use super::alerts::Alerts;
 use super::children::Owner;
 use super::command_line::CommandLine;
 use super::control::{Access, ControlServer};
@@ -25,6 +26,7 @@ use super::hooks::Hooks;
 use super::incidents::Incidents;
 use super::last_breath::LastBreath;
 use super::media::Media;
+use super::metrics::Metrics;
 use super::pid_file::{PidFile, Refused};
 use super::ping::Pings;
 use super::programs::Programs;
@@ -289,6 +291,8 @@ impl Start<'_> {
         let failback = FailbackCommand::new(config, owner.clone(), registry()?, token);
         let token = Token(tokens::READINESS);
         let readiness = Readiness::new(config, owner.clone(), registry()?, token);
+        let token = Token(tokens::ALERTS);
+        let alerts = Alerts::new(config, owner.clone(), registry()?, token);
         let token = Token(tokens::FENCING);
         let fencer = Fencer::new(clock::now(), config, owner.clone(), registry()?, token);
         let resources = Resources::new(
@@ -302,6 +306,13 @@ impl Start<'_> {
         .map_err(|error| Refusal::new(&error, false))?;
         let pings = Pings::open(config, poll.registry(), tokens::PINGS)
             .map_err(|error| Refusal::new(&error, error.is_permission()))?;
+        let metrics = Metrics::open(
+            clock::now(),
+            config,
+            self.places,
+            poll.registry(),
+            tokens::METRICS,
+        );
         let service_manager = ServiceManager::from_environment(clock::now());
         Ok(Devices {
             poll,
@@ -321,6 +332,8 @@ impl Start<'_> {
             watchdog: None,
             last_breath: LastBreath::default(),
             incidents: Incidents::default(),
+            metrics,
+            alerts,
         })
     }
 

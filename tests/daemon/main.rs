@@ -1,6 +1,7 @@
 //! The real `heartbeat` and the commands on one machine: command line, pid file, control socket, state
 //! files, logging, watchdog. The peer is a pty that nobody answers on.
 
+mod alerts;
 mod cl_status;
 mod command_line;
 mod fencing;
@@ -12,7 +13,10 @@ mod leftovers;
 mod lint_script;
 mod logging;
 mod machine;
+mod metrics;
 mod moves;
+#[path = "../lab/openmetrics.rs"]
+mod openmetrics;
 mod pid_file;
 mod pings;
 mod programs;

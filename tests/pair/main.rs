@@ -24,6 +24,8 @@ mod log_lines;
 mod media;
 mod monitors;
 mod moves;
+#[path = "../lab/openmetrics.rs"]
+mod openmetrics;
 mod pings;
 mod programs;
 mod readiness;
@@ -38,5 +40,6 @@ mod start;
 mod status;
 mod storm;
 mod strangers;
+mod telling;
 mod wrong_files;
 mod wrong_machines;

@@ -67,6 +67,11 @@ impl Access {
         access
     }
 
+    /// Whether whoever this is may see anything.
+    pub fn may_ask(&self, peer: &PeerCredentials) -> bool {
+        self.rights(peer) >= Rights::Ask
+    }
+
     fn rights(&self, peer: &PeerCredentials) -> Rights {
         let is_in_a_group = || peer.groups.iter().any(|group| self.groups.contains(group));
         if self.administrators.contains(&peer.user) {
@@ -133,7 +138,7 @@ impl ControlServer {
         tokens: Range<usize>,
     ) -> Result<Self, Error> {
         let path = places.control_socket();
-        match open(&path, registry, tokens.start) {
+        match listen(&path, registry, Token(tokens.start)) {
             Ok((listener, file)) => {
                 let clients = [const { None }; MAX_CLIENTS];
                 Ok(Self {
@@ -157,7 +162,7 @@ impl ControlServer {
             return;
         }
         let path = self.path.display();
-        match open(&self.path, registry, self.tokens.start) {
+        match listen(&self.path, registry, Token(self.tokens.start)) {
             Ok((listener, file)) => {
                 log::warn!("Somebody removed the control socket {path}; it is made again");
                 let _ = registry.deregister(&mut self.listener); // closing it does the same
@@ -293,16 +298,23 @@ impl Drop for ControlServer {
     }
 }
 
-fn open(path: &Path, registry: &Registry, token: usize) -> io::Result<(UnixListener, (u64, u64))> {
+/// A socket at this path for the cluster's administrators, with device and inode of its file. What is there is replaced,
+/// and its directory made.
+pub(super) fn listen(
+    path: &Path,
+    registry: &Registry,
+    token: Token,
+) -> io::Result<(UnixListener, (u64, u64))> {
     if let Some(directory) = path.parent() {
         prepare_directory(directory)?;
     }
-    let mut listener = listen(path)?;
-    registry.register(&mut listener, Token(token), Interest::READABLE)?;
+    let mut listener = bind(path)?;
+    registry.register(&mut listener, token, Interest::READABLE)?;
     Ok((listener, identity(path)?))
 }
 
-fn identity(path: &Path) -> io::Result<(u64, u64)> {
+/// Device and inode of a file.
+pub(super) fn identity(path: &Path) -> io::Result<(u64, u64)> {
     let found = std::fs::symlink_metadata(path)?;
     Ok((found.dev(), found.ino()))
 }
@@ -314,7 +326,7 @@ fn prepare_directory(directory: &Path) -> io::Result<()> {
     give_to_administrators(directory)
 }
 
-fn listen(path: &Path) -> io::Result<UnixListener> {
+fn bind(path: &Path) -> io::Result<UnixListener> {
     match std::fs::remove_file(path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
         _ => {}

@@ -38,6 +38,7 @@ impl Daemon {
             watchdog,
             media,
             incidents,
+            alerts,
             ..
         } = devices;
         let answer = |request| match request {
@@ -80,6 +81,7 @@ impl Daemon {
                     hooks,
                     failback,
                     fencer,
+                    alerts,
                     readiness,
                     watchdog: watchdog.as_mut(),
                 };

@@ -21,9 +21,9 @@ use crate::resource::meta_data::MetaData;
 use crate::resource::soundness::{self, Format};
 use crate::resource::{Action, Invocation, Limits, Standing};
 use judgement::{Expected, Finding, Grade, judge};
-use runner::Runner;
 
 pub use options::{Options, parse};
+pub use runner::Runner;
 
 /// The question to an agent about itself.
 const META_DATA: &str = "meta-data";

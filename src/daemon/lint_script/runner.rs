@@ -19,7 +19,7 @@ const SIGNALS: Token = Token(1);
 const LATE: Duration = Duration::from_secs(2);
 
 /// Runs scripts and waits for them.
-pub(super) struct Runner {
+pub struct Runner {
     poll: Poll,
     signals: Signals,
     children: Children,
@@ -70,6 +70,29 @@ impl Runner {
             limit,
         };
         self.children.spawn(clock::now(), order)?;
+        self.follow()
+    }
+
+    /// The same for a program that reads this, at most a page of memory.
+    ///
+    /// # Errors
+    /// When it can't be run.
+    pub fn call_with_input(
+        &mut self,
+        invocation: &Invocation,
+        input: &[u8],
+        limit: Duration,
+    ) -> io::Result<Ended> {
+        let order = Order {
+            invocation,
+            tag: String::new(),
+            limit,
+        };
+        self.children.spawn_with_input(clock::now(), order, input)?;
+        self.follow()
+    }
+
+    fn follow(&mut self) -> io::Result<Ended> {
         loop {
             self.children.turn(clock::now());
             if let Some(ended) = self.children.next_ended() {
