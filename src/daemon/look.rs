@@ -353,6 +353,22 @@ mod tests {
     }
 
     #[test]
+    fn what_alerts_and_metrics_need_is_named_with_its_remedy() {
+        let command = |program: &str| AlertWay::Command {
+            program: program.into(),
+            line: program.into(),
+        };
+        assert_eq!(message(Subject::Alert(&command("/bin/sh"))), None);
+        let absence = look_for_programs(Subject::Alert(&command("/no/such"))).expect("missing");
+        assert_eq!(absence.message, "/no/such does not exist");
+        assert_eq!(absence.label, "no alert can be sent this way");
+        let file = Path::new("/no/such/heartbeat.prom");
+        let absence = look_for_programs(Subject::Textfile(file)).expect("missing");
+        assert_eq!(absence.message, "no directory `/no/such`");
+        assert_eq!(message(Subject::Textfile(Path::new("/tmp/x.prom"))), None);
+    }
+
+    #[test]
     fn a_resource_without_a_program_is_named_with_every_place() {
         let root = tempfile::tempdir().expect("a directory");
         let look = |text: &str| {

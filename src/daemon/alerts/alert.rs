@@ -157,6 +157,10 @@ fn seconds(time: Duration) -> String {
 #[derive(Debug, Default)]
 pub struct Memory {
     is_peer_dead: bool,
+    /// The other node has stopped by itself: its links are silent for that.
+    has_peer_left: bool,
+    /// That this node takes what it had then.
+    is_taking_told: bool,
     dead_links: BTreeSet<String>,
     one_way_links: BTreeSet<String>,
     is_in_jeopardy: bool,
@@ -165,13 +169,40 @@ pub struct Memory {
 impl Memory {
     /// The alert that a report is, if any.
     pub fn alert(&mut self, report: &Report) -> Option<Alert> {
+        self.note_stop(report);
         let kind = self.kind(report)?;
-        let text = report.to_string();
-        let alert = Alert::new(kind, report.severity(), text);
+        let severity = if kind.is_grave() {
+            report.severity().max(Severity::Warn)
+        } else {
+            report.severity()
+        };
+        if let Report::GroupStarting {
+            reason: Reason::PeerLeft,
+            ..
+        } = report
+        {
+            let text = "The other node has stopped, and what it held is started here.";
+            return Some(Alert::new(kind, severity, text.to_owned()));
+        }
+        let alert = Alert::new(kind, severity, report.to_string());
         Some(match subject(report) {
             Some(subject) => alert.about(subject),
             None => alert,
         })
+    }
+
+    /// Notes whether the other node has stopped by itself.
+    fn note_stop(&mut self, report: &Report) {
+        match report {
+            Report::ShutdownNotice { .. } => {
+                (self.has_peer_left, self.is_taking_told) = (true, false);
+            }
+            Report::StatusUpdate {
+                status: NodeStatus::Up | NodeStatus::Active,
+                ..
+            } => self.has_peer_left = false,
+            _ => {}
+        }
     }
 
     fn kind(&mut self, report: &Report) -> Option<Kind> {
@@ -179,9 +210,17 @@ impl Memory {
             // A death is told once, and not for each group.
             Report::TakingOver { .. }
             | Report::GroupStarting {
-                reason: Reason::FailedThere | Reason::PeerLeft | Reason::Orphaned,
+                reason: Reason::FailedThere | Reason::Orphaned,
                 ..
             } => Some(Kind::Takeover),
+            // So is a stop.
+            Report::GroupStarting {
+                reason: Reason::PeerLeft,
+                ..
+            } => {
+                let is_told = std::mem::replace(&mut self.is_taking_told, true);
+                (!is_told).then_some(Kind::Takeover)
+            }
             Report::NodeDead { .. } => {
                 self.is_peer_dead = true;
                 Some(Kind::PeerDead)
@@ -191,6 +230,7 @@ impl Memory {
                 status: NodeStatus::Up | NodeStatus::Active,
                 ..
             } => std::mem::take(&mut self.is_peer_dead).then_some(Kind::PeerBack),
+            Report::LinkDown { .. } if self.has_peer_left => None,
             Report::LinkDown { link, .. } | Report::LinkNeverUp { link, .. } => {
                 self.dead_links.insert(link.clone());
                 Some(Kind::LinkDead)
@@ -353,6 +393,29 @@ mod tests {
             key: "a".to_owned(),
         };
         assert_eq!(kinds(&[quiet]), [""; 0]);
+    }
+
+    #[test]
+    fn a_node_that_stops_by_itself_is_one_alert_and_no_trouble_with_links() {
+        let starting = |key: &str| Report::GroupStarting {
+            key: key.to_owned(),
+            reason: Reason::PeerLeft,
+        };
+        let down = || Report::LinkDown {
+            node: node(),
+            link: link(),
+        };
+        let active = || Report::StatusUpdate {
+            node: node(),
+            status: NodeStatus::Active,
+        };
+        let stop = || Report::ShutdownNotice { node: node() };
+        let once = [stop(), starting("a"), starting("b"), down(), active()];
+        assert_eq!(kinds(&once), ["takeover"]);
+        let twice = [once.as_slice(), once.as_slice(), &[down()]].concat();
+        assert_eq!(kinds(&twice), ["takeover", "takeover", "link-dead"]);
+        let alert = Memory::default().alert(&starting("a")).expect("an alert");
+        assert_eq!(alert.severity, Severity::Warn);
     }
 
     #[test]

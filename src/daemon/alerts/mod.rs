@@ -187,3 +187,136 @@ impl Alerts {
         *count = count.saturating_add(number);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+    use std::time::Duration;
+
+    use mio::Poll;
+
+    use super::*;
+    use crate::config::{self, Source};
+    use crate::daemon::clock;
+    use crate::os::process::pause;
+
+    /// With these `alert` lines.
+    fn config(directory: &Path, lines: &str) -> Config {
+        let read = |path: &Path| {
+            let name = path.file_name().and_then(|name| name.to_str());
+            let text = match name {
+                Some("ha.cf") => format!("node here there\nbcast eth0\n{lines}"),
+                Some("authkeys") => "auth 1\n1 sha1 key\n".to_owned(),
+                Some("haresources") => String::new(),
+                _ => return Err(std::io::ErrorKind::NotFound.into()),
+            };
+            let (text, mode) = (text.into(), 0o600);
+            Ok(Source { text, mode })
+        };
+        config::load(directory, "here", &read).expect("valid").0
+    }
+
+    fn alerts(directory: &Path, lines: &str) -> (Poll, Alerts) {
+        let poll = Poll::new().expect("a poll");
+        let registry = poll.registry().try_clone().expect("a registry");
+        let owner = Owner::of(directory).expect("ours");
+        let alerts = Alerts::new(&config(directory, lines), owner, registry, Token(0));
+        (poll, alerts)
+    }
+
+    fn dead(link: u32) -> Report {
+        let (node, link) = ("there".to_owned(), format!("eth{link}"));
+        Report::LinkDown { node, link }
+    }
+
+    /// Turns until nothing is under way.
+    fn settle(alerts: &mut Alerts, later: Duration) {
+        loop {
+            alerts.turn(clock::now() + later, 0);
+            let is_idle = |queue: &Queue| queue.next_deadline().is_none();
+            if alerts.children.running() == 0 && alerts.queues.iter().all(is_idle) {
+                return;
+            }
+            pause(Duration::from_millis(2));
+        }
+    }
+
+    #[test]
+    fn of_a_flood_a_few_are_sent_in_order_and_the_rest_in_one_word() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let seen = directory.path().join("seen");
+        let tell = format!(
+            "alert command /bin/sh -c 'echo $HA_ALERT_KIND $HA_ALERT_SUBJECT >> {}'\n",
+            seen.display()
+        );
+        let (_poll, mut alerts) = alerts(directory.path(), &tell);
+        let now = clock::now();
+        for link in 0..100 {
+            alerts.heed(&dead(link), now, 0);
+        }
+        settle(&mut alerts, Duration::ZERO);
+        let told = || std::fs::read_to_string(&seen).expect("written");
+        let five: String = (0..5)
+            .map(|link| format!("link-dead eth{link}\n"))
+            .collect();
+        assert_eq!(told(), five);
+        settle(&mut alerts, Duration::from_secs(61));
+        assert_eq!(told(), five + "held-back\n");
+        assert_eq!(
+            (alerts.counts()["sent"], alerts.counts()["held-back"]),
+            (6, 95)
+        );
+    }
+
+    #[test]
+    fn what_finds_no_room_is_counted_and_told_and_a_way_that_is_gone_forgets() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let (_poll, mut alerts) = alerts(directory.path(), "alert command /bin/true\n");
+        let now = clock::now();
+        for number in 0..40 {
+            alerts.heed(&dead(number), now + Duration::from_secs(600) * number, 0);
+        }
+        assert_eq!(alerts.counts()["given-up"], 8);
+        assert!(alerts.limiter.next_deadline().is_some(), "it will be told");
+        alerts.reload(&config(directory.path(), "alert command /bin/false\n"));
+        settle(&mut alerts, Duration::ZERO);
+        assert_eq!((alerts.counts()["sent"], alerts.counts()["failed"]), (0, 0));
+        alerts.heed(&dead(0), now + Duration::from_secs(90_000), 0);
+        settle(&mut alerts, Duration::ZERO);
+        assert_eq!(alerts.counts()["failed"], 1);
+    }
+
+    #[test]
+    fn a_webhook_that_fails_is_tried_three_times_and_the_next_one_waits_for_it() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let (_poll, mut alerts) = alerts(directory.path(), "alert webhook http://127.0.0.1:1/x\n");
+        let now = clock::now();
+        alerts.heed(&dead(0), now, 0);
+        alerts.heed(&dead(1), now, 0);
+        let mut deadlines = Vec::new();
+        let mut later = Duration::ZERO;
+        while alerts.counts()["failed"] == 0 {
+            alerts.turn(now + later, 0);
+            match alerts.queues[0].next_deadline() {
+                Some(at) if at > now + later => {
+                    deadlines.push(at.since(now + later).as_secs());
+                    later = at.since(now);
+                }
+                _ => pause(Duration::from_millis(2)),
+            }
+        }
+        assert_eq!(deadlines, [10, 60]);
+        assert_eq!(alerts.children.running(), 1, "the next one has its turn");
+    }
+
+    #[test]
+    fn the_watchdog_is_told_of_when_that_changes() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let (_poll, mut alerts) = alerts(directory.path(), "alert command /bin/true\n");
+        let now = clock::now();
+        for is_armed in [true, true, false, false, true, true, false] {
+            alerts.watchdog(is_armed, now, 0);
+        }
+        assert_eq!(alerts.queues[0].clear(), 3);
+    }
+}
