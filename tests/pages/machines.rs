@@ -123,10 +123,10 @@ impl Machines {
         });
     }
 
-    /// Types a block of a page where it belongs, and looks for what the page shows below it. What a client does may
-    /// come too early, and is done again.
+    /// Types a block of a page where it belongs, and looks for what the page shows below it; what was said on each machine.
+    /// What a client does may come too early, and is done again.
     #[track_caller]
-    pub fn play(&self, page: &Page, block: &Block) {
+    pub fn play(&self, page: &Page, block: &Block) -> Vec<String> {
         let place = block.shell().expect("it is typed somewhere");
         if place == "client" {
             let script = format!("( {} ) || echo failed >&2", block.text);
@@ -134,9 +134,11 @@ impl Machines {
                 !shell(&self.client, &script).contains("failed")
             });
         }
-        for said in self.run(place, &block.text) {
-            assert_shows(&said, &page.shown_below(block));
+        let all = self.run(place, &block.text);
+        for said in &all {
+            assert_shows(said, &page.shown_below(block));
         }
+        all
     }
 
     /// Writes a file on both machines.

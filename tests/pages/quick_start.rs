@@ -25,7 +25,14 @@ fn ten_commands_lead_to_a_tested_failover() {
                 }
                 _ => {}
             }
-            machines.play(&page, command);
+            let all = machines.play(&page, command);
+            if command.text.starts_with("heartbeat check") {
+                let whole = page.shown_below(command).last().copied();
+                assert!(
+                    all.iter().all(|said| said.lines().last() == whole),
+                    "{all:?}"
+                );
+            }
         }
         machines.pair.assert_never_two_owners();
     });
