@@ -1,6 +1,7 @@
 //! Recipes of the cookbook, cooked: their files on two machines with real daemons, and what they say to try.
 
 use std::net::Ipv4Addr;
+use std::process::Command;
 
 use crate::lab::claim_with;
 use crate::lab::namespace::run_script;
@@ -126,4 +127,23 @@ fn the_script_for_a_cloud_address_is_sound_and_asks_again() {
             "not running: 203.0.113.7 is at 5\n"
         );
     });
+}
+
+#[test]
+fn nothing_returns_before_both_disks_are_whole() {
+    let page = Page::read("docs/cookbook/nfs-on-drbd.md");
+    let script = &page.one(&["sh", "/usr/local/sbin/drbd-is-in-sync"]).text;
+    let says_yes = |state: &str| {
+        let stand_in =
+            format!("drbdadm() {{ [ \"$*\" = 'dstate nfs' ] && echo {state}; }}\n{script}");
+        let mut shell = Command::new("sh");
+        let status = shell
+            .args(["-c", &stand_in, "drbd-is-in-sync", "nfs"])
+            .status();
+        status.expect("there is a shell").success()
+    };
+    assert!(says_yes("UpToDate/UpToDate"));
+    for state in ["UpToDate/Inconsistent", "UpToDate/DUnknown", ""] {
+        assert!(!says_yes(state), "{state}");
+    }
 }
