@@ -369,6 +369,44 @@ const AUTHKEYS: &[Wrong] = &[
 
 const RESOURCES: &[Wrong] = &[
     (
+        "a masked unit",
+        |t| t.link("etc/systemd/system/nginx.service", "/dev/null"),
+        "haresources:1:38",
+        &[
+            "warning: nginx.service is masked",
+            "systemctl unmask nginx.service",
+        ],
+    ),
+    (
+        "a timer that starts it",
+        |t| {
+            t.link(
+                "etc/systemd/system/timers.target.wants/nginx.timer",
+                "/usr/lib/systemd/system/nginx.timer",
+            );
+        },
+        "haresources:1:38",
+        &[
+            "warning: nginx.timer starts it from time to time",
+            "systemctl disable --now nginx.timer",
+        ],
+    ),
+    (
+        "an address of dhcpcd",
+        |t| {
+            t.write(
+                "etc/dhcpcd.conf",
+                "interface eth0\nstatic ip_address=192.168.1.100/24\n",
+                0o644,
+            );
+        },
+        ADDRESS,
+        &[
+            "warning: this machine gets 192.168.1.100",
+            "remove it from /etc/dhcpcd.conf",
+        ],
+    ),
+    (
         "an unknown node",
         |t| t.replace("etc/ha.d/haresources", "node-a", "node-c"),
         "haresources:1:1",
@@ -673,7 +711,7 @@ fn findings(said: &Output) -> Vec<String> {
 fn every_wrong_set_up_is_found_with_its_place_and_its_cure_and_nothing_else_is() {
     claim(|| {
         let all = [HA_CF, AUTHKEYS, RESOURCES].concat();
-        assert!(all.len() >= 40, "{}", all.len());
+        assert!(all.len() >= 50, "{}", all.len());
         let mut wrong = Vec::new();
         for (name, make, place, says) in all {
             let tree = Tree::new(&format!("setup-{}", name.replace(' ', "-")));

@@ -26,7 +26,7 @@ const BOTH: &str = "both machines run it then, whatever heartbeat decides";
 pub fn look(root: &Path, word: &ResourceWord, resource: &Resource) -> Option<Absence> {
     match resource {
         Resource::Address { .. } => None,
-        Resource::Unit(unit) => by_systemd(root, unit),
+        Resource::Unit(unit) => masked(root, unit).or_else(|| by_systemd(root, unit)),
         Resource::Script { path, .. } => {
             let unit = format!("{}.service", word.name);
             let is_unit = unit_file(root, &unit).is_some();
@@ -56,12 +56,29 @@ fn unit_file(root: &Path, unit: &str) -> Option<PathBuf> {
         .find(|path| path.symlink_metadata().is_ok())
 }
 
+/// One that is linked to nothing is started by nobody, whatever lies in the places behind.
+fn masked(root: &Path, unit: &str) -> Option<Absence> {
+    if !is_masked(&unit_file(root, unit)?) {
+        return None;
+    }
+    found(
+        format!("{unit} is masked"),
+        "systemd refuses to start it, so its group can't be started here",
+        format!("systemctl unmask {unit}"),
+    )
+}
+
+fn is_masked(file: &Path) -> bool {
+    fs::read_link(file).is_ok_and(|target| target == Path::new("/dev/null"))
+}
+
 /// By a unit that is enabled, its socket or its timer, under this name or under the one that it is an alias of.
 fn by_systemd(root: &Path, unit: &str) -> Option<Absence> {
-    let target = unit_file(root, unit).and_then(|path| fs::read_link(path).ok());
-    if target.as_deref() == Some(Path::new("/dev/null")) {
-        return None; // masked
+    let file = unit_file(root, unit);
+    if file.as_deref().is_some_and(is_masked) {
+        return None;
     }
+    let target = file.and_then(|path| fs::read_link(path).ok());
     let alias = target
         .as_deref()
         .and_then(Path::file_name)
@@ -206,6 +223,8 @@ mod tests {
         );
         root.link("etc/systemd/system/nginx.service", "/dev/null");
         assert_eq!(root.unit("nginx.service"), None, "masked");
+        let said = masked(root.0.path(), "nginx.service").map(|absence| absence.help);
+        assert_eq!(said.as_deref(), Some("systemctl unmask nginx.service"));
         // Under another name, and by its socket.
         root.link(
             "etc/systemd/system/mysql.service",

@@ -37,7 +37,7 @@ pub fn look(live: &Live, medium: &Medium) -> Option<Absence> {
         kind,
         source,
     };
-    let chain = live.rules()?.drops(&packet)?.chain;
+    let chain = live.rules()?.drops(&packet)?;
     let help = if chain.contains(" firewalld ") {
         let what = match port {
             694 => "--add-service=heartbeat".to_owned(),

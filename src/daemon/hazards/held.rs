@@ -26,7 +26,11 @@ const PLACES: [&str; 14] = [
 ];
 
 /// What stands on lines that name other machines' addresses.
-const OF_OTHERS: [&str; 7] = [
+const OF_OTHERS: [&str; 11] = [
+    "rule",
+    "neigh",
+    "from",
+    "tables",
     "route",
     "gateway",
     "via",
@@ -89,7 +93,7 @@ fn gives(line: &str, address: IpAddr) -> bool {
     }
     let key = key.to_ascii_lowercase();
     let key = key.trim_end_matches(|c: char| c.is_ascii_digit() || c == '_');
-    let names_it = matches!(key, "address" | "addresses" | "ipaddr" | "ipv6addr" | "ip");
+    let names_it = matches!(key, "address" | "addresses" | "ipaddr" | "ipv6addr");
     let is_part = |c: char| c.is_ascii_hexdigit() || matches!(c, '.' | ':');
     let mut is_first = true;
     for piece in line.split(|c: char| !(is_part(c) || c == '/')) {
@@ -122,6 +126,13 @@ mod tests {
             ("    dns-nameservers 10.0.0.9", false),
             ("    up ip addr add 10.0.0.9/24 dev eth0", true),
             ("    up ip route add 10.0.0.9/32 dev eth0", false),
+            ("ip rule add from 10.0.0.9/32 table 5", false),
+            (
+                "ip neigh add 10.0.0.9 lladdr 02:00:00:00:00:01 dev eth0",
+                false,
+            ),
+            ("iptables -A INPUT -d 10.0.0.9/32 -j ACCEPT", false),
+            ("From=10.0.0.9/32", false),
             ("Address=10.0.0.9/24", true),
             ("Gateway=10.0.0.9", false),
             ("DNS=10.0.0.9", false),

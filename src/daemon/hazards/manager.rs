@@ -25,7 +25,7 @@ pub fn look(root: &Path, live: &Live, spec: &AddressSpec) -> Option<Absence> {
         (place.interface.name, place.interface.index)
     };
     let takes = format!(
-        "it takes {} away when it sets {name} up anew; heartbeat puts it back, a moment later",
+        "it may take {} away when it sets {name} up anew; heartbeat puts it back, a moment later",
         spec.address
     );
     match culprit::manager_of(root, index) {

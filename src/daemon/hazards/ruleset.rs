@@ -1,6 +1,7 @@
 //! The packet filter of the kernel as nft(8) tells it, and what becomes of a packet in it. Whatever is not understood
 //! counts as if it might let the packet in: what is told to be dropped is dropped.
 
+use std::collections::BTreeMap;
 use std::process::{Command, Stdio};
 
 use serde_json::Value;
@@ -25,17 +26,12 @@ pub struct Packet<'a> {
     pub source: Option<String>,
 }
 
-/// Where a packet ends that does not get in.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Drop {
-    /// Family, table and chain, as in `inet filter input`.
-    pub chain: String,
-}
-
 /// All tables.
 #[derive(Debug)]
 pub struct Ruleset {
-    items: Vec<Value>,
+    chains: Vec<Value>,
+    /// By family, table and chain.
+    rules: BTreeMap<[String; 3], Vec<Value>>,
 }
 
 /// What a rule or a chain does with a packet.
@@ -78,23 +74,35 @@ impl Ruleset {
     /// What `nft -j list ruleset` prints.
     pub fn parse(text: &[u8]) -> Option<Self> {
         let value: Value = serde_json::from_slice(text).ok()?;
-        let items = value.get("nftables")?.as_array()?.clone();
-        Some(Self { items })
+        let mut found = Self {
+            chains: Vec::new(),
+            rules: BTreeMap::new(),
+        };
+        for item in value.get("nftables")?.as_array()? {
+            if let Some(rule) = item.get("rule") {
+                let place = ["family", "table", "chain"].map(|name| text_of(rule, name).to_owned());
+                found.rules.entry(place).or_default().push(rule.clone());
+            }
+            found.chains.extend(item.get("chain").cloned());
+        }
+        Some(found)
     }
 
-    /// The chain in which the packet is dropped for sure, if there is one.
-    pub fn drops(&self, packet: &Packet<'_>) -> Option<Drop> {
-        let chains = self.items.iter().filter_map(|item| item.get("chain"));
-        let mut inputs = chains.filter(|chain| is(chain, "hook", "input"));
+    /// The chain in which the packet is dropped for sure, if there is one: family, table and name, as in `inet filter input`.
+    pub fn drops(&self, packet: &Packet<'_>) -> Option<String> {
+        let mut inputs = self
+            .chains
+            .iter()
+            .filter(|chain| is(chain, "hook", "input"));
         inputs.find_map(|chain| {
-            let family = text(chain, "family");
+            let family = text_of(chain, "family");
             let concerns = match family {
                 "inet" => true,
                 "ip" => !packet.v6,
                 "ip6" => packet.v6,
                 _ => false,
             };
-            let (table, name) = (text(chain, "table"), text(chain, "name"));
+            let (table, name) = (text_of(chain, "table"), text_of(chain, "name"));
             if !concerns {
                 return None;
             }
@@ -103,9 +111,7 @@ impl Ruleset {
                 Verdict::Continue | Verdict::Return => is(chain, "policy", "drop"),
                 Verdict::Open | Verdict::Accept => false,
             };
-            is_dropped.then(|| Drop {
-                chain: format!("{family} {table} {name}"),
-            })
+            is_dropped.then(|| format!("{family} {table} {name}"))
         })
     }
 
@@ -113,11 +119,8 @@ impl Ruleset {
         if depth > DEEPEST {
             return Verdict::Open;
         }
-        let rules = self.items.iter().filter_map(|item| item.get("rule"));
-        let own = rules.filter(|rule| {
-            is(rule, "family", place.0) && is(rule, "table", place.1) && is(rule, "chain", name)
-        });
-        for rule in own {
+        let rules = self.rules.get(&[place.0, place.1, name].map(str::to_owned));
+        for rule in rules.into_iter().flatten() {
             match self.rule(place, rule, packet, depth) {
                 Verdict::Continue => {}
                 verdict => return verdict,
@@ -146,6 +149,8 @@ impl Ruleset {
                     Match::Yes => {}
                 },
                 "counter" | "log" | "comment" | "notrack" => {}
+                // What is behind it might let the packet in.
+                "jump" | "goto" if fits == Match::Unknown => return Verdict::Open,
                 "accept" | "drop" | "reject" | "return" | "jump" | "goto" => {
                     let verdict = self.verdict(place, word, value, packet, depth);
                     return doubtful(verdict, fits);
@@ -169,7 +174,7 @@ impl Ruleset {
         packet: &Packet<'_>,
         depth: usize,
     ) -> Verdict {
-        let target = || text(value, "target");
+        let target = || text_of(value, "target");
         let deeper = depth.saturating_add(1);
         match word {
             "accept" => Verdict::Accept,
@@ -234,7 +239,7 @@ fn doubtful(verdict: Verdict, fits: Match) -> Verdict {
 fn matches(value: &Value, packet: &Packet<'_>) -> Match {
     let side = |name| value.get(name).unwrap_or(&Value::Null);
     let found = holds(side("left"), side("right"), packet);
-    match (text(value, "op"), found) {
+    match (text_of(value, "op"), found) {
         ("==" | "in", found) => found,
         ("!=", Match::Yes) => Match::No,
         ("!=", Match::No) => Match::Yes,
@@ -246,7 +251,7 @@ fn matches(value: &Value, packet: &Packet<'_>) -> Match {
 fn holds(left: &Value, right: &Value, packet: &Packet<'_>) -> Match {
     if let Some(meta) = left.get("meta") {
         let family = if packet.v6 { "ipv6" } else { "ipv4" };
-        return match text(meta, "key") {
+        return match text_of(meta, "key") {
             "iifname" | "iif" => is_name(packet.interface, right),
             "l4proto" => is_word("udp", right),
             "nfproto" => is_word(family, right),
@@ -256,7 +261,7 @@ fn holds(left: &Value, right: &Value, packet: &Packet<'_>) -> Match {
         };
     }
     if let Some(ct) = left.get("ct") {
-        return match text(ct, "key") {
+        return match text_of(ct, "key") {
             // What the nodes send comes from ever other ports: none is an answer to another.
             "state" => is_word("new", right),
             "status" => is_word("none", right),
@@ -267,7 +272,7 @@ fn holds(left: &Value, right: &Value, packet: &Packet<'_>) -> Match {
         return Match::Unknown;
     };
     let source = packet.source.as_deref();
-    match (text(payload, "protocol"), text(payload, "field")) {
+    match (text_of(payload, "protocol"), text_of(payload, "field")) {
         ("udp" | "th", "dport") => is_number(packet.port, right),
         ("tcp" | "icmp" | "icmpv6" | "sctp" | "dccp" | "esp" | "ah", _) => Match::No,
         ("ip6", _) if !packet.v6 => Match::No,
@@ -347,12 +352,12 @@ fn is_host(host: &str, right: &Value) -> Match {
     })
 }
 
-fn text<'a>(value: &'a Value, name: &str) -> &'a str {
+fn text_of<'a>(value: &'a Value, name: &str) -> &'a str {
     value.get(name).and_then(Value::as_str).unwrap_or_default()
 }
 
 fn is(value: &Value, name: &str, wanted: &str) -> bool {
-    text(value, name) == wanted
+    text_of(value, name) == wanted
 }
 
 #[cfg(test)]
