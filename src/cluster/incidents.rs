@@ -59,13 +59,12 @@ impl Cluster {
 
     /// Tells a peer that answers what there is to tell, all of it at once and not often.
     fn tell_incident(&mut self, now: Instant) {
-        if self.next_word_of_incident().is_some_and(|at| at <= now) {
-            if let Some(incident) = &mut self.incidents.open {
-                (incident.has_news, incident.told) = (false, Some(now));
-                incident.words += 1;
-                let story = incident.story();
-                self.send_incident(story, false, now);
-            }
+        let is_due = self.next_word_of_incident().is_some_and(|at| at <= now);
+        if is_due && let Some(incident) = &mut self.incidents.open {
+            (incident.has_news, incident.told) = (false, Some(now));
+            incident.words += 1;
+            let story = incident.story();
+            self.send_incident(story, false, now);
         }
     }
 

@@ -107,6 +107,12 @@ fn add(path: &Path, options: &Options, key: &str, places: &Places) -> io::Result
     // Where the name is a link, what it leads to is replaced and the link stays.
     let real = fs::canonicalize(path)?;
     let there = fs::metadata(&real)?;
+    if usize::try_from(there.len()) != Ok(source.text.len()) {
+        say(&format!(
+            "heartbeat keygen: {shown} was left alone: it is too long, or is being changed just now\n"
+        ));
+        return Ok(FAILED);
+    }
     let new = New::write(&real, &rotation.text, Some((there.uid(), there.gid())))?;
     new.replace(&real)
         .map_err(|error| because(&error, &format!("cannot replace {shown}")))?;

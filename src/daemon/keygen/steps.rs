@@ -10,7 +10,7 @@ const NOT_FOR_OLD: &str = "Heartbeat 3.0.6 does not know sha256 and ends when it
 
 /// For a new file. `names`: this node, the other one.
 pub fn after_making(path: &Path, method: Method, names: &[String; 2]) -> String {
-    let path = path.display();
+    let path = quoted(path);
     let [_, other] = names;
     let old = if method == Method::Sha256 {
         NOT_FOR_OLD
@@ -42,10 +42,10 @@ pub fn after_adding(
         old_lines,
         ..
     } = rotation;
-    let path = path.display();
+    let path = quoted(path);
     let [own, other] = names;
     let reload = match directory {
-        Some(directory) => format!("heartbeat -C {} reload", directory.display()),
+        Some(directory) => format!("heartbeat -C {} reload", quoted(directory)),
         None => "heartbeat reload".to_owned(),
     };
     let removals: Vec<String> = old_lines.iter().map(|line| format!("{line}d")).collect();
@@ -79,6 +79,16 @@ pub fn after_adding(
         "Where one of the nodes runs heartbeat 3.0.6, that one comes first in step 2, and it may miss a heartbeat there.\n"
     };
     text
+}
+
+/// A path as one word for a shell.
+fn quoted(path: &Path) -> String {
+    let text = path.display().to_string();
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "/._-+:@%".contains(c);
+    if text.chars().all(is_plain) {
+        return text;
+    }
+    format!("'{}'", text.replace('\'', "'\\''"))
 }
 
 /// What stands behind `root@`.
@@ -123,6 +133,17 @@ mod tests {
             ]
         );
         assert!(text.contains("comes first in step 2"), "{text}");
+    }
+
+    #[test]
+    fn a_path_is_one_word_for_a_shell() {
+        for (path, word) in [
+            ("/etc/ha.d/authkeys", "/etc/ha.d/authkeys"),
+            ("/srv/my pair", "'/srv/my pair'"),
+            ("/srv/it's", "'/srv/it'\\''s'"),
+        ] {
+            assert_eq!(quoted(Path::new(path)), word);
+        }
     }
 
     #[test]
