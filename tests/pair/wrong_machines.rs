@@ -1,11 +1,15 @@
 //! Machines on which sound files will not do: `heartbeat check` finds what is in the way, and names the cure.
 
 use std::net::UdpSocket;
+use std::time::Duration;
 
 use crate::lab::machine::Machine;
 use crate::lab::namespace::{run_input, run_script};
 use crate::lab::network::can_lose;
-use crate::lab::{Pair, Setup, claim, claim_with, eventually, files, sandbox};
+use crate::lab::{PATIENCE, Pair, Setup, claim, claim_with, eventually, files, sandbox};
+
+/// Longer than a packet takes between two machines here.
+const A_MOMENT: Duration = Duration::from_millis(300);
 
 const SOUND: &str = "node alpha beta\nkeepalive 1\ndeadtime 10\ninitdead 60\nauto_failback off\nlogfacility daemon\n";
 const LINKS: &str = "serial /dev/ttyS0\nucast eth1 192.168.9.1\nucast eth1 192.168.9.2\n";
@@ -59,6 +63,18 @@ impl Bench {
             "{parts:?}: {}",
             found.join("\n\n")
         );
+    }
+
+    /// Whether the kernel lets in what the other machine sends to the port, within this time.
+    fn arrives(&self, limit: Duration) -> bool {
+        let here = &self.machine().namespace;
+        let socket = here.within(|| UdpSocket::bind("0.0.0.0:694").expect("free"));
+        socket.set_read_timeout(Some(limit)).expect("set");
+        self.0.b.namespace.within(|| {
+            let sender = UdpSocket::bind("192.168.9.2:0").expect("its own address");
+            sender.send_to(b"x", "192.168.9.1:694").expect("sent");
+        });
+        socket.recv(&mut [0; 8]).is_ok()
     }
 
     #[track_caller]
@@ -303,9 +319,11 @@ fn a_packet_filter_that_shuts_the_peer_out_is_found_and_one_that_lets_it_in_is_n
         ] {
             rules(let_in);
             bench.expect_nothing();
+            assert!(bench.arrives(PATIENCE), "{let_in}");
         }
         rules("udp dport 693 accept\nip saddr 192.168.9.3 accept\nudp dport 694 log reject");
         assert_eq!(bench.findings().len(), 1);
+        assert!(!bench.arrives(A_MOMENT), "what is told to be dropped is");
         // The remedy as it is printed is one.
         rules("");
         bench.run("nft insert rule inet filter input iifname eth1 udp dport 694 accept");
