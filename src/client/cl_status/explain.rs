@@ -3,7 +3,7 @@
 use serde::Serialize;
 use std::fmt::Write as _;
 
-use super::look::{Look, Mark, plain, span};
+use super::look::{Look, Mark, plain, seconds, span};
 use super::place::{Place, peer_name, place};
 use super::screen::what_is_due;
 use super::troubles::of_group;
@@ -307,10 +307,7 @@ fn holds(status: &Status, add: &mut impl FnMut(&str, String)) {
     for timer in &status.timers {
         let left = timer.at.saturating_sub(status.heartbeat_as_of);
         let what = what_is_due(timer, peer_name(status));
-        add(
-            "waits",
-            format!("{} more: {what}", span(left.saturating_mul(1000))),
-        );
+        add("waits", format!("{} more: {what}", seconds(left)));
     }
 }
 
@@ -357,11 +354,20 @@ fn rules(status: &Status, group: &Group) -> Vec<String> {
         _ => None,
     };
     let is_off = OFF.iter().any(|word| failback.eq_ignore_ascii_case(word));
+    let absent = match place {
+        Place::Here => group.reasons.peer_claim.as_deref(),
+        Place::There => group.reasons.claim.as_deref(),
+        _ => None,
+    };
+    let is_waived = matches!(absent, Some("waived" | "handed-over"));
     rules.push(match holder {
         _ if is_off => format!(
             "It stays where it runs until that node stops or dies, or somebody moves it (auto_failback off). What nobody \
              holds is started by {preferred}."
         ),
+        Some(_) if is_waived => "It does not return by itself: an operator has moved it, or it did not work on the other \
+            node (claim waived)."
+            .into(),
         Some(holder) if holder == preferred => {
             format!("It is on its preferred node, {preferred}, and stays there while that is well.")
         }

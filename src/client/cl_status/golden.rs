@@ -148,6 +148,30 @@ fn events_are_lines_with_time_and_severity() {
 }
 
 #[test]
+fn the_captures_in_the_page_are_what_is_shown() {
+    let page = fs::read_to_string(PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("docs/status.md"));
+    let page = page.expect("the page");
+    let mut shown = String::new();
+    for entry in fs::read_dir(folder()).expect("the folder") {
+        let text = fs::read_to_string(entry.expect("a file").path()).expect("text");
+        shown.push_str(&text);
+    }
+    let mut count = 0;
+    // A capture is indented; its empty lines are not.
+    for part in page.split("\n\n") {
+        let Some(first) = part.strip_prefix("    ") else {
+            continue;
+        };
+        let part = first.replace("\n    ", "\n");
+        if !part.starts_with("UNKNOWN") {
+            count += 1;
+            assert!(shown.contains(part.trim_end()), "no longer shown:\n{part}");
+        }
+    }
+    assert!(count > 30, "only {count} parts");
+}
+
+#[test]
 fn hundreds_of_groups_stay_readable_and_trouble_comes_first() {
     let many = situations();
     let many = many.iter().find(|one| one.name == "three-hundred-groups");

@@ -201,6 +201,14 @@ pub(super) fn span(millis: u64) -> String {
     }
 }
 
+/// How many seconds are left, as [`span`] tells it.
+pub(super) fn seconds(left: u64) -> String {
+    match left {
+        0..10 => format!("{left} s"),
+        _ => span(left.saturating_mul(1000)),
+    }
+}
+
 /// So many things: `1 group`, `2 groups`.
 pub(super) fn count(number: usize, thing: &str) -> String {
     let plural = if number == 1 { "" } else { "s" };

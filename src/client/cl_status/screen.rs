@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use serde::Serialize;
 
 use super::groups::groups;
-use super::look::{Look, Mark, plain, span};
+use super::look::{Look, Mark, plain, seconds, span};
 use super::place::{peer_name, some_of};
 use super::troubles::troubles;
 use crate::control::{Incident, Link, Status, Timer};
@@ -257,7 +257,7 @@ fn timers(status: &Status, look: Look, out: &mut String) {
     for (at, what) in due.iter().take(MOST_TIMERS) {
         let left = at.saturating_sub(status.heartbeat_as_of);
         let when = look.when(*at, status.heartbeat_as_of);
-        let text = format!("{when} (in {}): {what}", span(left.saturating_mul(1000)));
+        let text = format!("{when} (in {}): {what}", seconds(left));
         look.line(out, Mark::Change, &text);
     }
     if due.len() > MOST_TIMERS {
