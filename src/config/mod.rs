@@ -27,6 +27,7 @@ mod media;
 mod metrics;
 mod monitor;
 mod pair;
+mod programs;
 mod rotation;
 mod rules;
 mod secrets;
@@ -54,6 +55,7 @@ pub use device::{FenceDevice, FenceParameters, Fencing};
 pub use diagnostic::{Diagnostic, Diagnostics, Severity};
 pub use load::{load, load_keys, load_looking};
 pub use look::{Absence, Look, Subject};
+pub use programs::{ApiAuth, Respawn};
 pub use rotation::{Rotation, RotationError, rotate};
 pub use silence::LastLink;
 pub use source::{Place, Reader, Source};
@@ -342,39 +344,6 @@ pub enum CompressionMethod {
     Zlib,
     /// bzip2.
     Bz2,
-}
-
-/// A `respawn` or `failfast` line.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Respawn {
-    /// User name.
-    pub user: String,
-    /// Absolute path of the program.
-    pub program: PathBuf,
-    /// The rest of the line.
-    pub arguments: String,
-    /// Written as `failfast`.
-    pub failfast: bool,
-}
-
-impl Respawn {
-    /// Whether the line asks for ipfail, which is built in.
-    pub fn is_ipfail(&self) -> bool {
-        self.program
-            .file_name()
-            .is_some_and(|name| name == "ipfail")
-    }
-}
-
-/// An `apiauth` line.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ApiAuth {
-    /// Client name.
-    pub client: String,
-    /// Users as written, names or numbers.
-    pub users: Vec<String>,
-    /// Groups as written, names or numbers.
-    pub groups: Vec<String>,
 }
 
 /// A `timeout` line.
