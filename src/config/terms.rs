@@ -145,8 +145,12 @@ pub(super) fn of(settings: &Settings, groups: &[Group]) -> Vec<Term> {
     for ((monitor, word), text) in settings.monitors.iter().zip(written) {
         let resource = shown_text(&monitor.resource);
         let topic = numbered(&mut monitors, format!("monitor {resource}"));
-        let is_open = matches!(monitor.probe, Probe::Status | Probe::Tcp { .. });
-        say(&topic, &monitor_text(text, is_open), Some(word.place.line));
+        let has_no_secret = matches!(monitor.probe, Probe::Status | Probe::Tcp { .. });
+        say(
+            &topic,
+            &monitor_text(text, has_no_secret),
+            Some(word.place.line),
+        );
     }
     terms.extend(groups.iter().map(group));
     terms
@@ -210,12 +214,12 @@ fn group(group: &Group) -> Term {
 }
 
 /// The line of a monitor without commands and pages, which may have passwords in them.
-fn monitor_text(text: &str, is_open: bool) -> String {
+pub(super) fn monitor_text(text: &str, has_no_secret: bool) -> String {
     let mut shown: Vec<String> = Vec::new();
     let mut rest = text;
     while !rest.is_empty() {
         let (word, after) = rest.split_once(' ').unwrap_or((rest, ""));
-        if !is_open && word.contains('=') && !is_a_setting(word) {
+        if !has_no_secret && word.contains('=') && !is_a_setting(word) {
             let name = word.split_once('=').map_or("", |(name, _)| name);
             shown.push(format!("{name}={}", sealed(rest)));
             break;
@@ -238,10 +242,7 @@ fn shown_text(word: &str) -> String {
 }
 
 fn shown(word: &ResourceWord) -> String {
-    let is_address = matches!(parse_address(word), Some(Ok(_)));
-    let is_known = is_address || PLAIN.contains(&&*word.name);
-    let is_plain =
-        |argument: &String| !may_be_secret(argument) && (is_known || is_harmless(argument));
+    let is_plain = |argument: &String| is_open(word, argument);
     if word.arguments.iter().all(is_plain) {
         return word.text.clone();
     }
@@ -256,6 +257,13 @@ fn shown(word: &ResourceWord) -> String {
         .chain(arguments)
         .collect();
     parts.join("::")
+}
+
+/// Whether an argument of a resource is no password for sure.
+pub(super) fn is_open(word: &ResourceWord, argument: &str) -> bool {
+    let is_address = matches!(parse_address(word), Some(Ok(_)));
+    let is_known = is_address || PLAIN.contains(&&*word.name);
+    !may_be_secret(argument) && (is_known || is_harmless(argument))
 }
 
 /// Whether an argument of a script of which nothing is known is a path, an address or a number of few digits.
