@@ -4,6 +4,7 @@ use heartbeat::cluster::{
     Action, Cluster, Event, GroupId, GroupOutcome, GroupView, Holdings, Instant, LinkId,
     NodeStatus, Reload, Settings, Way,
 };
+use heartbeat::config::Term;
 use std::time::Duration;
 
 use super::old_peer::{Command, Ground, Wish};
@@ -116,8 +117,20 @@ impl Node for Cluster {
             groups: self.places_for(settings.groups),
         };
         let before = self.reloads();
+        let times = format!("{:?} {:?}", reload.keepalive, reload.deadtime);
         Cluster::handle(self, now, Event::Reloaded(Box::new(reload)));
-        self.reloads() > before
+        let is_taken = self.reloads() > before;
+        if is_taken {
+            // From then on the nodes tell each other where their files differ, over whatever is lost.
+            let places = self.places().into_iter();
+            let groups = places.filter(|place| !place.is_removed).map(|place| {
+                let topic = format!("group {}", place.group.key);
+                Term::new(&topic, &place.group.line, "haresources")
+            });
+            let all = groups.chain([Term::new("times", &times, "ha.cf")]);
+            Cluster::handle(self, now, Event::Terms(all.collect()));
+        }
+        is_taken
     }
     fn is_stable(&self) -> bool {
         self.holdings() != Holdings::Transition
