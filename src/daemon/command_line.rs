@@ -22,7 +22,8 @@ usage: heartbeat [-C DIR] [-f] [-d] [-l] [-M] [-v]   start; -f stays in the fore
        heartbeat [-C DIR] check [--json] [--peer] [--root DIR]
                                                      check the configuration, and what may go wrong with it here
        heartbeat [-C DIR] confirm-dead NODE          the other node is down for sure: take what it held
-       heartbeat [-C DIR] doctor [--json]            say whether this pair is sound, and what to do where it is not
+       heartbeat [-C DIR] doctor [--json] [--bundle FILE]
+                                                     say whether this pair is sound, and what to do where it is not
        heartbeat [-C DIR] reload [--dry-run]         go on with changed files; tell what changes
        heartbeat [-C DIR] keygen [--method sha256|sha1] [--stdout | --rotate]
                                                      make a key, or add one to change over to without a gap
@@ -401,6 +402,13 @@ mod tests {
             (
                 "-C /srv/pair sniff",
                 Command::Sniff(sniff::Options::default()),
+            ),
+            (
+                "doctor --json -C /srv/pair --bundle x",
+                Command::Doctor(doctor::Options {
+                    json: true,
+                    bundle: Some("x".into()),
+                }),
             ),
             ("replay f", Command::Replay { file: "f".into() }),
             (

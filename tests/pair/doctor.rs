@@ -1,5 +1,8 @@
 //! What `heartbeat doctor` says of a pair, on either node.
 
+use std::os::unix::fs::PermissionsExt;
+use std::process::Command;
+
 use serde_json::Value;
 
 use crate::lab::machine::Machine;
@@ -28,10 +31,46 @@ fn is(verdict: &str, words: &str) -> (String, String) {
     (verdict.to_owned(), words.to_owned())
 }
 
+/// The daemon runs and serves: its log and its status name the arguments of its scripts.
+fn assert_no_secret_in_a_bundle(machine: &Machine) {
+    let path = machine.file("bundle.tar.gz");
+    let shown = path.display().to_string();
+    let (text, exit) = machine.command("heartbeat", &["doctor", "--bundle", &shown]);
+    assert_eq!(exit, Some(0), "{text}");
+    let mode = path.metadata().expect("it is there").permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+    let output = Command::new("tar").arg("-xzOf").arg(&path).output();
+    let output = output.expect("tar runs");
+    let all = String::from_utf8_lossy(&output.stdout);
+    for told in [
+        "deadtime 1500ms",
+        "disk::*****",
+        "\"holdings\": \"local\"",
+        "Comm_now_up(): updating status to active",
+        "heartbeat-rs ",
+        "inet 10.77.1.100/24",
+    ] {
+        assert!(all.contains(told), "{told}: {all}");
+    }
+    for secret in [
+        "of-the-script",
+        "of-the-environment",
+        "a-secret-of-the-laboratory",
+    ] {
+        assert!(!all.contains(secret), "{secret}: {all}");
+    }
+    let (_, exit) = machine.command("heartbeat", &["doctor", "--bundle", &shown]);
+    assert_eq!(exit, Some(3), "it is there already");
+}
+
 #[test]
 fn a_sound_pair_is_found_sound_on_both_nodes_and_a_cut_link_and_a_dead_node_are_named() {
     claim(|| {
-        let mut pair = Pair::alone(Setup::default());
+        let mut pair = Pair::alone(Setup {
+            groups: vec!["alpha IPaddr::10.77.1.100/24/eth0 disk::of-the-script".to_owned()],
+            more: "env COMMUNITY=of-the-environment\n",
+            ..Setup::default()
+        });
         let address = format!("address {}", pair.address());
         let (exit, said) = doctor(&pair.a);
         assert_eq!(exit, Some(2), "{said:#}");
@@ -68,6 +107,8 @@ fn a_sound_pair_is_found_sound_on_both_nodes_and_a_cut_link_and_a_dead_node_are_
             text.contains("ok       link eth1: works in both directions\n"),
             "{text}"
         );
+
+        assert_no_secret_in_a_bundle(&pair.a);
 
         pair.cut(Link::Eth1, Failure::Silent);
         for machine in [&pair.a, &pair.b] {

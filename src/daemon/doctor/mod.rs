@@ -2,6 +2,8 @@
 //! by asking the network. It changes nothing, and looks without a daemon at what can be seen without one.
 
 mod addresses;
+mod archive;
+mod bundle;
 mod finding;
 mod groups;
 mod judge;
@@ -17,12 +19,14 @@ use serde::Serialize;
 
 use super::disk::{Disk, load_here};
 use super::look;
+use super::terminal::say;
 use crate::client;
 use crate::config::{self, AddressSpec, Config, ResourceWord, parse_address};
 use crate::control::{Places, Status};
 use crate::os::process::host_name;
 use crate::resource::catalogue;
 use addresses::{Owner, Peer};
+use bundle::Diagnosed;
 use finding::{Finding, Verdict};
 
 pub use options::{Options, parse};
@@ -38,14 +42,38 @@ const UNKNOWN: u8 = 3;
 
 /// Looks at everything; gives back the exit status.
 pub fn run(options: &Options, places: &Places) -> u8 {
-    let diagnosis = Diagnosis::make(places);
+    let (diagnosis, status, config) = Diagnosis::make(places);
     let text = if options.json {
         diagnosis.json()
     } else {
         diagnosis.text()
     };
     let _ = std::io::stdout().write_all(text.as_bytes()); // whoever listened is gone
-    diagnosis.exit_status()
+    let Some(path) = &options.bundle else {
+        return diagnosis.exit_status();
+    };
+    let diagnosed = Diagnosed {
+        text: diagnosis.text(),
+        json: diagnosis.json(),
+        status: status.as_ref(),
+        config: config.as_ref(),
+    };
+    let shown = path.display();
+    match bundle::write(path, places, &diagnosed) {
+        Ok(()) => {
+            say(&format!(
+                "{shown} is for whoever helps you. Passwords were left out as far as they can be told; look into it before \
+                 you give it away\n"
+            ));
+            diagnosis.exit_status()
+        }
+        Err(error) => {
+            say(&format!(
+                "heartbeat doctor: cannot write {shown}: {error}\n"
+            ));
+            UNKNOWN
+        }
+    }
 }
 
 /// Everything that was found.
@@ -56,7 +84,7 @@ struct Diagnosis {
 }
 
 impl Diagnosis {
-    fn make(places: &Places) -> Self {
+    fn make(places: &Places) -> (Self, Option<Status>, Option<Config>) {
         let mut findings = Vec::new();
         let config = check(places, &mut findings);
         let socket = places.control_socket();
@@ -75,8 +103,9 @@ impl Diagnosis {
             }
             Err(error) => findings.insert(0, no_daemon(error)),
         }
-        findings.extend(floating(status.ok().as_ref(), config.as_ref()));
-        Self::of(findings)
+        let status = status.ok();
+        findings.extend(floating(status.as_ref(), config.as_ref()));
+        (Self::of(findings), status, config)
     }
 
     fn of(findings: Vec<Finding>) -> Self {

@@ -16,7 +16,7 @@ use crate::resource::inquiry::question;
 /// A question may be lost, and so may its answer.
 const QUESTIONS: u32 = 3;
 /// From one to the next; the answers to the last are waited for as long.
-const BETWEEN: Duration = Duration::from_millis(250);
+const BETWEEN: Duration = Duration::from_millis(200);
 /// How often it is looked for answers.
 const LOOK: Duration = Duration::from_millis(20);
 

@@ -1,6 +1,7 @@
 //! The words after `heartbeat doctor`.
 
 use std::ffi::OsString;
+use std::path::PathBuf;
 
 use lexopt::prelude::*;
 
@@ -9,6 +10,8 @@ use lexopt::prelude::*;
 pub struct Options {
     /// `--json`
     pub json: bool,
+    /// `--bundle FILE`
+    pub bundle: Option<PathBuf>,
 }
 
 /// Reads the rest of the command line; `-C` goes into `directory`. The error is a sentence.
@@ -17,13 +20,14 @@ pub struct Options {
 /// For words that are not understood.
 pub fn parse(
     parser: &mut lexopt::Parser,
-    directory: &mut Option<std::path::PathBuf>,
+    directory: &mut Option<PathBuf>,
 ) -> Result<Options, String> {
     let mut options = Options::default();
     while let Some(argument) = parser.next().map_err(|error| error.to_string())? {
         match argument {
             Short('C') => *directory = Some(value(parser)?.into()),
             Long("json") => options.json = true,
+            Long("bundle") => options.bundle = Some(value(parser)?.into()),
             other => return Err(other.unexpected().to_string()),
         }
     }
