@@ -42,7 +42,9 @@ pub struct Diagnosed<'a> {
 /// # Errors
 /// When that can't be done.
 pub fn write(path: &Path, places: &Places, diagnosed: &Diagnosed<'_>) -> io::Result<()> {
-    let (mut files, secrets) = configuration(places, diagnosed.config);
+    let (mut files, mut secrets) = configuration(places);
+    secrets.extend(diagnosed.status.into_iter().flat_map(in_force));
+    let secrets = words_to_leave_out(secrets, diagnosed.config);
     let mut add = |name: &str, content: String| files.push((name.to_owned(), content));
     add("doctor.txt", diagnosed.text.clone());
     add("doctor.json", diagnosed.json.clone());
@@ -103,7 +105,7 @@ pub fn write(path: &Path, places: &Places, diagnosed: &Diagnosed<'_>) -> io::Res
 }
 
 /// The three files, and what was left out of them.
-fn configuration(places: &Places, config: Option<&Config>) -> (Vec<(String, String)>, Vec<String>) {
+fn configuration(places: &Places) -> (Vec<(String, String)>, BTreeSet<String>) {
     let mut secrets = BTreeSet::new();
     let mut files = Vec::new();
     for name in ["ha.cf", "haresources", "authkeys"] {
@@ -118,6 +120,34 @@ fn configuration(places: &Places, config: Option<&Config>) -> (Vec<(String, Stri
         };
         files.push((name.to_owned(), text));
     }
+    (files, secrets)
+}
+
+/// What the daemon runs with, whatever the files have become since.
+fn in_force(status: &Status) -> BTreeSet<String> {
+    let groups = status.groups.iter().map(|group| {
+        let line = format!("{} {}", group.preferred, group.resources.join(" "));
+        redacted("haresources", &line)
+    });
+    let monitors = status.groups.iter().flat_map(|group| &group.monitors);
+    let monitors =
+        monitors.map(|monitor| format!("monitor {} {}", monitor.resource, monitor.probe));
+    let parameters = status.parameters.iter();
+    let parameters = parameters.map(|parameter| format!("{} {}", parameter.name, parameter.value));
+    let known = crate::config::DIRECTIVES;
+    let lines = monitors.chain(parameters).filter(|line| {
+        let name = line.split(' ').next();
+        known.iter().any(|directive| Some(directive.name) == name)
+    });
+    let lines = lines.map(|line| redacted("ha.cf", &line));
+    groups
+        .chain(lines)
+        .flat_map(|shown| shown.secrets)
+        .collect()
+}
+
+/// The longest first, as they are and as JSON has them; names, addresses and small numbers are no secrets.
+fn words_to_leave_out(secrets: BTreeSet<String>, config: Option<&Config>) -> Vec<String> {
     let nodes = config.map_or(&[][..], |config| &config.nodes);
     let is_secret = |word: &String| {
         let is_number = word.len() <= 5 && word.bytes().all(|byte| byte.is_ascii_digit());
@@ -139,7 +169,7 @@ fn configuration(places: &Places, config: Option<&Config>) -> (Vec<(String, Stri
         .collect();
     let mut all: Vec<String> = all.into_iter().collect();
     all.sort_by_key(|word| std::cmp::Reverse(word.len()));
-    (files, all)
+    all
 }
 
 /// Without waiting, should it be a pipe.
@@ -243,6 +273,29 @@ mod tests {
             without(&secrets, text),
             "***** plan *****: /*****-*****-x \"*****\" lane *****"
         );
+    }
+
+    #[test]
+    fn what_the_daemon_still_runs_with_is_left_out_though_the_file_has_it_no_more() {
+        let group = serde_json::json!({
+            "key": "pg::former", "preferred": "vm3", "resources": ["pg::former", "10.0.0.1"], "local": "running",
+            "peer": null, "failback": null, "retry": null, "readiness": null, "peer-ready": null, "rivals": [],
+            "monitors": [{"resource": "pg", "probe": "exec=psql --with of-old", "works": null, "failures": 0, "restarts": 0}]
+        });
+        let status = serde_json::json!({
+            "version": "", "heartbeat-as-of": 0, "since": 0, "node": "vm3", "uuid": "", "generation": 1,
+            "communicating": true, "holdings": "all", "nodes": [], "groups": [group], "movement": null,
+            "parameters": [{"name": "keepalive", "value": "1000ms"}]
+        });
+        let status: Status = serde_json::from_value(status).expect("a status");
+        let words = words_to_leave_out(in_force(&status), None);
+        for secret in ["former", "of-old"] {
+            assert!(
+                words.iter().any(|word| word == secret),
+                "{secret}: {words:?}"
+            );
+        }
+        assert!(!words.iter().any(|word| word == "1000ms"), "{words:?}");
     }
 
     #[test]
