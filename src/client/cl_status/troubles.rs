@@ -149,6 +149,9 @@ fn membership(status: &Status, found: &mut Vec<String>) {
             "haresources differs between the nodes: nothing moves before {peer} has the same file"
         ));
     }
+    let agreement = status.agreement.iter();
+    let differences = agreement.flat_map(|agreement| &agreement.differences);
+    found.extend(differences.map(|difference| format!("not equal: {}", difference.words)));
 }
 
 fn silence(status: &Status, found: &mut Vec<String>) {

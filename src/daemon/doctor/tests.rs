@@ -42,7 +42,10 @@ fn sound() -> Value {
             "policy": "required", "last-fed": 1_799_999_999, "problem": null
         },
         "agreement": {"state": "equal", "differences": [], "more": 0},
-        "heard-ago": 240,
+        "peer": {
+            "program": "heartbeat-rs", "heard-ago": 240, "deadtime": 10000, "relation": "talking",
+            "is-leaving": false, "files-agree": true
+        },
         "parameters": []
     })
 }

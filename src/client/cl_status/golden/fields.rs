@@ -10,8 +10,8 @@ use serde_json::Value;
 use super::situations::{NOW, group, situations, well};
 use super::{Explanation, Overview, Verdict};
 use crate::control::{
-    Event, Failback, Fencing, FencingDevice, Incident, Jeopardy, LineErrors, Monitor, Retry, Rival,
-    SerialLine, Status, Timer, Watchdog,
+    Agreement, Difference, Event, Failback, Fencing, FencingDevice, Incident, Jeopardy, Line,
+    LineErrors, Monitor, Retry, Rival, SerialLine, Status, Timer, Watchdog,
 };
 
 /// The paths of all fields, as `nodes[].links[].way`. What is null or an empty list hides what may be in it.
@@ -85,6 +85,20 @@ fn everything() -> (Status, Incident) {
             kind: "kind".into(),
             works: Some(true),
         }],
+    });
+    let line = Some(Line {
+        text: "deadtime 10".into(),
+        place: "ha.cf:7".into(),
+    });
+    status.agreement = Some(Agreement {
+        state: "differs".into(),
+        differences: vec![Difference {
+            topic: "deadtime".into(),
+            here: line.clone(),
+            there: line,
+            words: "a sentence".into(),
+        }],
+        more: 1,
     });
     status.jeopardy = Some(Jeopardy {
         since: NOW,

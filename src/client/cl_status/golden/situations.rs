@@ -1,9 +1,10 @@
 //! The situations: a pair that is well, and what is otherwise in each.
 
 use crate::control::{
-    Agreement, Decision, Direction, Failback, Fencing, FencingDevice, Group, HeldGroups, Incident,
-    Jeopardy, LastLink, Link, LinkQuality, Monitor, MoveProgress, Movement, Node, Outcome,
-    Parameter, Peer, Reasons, Retry, Rival, Selection, SerialLine, Status, Tenure, Timer, Watchdog,
+    Agreement, Decision, Difference, Direction, Failback, Fencing, FencingDevice, Group,
+    HeldGroups, Incident, Jeopardy, LastLink, Line, Link, LinkQuality, Monitor, MoveProgress,
+    Movement, Node, Outcome, Parameter, Peer, Reasons, Retry, Rival, Selection, SerialLine, Status,
+    Tenure, Timer, Watchdog,
 };
 
 /// 2026-11-20 18:18:20 UTC.
@@ -370,6 +371,23 @@ fn of_membership() -> Vec<Situation> {
         }),
         but("files-differ", |status| {
             peer(status).files_agree = Some(false);
+            let line = |text: &str, place: &str| {
+                Some(Line {
+                    text: text.into(),
+                    place: place.into(),
+                })
+            };
+            status.agreement = Some(Agreement {
+                state: "differs".into(),
+                differences: vec![Difference {
+                    topic: "group 10.0.0.2".into(),
+                    here: line("beta IPaddr::10.0.0.2/24/eth0", "haresources:3"),
+                    there: None,
+                    words: "group 10.0.0.2: only here, `beta IPaddr::10.0.0.2/24/eth0` (haresources:3); beta does not have it."
+                        .into(),
+                }],
+                more: 0,
+            });
         }),
         but("peer-has-not-told", |status| {
             peer(status).relation = "unheard".into();
