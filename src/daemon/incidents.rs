@@ -1,18 +1,14 @@
 //! The records of incidents: told in the log, kept in a file over restarts, and shown by `cl_status incidents`.
 //!
-//! The file has one record a line, as JSON, the newest last. It is written whole, by a thread, for a disk may hang.
+//! The file has one record a line, as JSON, the newest last.
 
 use std::fs::File;
 use std::io::{self, Read};
-use std::ops::ControlFlow;
 use std::os::unix::fs::OpenOptionsExt;
-use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::path::Path;
 
 use super::clock;
-use super::state::replace;
-use super::worker::Worker;
+use super::state::NewestFile;
 use crate::cluster::{self, Cause, IncidentRecord, Moment, PeerWord};
 use crate::control::{HeldGroups, Incident, Tenure};
 use crate::os::local_time;
@@ -23,10 +19,6 @@ const FILE: &str = "incidents";
 const MOST: usize = 100;
 /// And no more than so many bytes of them: a pair may have thousands of groups.
 const MOST_BYTES: usize = 256 * 1024;
-/// What may wait for a disk that hangs: the newest state, and somebody who wants to know that it is written.
-const ROOM: usize = 2;
-/// So long a stop waits for the last one.
-const LIMIT: Duration = Duration::from_secs(1);
 /// So many sentences of one incident go into the log.
 const MOST_LINES: usize = 12;
 
@@ -34,15 +26,9 @@ const MOST_LINES: usize = 12;
 #[derive(Debug, Default)]
 pub struct Incidents {
     node: String,
-    path: PathBuf,
     lines: Vec<String>,
-    /// Started with the first incident.
-    worker: Option<Worker<()>>,
-    unwritten: Unwritten,
+    file: Option<NewestFile>,
 }
-
-/// What the file is to hold and does not yet. One errand of the thread waits for as long as there is anything.
-type Unwritten = Arc<Mutex<Option<Vec<u8>>>>;
 
 impl Incidents {
     /// Goes on with the file in this directory. What is not a record in it is left out, and told.
@@ -60,10 +46,8 @@ impl Incidents {
         };
         Self {
             node: node.into(),
-            path,
             lines,
-            worker: None,
-            unwritten: Unwritten::default(),
+            file: Some(NewestFile::new(path, "incidents")),
         }
     }
 
@@ -89,32 +73,18 @@ impl Incidents {
 
     /// This run ends. Waits a moment for the disk.
     pub fn stop(self) {
-        if let Some(worker) = self.worker {
-            worker.flush().wait(LIMIT);
+        if let Some(file) = self.file {
+            file.stop();
         }
     }
 
     fn send(&mut self) {
-        if self.worker.is_none() {
-            match start(self.path.clone(), Arc::clone(&self.unwritten)) {
-                Ok(worker) => self.worker = Some(worker),
-                Err(error) => {
-                    log::warn!("Incidents are not kept in {}: {error}", self.path.display());
-                }
-            }
-        }
         let mut bytes = self.lines.join("\n").into_bytes();
         bytes.push(b'\n');
-        let before = slot(&self.unwritten).replace(bytes);
-        if let (None, Some(worker)) = (before, &self.worker) {
-            let _ = worker.offer(()); // there is room: whoever waited before has taken it
+        if let Some(file) = &mut self.file {
+            file.store(bytes);
         }
     }
-}
-
-/// Held for as long as a value is moved in or out and no longer.
-fn slot(unwritten: &Unwritten) -> MutexGuard<'_, Option<Vec<u8>>> {
-    unwritten.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// The newest that there is room for.
@@ -159,24 +129,6 @@ fn read(path: &Path) -> io::Result<Vec<u8>> {
         Err(error) => return Err(error),
     }
     Ok(bytes)
-}
-
-fn start(path: PathBuf, unwritten: Unwritten) -> io::Result<Worker<()>> {
-    let mut complained = false;
-    Worker::start("incidents", ROOM, move |()| {
-        let newest = slot(&unwritten).take();
-        if let Some(bytes) = newest {
-            match replace(&path, &bytes) {
-                Ok(()) => complained = false,
-                Err(error) => {
-                    if !std::mem::replace(&mut complained, true) {
-                        log::warn!("Cannot keep incidents in {}: {error}", path.display());
-                    }
-                }
-            }
-        }
-        ControlFlow::Continue(())
-    })
 }
 
 /// Into the log: what both held is critical, and worth a warning altogether; another record is there to be read.

@@ -6,6 +6,7 @@
 
 mod files;
 mod host_cache;
+mod newest;
 pub mod next_run;
 mod recorder;
 
@@ -19,6 +20,7 @@ use crate::cluster::PeerMemory;
 use files::Stored;
 pub use files::replace;
 pub use host_cache::{FILE as HOST_CACHE_FILE, HostCache};
+pub use newest::NewestFile;
 use next_run::{Condition, Left, NextRun, host_cache_text};
 pub use recorder::Recorder;
 
