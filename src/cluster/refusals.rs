@@ -1,5 +1,7 @@
 //! Packets that were refused: counted always, told once in a while.
 
+use std::fmt;
+
 use super::quiet::Quiet;
 use super::time::Instant;
 
@@ -50,6 +52,37 @@ impl Refusals {
     /// How many of a kind were refused in this run.
     pub fn total(&self, kind: RefusalKind) -> u64 {
         self.totals.get(kind as usize).copied().unwrap_or(0)
+    }
+}
+
+const NOT_AUTHENTIC: &str = "they don't authenticate; authkeys differs between the nodes, or another cluster uses this port";
+/// What was cut in two there, as after a pause of this machine, is no message any more.
+const NOT_AUTHENTIC_ON_SERIAL: &str = "they don't authenticate; bytes were lost on the line, authkeys differs between the nodes, or another cluster \
+     uses the line";
+
+impl RefusalKind {
+    /// Why packets were refused that came on this link.
+    pub(super) fn on_link(self, link: &str) -> String {
+        match self {
+            Self::NotAuthentic if link.starts_with('/') => NOT_AUTHENTIC_ON_SERIAL.to_owned(),
+            kind => kind.to_string(),
+        }
+    }
+}
+
+impl fmt::Display for RefusalKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Malformed => "not heartbeat messages, or damaged",
+            Self::NotAuthentic => NOT_AUTHENTIC,
+            Self::Incomplete => "without the fields that every message has",
+            Self::UnknownNode => "bad node: it is not in ha.cf",
+            Self::OurName => {
+                "another machine uses the name of this node. Where it is the peer, nothing starts before one of them is renamed"
+            }
+            Self::OutOfPlace => "they make no sense in the present state",
+            Self::Replay => "attempted replay attack, or a node whose hb_generation file went back",
+        })
     }
 }
 
