@@ -111,6 +111,7 @@ fn settings(node: usize) -> Settings {
         generation: 7,
         last_generation: 7,
         remembered_peer: None,
+        maintenance: None,
         seed: 1,
         keepalive: Duration::from_secs(1),
         deadtime: Duration::from_secs(10),

@@ -4,6 +4,7 @@ use std::rc::Rc;
 
 use super::ethernet::Ethernet;
 use super::incident::IncidentRecord;
+use super::maintenance::MaintenanceMemory;
 use super::report::Report;
 use super::script_message::ScriptMessage;
 use super::{GroupId, LinkId};
@@ -60,6 +61,8 @@ pub enum Action {
     },
     /// Keep what was seen of the peer over our own restart.
     RememberPeer(PeerMemory),
+    /// Keep what was said of maintenance over our own restart.
+    RememberMaintenance(Box<MaintenanceMemory>),
     /// The local node stopped cleanly: leave the event loop once what was sent has left.
     Exit,
 }

@@ -10,7 +10,7 @@ use super::claims::{Claim, Phase};
 use super::group_report::{GroupReport, Stay};
 use super::movement::Selection;
 use super::ownership::Ownership;
-use super::policy::{Group, Reason, Relation, Standing};
+use super::policy::{Group, Reason, Relation, Standing, Stillness};
 use super::ready::{Letters, parse};
 use super::report::Report;
 use super::{Cluster, GroupId, Instant};
@@ -170,6 +170,7 @@ fn stays(group: &Group, measure: Measure) -> Option<Stay> {
     let since = counts_since(group, measure)?;
     let is_known = group.carrier.is_told || since + measure.lately * 2 <= measure.now;
     (is_known && !group.planned).then(|| match measure.standing.relation {
+        _ if measure.standing.stillness != Stillness::None => Stay::Maintenance,
         Relation::Talking if !measure.standing.peer_takes => Stay::Alone,
         Relation::Talking => match (group.carrier.there, group.their_claim()) {
             (Some(false), _) => Stay::LostToo,

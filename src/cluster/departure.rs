@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::claims::Leaving;
+use super::maintenance_report::MaintenanceReport;
 use super::movement::MoveFailure;
 use super::report::Report;
 use super::{Action, Cluster, Instant, NodeStatus};
@@ -17,6 +18,10 @@ impl Cluster {
             self.leaving = Leaving::Stopping;
             self.heartbeat_is_due = true;
             self.report(Report::GivingUpAll);
+            if self.holds_still() && self.ownership.holds_any() {
+                let node = self.peer_name();
+                self.report(Report::Maintenance(MaintenanceReport::LeavesAlone { node }));
+            }
             self.fail_move(MoveFailure::Leaving);
             if self.speaks_of_halves() {
                 self.send_shutdown();

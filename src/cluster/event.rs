@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::doubt::NetworkAnswer;
 use super::ethernet::Ethernet;
+use super::maintenance::MaintenanceOrder;
 use super::movement::MoveRequest;
 use super::reload::Reload;
 use super::script_message::ScriptMessage;
@@ -105,6 +106,9 @@ pub enum Event<'a> {
     /// `ha.cf` and `haresources` were read again. [`Cluster::refuses_reload`](super::Cluster::refuses_reload) tells
     /// beforehand whether they can be taken over now; what can't is ignored.
     Reloaded(Box<Reload>),
+    /// A person switches maintenance on or off. [`Cluster::refuses_maintenance`](super::Cluster::refuses_maintenance) tells
+    /// beforehand whether that can be; what can't, and off where it is not on, is ignored.
+    Maintenance(Box<MaintenanceOrder>),
     /// A script of this node has a message for the scripts of both.
     Say(Box<ScriptMessage>),
 }

@@ -48,7 +48,7 @@ impl Cluster {
             return;
         }
         self.failback.is_met = false;
-        if !self.failback_waits() {
+        if self.holds_still() || !self.failback_waits() {
             self.failback.waits_since = None;
             self.failback.is_told = false;
             self.failback.question = match self.failback.question {
@@ -121,6 +121,11 @@ impl Cluster {
     /// Whether it could begin in this turn.
     fn failback_can_begin(&self, now: Instant) -> bool {
         !self.peer.is_classic || self.can_offer_failback(now)
+    }
+
+    /// Whether groups would return but for maintenance.
+    pub(super) fn would_fail_back(&self) -> bool {
+        self.has_failback() && self.failback_is_due()
     }
 
     fn standing_without_condition(&self) -> Standing {

@@ -215,7 +215,7 @@ impl Cluster {
     pub(super) fn death_confirmed(&mut self) {
         if self.refuses_confirmation().is_none() {
             let node = self.peer_name();
-            if self.doubt.is_open() || self.is_alone_on_sight() {
+            if self.confirm_silence() || self.doubt.is_open() || self.is_alone_on_sight() {
                 self.settle_doubt(LastLinkReport::Confirmed { node });
                 return;
             }
@@ -245,7 +245,9 @@ impl Cluster {
 
     /// Whether nobody knows if the peer, which does not talk, is down.
     pub(super) fn is_in_doubt(&self) -> bool {
-        (self.fencing.is_open() || self.doubt.is_open()) && self.peer.status == NodeStatus::Dead
+        let is_open =
+            self.fencing.is_open() || self.doubt.is_open() || self.maintenance.silence.is_some();
+        is_open && self.peer.status == NodeStatus::Dead
     }
 
     /// From now on the stage is this one, and no device is asked in this matter.

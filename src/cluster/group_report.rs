@@ -15,6 +15,8 @@ pub enum Stay {
     Unable,
     /// The peer does not say whether it has one.
     Unknown,
+    /// Maintenance is on.
+    Maintenance,
 }
 
 /// One thing to tell. `Display` is the text of the log line.
@@ -130,6 +132,7 @@ impl fmt::Display for GroupReport {
                     Stay::Alone => write!(f, "{node} is not there to take it."),
                     Stay::LostToo => write!(f, "that of {node} has none either, or not for long."),
                     Stay::Unable => write!(f, "{node} could not run it."),
+                    Stay::Maintenance => f.write_str("maintenance is on."),
                     Stay::Unknown => write!(f, "{node} does not say whether its own has one."),
                 }
             }

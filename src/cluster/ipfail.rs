@@ -82,6 +82,10 @@ impl Cluster {
             return;
         }
         self.note_move_of_ipfail(now);
+        if self.holds_still() {
+            self.abort_giveup();
+            return;
+        }
         if self.peer.is_classic && self.peer.status != NodeStatus::Dead {
             self.pursue_old_ipfail(now);
             return;

@@ -98,6 +98,10 @@ impl Cluster {
                 (DoubtStage::Waiting(now + time), Begun::Waits(time))
             }
             LastLink::Manual if was_last => (DoubtStage::Manual, Begun::Manual),
+            // In maintenance one that is cut off gives up nothing.
+            LastLink::Witness(_) if self.maintenance.peer_holds_still => {
+                (DoubtStage::Manual, Begun::AfterMaintenance)
+            }
             LastLink::Witness(_) => (DoubtStage::Watching(now), Begun::Witness(self.unseen_for())),
             _ => return false,
         };
@@ -138,6 +142,9 @@ impl Cluster {
                 self.lose_the_network(now);
             }
             DoubtStage::Watching(at) if at <= now => self.ask_network(now),
+            DoubtStage::None if self.maintenance.silence.is_some() && !self.can_fence() => {
+                self.give_up_cut_off(now);
+            }
             _ => {}
         }
         self.insist_on_giving_up(now);
@@ -172,9 +179,17 @@ impl Cluster {
     /// The other node is heard and has not heard this one for deadtime: to it this one is silent, and it may take everything.
     fn give_up_unheard(&mut self, now: Instant) {
         let is_unheard = self.standing().relation == Relation::Deaf { for_deadtime: true };
+        if is_unheard {
+            self.give_up_cut_off(now);
+        }
+    }
+
+    /// Where no ping node answers either, and the other goes by that: it does not while both are in maintenance.
+    fn give_up_cut_off(&mut self, now: Instant) {
         let is_witness = matches!(self.settings.last_link, LastLink::Witness(_));
         let has_more = !self.doubt.gave_up && self.ownership.holds_any();
-        if is_witness && is_unheard && has_more && self.sees_no_witness(now) {
+        let may_keep = self.both_hold_still();
+        if is_witness && has_more && !may_keep && self.sees_no_witness(now) {
             self.give_up(now);
         }
     }
@@ -297,6 +312,7 @@ impl Cluster {
 
     /// We stood still: what was found out is old by now, but the doubt stays.
     pub(super) fn suspend_doubt(&mut self) {
+        self.forget_silence();
         let is_unresolved = self.doubt.is_unresolved;
         self.doubt = Doubt {
             is_unresolved,

@@ -54,6 +54,8 @@ pub enum Begun {
     Waits(Duration),
     /// A person decides.
     Manual,
+    /// A person decides, since the node may be in maintenance.
+    AfterMaintenance,
     /// Ping nodes decide, after this time.
     Witness(Duration),
 }
@@ -91,6 +93,11 @@ impl fmt::Display for LastLinkReport {
                     f,
                     "{node} fell silent on the last link: a cut is likelier than its death. Nothing of it is taken \
                      (last_link manual). If you know for sure that it is down: heartbeat confirm-dead {node}"
+                ),
+                Begun::AfterMaintenance => write!(
+                    f,
+                    "{node} is silent. It may be in maintenance and keep what it has although it is cut off, so nothing of \
+                     it is taken (last_link witness). If you know for sure that it is down: heartbeat confirm-dead {node}"
                 ),
                 Begun::Witness(time) => write!(
                     f,

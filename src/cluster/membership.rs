@@ -33,6 +33,7 @@ impl Cluster {
         self.judge_directions(now);
         self.judge_degradation(now);
         self.judge_peer(now);
+        self.pursue_maintenance(now);
         self.pursue_fencing(now);
         self.pursue_doubt(now);
         self.review_plea();
@@ -139,6 +140,7 @@ impl Cluster {
             is_leaving: self.leaving != Leaving::No,
             peer_takes: self.peer.status == NodeStatus::Active && !self.peer.is_leaving,
             fails_back: self.has_failback() && self.failback_is_due(),
+            stillness: self.stillness(),
         }
     }
 
@@ -204,6 +206,7 @@ impl Cluster {
                 self.carriers_heard(message, now);
                 self.plea_heard(message);
                 self.policy_heard(message);
+                self.stillness_heard(message);
             }
             None => self.no_claims_heard(),
         }
@@ -315,7 +318,11 @@ impl Cluster {
             if self.peer.is_classic {
                 self.begin_new_run();
             }
-            self.judge_silence(patience, was_last, now);
+            if self.holds_still() {
+                self.put_off_silence(patience, was_last);
+            } else {
+                self.judge_silence(patience, was_last, now);
+            }
         }
     }
 
@@ -444,6 +451,7 @@ impl Cluster {
         }
         let was_agreed = std::mem::replace(&mut self.is_agreed, is_agreed);
         if is_agreed && !was_agreed {
+            self.maintenance.forget_known();
             self.send_hardware();
             self.meet_again(now);
             self.begin_agreement(now);

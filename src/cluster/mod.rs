@@ -31,6 +31,7 @@ mod giveup;
 mod group_report;
 mod groups;
 mod hardware;
+mod held_back;
 pub mod holdings;
 mod ids;
 mod incident;
@@ -42,6 +43,10 @@ mod last_link;
 pub mod last_link_report;
 pub mod link_report;
 pub mod links;
+mod maintaining;
+pub mod maintenance;
+pub mod maintenance_report;
+mod maintenance_words;
 mod membership;
 pub mod movement;
 mod moves;
@@ -104,6 +109,10 @@ pub use ids::{GroupId, LinkId, PingId};
 pub use incident::{Cause, HeldGroups, IncidentRecord, PeerWord};
 pub use last_link_report::LastLinkReport;
 pub use link_report::LinkReport;
+pub use maintenance::{
+    LONGEST_MAINTENANCE, MOST_BY, MOST_REASON, MaintenanceMemory, MaintenanceMistake,
+    MaintenanceOrder, MaintenanceRefusal, MaintenanceView,
+};
 pub use movement::{MoveFailure, MoveProgress, MoveRefusal, MoveRequest, Movement, Selection};
 pub use node::NodeStatus;
 pub use ping::PingStatus;
@@ -134,6 +143,7 @@ use incident::Incidents;
 use incoming::Incoming;
 use known::Shorts;
 use links::Links;
+use maintenance::Maintenance;
 use node::{Peer, Plea};
 use outgoing::{Identity, Outgoing};
 use ownership::Ownership;
@@ -179,6 +189,7 @@ pub struct Cluster {
     doubt: Doubt,
     incidents: Incidents,
     agreement: Agreement,
+    maintenance: Maintenance,
     /// The timeout of the watchdog that is armed here.
     watchdog: Option<Duration>,
     /// A group does not stop, and the peer is to reset this node for that.
@@ -309,6 +320,11 @@ impl Cluster {
             },
             incidents: Incidents::new(now),
             agreement: Agreement::default(),
+            maintenance: Maintenance::remembered(
+                settings.maintenance.as_ref(),
+                settings.local_node > settings.peer_node,
+                now,
+            ),
             watchdog: None,
             wants_reset: false,
             now,
@@ -345,6 +361,7 @@ impl Cluster {
             let group = GroupId(u32::try_from(index).unwrap_or(u32::MAX));
             cluster.actions.push_back(Action::ProbeGroup(group));
         }
+        cluster.tell_statement(false);
         cluster
     }
 
@@ -381,6 +398,7 @@ impl Cluster {
             Event::Terms(terms) => self.terms_changed(terms, now),
             Event::Hardware(own) => self.hardware_changed(own),
             Event::Reloaded(reload) => self.reload(*reload, now),
+            Event::Maintenance(order) => self.maintenance_ordered(*order, now),
             Event::Say(message) => self.say(*message),
             Event::Tick => self.tick(now),
         }
@@ -404,6 +422,7 @@ impl Cluster {
             self.next_doubt(),
             self.next_incident(),
             self.next_word_of_terms(),
+            self.next_maintenance(),
             self.move_until,
             self.pings.next_silence(),
             self.next_failback(),

@@ -98,6 +98,8 @@ pub enum MoveRefusal {
     /// `auto_failback` of this node names a condition, and the other node's does not: what it gave up for want of a
     /// network comes back by that condition.
     Failback,
+    /// Maintenance is on, and no person asks for it.
+    Maintenance,
     /// One of the groups could not be stopped before and counts as running here.
     Stuck,
     /// They could be started on neither node, and none of them is for this one to try.
@@ -137,6 +139,7 @@ impl fmt::Display for MoveRefusal {
             Self::Failback => {
                 "auto_failback of this node is delayed or asks a command; write the same line on the other node"
             }
+            Self::Maintenance => "maintenance is on, and no person asks for this",
             Self::Stuck => "one of these groups could not be stopped and counts as running here until it is; its log lines tell why",
             Self::FailedOnBoth => {
                 "what is left of these groups could be started on neither node; hb_takeover on the node that they prefer \

@@ -163,6 +163,9 @@ impl Cluster {
             let request = MoveRequest::Standby(said.seen_by_the_other());
             if message.text("info") != Some(BY_IPFAIL) {
                 self.begin_move(request, now);
+            } else if self.holds_still() {
+                let refusal = MoveRefusal::Maintenance;
+                self.report(Report::MoveRefused { request, refusal });
             } else if self.settings.failback == FailbackCondition::Nothing {
                 self.start_move(request, Asker::Ipfail, now);
             } else {

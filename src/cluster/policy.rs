@@ -49,6 +49,33 @@ pub struct Standing {
     pub peer_takes: bool,
     /// Groups return to their preferred node.
     pub fails_back: bool,
+    /// Maintenance.
+    pub stillness: Stillness,
+}
+
+/// How far maintenance keeps groups where they are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stillness {
+    /// There is none.
+    None,
+    /// What a person asks for is done, what has begun is ended, and nothing else.
+    Full,
+    /// The same, but a person has said that the other node is down: what it held is taken.
+    ButForTheDead,
+}
+
+impl Stillness {
+    /// Whether a group may be started for this reason. What the other node has stopped for us, or could not start, is on its
+    /// way, whoever sent it.
+    fn lets_start(self, reason: Reason, group: &Group) -> bool {
+        match reason {
+            _ if self == Self::None => true,
+            Reason::Ceded | Reason::FailedThere => true,
+            Reason::Retry => group.planned,
+            Reason::PeerDied | Reason::FoundRunning => self == Self::ButForTheDead,
+            _ => false,
+        }
+    }
 }
 
 /// What to do with a group.
@@ -231,6 +258,7 @@ impl Group {
     pub(super) fn may_be_left(&self, standing: Standing) -> bool {
         standing.relation == Relation::Talking
             && standing.peer_takes
+            && standing.stillness == Stillness::None
             && self.peer_is_free()
             && self.carrier.there != Some(false)
     }
@@ -295,9 +323,14 @@ pub(super) fn wanted(
         (Phase::Stopping, _) => None,
         (Phase::Unknown, ending) if group.found => match ending {
             Some(reason) => Some((Step::Stop, reason)),
-            None if may_adopt(group, standing) => Some((Step::Start, Reason::FoundRunning)),
+            None if may_adopt(group, standing)
+                && standing.stillness.lets_start(Reason::FoundRunning, group) =>
+            {
+                Some((Step::Start, Reason::FoundRunning))
+            }
             None => None,
         },
+        (Phase::Unknown, None) if standing.stillness != Stillness::None => None,
         (Phase::Unknown, _) => (group.retry_at <= now).then_some((Step::Stop, Reason::Retry)),
         (_, Some(reason)) => Some((Step::Stop, reason)),
         (Phase::Running, None) if fails_back(group, standing, prefers_me) => {
@@ -354,7 +387,8 @@ fn wanted_free(
         },
         _ => return None,
     };
-    Some((Step::Start, reason))
+    let may_start = standing.stillness.lets_start(reason, group);
+    may_start.then_some((Step::Start, reason))
 }
 
 /// A group found running may be kept when nobody else can hold it.
@@ -407,6 +441,7 @@ pub(super) fn yields(group: &Group, standing: Standing, prefers_me: bool) -> boo
 pub(super) fn fails_back(group: &Group, standing: Standing, prefers_me: bool) -> bool {
     standing.fails_back
         && standing.peer_takes
+        && standing.stillness == Stillness::None
         && standing.relation == Relation::Talking
         && !prefers_me
         && group.their_claim() == Some(Claim::Free)

@@ -6,6 +6,7 @@ use super::ethernet;
 use super::former_run::FormerRun;
 use super::incident;
 use super::incoming::{Arrival, Incoming};
+use super::maintenance_words;
 use super::quality::Heard;
 use super::refusals::RefusalKind;
 use super::report::Report;
@@ -371,6 +372,7 @@ impl Cluster {
             "shutdone" => self.peer_left(),
             ethernet::KIND => return self.hardware_heard(message, number),
             terms::KIND => return self.terms_heard(message, number, now),
+            maintenance_words::KIND => return self.maintenance_heard(message, now),
             incident::KIND => return self.incident_heard(message, number, now),
             _ => return self.script_message_heard(kind, message),
         }

@@ -10,6 +10,7 @@ use super::fencing_report::FencingReport;
 use super::group_report::GroupReport;
 use super::last_link_report::LastLinkReport;
 use super::link_report::LinkReport;
+use super::maintenance_report::MaintenanceReport;
 use super::movement::{MoveProgress, MoveRefusal, MoveRequest, Movement, Selection};
 use super::node::NodeStatus;
 use super::ping_report::PingReport;
@@ -156,6 +157,8 @@ pub enum Report {
     },
     /// Something about fencing.
     Fencing(FencingReport),
+    /// Something about maintenance.
+    Maintenance(MaintenanceReport),
     /// Something about ping nodes.
     Ping(PingReport),
     /// Something about the directions of links.
@@ -208,6 +211,7 @@ impl Report {
             | Self::Stalled { .. } => Severity::Crit,
             Self::Fencing(report) => report.severity(),
             Self::LastLink(report) => report.severity(),
+            Self::Maintenance(report) => report.severity(),
             Self::Link(report) => report.severity(),
             Self::Agreement(report) => report.severity(),
             Self::Ping(report) if report.is_warning() => Severity::Warn,
@@ -423,6 +427,7 @@ impl fmt::Display for Report {
             Self::Fencing(report) => report.fmt(f),
             Self::Ping(report) => report.fmt(f),
             Self::LastLink(report) => report.fmt(f),
+            Self::Maintenance(report) => report.fmt(f),
             Self::Link(report) => report.fmt(f),
             Self::Agreement(report) => report.fmt(f),
             Self::Refused {

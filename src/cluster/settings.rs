@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::action::PeerMemory;
 use super::condition::FailbackCondition;
+use super::maintenance::MaintenanceMemory;
 use crate::config::{AutoFailback, LastLink, StopFailure};
 use crate::message::Keys;
 
@@ -24,6 +25,8 @@ pub struct Settings {
     pub last_generation: u64,
     /// What an earlier run saw of the peer.
     pub remembered_peer: Option<PeerMemory>,
+    /// What an earlier run knew of maintenance.
+    pub maintenance: Option<MaintenanceMemory>,
     /// Source of all jitter; anything random.
     pub seed: u64,
     /// See `ha.cf`.

@@ -142,6 +142,7 @@ mod tests {
             generation: 0x7fff_ff00,
             last_generation: 0x7fff_ff00,
             remembered_peer: None,
+            maintenance: None,
             seed: 1,
             keepalive: Duration::from_secs(1),
             deadtime: Duration::from_secs(10),

@@ -12,6 +12,7 @@ mod incidents;
 mod ipfail;
 mod last_link;
 mod legacy;
+mod maintenance;
 mod membership;
 mod mistakes;
 mod old_ipfail;
@@ -99,6 +100,8 @@ struct Pair {
     fenced: [Vec<u64>; 2],
     /// By node: how often it was told to let it be.
     halted: [usize; 2],
+    /// What was said of maintenance in the last run of each node.
+    maintenance: [Option<MaintenanceMemory>; 2],
     /// By node: the records of incidents.
     incidents: [Vec<IncidentRecord>; 2],
 }
@@ -156,6 +159,7 @@ impl Pair {
             device: [None; 2],
             fenced: [Vec::new(), Vec::new()],
             halted: [0; 2],
+            maintenance: [None, None],
             incidents: [Vec::new(), Vec::new()],
         }
     }
@@ -176,6 +180,7 @@ impl Pair {
             generation: self.generation,
             last_generation: self.generation + 999,
             remembered_peer: self.memory[node].filter(|memory| memory.in_doubt),
+            maintenance: self.maintenance[node].clone(),
             seed: self.generation,
             keepalive: Duration::from_millis(200) * self.slowness,
             deadtime: Duration::from_secs(1) * self.slowness,
@@ -290,6 +295,9 @@ impl Pair {
                     Action::StopFencing => self.halted[node] += 1,
                     Action::RememberPeer(memory) => self.memory[node] = Some(memory),
                     Action::AnnounceGroup(_) => {}
+                    Action::RememberMaintenance(memory) => {
+                        self.maintenance[node] = Some(*memory);
+                    }
                     Action::AskNetwork { request, groups } => {
                         let served = self.served[node].then(|| groups.first().copied());
                         let asked = if self.has_addresses { groups.len() } else { 0 };

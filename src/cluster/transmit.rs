@@ -50,6 +50,7 @@ impl Cluster {
         self.push_carriers();
         self.push_links();
         self.push_policy();
+        self.push_maintenance();
         self.push_known_state();
         self.finish(true);
         self.last_heartbeat = now;

@@ -54,6 +54,21 @@ pub enum Request {
         /// Its name.
         node: String,
     },
+    /// `{"request":"maintenance-on","by":"root","reason":"disk change","until":null}`: nothing moves unless somebody asks for
+    /// it.
+    MaintenanceOn {
+        /// Who asks.
+        by: String,
+        /// Why; may be empty.
+        reason: String,
+        /// When it ends by itself, in seconds since 1970.
+        until: Option<u64>,
+    },
+    /// `{"request":"maintenance-off","by":"root"}`
+    MaintenanceOff {
+        /// Who asks.
+        by: String,
+    },
     /// `{"request":"reload","dry_run":false,"files":{…},"mistakes":[]}`: go on with these files.
     Reload {
         /// Only tell what would change.
@@ -90,6 +105,13 @@ pub enum Answer {
     Movement(Movement),
     /// The answer to [`Request::ConfirmDead`]: this node counts as reset.
     Confirmed(String),
+    /// The answer to [`Request::MaintenanceOn`] and [`Request::MaintenanceOff`].
+    Maintenance {
+        /// As it is now; none where it is off.
+        maintenance: Option<Maintenance>,
+        /// What to think of.
+        warnings: Vec<String>,
+    },
     /// The answer to [`Request::Reload`].
     Reload(Plan),
     /// The answer to [`Request::Events`]: these are begun with, a line each.
@@ -143,6 +165,9 @@ pub struct Status {
     /// Whether both nodes have equal what they must.
     #[serde(default)]
     pub agreement: Option<Agreement>,
+    /// Maintenance, while it is on.
+    #[serde(default)]
+    pub maintenance: Option<Maintenance>,
     /// The watchdog; none on a node whose `ha.cf` has none.
     #[serde(default)]
     pub watchdog: Option<Watchdog>,
@@ -154,6 +179,28 @@ pub struct Status {
     pub timers: Vec<Timer>,
     /// Recorded directives of `ha.cf` with the text as written, in the order of the file.
     pub parameters: Vec<Parameter>,
+}
+
+/// Nothing moves unless somebody asks for it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Maintenance {
+    /// Since when, in seconds since 1970.
+    pub since: u64,
+    /// When it ends by itself, in seconds since 1970; none where it does not.
+    pub until: Option<u64>,
+    /// Who switched it on; empty where that is not known yet.
+    pub by: String,
+    /// The node on which that was done.
+    pub node: String,
+    /// Why; may be empty.
+    pub reason: String,
+    /// Whether the other node has said that it knows.
+    pub known_to_peer: bool,
+    /// Whether it has no effect, because the other node runs heartbeat 3.0.6.
+    pub rests: bool,
+    /// Whether the other node has fallen silent meanwhile: what follows from that is put off.
+    pub peer_lost: bool,
 }
 
 /// What the loss of all links is taken for (`last_link` in `ha.cf`).

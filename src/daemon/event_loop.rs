@@ -23,6 +23,7 @@ use super::hooks::Hooks;
 use super::incidents::Incidents;
 use super::journal::Journal;
 use super::last_breath::LastBreath;
+use super::maintenance::MaintenanceFile;
 use super::media::Media;
 use super::metrics::{Metrics, Tally};
 use super::pid_file::PidFile;
@@ -91,6 +92,8 @@ pub struct Devices {
     pub metrics: Metrics,
     /// Whom to tell of trouble.
     pub alerts: Alerts,
+    /// Where maintenance is kept over restarts.
+    pub maintenance: Option<MaintenanceFile>,
 }
 
 /// Who this daemon is and what it was told at its start.
@@ -356,7 +359,10 @@ impl Daemon {
             self.journal
                 .note_event(clock::wall(), severity, None, &text);
         }
-        resources.turn(now);
+        let is_still = self.cluster.holds_still();
+        resources.hold_still(is_still);
+        self.devices.programs.hold_still(is_still);
+        self.devices.resources.turn(now);
         self.collect_news(now);
     }
 
@@ -402,6 +408,11 @@ impl Daemon {
                     hooks.hear(source, &message, status, seconds);
                 }
                 Action::Incident(record) => self.tell_incident(&record, now),
+                Action::RememberMaintenance(memory) => {
+                    if let Some(file) = &mut self.devices.maintenance {
+                        file.store(&memory);
+                    }
+                }
                 Action::RememberPeer(peer) => self.recorder.remember(peer),
                 Action::Exit => self.leave_at = Some(now + FAREWELL),
                 Action::Report(report) => {
@@ -441,8 +452,13 @@ impl Daemon {
         let Self {
             identity, cluster, ..
         } = self;
+        let maintenance = if cluster.maintenance().is_some() {
+            "maintenance; "
+        } else {
+            ""
+        };
         format!(
-            "{} is {}, {} is {}; holding: {}",
+            "{maintenance}{} is {}, {} is {}; holding: {}",
             identity.config.local_node,
             cluster.local_status(),
             identity.config.peer_node,
@@ -460,6 +476,9 @@ impl Daemon {
         self.devices.incidents.stop();
         self.devices.alerts.stop();
         self.devices.metrics.stop();
+        if let Some(file) = self.devices.maintenance {
+            file.stop();
+        }
         self.recorder.finish();
         ::log::info!(
             "{} Heartbeat shutdown complete.",

@@ -29,6 +29,7 @@ pub mod last_breath;
 pub mod lint_script;
 pub mod log;
 pub mod look;
+pub mod maintenance;
 pub mod media;
 pub mod metrics;
 pub mod moves;

@@ -93,6 +93,13 @@ impl Programs {
         }
     }
 
+    /// In maintenance one of `failfast` is started again as one of `respawn` is: nothing follows from its failure.
+    pub fn hold_still(&mut self, is_still: bool) {
+        for program in &mut self.lines {
+            program.holds_still = is_still;
+        }
+    }
+
     /// They are stopped from the next [`turn`](Self::turn) on, one after the other.
     pub fn stop(&mut self) {
         self.phase = Phase::Stopping;

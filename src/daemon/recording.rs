@@ -221,6 +221,7 @@ mod tests {
             generation: 1,
             last_generation: 1,
             remembered_peer: None,
+            maintenance: None,
             seed: 1,
             keepalive: Duration::from_secs(1),
             deadtime: Duration::from_secs(5),

@@ -60,7 +60,7 @@ fn bytes(config: &Config) -> HeartbeatBytes {
         last_generation: 0x7fff_fff0,
         peer: None,
     };
-    heartbeat_bytes(&settings::of_core(config, &state, 1, &[]))
+    heartbeat_bytes(&settings::of_core(config, &state, None, 1, &[]))
 }
 
 impl Budget {

@@ -6,8 +6,8 @@ use super::log;
 use super::ping;
 use super::state::State;
 use crate::cluster::{
-    FailbackCondition, FencingSettings, GroupPlace, GroupSettings, PingId, PingNodeSettings,
-    PingSettings, Reload, Settings,
+    FailbackCondition, FencingSettings, GroupPlace, GroupSettings, MaintenanceMemory, PingId,
+    PingNodeSettings, PingSettings, Reload, Settings,
 };
 use crate::config::{self, AutoFailback, Config, MediumKind, MessageFormat, Respawn, Term};
 
@@ -15,7 +15,13 @@ use crate::config::{self, AutoFailback, Config, MediumKind, MessageFormat, Respa
 const SYSLOG_SOCKET: &str = "/dev/log";
 
 /// What the core needs to know to begin with; `own` are ping nodes that turned out to belong to the pair.
-pub fn of_core(config: &Config, state: &State, seed: u64, own: &[PingId]) -> Settings {
+pub fn of_core(
+    config: &Config,
+    state: &State,
+    maintenance: Option<MaintenanceMemory>,
+    seed: u64,
+    own: &[PingId],
+) -> Settings {
     let nodes = u32::try_from(config.nodes.len()).unwrap_or(u32::MAX);
     Settings {
         local_node: config.local_node.clone(),
@@ -25,6 +31,7 @@ pub fn of_core(config: &Config, state: &State, seed: u64, own: &[PingId]) -> Set
         generation: state.generation,
         last_generation: state.last_generation,
         remembered_peer: state.peer,
+        maintenance,
         seed,
         keepalive: config.keepalive,
         deadtime: config.deadtime,

@@ -25,6 +25,7 @@ use super::fifo::Fifo;
 use super::hooks::Hooks;
 use super::incidents::Incidents;
 use super::last_breath::LastBreath;
+use super::maintenance::MaintenanceFile;
 use super::media::Media;
 use super::metrics::Metrics;
 use super::pid_file::{PidFile, Refused};
@@ -204,7 +205,10 @@ impl Start<'_> {
         let own = devices.pings.own(&config);
         tell_own(&config, &own);
         tell_ipfail(&config);
-        let settings = settings::of_core(&config, &state, seed, &own);
+        let (maintenance, memory) =
+            MaintenanceFile::open(&self.places.state, &config, clock::wall_seconds());
+        devices.maintenance = Some(maintenance);
+        let settings = settings::of_core(&config, &state, memory, seed, &own);
         let mut cluster = Core::new(clock::now(), settings, self.line.record.as_ref());
         cluster.handle(clock::now(), Event::Terms(settings::terms(&config)));
         if config.realtime && !self.line.no_realtime {
@@ -334,6 +338,7 @@ impl Start<'_> {
             incidents: Incidents::default(),
             metrics,
             alerts,
+            maintenance: None,
         })
     }
 

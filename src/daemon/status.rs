@@ -7,6 +7,7 @@ use super::agreement;
 use super::clock;
 use super::core::Core;
 use super::fencing::Fencer;
+use super::maintenance;
 use super::media::Media;
 use super::media::device::SerialLine;
 use super::moves::movement;
@@ -53,6 +54,7 @@ pub fn status(
         last_link: Some(last_link(config, cluster)),
         peer_ethernet: resources.peer_ethernet(),
         agreement: Some(agreement::view(config, cluster)),
+        maintenance: maintenance::view(cluster, config),
         watchdog: None,
         peer: None,
         timers: Vec::new(),

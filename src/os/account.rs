@@ -43,6 +43,13 @@ impl Account {
     }
 }
 
+/// Who runs this program: a name, or a number where there is none. May ask the network: not for the event loop.
+pub fn user_name() -> String {
+    let uid = Uid::current();
+    let user = User::from_uid(uid).ok().flatten();
+    user.map_or_else(|| format!("user {uid}"), |user| user.name)
+}
+
 /// Has the program that `command` starts run as this user, with his groups, and end with us: when our main thread
 /// ends, however that happens, the program gets SIGTERM.
 ///

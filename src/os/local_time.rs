@@ -43,6 +43,27 @@ impl LocalTime {
         }
     }
 
+    /// Seconds since 1970; `None` where there is no such day. Of an hour that comes twice in a night, one of both.
+    pub fn to_unix(self) -> Option<u64> {
+        let mut parts = libc::tm {
+            tm_year: self.year.checked_sub(1900)?,
+            tm_mon: libc::c_int::from(self.month).checked_sub(1)?,
+            tm_mday: libc::c_int::from(self.day),
+            tm_hour: libc::c_int::from(self.hour),
+            tm_min: libc::c_int::from(self.minute),
+            tm_sec: libc::c_int::from(self.second),
+            tm_wday: 0,
+            tm_yday: 0,
+            tm_isdst: -1,
+            tm_gmtoff: 0,
+            tm_zone: std::ptr::null(),
+        };
+        // SAFETY: the pointer is valid for the call, which writes nothing but `parts`.
+        let seconds = unsafe { libc::mktime(&raw mut parts) };
+        let is_that_day = parts.tm_mday == libc::c_int::from(self.day);
+        u64::try_from(seconds).ok().filter(|_| is_that_day)
+    }
+
     /// As the C library's `syslog` writes it: `Nov  5 19:26:35`.
     pub fn syslog(self) -> String {
         let month = MONTHS

@@ -3,6 +3,7 @@
 use super::error::Problem;
 use super::header::seconds;
 use super::keys::{self, Secrecy};
+use super::maintenance;
 use super::reload;
 use super::text::{Blanks, Seconds, escape, push, unescape, unescape_text};
 use crate::cluster::{
@@ -182,6 +183,10 @@ pub(super) fn write(event: &Event<'_>, names: &Names, secrecy: Secrecy, out: &mu
             out.push_str(" reloaded ");
             reload::write(reload, out);
         }
+        Event::Maintenance(order) => {
+            out.push_str(" maintenance ");
+            maintenance::write_order(order, out);
+        }
         Event::Say(message) => {
             push(out, format_args!(" say {}", message.kind()));
             for (name, value) in message.fields() {
@@ -302,6 +307,7 @@ pub(super) fn read<'a>(
         }
         "peer-confirmed-dead" if rest.is_empty() => Event::PeerConfirmedDead,
         "reloaded" => Event::Reloaded(Box::new(reload::read(rest)?)),
+        "maintenance" => Event::Maintenance(Box::new(maintenance::read_order(rest)?)),
         "say" => Event::Say(Box::new(script_message(rest)?)),
         "keys-changed" => Event::KeysChanged(Box::new(keys::read(rest, known)?)),
         unknown => return Err(Problem::Event(unknown.to_owned())),
@@ -375,6 +381,7 @@ mod tests {
 
     use super::super::header::tests::settings;
     use super::*;
+    use crate::cluster::MaintenanceOrder;
 
     /// Every kind of event has a number, so that the list below can be seen to be complete.
     fn kind(event: &Event<'_>) -> usize {
@@ -400,6 +407,7 @@ mod tests {
             Event::LinkCarrier { .. } => 18,
             Event::WatchdogArmed { .. } => 19,
             Event::Terms(_) => 20,
+            Event::Maintenance(_) => 21,
         }
     }
     const KINDS: usize = 21;
@@ -431,6 +439,14 @@ mod tests {
             Event::Terms(vec![Term::new("group a", "x a\\ é", ""); 2]),
             Event::Say(Box::new(said_by_script())),
         ];
+        let order = MaintenanceOrder::on("root", "a \\ b", Some(Duration::from_millis(1)));
+        for order in [
+            order,
+            MaintenanceOrder::on("", "", None),
+            MaintenanceOrder::off("a b"),
+        ] {
+            samples.push(Event::Maintenance(Box::new(order.expect("a good one"))));
+        }
         let everything: Vec<u8> = (0..=u8::MAX).collect();
         for bytes in [
             b"".as_slice(),

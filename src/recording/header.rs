@@ -4,10 +4,11 @@ use std::time::Duration;
 
 use super::error::{Problem, RecordingError};
 use super::keys::{self, Secrecy};
+use super::maintenance;
 use super::text::{Blanks, Seconds, escape, parse_seconds, push, unescape_text};
 use crate::cluster::{
-    FailbackCondition, FencingSettings, GroupSettings, Instant, PeerMemory, PingNodeSettings,
-    PingSettings, Settings,
+    FailbackCondition, FencingSettings, GroupSettings, Instant, MaintenanceMemory, PeerMemory,
+    PingNodeSettings, PingSettings, Settings,
 };
 use crate::config::{AutoFailback, LastLink, StopFailure};
 use crate::message::Keys;
@@ -52,6 +53,7 @@ pub(super) fn write(program: &str, started: Instant, settings: &Settings, how: S
         generation,
         last_generation,
         remembered_peer,
+        maintenance: memory,
         seed,
         keepalive,
         deadtime,
@@ -98,6 +100,7 @@ pub(super) fn write(program: &str, started: Instant, settings: &Settings, how: S
             &format_args!("{uuid} {generation} {sequence}{doubt}"),
         );
     }
+    lines.0 += &maintenance::line(memory.as_ref());
     lines.plain("seed", seed);
     lines.plain("keepalive", &Seconds(*keepalive));
     lines.plain("deadtime", &Seconds(*deadtime));
@@ -267,6 +270,7 @@ pub(super) struct Reading {
     generation: Option<u64>,
     last_generation: Option<u64>,
     remembered_peer: Option<PeerMemory>,
+    maintenance: Option<MaintenanceMemory>,
     seed: Option<u64>,
     keepalive: Option<Duration>,
     deadtime: Option<Duration>,
@@ -312,6 +316,7 @@ impl Reading {
             "generation" => once(&mut self.generation, name, generation(value)?),
             "last_generation" => once(&mut self.last_generation, name, generation(value)?),
             "remembered_peer" => once(&mut self.remembered_peer, name, remembered(value)?),
+            "maintenance" => once(&mut self.maintenance, name, maintenance::read(value)?),
             "seed" => once(&mut self.seed, name, parse(value)?),
             "keepalive" => once(&mut self.keepalive, name, seconds(value)?),
             "deadtime" => once(&mut self.deadtime, name, seconds(value)?),
@@ -368,6 +373,7 @@ impl Reading {
                 generation: needed(self.generation, "generation")?,
                 last_generation: needed(self.last_generation, "last_generation")?,
                 remembered_peer: self.remembered_peer,
+                maintenance: self.maintenance,
                 seed: needed(self.seed, "seed")?,
                 keepalive: needed(self.keepalive, "keepalive")?,
                 deadtime: needed(self.deadtime, "deadtime")?,
@@ -518,6 +524,16 @@ pub(super) mod tests {
                 generation: 7,
                 sequence: u64::MAX,
                 in_doubt: true,
+            }),
+            maintenance: Some(MaintenanceMemory {
+                counter: 3,
+                said_here: false,
+                is_on: true,
+                age: Duration::from_secs(9),
+                left: Some(Duration::from_secs(8)),
+                by: "root".into(),
+                reason: "a b".into(),
+                peer_holds_still: true,
             }),
             seed: 1 << 63,
             keepalive: Duration::from_millis(200),

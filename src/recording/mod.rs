@@ -38,6 +38,7 @@ mod error;
 mod event;
 mod header;
 mod keys;
+mod maintenance;
 mod reader;
 mod reload;
 mod replay;

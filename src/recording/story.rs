@@ -188,6 +188,11 @@ impl Story {
                 self.line(format_args!("< carrier of {link}: {word}"));
             }
             Event::PeerConfirmedDead => self.line(format_args!("< peer confirmed dead")),
+            Event::Maintenance(order) => {
+                let word = if order.is_on() { "on" } else { "off" };
+                let (by, reason) = (order.by(), order.reason());
+                self.line(format_args!("< maintenance {word} by {by}: {reason}"));
+            }
             Event::StopRequested => self.line(format_args!("< stop requested")),
             Event::Say(message) => {
                 let kind = message.kind().to_owned();
@@ -312,6 +317,11 @@ impl Story {
                 self.line(format_args!(
                     "remember the peer: generation {generation}, number {sequence}"
                 ));
+            }
+            Action::RememberMaintenance(memory) => {
+                let word = if memory.is_on { "on" } else { "off" };
+                let counter = memory.counter;
+                self.line(format_args!("remember maintenance {counter}: {word}"));
             }
             Action::AskFailback => self.line(format_args!("ask whether groups may return")),
             Action::Deliver { source, message } => {

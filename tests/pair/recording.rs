@@ -76,6 +76,7 @@ impl Run {
                 | Event::WatchdogArmed { .. }
                 | Event::Hardware(_)
                 | Event::Terms(_)
+                | Event::Maintenance(_)
                 | Event::Say(_) => {}
                 Event::Received { bytes, .. } => {
                     if let Some((source, number)) = opened(bytes) {

@@ -6,6 +6,8 @@ use std::path::PathBuf;
 use lexopt::prelude::*;
 
 use super::events::{Since, Wanted};
+use super::until;
+use crate::os::clock;
 
 /// Printed for `-h` and for no argument at all.
 pub(super) const HELP: &str = "\
@@ -20,6 +22,9 @@ usage: cl_status SUB-COMMAND [OPTIONS] [ARGUMENTS]
   hblinkstatus NODE LINK        up or dead
   rscstatus                     what this node holds: none, local, foreign, all, transition
   hbparameter -p NAME           a value of ha.cf
+  maintenance                   whether nothing moves unless somebody asks for it, and why
+  maintenance on [--reason TEXT] [--until TIME|+DURATION]
+  maintenance off
   incidents                     who held what while the nodes had lost each other
   status                        everything on one screen, what is wrong first
   watch                         the same, drawn anew each second; q ends it
@@ -48,6 +53,23 @@ pub(super) enum Query {
     Explain(String),
     Events(Wanted),
     RebootSafe,
+    Maintenance(Order),
+}
+
+/// What is wanted of maintenance.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Order {
+    /// To know whether it is on.
+    Show,
+    /// That it is on from now on.
+    On {
+        /// Why; may be empty.
+        reason: String,
+        /// When it ends by itself, in seconds since 1970.
+        until: Option<u64>,
+    },
+    /// That it is off.
+    Off,
 }
 
 /// The whole command line.
@@ -77,6 +99,7 @@ pub(super) fn parse(
     let mut operands = Vec::new();
     let mut parameter = None;
     let (mut since, mut follow) = (None, true);
+    let (mut reason, mut until) = (None, None);
     let mut found = Arguments {
         query: Query::Running,
         verbose: false,
@@ -108,6 +131,12 @@ pub(super) fn parse(
                 since = Some(found);
             }
             Long("no-follow") if command.as_deref() == Some("events") => follow = false,
+            Long("reason") if command.as_deref() == Some(MAINTENANCE) => {
+                reason = Some(parser.value().and_then(ValueExt::string).map_err(text)?);
+            }
+            Long("until") if command.as_deref() == Some(MAINTENANCE) => {
+                until = Some(parser.value().and_then(ValueExt::string).map_err(text)?);
+            }
             Long("json") => found.json = true,
             Short('C') => found.directory = Some(parser.value().map_err(text)?.into()),
             Value(word) if command.is_none() => command = Some(word.string().map_err(text)?),
@@ -118,7 +147,9 @@ pub(super) fn parse(
     let Some(command) = command else {
         return Ok(None);
     };
-    found.query = if command == "events" {
+    found.query = if command == MAINTENANCE {
+        Query::Maintenance(order(&operands, reason, until.as_deref())?)
+    } else if command == "events" {
         let json = found.json;
         Query::Events(Wanted {
             since,
@@ -129,6 +160,36 @@ pub(super) fn parse(
         query(&command, operands, parameter)?
     };
     Ok(Some(found))
+}
+
+const MAINTENANCE: &str = "maintenance";
+
+fn order(words: &[String], reason: Option<String>, until: Option<&str>) -> Result<Order, String> {
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    let is_plain = reason.is_none() && until.is_none();
+    match words.as_slice() {
+        ["on"] => Ok(Order::On {
+            reason: reason.unwrap_or_default(),
+            until: until.map(end).transpose()?,
+        }),
+        [] if is_plain => Ok(Order::Show),
+        ["off"] if is_plain => Ok(Order::Off),
+        [] | ["off"] => Err("ERROR: --reason and --until are for maintenance on.".to_owned()),
+        [word, ..] => Err(format!(
+            "ERROR: maintenance {word}: write maintenance on, maintenance off, or maintenance alone to see it; a reason of \
+             several words belongs in quotes behind --reason."
+        )),
+    }
+}
+
+fn end(text: &str) -> Result<u64, String> {
+    let now = clock::wall().as_secs();
+    until::end(text, now).ok_or_else(|| {
+        format!(
+            "ERROR: --until {text}: not a time in the future. Write a duration as in +90m, +2h or +1d12h, or a time as in 18:30 \
+             or \"2026-12-01 06:00\", in the time zone of this machine."
+        )
+    })
 }
 
 fn query(command: &str, operands: Vec<String>, parameter: Option<String>) -> Result<Query, String> {

@@ -8,11 +8,13 @@ mod explain;
 mod glance;
 mod groups;
 mod look;
+mod maintenance;
 mod place;
 mod reboot;
 mod screen;
 mod serial;
 mod troubles;
+mod until;
 mod watch;
 mod watchdog;
 
@@ -73,6 +75,9 @@ pub fn run(words: impl IntoIterator<Item = OsString>) -> u8 {
             let places = Places::new(arguments.directory.as_deref());
             let (socket, configuration) = (places.control_socket(), &places.configuration);
             match &arguments.query {
+                Query::Maintenance(order) => {
+                    maintenance::run(&arguments, order, &socket, configuration)
+                }
                 Query::Incidents => incidents(&arguments, super::incidents(&socket), configuration),
                 Query::Events(wanted) => events::run(&places, wanted, &mut std::io::stdout()),
                 Query::Overview | Query::Watch | Query::Explain(_) | Query::RebootSafe => {
@@ -165,6 +170,10 @@ fn running(arguments: &Arguments, status: &Status) -> Reply {
         );
         reply.out.push_str(&version);
         reply.out.push_str(&all_nodes(arguments, status));
+        let maintenance = status.maintenance.iter().map(maintenance::lines);
+        reply
+            .out
+            .extend(maintenance.map(|lines| format!("\nmaintenance\ton\n{lines}")));
         reply.out.extend(status.jeopardy.iter().map(jeopardy));
         let silence = status.last_link.as_ref();
         reply
@@ -211,6 +220,7 @@ fn answer(arguments: &Arguments, query: &Query, status: &Status) -> Reply {
         // Those beside the first one are answered elsewhere.
         Query::Running
         | Query::Incidents
+        | Query::Maintenance(_)
         | Query::Overview
         | Query::Watch
         | Query::Explain(_)

@@ -74,6 +74,7 @@ fn example() -> Status {
         last_link: None,
         agreement: None,
         peer_ethernet: Vec::new(),
+        maintenance: None,
         watchdog: None,
         peer: None,
         timers: Vec::new(),

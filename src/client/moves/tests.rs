@@ -92,6 +92,7 @@ fn status(movement: Movement, groups: &[(&str, &str, Option<&str>)]) -> Status {
         last_link: None,
         agreement: None,
         peer_ethernet: Vec::new(),
+        maintenance: None,
         watchdog: None,
         peer: None,
         timers: Vec::new(),

@@ -114,6 +114,7 @@ mod tests {
             last_link: None,
             agreement: None,
             peer_ethernet: Vec::new(),
+            maintenance: None,
             watchdog: None,
             peer: None,
             timers: Vec::new(),

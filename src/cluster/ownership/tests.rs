@@ -5,7 +5,7 @@ mod rules;
 
 use super::*;
 use crate::cluster::movement::Selection;
-use crate::cluster::policy::Breakdowns;
+use crate::cluster::policy::{Breakdowns, Stillness};
 
 const TALKING: Standing = Standing {
     relation: Relation::Talking,
@@ -13,6 +13,7 @@ const TALKING: Standing = Standing {
     is_leaving: false,
     peer_takes: true,
     fails_back: true,
+    stillness: Stillness::None,
 };
 const LEAVING: Standing = Standing {
     is_leaving: true,

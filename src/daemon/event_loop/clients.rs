@@ -2,7 +2,7 @@
 
 use super::super::journal::Journal;
 use super::super::reload::Running;
-use super::super::{agreement, fencing, moves, reasons, status};
+use super::super::{agreement, fencing, maintenance, moves, reasons, status};
 use super::{Daemon, Devices, Identity};
 use crate::cluster::Instant;
 use crate::control::{Answer, Direction, Request, Status};
@@ -61,6 +61,10 @@ impl Daemon {
             Request::Takeover { selection } => {
                 moves::begin(cluster, Direction::Takeover, selection, state.generation)
             }
+            Request::MaintenanceOn { by, reason, until } => {
+                maintenance::on(cluster, config, (&by, &reason), until)
+            }
+            Request::MaintenanceOff { by } => maintenance::off(cluster, config, &by),
             Request::Reload {
                 dry_run,
                 files,

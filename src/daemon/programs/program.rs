@@ -29,6 +29,8 @@ pub(super) struct Program {
     account: Account,
     directory: PathBuf,
     failfast: bool,
+    /// Maintenance is on.
+    pub holds_still: bool,
     pace: Pace,
     state: State,
 }
@@ -61,6 +63,7 @@ impl Program {
             account,
             directory,
             failfast: line.failfast,
+            holds_still: false,
             pace: Pace::default(),
             state: State::Due(Instant::from_micros(0)),
         }
@@ -130,7 +133,7 @@ impl Program {
             }
             Err(error) => {
                 log::error!("Cannot start \"{}\" as uid {uid}: {error}", self.command);
-                if self.failfast {
+                if self.failfast && !self.holds_still {
                     self.state = State::Over;
                     return Some(self.failure(None));
                 }
@@ -182,7 +185,7 @@ impl Program {
         let mut process = process;
         // Before another one is begun nothing of this one may be left.
         process.terminate(now);
-        if self.failfast && end != End::Exited(0) {
+        if self.failfast && !self.holds_still && end != End::Exited(0) {
             self.state = State::Ending(process, None);
             return Some(self.failure(Some(end)));
         }

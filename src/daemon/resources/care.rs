@@ -50,6 +50,11 @@ impl Resources {
             .collect()
     }
 
+    /// In maintenance a resource that does not work is told of and left alone.
+    pub fn hold_still(&mut self, is_still: bool) {
+        self.monitors.hold_still(is_still);
+    }
+
     /// Puts back, announces and asks what is due.
     pub(super) fn look_after_running(&mut self, now: Instant) {
         let useless = self.floating.restore(now);

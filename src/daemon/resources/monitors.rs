@@ -21,6 +21,8 @@ pub(super) struct Monitors {
     watched: Vec<Watched>,
     children: Children,
     asked: BTreeMap<ChildId, Asked>,
+    /// Maintenance is on: nothing is started again.
+    is_still: bool,
     /// Who is looked at first: none is left out for ever where there are more than can be asked at a time.
     first: usize,
 }
@@ -84,6 +86,7 @@ impl Monitors {
             watched: Vec::new(),
             children,
             asked: BTreeMap::new(),
+            is_still: false,
             first: 0,
         }
     }
@@ -134,6 +137,11 @@ impl Monitors {
             }
         }
         self.first = 0;
+    }
+
+    /// Whether maintenance is on.
+    pub fn hold_still(&mut self, is_still: bool) {
+        self.is_still = is_still;
     }
 
     /// What the probes find around them, from the next one on.
@@ -271,7 +279,7 @@ impl Monitors {
             (None, Ok(resource)) => resource.invocation(Action::Status, watched.monitor.timeout),
             (None, Err(error)) => {
                 let reason = error.to_string();
-                return watched.judge(false, now, now, &reason);
+                return watched.judge(false, !self.is_still, (now, now), &reason);
             }
         };
         watched.vigil.asked();
@@ -329,7 +337,7 @@ impl Monitors {
             Some(said) => format!("{}: {reason}, {}", watched.monitor.probe, excerpt(said)),
             None => format!("{}: {reason}", watched.monitor.probe),
         };
-        watched.judge(works, asked.at, now, &reason)
+        watched.judge(works, !self.is_still, (asked.at, now), &reason)
     }
 }
 
@@ -351,8 +359,18 @@ impl Watched {
     }
 
     /// Tells the people, and what is to be done.
-    fn judge(&mut self, works: bool, asked: Instant, now: Instant, reason: &str) -> Option<Remedy> {
-        let verdict = self.vigil.answer(works, asked, now, &self.monitor);
+    fn judge(
+        &mut self,
+        works: bool,
+        may_restart: bool,
+        (asked, now): (Instant, Instant),
+        reason: &str,
+    ) -> Option<Remedy> {
+        let verdict = if works || may_restart {
+            self.vigil.answer(works, asked, now, &self.monitor)
+        } else {
+            self.vigil.bear(asked, now, &self.monitor)
+        };
         let (failures, restarts) = self.vigil.figures();
         let (name, tag) = (&self.monitor.resource, self.tag());
         let Monitor {

@@ -95,14 +95,22 @@ impl Vigil {
                 Verdict::AsBefore
             };
         }
-        self.failures = self.failures.saturating_add(1);
-        if self.failures < monitor.fall {
-            return Verdict::Fails;
-        }
-        if self.restarts < monitor.restarts {
+        let may_restart = self.restarts < monitor.restarts;
+        if may_restart && self.failures.saturating_add(1) >= monitor.fall {
+            self.failures = self.failures.saturating_add(1);
             self.restarts = self.restarts.saturating_add(1);
             self.restarted_at = now;
             return Verdict::Restart;
+        }
+        self.bear(asked_at, now, monitor)
+    }
+
+    /// It does not work, as was asked at `asked_at`, and is not started again whatever it did before.
+    pub fn bear(&mut self, asked_at: Instant, now: Instant, monitor: &Monitor) -> Verdict {
+        self.next = Some((asked_at + monitor.every).max(now));
+        self.failures = self.failures.saturating_add(1);
+        if self.failures < monitor.fall {
+            return Verdict::Fails;
         }
         let is_news = self.given_up_at.is_none();
         if self
@@ -172,6 +180,22 @@ mod tests {
             let seen = verdicts(&monitor(fall, restarts), answers);
             assert_eq!(seen, expected, "fall={fall} restarts={restarts} {answers}");
         }
+    }
+
+    #[test]
+    fn in_maintenance_it_is_told_and_left_alone_and_started_again_after_that() {
+        let monitor = monitor(2, 1);
+        let now = Instant::from_micros(1_000_000_000);
+        let mut vigil = Vigil::default();
+        vigil.begin(now, &monitor);
+        assert_eq!(vigil.bear(now, now, &monitor), Verdict::Fails);
+        assert_eq!(
+            vigil.bear(now, now, &monitor),
+            Verdict::Broken { is_news: true }
+        );
+        assert_eq!(vigil.bear(now, now, &monitor), Verdict::AsBefore);
+        assert_eq!(vigil.figures(), (3, 0));
+        assert_eq!(vigil.answer(false, now, now, &monitor), Verdict::Restart);
     }
 
     #[test]

@@ -134,6 +134,7 @@ pub(super) fn well() -> Status {
         ],
         movement: None,
         peer_ethernet: vec!["02:00:00:00:00:02".into()],
+        maintenance: None,
         agreement: Some(Agreement {
             state: "equal".into(),
             differences: vec![],
