@@ -115,6 +115,8 @@ prove:
 		$(CARGO) test --profile prove --locked --quiet --test simulation -- --exact --nocapture neighbours::no_seed_with_several_pairs_breaks_a_rule
 	HB_SIM_DOUBT_FIRST=$(SEED) HB_SIM_DOUBT_RUNS=$$(($(RUNS) / 5)) \
 		$(CARGO) test --profile prove --locked --quiet --test simulation -- --exact --nocapture doubts::no_seed_with_doubts_breaks_a_rule
+	HB_SIM_MAINTENANCE_FIRST=$(SEED) HB_SIM_MAINTENANCE_RUNS=$$(($(RUNS) / 5)) \
+		$(CARGO) test --profile prove --locked --quiet --test simulation -- --exact --nocapture maintenance::no_seed_with_maintenance_breaks_a_rule
 	HB_SIM_EXHAUSTIVE=1 \
 		$(CARGO) test --profile prove --locked --quiet --test simulation -- --nocapture exhaustive
 	$(CARGO) run --profile prove --locked --quiet --example planted

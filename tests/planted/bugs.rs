@@ -18,6 +18,8 @@ pub enum Search {
     Pairs,
     /// Two nodes of ours that do not take silence for death (`last_link`).
     Doubts,
+    /// Two nodes of ours, and somebody who works on them (`cl_status maintenance`).
+    Maintenance,
     /// Two nodes of ours, and a judge who looks away from two owners: the witness has to see them.
     Witness,
 }
@@ -400,5 +402,21 @@ pub const BUGS: &[Bug] = &[
         from: "DoubtStage::Manual, Begun::Manual)",
         to: "DoubtStage::Waiting(now), Begun::Manual)",
         search: Search::Doubts,
+    },
+    Bug {
+        name: "maintenance-ends-at-a-restart",
+        mistake: "a node that was started again does not know of maintenance (cl_status maintenance)",
+        file: "cluster/maintenance.rs",
+        from: "            statement,\n            peer_holds_still: memory",
+        to: "            statement: statement.filter(|_| false),\n            peer_holds_still: memory",
+        search: Search::Maintenance,
+    },
+    Bug {
+        name: "a-death-is-stronger",
+        mistake: "what a dead node held is taken although maintenance is on (cl_status maintenance)",
+        file: "cluster/membership.rs",
+        from: "self.put_off_silence(patience, was_last);",
+        to: "self.judge_silence(patience, was_last, now);\n                self.maintenance.is_confirmed = true;",
+        search: Search::Maintenance,
     },
 ];

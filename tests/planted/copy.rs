@@ -105,6 +105,10 @@ impl Copy {
                 "neighbours::no_seed_with_several_pairs_breaks_a_rule",
             ),
             Search::Doubts => ("HB_SIM_DOUBT", "doubts::no_seed_with_doubts_breaks_a_rule"),
+            Search::Maintenance => (
+                "HB_SIM_MAINTENANCE",
+                "maintenance::no_seed_with_maintenance_breaks_a_rule",
+            ),
             Search::Witness => (
                 "HB_SIM_WITNESS",
                 "witness::no_seed_shows_two_owners_to_the_witness_alone",

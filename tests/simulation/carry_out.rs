@@ -70,6 +70,7 @@ impl World {
                 if let Report::GroupStopping { key, reason } = &report {
                     self.gives_up(node, key, *reason)?;
                 }
+                self.judge_maintenance(node, &report)?;
                 let text = report.to_string();
                 self.trace
                     .step(self.now, &[4, node as u64, hash(text.as_bytes())], || {
@@ -84,6 +85,10 @@ impl World {
                         format!("{node} records {text}")
                     });
                 self.judge_record(node, &record)
+            }
+            Action::RememberMaintenance(memory) => {
+                self.remember_maintenance(node, *memory);
+                Ok(())
             }
             Action::RememberPeer(memory) => {
                 self.remember(node, memory);

@@ -90,6 +90,14 @@ impl fmt::Display for Fault {
                     "a person tells machine {node} that the other is off, if it is"
                 )
             }
+            Self::Maintenance { node, is_on, lasts } => {
+                let word = if is_on { "on" } else { "off" };
+                write!(f, "maintenance is switched {word} at machine {node}")?;
+                match lasts {
+                    Some(time) => write!(f, " for {} ms", millis(time)),
+                    None => Ok(()),
+                }
+            }
             Self::Replay { to, count } => {
                 write!(f, "{count} recorded packets arrive again at machine {to}")
             }

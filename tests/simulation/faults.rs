@@ -61,6 +61,12 @@ pub enum Fault {
     Command(usize, Command),
     /// The operator says that the other machine is down, if he sees that it has no power.
     ConfirmDead(usize),
+    /// The operator switches maintenance on, for so long where that is said, or off.
+    Maintenance {
+        node: usize,
+        is_on: bool,
+        lasts: Option<Time>,
+    },
     /// Datagrams recorded earlier arrive again, from all of the run so far.
     Replay { to: usize, count: u32 },
 }

@@ -64,7 +64,8 @@ fn kind(fault: &Fault) -> Option<usize> {
         | Fault::Plug { .. }
         | Fault::Reload(..)
         | Fault::Disk(..)
-        | Fault::ConfirmDead(_) => return None,
+        | Fault::ConfirmDead(_)
+        | Fault::Maintenance { .. } => return None,
     })
 }
 

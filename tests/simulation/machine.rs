@@ -3,7 +3,10 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::ops::RangeInclusive;
 
-use heartbeat::cluster::{GroupId, GroupOutcome, Instant, NetworkAnswer, PeerMemory, PingId};
+use heartbeat::cluster::{
+    GroupId, GroupOutcome, Instant, MaintenanceMemory, MaintenanceOrder, NetworkAnswer, PeerMemory,
+    PingId,
+};
 
 use heartbeat::message::Keys;
 
@@ -74,6 +77,8 @@ pub enum Inbound {
     ConfirmDead,
     /// `ha.cf` and `haresources` are to be read again.
     Reload,
+    /// The operator switches maintenance on or off.
+    Maintenance(Box<MaintenanceOrder>),
     /// `authkeys` was read again.
     Keys(Box<Keys>),
 }
@@ -215,6 +220,8 @@ pub struct Machine {
     pub rate: u64,
     /// Its watchdog, while it is armed.
     pub watchdog: Option<Watchdog>,
+    /// What a run of its daemon has kept of maintenance, and when.
+    pub maintenance: Option<(MaintenanceMemory, Time)>,
     /// When any run of its daemon has sent a heartbeat last.
     pub last_heartbeat: Time,
     /// Its state directory, where that is more than what it is to remember.
@@ -295,6 +302,7 @@ impl Machine {
             wall: 0,
             rate: 1_000_000,
             watchdog: None,
+            maintenance: None,
             last_heartbeat: 0,
             disk: None,
         }

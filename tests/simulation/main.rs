@@ -20,6 +20,7 @@ mod hardware;
 mod invariants;
 mod long;
 mod machine;
+mod maintenance;
 mod mixed;
 mod neighbours;
 mod node;

@@ -31,6 +31,10 @@ pub trait Node {
     fn in_jeopardy(&self) -> Option<bool> {
         None
     }
+    /// Whether the other node is known to know of maintenance, while that is on.
+    fn maintenance(&self) -> Option<bool> {
+        None
+    }
     /// What it thinks of a group.
     fn group(&self, id: GroupId) -> GroupView;
     /// The operator wants groups moved.
@@ -93,6 +97,9 @@ impl Node for Cluster {
     }
     fn in_jeopardy(&self) -> Option<bool> {
         Some(self.jeopardy().is_some())
+    }
+    fn maintenance(&self) -> Option<bool> {
+        Cluster::maintenance(self).map(|view| view.is_shared)
     }
     fn group(&self, id: GroupId) -> GroupView {
         Cluster::group(self, id)

@@ -513,6 +513,7 @@ impl Plan {
             + pings
             + carriers
             + self.longest_wait()
+            + self.maintenance_settle_time()
             + self.doubt_settle_time()
             + fencing
             + self.initdead

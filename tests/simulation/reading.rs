@@ -111,6 +111,9 @@ impl World {
                     let event = Event::NetworkAnswered { request, answer };
                     daemon.core.handle(local, event);
                 }
+                Inbound::Maintenance(order) => {
+                    daemon.core.handle(local, Event::Maintenance(order));
+                }
                 Inbound::ConfirmDead => daemon.core.handle(local, Event::PeerConfirmedDead),
                 Inbound::Reload => self.read_files(node, daemon),
                 Inbound::Keys(keys) => daemon.core.handle(local, Event::KeysChanged(keys)),

@@ -15,6 +15,7 @@ impl World {
         self.at(self.now + self.plan.keepalive, Happening::Check);
         self.judge.clashes_end(&self.machines, self.now)?;
         self.witness_looks()?;
+        self.look_at_maintenance();
         self.stops_end()?;
         self.lone_nodes_serve()?;
         self.ways_are_right()?;
@@ -97,6 +98,9 @@ impl World {
             };
             if self.waits_in_vain(node) {
                 continue;
+            }
+            if daemon.core.maintenance().is_some() {
+                return Some(format!("node {node} is in maintenance"));
             }
             let lately = self.plan.deadtime + self.plan.news_time();
             // Until the other has heard that it is ready, nothing returns to it.
@@ -201,6 +205,7 @@ impl World {
                 .max(daemon.started)
                 .max(daemon.went_on)
                 .max(daemon.file_since)
+                .max(self.still_until(node))
                 .max(replays);
             let Some(fencing) = self.fence_time() else {
                 continue; // its devices fail, and nothing else ends the waiting

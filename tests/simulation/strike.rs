@@ -105,6 +105,9 @@ impl World {
             Fault::ConfirmDead(_) => {}
             Fault::Disk(node, room) => self.set_room(node, room),
             Fault::Command(node, command) => return self.arrive(node, Inbound::Command(command)),
+            Fault::Maintenance { node, is_on, lasts } => {
+                return self.order_maintenance(node, is_on, lasts);
+            }
             Fault::Garbage { to, count } => self.garbage(to, count),
             Fault::Replay { to, count } => self.replay(to, count),
         }
@@ -122,6 +125,7 @@ impl World {
             self.plug(node, self.plan.unplugged != Some(node));
         }
         self.deadline = self.now + self.plan.settle_time();
+        self.end_maintenance()?;
         for node in 0..2 {
             self.set_room(node, Room::Enough);
             self.change_files(node, Some(Edition::default()))?;
@@ -189,6 +193,7 @@ impl World {
             plan.names
         };
         let micros = Duration::from_micros;
+        let maintenance = self.maintenance_of(node);
         let remembered = self.machines[node].remembered;
         let mut settings = Settings {
             local_node: names[node % 2].to_owned(),
@@ -198,6 +203,7 @@ impl World {
             generation,
             last_generation: generation + GENERATIONS_OF_A_RUN - 1,
             remembered_peer: remembered,
+            maintenance,
             seed: self.dice.next(),
             keepalive: micros(plan.keepalive_of(node)),
             deadtime: micros(plan.deadtime_of(node)),

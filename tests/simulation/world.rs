@@ -10,6 +10,7 @@ use super::faults::Fault;
 use super::fencing::Order;
 use super::invariants::{Judge, Violation};
 use super::machine::{Inbound, Machine};
+use super::maintenance::Upkeep;
 use super::node::MakeNode;
 use super::plan::{Plan, SECOND, Time};
 use super::records::Records;
@@ -153,6 +154,8 @@ pub struct World {
     pub judge: Judge,
     /// Sees what everybody sees.
     pub witness: Witness,
+    /// See `maintenance`.
+    pub upkeep: Upkeep,
     /// See `records`.
     pub records: Records,
     /// Since when it is plain in which directions links carry.
@@ -217,6 +220,7 @@ impl World {
                 .collect(),
             judge: Judge::new(&plan),
             witness: Witness::new(&plan),
+            upkeep: Upkeep::default(),
             records: Records::default(),
             skies: Skies::default(),
             hardware_dice: Rng::new(plan.seed, 14),

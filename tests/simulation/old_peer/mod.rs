@@ -207,6 +207,7 @@ impl Node for OldPeer {
             | Event::Carrier { .. }
             | Event::Hardware(_)
             | Event::Terms(_)
+            | Event::Maintenance(_)
             | Event::Fenced { .. }
             | Event::PeerConfirmedDead
             | Event::NetworkAnswered { .. }
