@@ -355,6 +355,28 @@ fn a_failfast_program_that_is_content_is_started_again() {
 }
 
 #[test]
+fn in_maintenance_a_failfast_program_that_fails_is_started_again_and_nothing_is_given_up() {
+    let mut machine = machine(
+        "failfast",
+        "echo $$ >> pids\nwhile ! [ -e go ]; do sleep 0.05; done\nrm go\nexit 7",
+    );
+    add_resource(&machine, "rm runs");
+    machine.start();
+    machine.wait_for_log("thing: running here");
+    assert_eq!(
+        machine.cl_status(&["maintenance", "on"]).out.get(..3),
+        Some("on\n")
+    );
+    machine.write("go", "");
+    wait_for("a second start", || {
+        (numbers(&machine, "pids").len() == 2).then_some(())
+    });
+    assert!(machine.path("runs").exists());
+    assert_eq!(count(&machine, "gives up its resources"), 0);
+    assert_eq!(machine.heartbeat(&["-k"]).exit, 0);
+}
+
+#[test]
 fn the_watchdog_starves_when_a_failfast_program_fails_and_a_resource_does_not_stop() {
     use std::io::Read;
     use std::os::unix::fs::OpenOptionsExt;

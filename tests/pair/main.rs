@@ -21,6 +21,7 @@ mod last_link;
 mod leftovers;
 mod links;
 mod log_lines;
+mod maintenance;
 mod media;
 mod monitors;
 mod moves;
