@@ -31,9 +31,16 @@ pub struct Upkeep {
 }
 
 impl Plan {
-    /// The run that belongs to a seed with somebody who works on the pair.
+    /// The run that belongs to a seed with somebody who works on the pair; in some of them silence is not death, or a device
+    /// resets the other node.
     pub fn with_maintenance(seed: u64) -> Self {
-        Self::with_operator(seed).and_maintenance(seed)
+        let plan = Self::with_operator(seed);
+        let plan = match seed % 4 {
+            2 => plan.and_doubts(seed),
+            3 => plan.and_fencing(seed),
+            _ => plan,
+        };
+        plan.and_maintenance(seed)
     }
 
     /// The same with such a person.
@@ -217,7 +224,9 @@ impl World {
             | Reason::Leaving
             | Reason::Conflict
             | Reason::Stale
-            | Reason::Removed => true,
+            | Reason::Removed
+            // One that was started again, or meets the other anew, has not heard yet that the other knows.
+            | Reason::CutOff => true,
             Reason::Standby => self.plan.has_operator(),
             Reason::Retry => self.plan.has_operator() || self.has_stuck(node),
             Reason::PeerDied | Reason::FoundRunning => self.was_confirmed,
