@@ -20,6 +20,39 @@ fn start_and_tell(machine: &mut Machine) {
 }
 
 #[test]
+fn a_damaged_file_of_maintenance_counts_as_on_until_somebody_ends_it() {
+    let mut machine = Machine::new("");
+    start_and_tell(&mut machine);
+    assert_eq!(machine.cl_status(&["maintenance"]).out, "off\n");
+    for damage in ["", "garbage\n"] {
+        machine.crash();
+        machine.write("state/maintenance", damage);
+        start_and_tell(&mut machine);
+        let said = machine.cl_status(&["maintenance"]).out;
+        assert!(said.starts_with("on\n"), "{said}");
+        assert!(
+            said.contains("\treason\tits file in the state directory is damaged"),
+            "{said}"
+        );
+        let log = machine.read("ha-log");
+        assert!(
+            log.contains("state/maintenance: it is damaged. Whether maintenance is on"),
+            "{log}"
+        );
+        assert_eq!(machine.cl_status(&["maintenance", "off"]).out, "off\n");
+        wait_for("the file is sound again", || {
+            machine
+                .read("state/maintenance")
+                .contains(" off\n")
+                .then_some(())
+        });
+    }
+    machine.crash();
+    start_and_tell(&mut machine);
+    assert_eq!(machine.cl_status(&["maintenance"]).out, "off\n");
+}
+
+#[test]
 fn damaged_files_are_told_and_never_lower_the_generation() {
     let mut machine = Machine::new("");
     start_and_tell(&mut machine);
