@@ -19,7 +19,7 @@ usage: heartbeat [-C DIR] [-f] [-d] [-l] [-M] [-v]   start; -f stays in the fore
        heartbeat [-C DIR] -s                         tell whether it runs
        heartbeat [-C DIR] -r                         check the configuration, then have it read again
        heartbeat [-C DIR] alert-test                 send a test by each `alert` line of ha.cf, and tell what came of it
-       heartbeat [-C DIR] check [--json] [--peer] [--root DIR]
+       heartbeat [-C DIR] check [-M] [--json] [--peer] [--root DIR]
                                                      check the configuration, and what may go wrong with it here
        heartbeat [-C DIR] confirm-dead NODE          the other node is down for sure: take what it held
        heartbeat [-C DIR] doctor [--json] [--bundle FILE]

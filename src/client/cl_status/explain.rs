@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use super::look::{Look, Mark, plain, seconds, span};
 use super::place::{Place, peer_name, place};
 use super::screen::what_is_due;
-use super::troubles::of_group;
+use super::troubles::{in_maintenance, of_group};
 use crate::control::{Group, Peer, Status};
 
 /// Everything that speaks for where a group is.
@@ -283,6 +283,9 @@ fn failures_and_readiness(status: &Status, group: &Group, add: &mut impl FnMut(&
 
 /// What keeps this node from taking anything of the other one.
 fn holds(status: &Status, add: &mut impl FnMut(&str, String)) {
+    if let Some(maintenance) = &status.maintenance {
+        add("maintenance", in_maintenance(maintenance));
+    }
     if let Some(fencing) = &status.fencing {
         add("fencing", fencing.state.clone());
     }

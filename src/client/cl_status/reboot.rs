@@ -116,6 +116,9 @@ fn unsettled(status: &Status, reasons: &mut Vec<String>) {
             status.node
         ));
     }
+    if status.maintenance.as_ref().is_some_and(|one| !one.rests) {
+        reasons.push(format!("maintenance is on: {peer} would take nothing"));
+    }
     let is_moving = |movement: &crate::control::Movement| {
         !matches!(movement.progress, MoveProgress::Done | MoveProgress::Failed)
     };

@@ -1,18 +1,40 @@
 //! What is wrong with a pair, a sentence each, the worst first.
 
-use super::look::span;
+use super::look::{plain, span};
 use super::place::{Place, peer_name, place, some_of};
-use crate::control::{Group, Link, Status};
+use crate::control::{Group, Link, Maintenance, Status};
 
 /// Everything that is wrong; nothing where all is well.
 pub(super) fn troubles(status: &Status) -> Vec<String> {
     let mut found = Vec::new();
+    if let Some(maintenance) = &status.maintenance {
+        found.push(in_maintenance(maintenance));
+    }
     groups(status, &mut found);
     membership(status, &mut found);
     silence(status, &mut found);
     links(status, &mut found);
     devices(status, &mut found);
     found
+}
+
+/// What maintenance means now, without its times: nothing moves by itself, which nobody may forget.
+pub(super) fn in_maintenance(maintenance: &Maintenance) -> String {
+    if maintenance.rests {
+        return "maintenance is on, without effect: the other node runs heartbeat 3.0.6".into();
+    }
+    let mut text =
+        "maintenance is on: nothing is started, stopped or moved unless asked for".to_owned();
+    if !maintenance.reason.is_empty() {
+        text = format!("{text} ({})", plain(&maintenance.reason));
+    }
+    if maintenance.peer_lost {
+        text +=
+            "; the other node has fallen silent, and what follows waits for the end of maintenance";
+    } else if !maintenance.known_to_peer {
+        text += "; the other node does not know yet";
+    }
+    text
 }
 
 /// What a group alone has, with `name` for it.

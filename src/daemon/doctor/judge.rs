@@ -13,6 +13,14 @@ pub fn judge(status: &Status) -> Vec<Finding> {
         "daemon",
         format!("heartbeat-rs {} runs, as {}", status.version, status.node),
     )];
+    if let Some(maintenance) = &status.maintenance {
+        let words = match maintenance.reason.as_str() {
+            "" => "is on, and nothing moves by itself".to_owned(),
+            reason => format!("is on, and nothing moves by itself: {reason}"),
+        };
+        let cure = "end it when the work is done: cl_status maintenance off";
+        found.push(Finding::warning("maintenance", words, cure));
+    }
     let peer = status
         .nodes
         .iter()

@@ -32,6 +32,7 @@ fn sound() -> Value {
         ],
         "groups": [group("10.0.0.1"), there],
         "movement": null,
+        "maintenance": null,
         "fencing": {"state": "none", "failures": 0, "devices": [{"kind": "external/ipmi", "works": true}]},
         "last-link": {
             "answer": "takeover", "milliseconds": null, "peer": null, "peer-watchdog": null, "state": "none",
@@ -216,6 +217,16 @@ fn whatever_is_wrong_is_named() {
             json!([{"address": "10.0.0.1", "hardware": "02:00", "is-other-node": false, "claims": 3, "seconds-ago": 1}]),
             vec![problem(
                 "address 10.0.0.1: a stranger (02:00) has claimed it 3 time(s), the last 1 s ago",
+            )],
+        ),
+        (
+            "/maintenance",
+            json!({
+                "since": 1_799_999_000, "until": null, "by": "root", "node": "beta", "reason": "new disks",
+                "known-to-peer": true, "rests": false, "peer-lost": false
+            }),
+            vec![warning(
+                "maintenance: is on, and nothing moves by itself: new disks",
             )],
         ),
         (

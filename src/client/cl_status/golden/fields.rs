@@ -100,6 +100,7 @@ fn everything() -> (Status, Incident) {
         }],
         more: 1,
     });
+    status.maintenance = find("maintenance").status.maintenance.clone();
     status.jeopardy = Some(Jeopardy {
         since: NOW,
         link: Some("eth0".into()),

@@ -2,9 +2,9 @@
 
 use crate::control::{
     Agreement, Decision, Difference, Direction, Failback, Fencing, FencingDevice, Group,
-    HeldGroups, Incident, Jeopardy, LastLink, Line, Link, LinkQuality, Monitor, MoveProgress,
-    Movement, Node, Outcome, Parameter, Peer, Reasons, Retry, Rival, Selection, SerialLine, Status,
-    Tenure, Timer, Watchdog,
+    HeldGroups, Incident, Jeopardy, LastLink, Line, Link, LinkQuality, Maintenance, Monitor,
+    MoveProgress, Movement, Node, Outcome, Parameter, Peer, Reasons, Retry, Rival, Selection,
+    SerialLine, Status, Tenure, Timer, Watchdog,
 };
 
 /// 2026-11-20 18:18:20 UTC.
@@ -388,6 +388,18 @@ fn of_membership() -> Vec<Situation> {
                         .into(),
                 }],
                 more: 0,
+            });
+        }),
+        but("maintenance", |status| {
+            status.maintenance = Some(Maintenance {
+                since: NOW - 900,
+                until: Some(NOW + 2700),
+                by: "root".into(),
+                node: "beta".into(),
+                reason: "new disks".into(),
+                known_to_peer: true,
+                rests: false,
+                peer_lost: false,
             });
         }),
         but("peer-has-not-told", |status| {
