@@ -292,6 +292,9 @@ Every warning, error and alarm of the log of
 every diagnostic of
 .Ql heartbeat check ,
 and every reason with which a command is refused.
+The findings of
+.Ql heartbeat doctor
+have what to do below each of them, and are not here.
 To find a line, search for a few of its words that are no names and no numbers: those are stars here.
 Where several stand together, they mean the same, or one is the end of the other.
 .Bl -tag -width Ds

@@ -42,6 +42,9 @@ pub struct Origin {
 /// Every message, with a star for what differs from time to time.
 pub type Messages = BTreeMap<String, Origin>;
 
+/// What `heartbeat check` looks for on the machine.
+const HAZARDS: &str = "src/daemon/hazards";
+
 /// All of them.
 pub fn messages() -> Messages {
     let mut found = Messages::new();
@@ -51,6 +54,7 @@ pub fn messages() -> Messages {
         displays(&source, &mut found);
         if source.path.starts_with("src/config")
             || source.path.starts_with("src/daemon/look")
+            || source.path.starts_with(HAZARDS)
             || source.path == "src/daemon/serial_budget.rs"
         {
             diagnostics(&source, &mut found);
@@ -318,6 +322,10 @@ fn diagnostics(source: &Source, found: &mut Messages) {
             add(found, source, text, Voice::Diagnostic);
         }
     }
+    if source.path.starts_with(HAZARDS) {
+        hazards(source, found);
+        return;
+    }
     for name in ["message", "problem", "what"] {
         for at in source.find(&["let", name, "="]) {
             for text in texts(source.statement(at)) {
@@ -327,9 +335,33 @@ fn diagnostics(source: &Source, found: &mut Messages) {
     }
 }
 
+/// What is found on the machine: the first of message, reason and remedy, or a word of a table that stands in it.
+fn hazards(source: &Source, found: &mut Messages) {
+    for at in source.find(&["found", "("]) {
+        let all = arguments(source.inside(at + 1));
+        for text in all.first().into_iter().flat_map(|part| texts(part)) {
+            add(found, source, text, Voice::Diagnostic);
+        }
+    }
+    for at in source.find(&["what", ")", "in", "["]) {
+        for pair in source.inside(at + 3).windows(4) {
+            if let [Token::Text(_), comma, Token::Text(what), close] = pair
+                && (comma.is(",") && close.is(")"))
+            {
+                add(found, source, what, Voice::Diagnostic);
+            }
+        }
+    }
+}
+
 /// The literal with which a pair begins, plain or as a format.
 fn first_of_a_pair(tokens: &[Token]) -> Option<&str> {
     match tokens {
+        [before, open, Token::Text(text), comma, _]
+            if !before.is("!") && open.is("(") && comma.is(",") =>
+        {
+            Some(text)
+        }
         [open, format, mark, bracket, Token::Text(text)]
             if open.is("(") && format.is("format") && mark.is("!") && bracket.is("(") =>
         {
@@ -349,20 +381,32 @@ fn formats_become_patterns_and_severities_are_read() {
             _ => S::Info } } }
         impl fmt::Display for AReport { fn fmt(&self) { match self { Self::A { x } => { write!(f, "first {x} word") }
             Self::B => f.write_str(match y { 1 => "second word", _ => "third word" }), Self::D => w("fine word"), } } }
+        fn g() { let (message, label) = match x { 1 => ("seventh word", "no word"), _ => (format!("eighth {} word", "no word"),
+            format!("no {} word", a)) }; }
         fn f() { log::error!(target: "CRIT:x", "fifth word: {e}"); log::warn!(target: T, "sixth {} word", "no word"); }"#,
     );
     let mut found = Messages::new();
     displays(&source, &mut found);
     log_lines(&source, &mut found);
+    diagnostics(&source, &mut found);
+    let hazard = Source::read(
+        format!("{HAZARDS}/x.rs"),
+        r#"fn f() { for (kind, what) in [("no word", "ninth word")] { found(format!("tenth {kind} word"), "no word", "no word") } }"#,
+    );
+    diagnostics(&hazard, &mut found);
     let found: Vec<_> = found
         .iter()
         .map(|(message, origin)| (message.as_str(), origin.voices.iter().copied().collect()))
         .collect();
     let expected: Vec<(&str, Vec<Voice>)> = vec![
+        ("eighth * word", vec![Voice::Diagnostic]),
         ("fifth word", vec![Voice::Crit]),
         ("first * word", vec![Voice::Warn]),
+        ("ninth word", vec![Voice::Diagnostic]),
         ("second word", vec![Voice::Warn]),
+        ("seventh word", vec![Voice::Diagnostic]),
         ("sixth * word", vec![Voice::Warn]),
+        ("tenth * word", vec![Voice::Diagnostic]),
         ("third word", vec![Voice::Warn]),
     ];
     assert_eq!(found, expected);

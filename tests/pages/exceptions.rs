@@ -14,6 +14,8 @@ pub const NO_MESSAGES: &[&str] = &[
     "Short",
     "Facts",
     "User",
+    "Side",
+    "AlertWay",
     // lines of `heartbeat sniff`, which heartbeat(8) explains
     "Order",
     "Authenticity",
@@ -34,25 +36,38 @@ pub const NO_MESSAGES: &[&str] = &[
 pub const NOT_ALONE: &[&str] = &[
     "(successor of heartbeat *)",
     "Configuration unchanged.",
+    "chmod g-w",
+    "chmod go-w",
+    "chown root",
     "GET * HTTP/1.0r Host: *:*r User-Agent: heartbeat/*r Connection: closer r",
     "INFO: Heartbeat already stopped.",
     "fault: * 1 fault",
+    "heartbeat alert-test",
+    "heartbeat check",
+    "heartbeat keygen",
     "heartbeat serial-test",
     "heartbeat: recorded by version *, replayed by *: this is what the latter would decide",
     "info: Signalling heartbeat pid * to reread config files",
     "(* since the last such line)",
     "Other side is",
     "is done.",
+    "is for whoever helps you. Passwords were left out as far as they can be told; look into it before you give it away",
     "is ready to run resource group *.",
     "local resources",
     "remove */* from",
     "read",
+    "the version of the program",
     "this node",
     "written",
 ];
 
 /// Functions whose sentences are handed on before they are logged or answered.
 pub const SPEAKERS: &[(&str, &str, Voice)] = &[
+    ("src/config/key_strength.rs", "message", Voice::Diagnostic),
+    ("src/daemon/alerts/limit.rs", "summary", Voice::Warn),
+    ("src/daemon/hazards/trust.rs", "mistrust", Voice::Diagnostic),
+    ("src/daemon/keygen/mod.rs", "write", Voice::Reason),
+    ("src/daemon/keygen/options.rs", "method", Voice::Reason),
     ("src/daemon/last_breath.rs", "sentence", Voice::Warn),
     ("src/daemon/holders.rs", "holders_of", Voice::Crit),
     ("src/daemon/start.rs", "open_state", Voice::Error),
@@ -81,7 +96,8 @@ pub const SPEAKERS: &[(&str, &str, Voice)] = &[
     ("src/resource/address.rs", "remove", Voice::Warn),
 ];
 
-/// Calls that answer somebody with a sentence.
+/// Calls that answer somebody with a sentence. The findings of `heartbeat doctor` are none of them: each says what to do, on a
+/// line of its own.
 pub const ANSWERS: &[(&[&str], Voice)] = &[
     (&["Refusal", ":", ":", "new", "("], Voice::Error),
     (&["Answer", ":", ":", "Error", "("], Voice::Reason),
@@ -95,6 +111,7 @@ pub const SILENT: &[&str] = &["src/daemon/service_manager.rs", "src/daemon/sniff
 
 /// Log lines that hand on what is found elsewhere, and have no words of their own.
 pub const BARE: &[(&str, &str)] = &[
+    ("src/daemon/alerts/mod.rs", "{text}"),
     ("src/daemon/last_breath.rs", "{sentence}"),
     ("src/daemon/log/mod.rs", "{text}"),
     ("src/daemon/reload.rs", "Reload: {line}"),
