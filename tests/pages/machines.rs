@@ -123,6 +123,14 @@ impl Machines {
         });
     }
 
+    /// Waits until the first machine sees no trouble: the last link works in both directions some heartbeats after the first one.
+    #[track_caller]
+    pub fn wait_until_all_is_well(&self) {
+        eventually("all is well", || {
+            shell(&self.pair.a, "cl_status status || true").starts_with("ALL IS WELL")
+        });
+    }
+
     /// Types a block of a page where it belongs, and looks for what the page shows below it; what was said on each machine.
     /// What a client does may come too early, and is done again.
     #[track_caller]

@@ -17,6 +17,7 @@ fn ten_commands_lead_to_a_tested_failover() {
                 8 => {
                     machines.pair.watch.expect_owner(0, ADDRESS);
                     machines.settle();
+                    machines.wait_until_all_is_well();
                 }
                 10 => {
                     machines.pair.watch.expect_owner(1, ADDRESS);
