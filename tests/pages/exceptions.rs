@@ -15,6 +15,7 @@ pub const NO_MESSAGES: &[&str] = &[
     "Facts",
     "User",
     "Side",
+    "Who",
     "AlertWay",
     // lines of `heartbeat sniff`, which heartbeat(8) explains
     "Order",
@@ -36,6 +37,7 @@ pub const NO_MESSAGES: &[&str] = &[
 pub const NOT_ALONE: &[&str] = &[
     "(successor of heartbeat *)",
     "Configuration unchanged.",
+    "and * more",
     "chmod g-w",
     "chmod go-w",
     "chown root",
@@ -72,7 +74,7 @@ pub const SPEAKERS: &[(&str, &str, Voice)] = &[
     ("src/daemon/holders.rs", "holders_of", Voice::Crit),
     ("src/daemon/start.rs", "open_state", Voice::Error),
     ("src/cluster/link_report.rs", "cause", Voice::Warn),
-    ("src/cluster/report.rs", "on_link", Voice::Reason),
+    ("src/cluster/refusals.rs", "on_link", Voice::Reason),
     ("src/daemon/log/file.rs", "write", Voice::Warn),
     ("src/daemon/log/mod.rs", "start_writer", Voice::Warn),
     ("src/daemon/log/system.rs", "write", Voice::Warn),
