@@ -410,7 +410,7 @@ mod tests {
             Event::Maintenance(_) => 21,
         }
     }
-    const KINDS: usize = 21;
+    const KINDS: usize = 22;
 
     fn said_by_script() -> ScriptMessage {
         let fields = [("what", "ä b=c\\"), ("none", "")];

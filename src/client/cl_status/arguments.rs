@@ -131,10 +131,10 @@ pub(super) fn parse(
                 since = Some(found);
             }
             Long("no-follow") if command.as_deref() == Some("events") => follow = false,
-            Long("reason") if command.as_deref() == Some(MAINTENANCE) => {
+            Long("reason") if command.as_deref() == Some("maintenance") => {
                 reason = Some(parser.value().and_then(ValueExt::string).map_err(text)?);
             }
-            Long("until") if command.as_deref() == Some(MAINTENANCE) => {
+            Long("until") if command.as_deref() == Some("maintenance") => {
                 until = Some(parser.value().and_then(ValueExt::string).map_err(text)?);
             }
             Long("json") => found.json = true,
@@ -147,7 +147,7 @@ pub(super) fn parse(
     let Some(command) = command else {
         return Ok(None);
     };
-    found.query = if command == MAINTENANCE {
+    found.query = if command == "maintenance" {
         Query::Maintenance(order(&operands, reason, until.as_deref())?)
     } else if command == "events" {
         let json = found.json;
@@ -161,8 +161,6 @@ pub(super) fn parse(
     };
     Ok(Some(found))
 }
-
-const MAINTENANCE: &str = "maintenance";
 
 fn order(words: &[String], reason: Option<String>, until: Option<&str>) -> Result<Order, String> {
     let words: Vec<&str> = words.iter().map(String::as_str).collect();

@@ -13,6 +13,7 @@ mod place;
 mod reboot;
 mod screen;
 mod serial;
+mod silence;
 mod troubles;
 mod until;
 mod watch;
@@ -23,9 +24,11 @@ use std::io::Write;
 use std::path::Path;
 
 use super::Error;
-use crate::control::{Fencing, Incident, Jeopardy, LastLink, Link, Node, Places, Status};
+use crate::control::{Fencing, Incident, Jeopardy, Link, Node, Places, Status};
 use crate::os::local_time;
 use arguments::{Arguments, Query};
+use place::peer_name;
+use silence::last_link;
 
 /// The question was answered, and the answer is good news.
 pub const GOOD: u8 = 0;
@@ -295,49 +298,6 @@ fn fencing(fencing: &Fencing) -> String {
         text.extend(["\t", &device.kind, "\t", state, "\n"]);
     }
     text
-}
-
-/// What the silence of the other node is taken for, where that is not its death, or is being asked.
-fn last_link(status: &Status, silence: &LastLink) -> Option<String> {
-    if silence.answer == "takeover" && silence.state == "none" {
-        return None;
-    }
-    let mut text = format!("\nlast link\t{}", silence.answer);
-    if let Some(milliseconds) = silence.milliseconds {
-        text.extend([" ", &milliseconds.to_string(), "ms"]);
-    }
-    if let Some(peer) = &silence.peer {
-        text.extend(["\t(there: ", peer, ")"]);
-    }
-    text.push('\n');
-    let peer = peer_name(status);
-    let cut_off = if silence.cut_off {
-        "this node was cut off and gave up what it had; "
-    } else {
-        ""
-    };
-    let state = match silence.state.as_str() {
-        "waiting" => "is silent: its resources are taken once the time is over",
-        "watching" => {
-            "is silent: its resources are taken if a ping node answers and nobody for its addresses"
-        }
-        "manual" => {
-            "is silent: nothing of it is taken before it is heard, or `heartbeat confirm-dead`"
-        }
-        "alone" => "counts as dead while a ping node answers here",
-        _ => return Some(text),
-    };
-    text.extend(["\t", cut_off, peer, " ", state, "\n"]);
-    Some(text)
-}
-
-/// The name of the other node.
-fn peer_name(status: &Status) -> &str {
-    let peer = status
-        .nodes
-        .iter()
-        .find(|node| node.kind == "normal" && node.name != status.node);
-    peer.map_or("", |node| node.name.as_str())
 }
 
 /// The groups whose interface has no carrier on one of the nodes.
