@@ -76,6 +76,7 @@ mod severity;
 mod short;
 mod shown;
 mod size;
+mod stated;
 mod stop_failure;
 mod tenure;
 mod tenures;

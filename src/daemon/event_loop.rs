@@ -447,26 +447,6 @@ impl Daemon {
         }
     }
 
-    /// For the service manager.
-    fn summary(&self) -> String {
-        let Self {
-            identity, cluster, ..
-        } = self;
-        let maintenance = if cluster.maintenance().is_some() {
-            "maintenance; "
-        } else {
-            ""
-        };
-        format!(
-            "{maintenance}{} is {}, {} is {}; holding: {}",
-            identity.config.local_node,
-            cluster.local_status(),
-            identity.config.peer_node,
-            cluster.peer_status(),
-            cluster.holdings()
-        )
-    }
-
     /// Everything is released: the machine may live without us.
     fn leave(self) -> u8 {
         if let Some(watchdog) = self.devices.watchdog {

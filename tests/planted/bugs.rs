@@ -102,7 +102,7 @@ pub const BUGS: &[Bug] = &[
     Bug {
         name: "leaving-is-left",
         mistake: "a peer that says it is about to stop counts as one that holds nothing any more (S2)",
-        file: "cluster/membership.rs",
+        file: "cluster/stated.rs",
         from: "if heading.leaving == Leaving::Stopped\n            && !states.iter().any(|stated| stated.claim.is_held())",
         to: "if heading.leaving != Leaving::No",
         search: Search::Pair,

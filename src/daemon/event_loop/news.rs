@@ -7,6 +7,26 @@ use super::Daemon;
 use crate::cluster::{Event, Instant, NodeStatus};
 
 impl Daemon {
+    /// For the service manager.
+    pub(super) fn summary(&self) -> String {
+        let Self {
+            identity, cluster, ..
+        } = self;
+        let maintenance = if cluster.maintenance().is_some() {
+            "maintenance; "
+        } else {
+            ""
+        };
+        format!(
+            "{maintenance}{} is {}, {} is {}; holding: {}",
+            identity.config.local_node,
+            cluster.local_status(),
+            identity.config.peer_node,
+            cluster.peer_status(),
+            cluster.holdings()
+        )
+    }
+
     /// Goes on with everything that others do for this node, and tells the core what came of it.
     pub(super) fn collect_news(&mut self, now: Instant) {
         self.devices.hooks.turn(now);
