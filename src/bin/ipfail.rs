@@ -8,7 +8,7 @@ const NEVER_AGAIN: u8 = 100;
 
 fn main() -> ExitCode {
     let text = "ipfail is part of the heartbeat daemon. The line `respawn hacluster .../ipfail` in ha.cf is all that it \
-                needs; see heartbeat(8).\n";
+                needs; see ipfail(8).\n";
     let _ = std::io::stderr().write_all(text.as_bytes()); // nobody may be there to read it
     ExitCode::from(NEVER_AGAIN)
 }
