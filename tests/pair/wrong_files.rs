@@ -757,7 +757,7 @@ fn nothing_is_found_in_the_files_of_the_readme_and_in_the_examples() {
         let ha_cf = example(include_str!("../../packaging/examples/ha.cf"), 100);
         let ha_cf = ha_cf.replace("logfile /", "#").replace("debugfile /", "#");
         tree.write("etc/ha.d/ha.cf", &ha_cf, 0o644);
-        tree.write("usr/sbin/sendmail", "#!/bin/sh\n", 0o755); // for `alert mail`
+        tree.write("usr/sbin/sendmail", "\u{7f}ELF", 0o755); // for `alert mail`
         let haresources = example(include_str!("../../packaging/examples/haresources"), 1);
         tree.write("etc/ha.d/haresources", &haresources, 0o644);
         assert_sound();
