@@ -94,8 +94,8 @@ impl LocalTime {
     }
 }
 
-/// Milliseconds since 1970 in the machine's own time zone: `2026-11-20 18:20:23.042`.
-pub fn moment(millis: u64) -> String {
+/// Seconds since 1970 in the machine's own time zone: `2026-11-20 18:20:23`.
+pub fn second(seconds: u64) -> String {
     let LocalTime {
         year,
         month,
@@ -103,9 +103,13 @@ pub fn moment(millis: u64) -> String {
         hour,
         minute,
         second,
-    } = LocalTime::from_unix(millis / 1000);
-    let millis = millis % 1000;
-    format!("{year}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02}.{millis:03}")
+    } = LocalTime::from_unix(seconds);
+    format!("{year}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02}")
+}
+
+/// Milliseconds since 1970 in the machine's own time zone: `2026-11-20 18:20:23.042`.
+pub fn moment(millis: u64) -> String {
+    format!("{}.{:03}", second(millis / 1000), millis % 1000)
 }
 
 #[cfg(test)]

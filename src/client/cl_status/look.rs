@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use crate::os::local_time::LocalTime;
+use crate::os::local_time;
 
 /// The narrowest text that is of use.
 const NARROWEST: usize = 20;
@@ -34,7 +34,7 @@ impl Look {
     pub const PLAIN: Self = Self {
         width: 80,
         colour: false,
-        clock: local,
+        clock: local_time::second,
     };
 
     /// For a terminal with so many columns. `no_color` is the variable of this name: unless it is empty there are none.
@@ -42,7 +42,7 @@ impl Look {
         Self {
             width: columns.clamp(NARROWEST, 100),
             colour: no_color.is_none_or(std::ffi::OsStr::is_empty),
-            clock: local,
+            clock: local_time::second,
         }
     }
 
@@ -123,19 +123,6 @@ impl Look {
             out.push_str(text);
         }
     }
-}
-
-/// By the machine's own clock.
-fn local(seconds: u64) -> String {
-    let LocalTime {
-        year,
-        month,
-        day,
-        hour,
-        minute,
-        second,
-    } = LocalTime::from_unix(seconds);
-    format!("{year}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02}")
 }
 
 /// What a terminal would obey, made visible. Names come from files and from the other node.
