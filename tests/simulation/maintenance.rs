@@ -139,7 +139,8 @@ impl World {
         } else {
             self.upkeep.shared_since = None;
             self.upkeep.off_at = self.now;
-            self.upkeep.ends_at = None;
+            // It may be older than an order that the other node has meanwhile.
+            self.upkeep.ends_at = self.upkeep.ends_at.filter(|at| *at > self.now);
         }
         let order = order.expect("a good one");
         self.arrive(node, Inbound::Maintenance(Box::new(order)))
