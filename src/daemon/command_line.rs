@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use lexopt::prelude::*;
 
+use super::option_value::value;
+
 use super::probe::Question;
 use super::recording::{DEFAULT_LIMIT, Wanted};
 use super::{check, doctor, keygen, lint_script, serial_test, sniff};
@@ -360,10 +362,6 @@ fn number(parser: &mut lexopt::Parser) -> Result<u16, String> {
     let word = text(parser)?;
     word.parse()
         .map_err(|_| format!("{word}: not a number below 65536"))
-}
-
-fn value(parser: &mut lexopt::Parser) -> Result<OsString, String> {
-    parser.value().map_err(|error| error.to_string())
 }
 
 #[cfg(test)]

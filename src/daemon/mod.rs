@@ -33,6 +33,7 @@ pub mod maintenance;
 pub mod media;
 pub mod metrics;
 pub mod moves;
+pub mod option_value;
 pub mod pid_file;
 pub mod ping;
 pub mod probe;

@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use lexopt::prelude::*;
 
+use super::super::option_value::value;
+
 /// What to check, and how to tell of it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Options {
@@ -28,11 +30,11 @@ pub fn parse(
     let mut found = Options::default();
     while let Some(argument) = parser.next().map_err(|error| error.to_string())? {
         match argument {
-            Short('C') => *directory = Some(value(parser)?),
+            Short('C') => *directory = Some(value(parser)?.into()),
             Short('M') => found.no_resources = true,
             Long("json") => found.json = true,
             Long("peer") => found.peer = true,
-            Long("root") => found.root = Some(value(parser)?),
+            Long("root") => found.root = Some(value(parser)?.into()),
             other => return Err(other.unexpected().to_string()),
         }
     }
@@ -43,11 +45,6 @@ pub fn parse(
         );
     }
     Ok(found)
-}
-
-fn value(parser: &mut lexopt::Parser) -> Result<PathBuf, String> {
-    let value = parser.value().map_err(|error| error.to_string())?;
-    Ok(value.into())
 }
 
 #[cfg(test)]

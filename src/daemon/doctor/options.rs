@@ -1,9 +1,10 @@
 //! The words after `heartbeat doctor`.
 
-use std::ffi::OsString;
 use std::path::PathBuf;
 
 use lexopt::prelude::*;
+
+use super::super::option_value::value;
 
 /// What is wanted.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -32,8 +33,4 @@ pub fn parse(
         }
     }
     Ok(options)
-}
-
-fn value(parser: &mut lexopt::Parser) -> Result<OsString, String> {
-    parser.value().map_err(|error| error.to_string())
 }

@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use lexopt::prelude::*;
 
+use super::super::option_value::value;
+
 use crate::message::Method;
 
 /// Which key to make, and where to put it.
@@ -28,14 +30,11 @@ pub fn parse(
     let mut found = Options::default();
     while let Some(argument) = parser.next().map_err(|error| error.to_string())? {
         match argument {
-            Short('C') => {
-                let value = parser.value().map_err(|error| error.to_string())?;
-                *directory = Some(value.into());
-            }
+            Short('C') => *directory = Some(value(parser)?.into()),
             Long("rotate") => found.rotate = true,
             Long("stdout") => found.stdout = true,
             Long("method") => {
-                let value = parser.value().map_err(|error| error.to_string())?;
+                let value = value(parser)?;
                 found.method = Some(method(&value.to_string_lossy())?);
             }
             other => return Err(other.unexpected().to_string()),

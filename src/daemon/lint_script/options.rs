@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use lexopt::prelude::*;
 
+use super::super::option_value::value;
+
 use crate::recording::parse_seconds;
 
 /// What to try, and how.
@@ -32,13 +34,10 @@ pub fn parse(
     let mut found = Options::default();
     while let Some(argument) = parser.next().map_err(|error| error.to_string())? {
         match argument {
-            Short('C') => {
-                let value = parser.value().map_err(|error| error.to_string())?;
-                *directory = Some(value.into());
-            }
+            Short('C') => *directory = Some(value(parser)?.into()),
             Long("force") => found.force = true,
             Long("timeout") => {
-                let value = parser.value().map_err(|error| error.to_string())?;
+                let value = value(parser)?;
                 let seconds = value.to_str().and_then(parse_seconds);
                 let limit = seconds.filter(|limit| !limit.is_zero());
                 let refusal = || {

@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use lexopt::prelude::*;
 
+use super::super::option_value::value;
+
 use crate::recording::parse_seconds;
 
 /// How long a test may take, in seconds.
@@ -73,10 +75,6 @@ pub fn parse(
         time,
         json,
     })
-}
-
-fn value(parser: &mut lexopt::Parser) -> Result<std::ffi::OsString, String> {
-    parser.value().map_err(|error| error.to_string())
 }
 
 #[cfg(test)]

@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use lexopt::prelude::*;
 
+use super::super::option_value::value;
+
 /// What to listen to, and how to tell of it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Options {
@@ -48,10 +50,6 @@ pub fn parse(
         }
     }
     Ok(found)
-}
-
-fn value(parser: &mut lexopt::Parser) -> Result<std::ffi::OsString, String> {
-    parser.value().map_err(|error| error.to_string())
 }
 
 fn number<T>(parser: &mut lexopt::Parser, option: &str, least: u64, most: u64) -> Result<T, String>
