@@ -2,13 +2,10 @@
 //!
 //! The file has one record a line, as JSON, the newest last.
 
-use std::fs::File;
-use std::io::{self, Read};
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 use super::clock;
-use super::state::NewestFile;
+use super::state::{NewestFile, read};
 use crate::cluster::{self, Cause, IncidentRecord, Moment, PeerWord};
 use crate::control::{HeldGroups, Incident, Tenure};
 use crate::os::local_time;
@@ -34,8 +31,9 @@ impl Incidents {
     /// Goes on with the file in this directory. What is not a record in it is left out, and told.
     pub fn begin(directory: &Path, node: &str) -> Self {
         let path = directory.join(FILE);
-        let lines = match read(&path) {
-            Ok(bytes) => sound_lines(&bytes, &path),
+        let limit = u64::try_from(MOST_BYTES).unwrap_or(u64::MAX);
+        let lines = match read(&path, limit) {
+            Ok(bytes) => sound_lines(&bytes.unwrap_or_default(), &path),
             Err(error) => {
                 log::warn!(
                     "Cannot read {}: {error}. Earlier incidents are not shown",
@@ -112,23 +110,6 @@ fn sound_lines(bytes: &[u8], path: &Path) -> Vec<String> {
     }
     trim(&mut sound);
     sound
-}
-
-fn read(path: &Path) -> io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    let opened = File::options()
-        .read(true)
-        .custom_flags(libc::O_NONBLOCK)
-        .open(path);
-    match opened {
-        Ok(file) => {
-            let limit = u64::try_from(MOST_BYTES).unwrap_or(u64::MAX);
-            file.take(limit).read_to_end(&mut bytes)?;
-        }
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-        Err(error) => return Err(error),
-    }
-    Ok(bytes)
 }
 
 /// Into the log: what both held is critical, and worth a warning altogether; another record is there to be read.

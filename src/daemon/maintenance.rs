@@ -13,15 +13,12 @@
 //! ```
 
 use std::fmt::Write as _;
-use std::fs::File;
-use std::io::{self, Read};
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::time::Duration;
 
 use super::clock;
 use super::core::Core;
-use super::state::NewestFile;
+use super::state::{NewestFile, read};
 use crate::cluster::{
     Cluster, Event, Instant, LONGEST_MAINTENANCE, MOST_BY, MOST_REASON, MaintenanceMemory,
     MaintenanceOrder, Moment,
@@ -56,7 +53,7 @@ impl MaintenanceFile {
     ) -> (Self, Option<MaintenanceMemory>) {
         let path = directory.join(FILE);
         let nodes = [config.local_node.clone(), config.peer_node.clone()];
-        let memory = match read(&path) {
+        let memory = match read(&path, LIMIT) {
             Ok(None) => None,
             Ok(Some(bytes)) => {
                 let text = std::str::from_utf8(&bytes).ok();
@@ -97,22 +94,6 @@ fn unreadable(path: &Path, why: &str) -> MaintenanceMemory {
         by: String::new(),
         reason: UNREADABLE.into(),
         peer_holds_still: true,
-    }
-}
-
-fn read(path: &Path) -> io::Result<Option<Vec<u8>>> {
-    let opened = File::options()
-        .read(true)
-        .custom_flags(libc::O_NONBLOCK)
-        .open(path);
-    match opened {
-        Ok(file) => {
-            let mut bytes = Vec::new();
-            file.take(LIMIT).read_to_end(&mut bytes)?;
-            Ok(Some(bytes))
-        }
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(error),
     }
 }
 
@@ -332,7 +313,7 @@ mod tests {
     fn a_file_that_is_of_no_use_counts_as_on_and_none_as_off() {
         let directory = tempfile::tempdir().expect("a directory");
         let path = directory.path().join(FILE);
-        assert!(read(&path).expect("no error").is_none());
+        assert!(read(&path, LIMIT).expect("no error").is_none());
         for damage in [&b""[..], b"garbage", &[0xff; 20]] {
             let text = std::str::from_utf8(damage).ok();
             assert_eq!(text.and_then(|text| parse(text, &nodes(), 1)), None);

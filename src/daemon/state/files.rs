@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::{self, Read, Seek, Write};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 /// How a file was stored.
@@ -49,9 +50,17 @@ pub(super) fn replace_or_overwrite(path: &Path, bytes: &[u8]) -> io::Result<Stor
     Ok(Stored::Overwritten(error))
 }
 
-/// The content, or none when there is no such file. Reads no more than `limit` bytes.
-pub(super) fn read(path: &Path, limit: u64) -> io::Result<Option<Vec<u8>>> {
-    let file = match File::open(path) {
+/// The content, or none when there is no such file. Reads no more than `limit` bytes, and waits for nobody where something
+/// else than a file stands there.
+///
+/// # Errors
+/// Those of the system.
+pub fn read(path: &Path, limit: u64) -> io::Result<Option<Vec<u8>>> {
+    let opened = File::options()
+        .read(true)
+        .custom_flags(libc::O_NONBLOCK)
+        .open(path);
+    let file = match opened {
         Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(error),

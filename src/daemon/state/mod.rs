@@ -18,7 +18,7 @@ use md5::{Digest, Md5};
 
 use crate::cluster::PeerMemory;
 use files::Stored;
-pub use files::replace;
+pub use files::{read, replace};
 pub use host_cache::{FILE as HOST_CACHE_FILE, HostCache};
 pub use newest::NewestFile;
 use next_run::{Condition, Left, NextRun, host_cache_text};
