@@ -90,8 +90,9 @@ fn taken(folder: &str) -> Taken {
         let is_other = |name: &String| name == NO_OPTION || NOT_FOR_PEOPLE.contains(&&**name);
         !names.is_empty() && !names.iter().any(is_other)
     });
-    // a file or a folder that is named like a sub-command is about it
+    // a file or a folder that is named like a sub-command is about it, but not one above all sources
     for (path, names) in found {
+        let path = path.strip_prefix(root()).expect("a source of the project");
         let parts = path.iter().rev().map(|part| part.to_string_lossy());
         let mut parts = parts.map(|part| part.trim_end_matches(".rs").replace('_', "-"));
         let owner = parts.find(|part| taken.commands.contains(part));
