@@ -80,8 +80,8 @@ impl Cluster {
                 return self.refuse_short(RefusalKind::Malformed, link, rejection, now);
             }
         };
-        let is_there = matches!(self.peer.status, NodeStatus::Up | NodeStatus::Active);
-        if !is_there || !self.peer.heard_in_this_run || self.peer.is_classic {
+        let is_dead = self.peer.status == NodeStatus::Dead;
+        if is_dead || !self.peer.heard_in_this_run || self.peer.is_classic {
             return; // it speaks to a former run of ours, or is a recording: a full one has to come first
         }
         let short = signed.short;

@@ -257,9 +257,6 @@ impl Pair {
                         if let (false, Some(link)) = (packet.text.is_empty(), packet.link) {
                             let sent = (node, link, self.now, packet.text.clone());
                             self.texts.push(sent);
-                            if !(self.carries_text)(&packet.text) {
-                                continue;
-                            }
                         }
                         let carries = |link: &usize| wires[*link][node];
                         let one_segment = self.one_segment;
@@ -269,7 +266,11 @@ impl Pair {
                         };
                         for link in (0..LINKS).filter(carries).filter(is_for) {
                             let has_text = !packet.text.is_empty();
-                            let bytes = if has_text && (link == 0 || packet.datagram.is_empty()) {
+                            let is_line = link == 0 || packet.datagram.is_empty();
+                            if has_text && is_line && !(self.carries_text)(&packet.text) {
+                                continue;
+                            }
+                            let bytes = if has_text && is_line {
                                 packet.text.clone()
                             } else {
                                 packet.datagram.clone()

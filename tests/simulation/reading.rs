@@ -169,10 +169,7 @@ impl World {
         let is_signed = matches!(cargo.origin, Origin::Genuine | Origin::Replayed);
         // A short heartbeat says nothing on a network, nor to a node that does not know the run or what it refers to: as if it
         // had not been read.
-        let is_there = matches!(
-            daemon.core.peer_status(),
-            NodeStatus::Up | NodeStatus::Active
-        );
+        let is_there = daemon.core.peer_status() != NodeStatus::Dead;
         let says_something = SignedShort::parse(cargo.bytes()).map_or(true, |signed| {
             let since = signed.short.since;
             let is_serial = self.links.get(link).is_some_and(VirtualLink::is_serial);

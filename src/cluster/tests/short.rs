@@ -160,6 +160,23 @@ fn where_the_full_one_is_lost_short_ones_prove_life_and_nothing_else() {
     assert_ne!(view(&pair), before, "now it has heard");
 }
 
+/// A node that has just begun: its first heartbeat gets through, then nothing long for longer than deadtime.
+#[test]
+fn short_ones_of_a_node_that_begins_prove_its_life_too() {
+    let mut pair = together(line_alone());
+    pair.kill(1);
+    pair.carries_text = |text| {
+        let full = String::from_utf8_lossy(text);
+        is_short(text) || full.contains("src=a\n") || full.contains("st=init\n")
+    };
+    pair.start(1);
+    pair.run(DEADTIME * 3);
+    let restarted = pair.said(0, "Heartbeat restart on node b");
+    assert_eq!(restarted, 1, "{:#?}", pair.log);
+    assert!(!shorts(&pair, 1).is_empty());
+    assert_eq!(pair.said(0, "is dead"), 0, "{:#?}", pair.log);
+}
+
 #[test]
 fn a_recorded_one_proves_no_life_on_whatever_link_it_is_sent_again() {
     let mut pair = together(with_a_line());
