@@ -1,0 +1,62 @@
+//! Ours beside heartbeat 3.0.6 and keepalived, in one run on one machine.
+//!
+//! `cargo bench --bench side_by_side -- [SCENARIO…]`; `make bench` runs all. Each scenario puts its figures into the [`sheet`],
+//! which becomes a table and `target/side_by_side/SCENARIO.json`; `docs/performance.md` is made from those.
+#![allow(
+    clippy::disallowed_methods,
+    reason = "a measurement stands outside of the daemon: it reads the real clock"
+)]
+
+#[path = "../../tests/lab/mod.rs"]
+mod lab;
+
+mod keepalived;
+mod scenario;
+mod series;
+mod sheet;
+mod system;
+
+use std::env;
+use std::process::ExitCode;
+
+use lab::sandbox;
+
+fn main() -> ExitCode {
+    let words: Vec<String> = env::args().skip(1).collect();
+    if !words.iter().any(|word| word == "--bench") {
+        println!("measures only when asked: cargo bench --bench side_by_side");
+        return ExitCode::SUCCESS;
+    }
+    let names: Vec<&str> = words
+        .iter()
+        .map(String::as_str)
+        .filter(|word| !word.starts_with('-'))
+        .collect();
+    let chosen = match scenario::chosen(&names) {
+        Ok(chosen) => chosen,
+        Err(reason) => {
+            eprintln!("{reason}");
+            return ExitCode::FAILURE;
+        }
+    };
+    if !sandbox::is_inside() {
+        eprintln!("cannot measure here: {}", sandbox::enter());
+        return ExitCode::FAILURE;
+    }
+    sandbox::furnish();
+    let mut met = true;
+    for scenario in chosen {
+        let sheet = scenario.measure();
+        print!("{sheet}");
+        met &= sheet.is_met();
+        if let Err(error) = sheet.save() {
+            eprintln!("{}: {error}", scenario.name);
+            met = false;
+        }
+    }
+    if met {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    }
+}

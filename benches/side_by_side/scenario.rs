@@ -1,0 +1,54 @@
+//! The scenarios by their names.
+
+use super::sheet::Sheet;
+use super::system::System;
+
+/// Something to be measured.
+pub struct Scenario {
+    /// As it is called on the command line and in the file that it leaves.
+    pub name: &'static str,
+    /// What it measures, for the head of its table.
+    title: &'static str,
+    run: fn(&mut Sheet),
+}
+
+/// All of them, in the order in which they run.
+const ALL: &[Scenario] = &[];
+
+impl Scenario {
+    /// Measures everything that can run here.
+    pub fn measure(&self) -> Sheet {
+        let mut sheet = Sheet::new(self.name, self.title);
+        for system in System::ALL {
+            if let Err(reason) = system.can_run() {
+                sheet.skip(system, &reason);
+            }
+        }
+        (self.run)(&mut sheet);
+        sheet
+    }
+}
+
+/// The scenarios of these names; all where there are none.
+///
+/// # Errors
+/// A name that no scenario has.
+pub fn chosen(names: &[&str]) -> Result<Vec<&'static Scenario>, String> {
+    if names.is_empty() {
+        return Ok(ALL.iter().collect());
+    }
+    let known = ALL.iter().map(|scenario| scenario.name);
+    let known = known.collect::<Vec<_>>().join(", ");
+    let find = |name: &&str| {
+        let found = ALL.iter().find(|scenario| scenario.name == *name);
+        found.ok_or_else(|| format!("no scenario is called {name}; there are: {known}"))
+    };
+    names.iter().map(find).collect()
+}
+
+/// How many runs a figure is to have: `default`, or fewer where `HB_BENCH_RUNS` says so.
+pub fn runs(default: usize) -> usize {
+    let asked = std::env::var("HB_BENCH_RUNS").ok();
+    let asked = asked.and_then(|word| word.parse().ok());
+    asked.map_or(default, |asked: usize| asked.clamp(1, default))
+}
