@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use heartbeat::os::clock::wall;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
@@ -35,7 +36,15 @@ pub struct Node {
     /// Its namespaces, files and cables. It runs no heartbeat.
     pub machine: Machine,
     daemon: Option<Child>,
-    lines: Arc<Mutex<Vec<(Instant, String)>>>,
+    lines: Arc<Mutex<Vec<Said>>>,
+}
+
+/// A line, and when it came: by the clock of this process, and by that of the wall.
+#[derive(Debug)]
+struct Said {
+    at: Instant,
+    moment: Duration,
+    line: String,
 }
 
 /// Two of them; the first has the higher priority.
@@ -126,7 +135,11 @@ impl Node {
         let lines = Arc::clone(&self.lines);
         thread::spawn(move || {
             for line in BufReader::new(output).lines().map_while(Result::ok) {
-                let entry = (Instant::now(), line);
+                let entry = Said {
+                    at: Instant::now(),
+                    moment: wall(),
+                    line,
+                };
                 lines
                     .lock()
                     .unwrap_or_else(PoisonError::into_inner)
@@ -148,9 +161,47 @@ impl Node {
             let lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
             let found = lines
                 .iter()
-                .find(|(at, line)| *at >= since && line.contains(text));
-            found.map(|(at, _)| *at)
+                .find(|said| said.at >= since && said.line.contains(text));
+            found.map(|said| said.at)
         })
+    }
+
+    /// Waits for the first line with this text that came after a moment, in time since 1970: when it came.
+    pub fn said_after(&self, since: Duration, text: &str, limit: Duration) -> Option<Duration> {
+        wait_for(limit, || {
+            let lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
+            let found = lines
+                .iter()
+                .find(|said| said.moment >= since && said.line.contains(text));
+            found.map(|said| said.moment)
+        })
+    }
+
+    /// Stops the daemon as a service manager does, and waits for its end.
+    pub fn stop(&mut self) {
+        if let Some(mut daemon) = self.daemon.take() {
+            let pid = i32::try_from(daemon.id()).expect("the kernel counts no further");
+            let _ = kill(Pid::from_raw(pid), Signal::SIGTERM);
+            let _ = daemon.wait();
+        }
+    }
+
+    /// Gives it another priority, and lets it read its file again.
+    pub fn reload(&mut self, priority: u8) {
+        let path = self.machine.file("keepalived.conf");
+        let text = fs::read_to_string(&path).expect("our own file system");
+        let lines = text.lines().map(|line| {
+            if line.starts_with(" priority ") {
+                format!(" priority {priority}\n")
+            } else {
+                format!("{line}\n")
+            }
+        });
+        fs::write(&path, lines.collect::<String>()).expect("our own file system");
+        if let Some(daemon) = &self.daemon {
+            let pid = i32::try_from(daemon.id()).expect("the kernel counts no further");
+            let _ = kill(Pid::from_raw(pid), Signal::SIGHUP);
+        }
     }
 
     /// Sends every process of the daemon a signal.

@@ -10,10 +10,19 @@
 #[path = "../../tests/lab/mod.rs"]
 mod lab;
 
+mod arrivals;
+mod client;
+mod contest;
+mod failover;
 mod keepalived;
+mod lines;
+mod moment;
+mod planned_move;
 mod scenario;
+mod segment;
 mod series;
 mod sheet;
+mod start;
 mod system;
 
 use std::env;

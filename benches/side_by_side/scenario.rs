@@ -2,6 +2,7 @@
 
 use super::sheet::Sheet;
 use super::system::System;
+use super::{failover, planned_move, start};
 
 /// Something to be measured.
 pub struct Scenario {
@@ -13,7 +14,23 @@ pub struct Scenario {
 }
 
 /// All of them, in the order in which they run.
-const ALL: &[Scenario] = &[];
+const ALL: &[Scenario] = &[
+    Scenario {
+        name: "failover",
+        title: "a node dies, and the other one takes over",
+        run: failover::measure,
+    },
+    Scenario {
+        name: "planned_move",
+        title: "an address is moved while both nodes are well",
+        run: planned_move::measure,
+    },
+    Scenario {
+        name: "start",
+        title: "both nodes start at once",
+        run: start::measure,
+    },
+];
 
 impl Scenario {
     /// Measures everything that can run here.

@@ -1,0 +1,80 @@
+//! The lines of a log file, each with the moment when it was written: a thread waits for every change of the file.
+
+use std::fs::{File, OpenOptions};
+use std::io::Read;
+use std::path::Path;
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify};
+
+use super::moment::{self, Moment};
+
+/// What was written to one file.
+#[derive(Clone)]
+pub struct Lines(Arc<(Mutex<Vec<(Moment, String)>>, Condvar)>);
+
+impl Lines {
+    /// Follows this file, which is made where there is none, from now on.
+    pub fn follow(path: &Path) -> Self {
+        let made = OpenOptions::new().append(true).create(true).open(path);
+        drop(made.expect("our own file system"));
+        let mut file = File::open(path).expect("our own file system");
+        let inotify = Inotify::init(InitFlags::empty()).expect("descriptors are left");
+        inotify
+            .add_watch(path, AddWatchFlags::IN_MODIFY)
+            .expect("our own file");
+        let lines = Self(Arc::default());
+        let store = lines.clone();
+        thread::spawn(move || {
+            let mut rest = Vec::new();
+            loop {
+                let at = moment::now();
+                let _ = file.read_to_end(&mut rest);
+                store.take(at, &mut rest);
+                if inotify.read_events().is_err() {
+                    return;
+                }
+            }
+        });
+        lines
+    }
+
+    fn take(&self, at: Moment, bytes: &mut Vec<u8>) {
+        let (lines, news) = &*self.0;
+        let mut lines = lines.lock().unwrap_or_else(PoisonError::into_inner);
+        while let Some(end) = bytes.iter().position(|byte| *byte == b'\n') {
+            let line: Vec<u8> = bytes.drain(..=end).collect();
+            lines.push((at, String::from_utf8_lossy(&line).trim_end().to_owned()));
+        }
+        news.notify_all();
+    }
+
+    /// When the first line with this text was written after a moment, waited for.
+    pub fn first(&self, after: Moment, limit: Duration, text: &str) -> Option<Moment> {
+        let (lines, news) = &*self.0;
+        let end = Instant::now() + limit;
+        let mut lines = lines.lock().unwrap_or_else(PoisonError::into_inner);
+        loop {
+            let found = lines
+                .iter()
+                .find(|(at, line)| *at >= after && line.contains(text));
+            if let Some((at, _)) = found {
+                return Some(*at);
+            }
+            let left = end.checked_duration_since(Instant::now())?;
+            (lines, _) = news
+                .wait_timeout(lines, left)
+                .unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    /// Everything so far, for a report of what went wrong.
+    pub fn text(&self) -> String {
+        let (lines, _) = &*self.0;
+        let lines = lines.lock().unwrap_or_else(PoisonError::into_inner);
+        let texts = lines.iter().map(|(at, line)| format!("{at:?} {line}\n"));
+        texts.collect()
+    }
+}

@@ -1,0 +1,18 @@
+//! Moments of what is measured: the wall clock, which the kernel puts on packets too. Nobody sets it during a run.
+
+use std::time::Duration;
+
+use heartbeat::os::clock::wall;
+
+/// Time since 1970.
+pub type Moment = Duration;
+
+/// By the clock of the kernel's timestamps.
+pub fn now() -> Moment {
+    wall()
+}
+
+/// Milliseconds from one moment to another; negative where that came first.
+pub fn millis(from: Moment, to: Moment) -> f64 {
+    (to.as_secs_f64() - from.as_secs_f64()) * 1e3
+}
