@@ -378,9 +378,10 @@ impl Daemon {
     }
 
     fn act(&mut self) {
-        let mut told = false;
+        let (mut told, mut moves, mut seen) = (false, false, None);
         while let Some(action) = self.cluster.next_action() {
             let now = clock::now();
+            moves |= matches!(action, Action::StartGroup(_) | Action::StopGroup(_));
             match action {
                 Action::Send(packet) => {
                     if packet.is_heartbeat {
@@ -413,7 +414,7 @@ impl Daemon {
                         file.store(&memory);
                     }
                 }
-                Action::RememberPeer(peer) => self.recorder.remember(peer),
+                Action::RememberPeer(peer) => seen = Some(peer),
                 Action::Exit => self.leave_at = Some(now + FAREWELL),
                 Action::Report(report) => {
                     log::tell(report.severity(), &report);
@@ -422,6 +423,12 @@ impl Daemon {
                     told = true;
                 }
             }
+        }
+        if moves {
+            self.devices.resources.begin_at_once(clock::now());
+        }
+        if let Some(peer) = seen {
+            self.recorder.remember(peer); // a child is begun, which takes as long as all of the above
         }
         self.collect_outcomes();
         if told {

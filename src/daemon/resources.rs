@@ -2,6 +2,7 @@
 //! directly. Groups are independent of each other; within one group one action runs at a time.
 
 mod agents;
+mod at_once;
 mod care;
 mod carrier_look;
 mod carriers;

@@ -621,6 +621,34 @@ fn after_a_pause_nothing_is_done_before_the_core_was_asked() {
 }
 
 #[test]
+fn what_is_asked_for_is_begun_in_the_same_turn_but_not_after_a_pause() {
+    let directory = Directory::new().group("192.0.2.1/32/none0");
+    let mut resources = Bench::new(&directory).resources;
+    let began = now();
+    resources.turn(began);
+    resources.probe(GroupId(0));
+    resources.begin_at_once(began);
+    assert!(resources.next_outcome().is_some());
+
+    let after = began + Duration::from_secs(60);
+    resources.probe(GroupId(0));
+    resources.begin_at_once(after);
+    assert!(resources.next_outcome().is_none(), "the core was not asked");
+    resources.turn(after);
+    assert!(
+        resources.next_outcome().is_none(),
+        "the pause is not forgotten"
+    );
+    resources.begin_at_once(after);
+    assert!(
+        resources.next_outcome().is_none(),
+        "nor in the turn that found it"
+    );
+    resources.turn(after);
+    assert!(resources.next_outcome().is_some());
+}
+
+#[test]
 fn a_thousand_addresses_move_at_once() {
     in_namespace("addresses::a_thousand_addresses_move_at_once", || {
         ip("link add vm3 type veth peer name vm4");
