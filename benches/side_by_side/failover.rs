@@ -36,8 +36,9 @@ struct Moments {
 pub fn measure(sheet: &mut Sheet) {
     sheet.remark(
         "Two networks, no serial line; deadtime 1 s, keepalive 200 ms. keepalived: the nearest to that is an interval of \
-         280 ms, with which its silence is 1010.6 ms (three intervals and its skew), signed (AH); it counts as declared \
-         dead when it says that it becomes master.",
+         280 ms, with which its silence is 1010.6 ms (three intervals and its skew), unsigned (VRRP of version 3 knows no \
+         signatures, and version 2 no interval below a second); it counts as declared dead when it says that it becomes \
+         master.",
     );
     sheet.remark(
         "Crash: what the survivor still gets of the owner ends up to a heartbeat before its processes do, so the time \

@@ -12,7 +12,7 @@ use heartbeat::os::clock::wall;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-use super::lab::machine::Machine;
+use super::lab::machine::{Machine, here};
 use super::lab::{Networks, wait_for};
 
 /// Where Debian puts it.
@@ -25,7 +25,8 @@ pub struct Wanted {
     pub interval: Duration,
     /// All of one group, on `eth0`.
     pub addresses: Vec<Ipv4Addr>,
-    /// Whether messages are signed (`auth_type PASS` is no signature; this is `AH`).
+    /// Whether messages are signed (`auth_type PASS` is no signature; this is `AH`). Only version 2 of the protocol can, and
+    /// only version 3 knows an interval that is no whole number of seconds.
     pub signed: bool,
     /// Whether the node of the higher priority takes everything back when it returns.
     pub failback: bool,
@@ -110,8 +111,9 @@ fn configuration(wanted: &Wanted, priority: u8) -> String {
     };
     format!(
         "global_defs {{\n vrrp_garp_master_refresh 0\n}}\n\
-         vrrp_instance pair {{\n state BACKUP\n interface eth0\n virtual_router_id 51\n priority {priority}\n\
+         vrrp_instance pair {{\n state BACKUP\n interface eth0\n virtual_router_id 51\n version {version}\n priority {priority}\n\
          advert_int {interval}\n{failback}{authentication}virtual_ipaddress {{\n{first}}}\n{excluded}}}\n",
+        version = if wanted.signed { 2 } else { 3 },
         interval = wanted.interval.as_secs_f64(),
         first = lines(first),
     )
@@ -124,14 +126,18 @@ impl Node {
         command
             .args(["--dont-fork", "--log-console", "--log-detail", "--vrrp"])
             .arg("--use-file")
-            .arg(super::lab::machine::here().join("keepalived.conf"))
-            .args(["--pid", "/tmp/keepalived.pid"])
+            .arg(here().join("keepalived.conf"))
+            // Machines have /run and /tmp in common, and it starts only where no other has left its number.
+            .arg("--pid")
+            .arg(here().join("keepalived.pid"))
+            .arg("--vrrp_pid")
+            .arg(here().join("vrrp.pid"))
             .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::inherit());
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped());
         let now = Instant::now();
         let mut child = self.machine.namespace.spawn(&mut command);
-        let output = child.stdout.take().expect("asked for");
+        let output = child.stderr.take().expect("asked for");
         let lines = Arc::clone(&self.lines);
         thread::spawn(move || {
             for line in BufReader::new(output).lines().map_while(Result::ok) {
@@ -175,6 +181,15 @@ impl Node {
                 .find(|said| said.moment >= since && said.line.contains(text));
             found.map(|said| said.moment)
         })
+    }
+
+    /// Everything that it said, for a report of what went wrong.
+    pub fn text(&self) -> String {
+        let lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
+        let texts = lines
+            .iter()
+            .map(|said| format!("{:?} {}\n", said.moment, said.line));
+        texts.collect()
     }
 
     /// Stops the daemon as a service manager does, and waits for its end.
