@@ -81,7 +81,11 @@ impl Sheet {
             reference: "",
             unit,
             series,
-            bars: bars.to_vec(),
+            bars: if system == System::Ours {
+                bars.to_vec()
+            } else {
+                Vec::new()
+            },
         });
     }
 
