@@ -54,7 +54,8 @@ impl Watch {
             let (off, blinks) = (Arc::clone(off), Arc::clone(blinks));
             thread::spawn(move || {
                 machine.enter();
-                loop {
+                // Until nobody asks any more.
+                while Arc::strong_count(&seen) > 1 {
                     let blink = if blinks.load(Ordering::SeqCst) {
                         BLINK
                     } else {
