@@ -1,10 +1,9 @@
 //! When addresses come to a machine and go, as its kernel tells: a thread waits for every word of it.
 
 use std::net::{IpAddr, Ipv4Addr};
-use std::sync::mpsc::{self, Receiver};
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::sync::mpsc;
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use heartbeat::os::netlink::address;
 use netlink_packet_core::NetlinkBuffer;
@@ -12,6 +11,7 @@ use netlink_sys::{Socket, SocketAddr, protocols::NETLINK_ROUTE};
 
 use super::lab::namespace::Namespace;
 use super::moment::{self, Moment};
+use super::record::Record;
 
 /// `RTNLGRP_IPV4_IFADDR`
 const GROUP: u32 = 5;
@@ -31,12 +31,12 @@ pub struct Change {
 
 /// All changes on one machine.
 #[derive(Clone)]
-pub struct Arrivals(Arc<(Mutex<Vec<Change>>, Condvar)>);
+pub struct Arrivals(Record<Change>);
 
 impl Arrivals {
     /// Hears of everything from now on.
     pub fn watch(machine: &Namespace) -> Self {
-        let arrivals = Self(Arc::default());
+        let arrivals = Self(Record::new());
         let (store, machine) = (arrivals.clone(), machine.share());
         let (ready, is_ready) = mpsc::sync_channel(1);
         thread::spawn(move || {
@@ -54,29 +54,26 @@ impl Arrivals {
                 store.take(moment::now(), &buffer);
             }
         });
-        wait_until_ready(&is_ready);
+        is_ready.recv().expect("the thread has opened its socket");
         arrivals
     }
 
     fn take(&self, at: Moment, mut bytes: &[u8]) {
-        let (changes, news) = &*self.0;
-        let mut changes = changes.lock().unwrap_or_else(PoisonError::into_inner);
         while let Ok(message) = NetlinkBuffer::new_checked(bytes) {
             let is_here = message.message_type() == RTM_NEWADDR;
             if is_here || message.message_type() == RTM_DELADDR {
                 let told = address(message.payload());
                 if let Some(IpAddr::V4(address)) = told.map(|told| told.address) {
-                    changes.push(Change {
+                    self.0.add([Change {
                         at,
                         address,
                         is_here,
-                    });
+                    }]);
                 }
             }
             let length = usize::try_from(message.length()).unwrap_or(usize::MAX);
             bytes = bytes.get(length.next_multiple_of(4)..).unwrap_or_default();
         }
-        news.notify_all();
     }
 
     /// The first change of this kind after a moment, waited for.
@@ -86,24 +83,9 @@ impl Arrivals {
         limit: Duration,
         (address, is_here): (Ipv4Addr, bool),
     ) -> Option<Moment> {
-        let (changes, news) = &*self.0;
-        let end = Instant::now() + limit;
-        let mut changes = changes.lock().unwrap_or_else(PoisonError::into_inner);
-        loop {
-            let found = changes.iter().find(|change| {
-                change.at >= after && (change.address, change.is_here) == (address, is_here)
-            });
-            if let Some(found) = found {
-                return Some(found.at);
-            }
-            let left = end.checked_duration_since(Instant::now())?;
-            (changes, _) = news
-                .wait_timeout(changes, left)
-                .unwrap_or_else(PoisonError::into_inner);
-        }
+        let is_it = |change: &Change| {
+            change.at >= after && (change.address, change.is_here) == (address, is_here)
+        };
+        Some(self.0.first(limit, is_it)?.at)
     }
-}
-
-fn wait_until_ready(ready: &Receiver<()>) {
-    ready.recv().expect("the thread has opened its socket");
 }

@@ -3,17 +3,17 @@
 use std::fs::{File, OpenOptions};
 use std::io::Read;
 use std::path::Path;
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify};
 
 use super::moment::{self, Moment};
+use super::record::Record;
 
 /// What was written to one file.
 #[derive(Clone)]
-pub struct Lines(Arc<(Mutex<Vec<(Moment, String)>>, Condvar)>);
+pub struct Lines(Record<(Moment, String)>);
 
 impl Lines {
     /// Follows this file, which is made where there is none, from now on.
@@ -25,7 +25,7 @@ impl Lines {
         inotify
             .add_watch(path, AddWatchFlags::IN_MODIFY)
             .expect("our own file");
-        let lines = Self(Arc::default());
+        let lines = Self(Record::new());
         let store = lines.clone();
         thread::spawn(move || {
             let mut rest = Vec::new();
@@ -42,38 +42,22 @@ impl Lines {
     }
 
     fn take(&self, at: Moment, bytes: &mut Vec<u8>) {
-        let (lines, news) = &*self.0;
-        let mut lines = lines.lock().unwrap_or_else(PoisonError::into_inner);
         while let Some(end) = bytes.iter().position(|byte| *byte == b'\n') {
             let line: Vec<u8> = bytes.drain(..=end).collect();
-            lines.push((at, String::from_utf8_lossy(&line).trim_end().to_owned()));
+            let line = String::from_utf8_lossy(&line).trim_end().to_owned();
+            self.0.add([(at, line)]);
         }
-        news.notify_all();
     }
 
     /// When the first line with this text was written after a moment, waited for.
     pub fn first(&self, after: Moment, limit: Duration, text: &str) -> Option<Moment> {
-        let (lines, news) = &*self.0;
-        let end = Instant::now() + limit;
-        let mut lines = lines.lock().unwrap_or_else(PoisonError::into_inner);
-        loop {
-            let found = lines
-                .iter()
-                .find(|(at, line)| *at >= after && line.contains(text));
-            if let Some((at, _)) = found {
-                return Some(*at);
-            }
-            let left = end.checked_duration_since(Instant::now())?;
-            (lines, _) = news
-                .wait_timeout(lines, left)
-                .unwrap_or_else(PoisonError::into_inner);
-        }
+        let is_it = |(at, line): &(Moment, String)| *at >= after && line.contains(text);
+        Some(self.0.first(limit, is_it)?.0)
     }
 
     /// Everything so far, for a report of what went wrong.
     pub fn text(&self) -> String {
-        let (lines, _) = &*self.0;
-        let lines = lines.lock().unwrap_or_else(PoisonError::into_inner);
+        let lines = self.0.all();
         let texts = lines.iter().map(|(at, line)| format!("{at:?} {line}\n"));
         texts.collect()
     }

@@ -18,6 +18,7 @@ mod keepalived;
 mod lines;
 mod moment;
 mod planned_move;
+mod record;
 mod scenario;
 mod segment;
 mod series;

@@ -3,9 +3,8 @@
 use std::io::IoSliceMut;
 use std::net::Ipv4Addr;
 use std::os::fd::AsRawFd;
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use heartbeat::os::interface;
 use nix::sys::socket::{
@@ -16,6 +15,7 @@ use socket2::{Domain, Protocol, SockFilter, Socket, Type};
 
 use super::lab::namespace::run_batch;
 use super::moment::Moment;
+use super::record::Record;
 
 /// Packets of this protocol are all packets.
 const ETH_P_ALL: u16 = 0x0003;
@@ -50,7 +50,7 @@ pub struct Seen {
 
 /// All packets of some segments.
 #[derive(Clone)]
-pub struct Segments(Arc<(Mutex<Vec<Seen>>, Condvar)>);
+pub struct Segments(Record<Seen>);
 
 impl Segments {
     /// Sees everything that passes these switches.
@@ -63,19 +63,14 @@ impl Segments {
             .iter()
             .map(|switch| interface::index(switch).expect("a switch of ours"));
         let socket = open(&indexes.collect::<Vec<_>>());
-        let segments = Self(Arc::default());
+        let segments = Self(Record::new());
         let store = segments.clone();
         thread::spawn(move || {
             let mut buffer = [0; GLANCE];
             while let Some((at, length)) = receive(&socket, &mut buffer) {
                 let frame = buffer.get(..length).unwrap_or_default();
                 if let Some((ethernet, kind)) = read(frame) {
-                    let (seen, news) = &*store.0;
-                    let packet = Seen { at, ethernet, kind };
-                    seen.lock()
-                        .unwrap_or_else(PoisonError::into_inner)
-                        .push(packet);
-                    news.notify_all();
+                    store.0.add([Seen { at, ethernet, kind }]);
                 }
             }
         });
@@ -84,14 +79,12 @@ impl Segments {
 
     /// Forgets what was seen so far.
     pub fn clear(&self) {
-        let (seen, _) = &*self.0;
-        seen.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        self.0.clear();
     }
 
     /// Everything since that, in the order in which it was seen.
     pub fn seen(&self) -> Vec<Seen> {
-        let (seen, _) = &*self.0;
-        seen.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.0.all()
     }
 
     /// The first of these packets after a moment, waited for.
@@ -101,21 +94,8 @@ impl Segments {
         limit: Duration,
         is_it: impl Fn(&Seen) -> bool,
     ) -> Option<Seen> {
-        let (seen, news) = &*self.0;
-        let end = Instant::now() + limit;
-        let mut seen = seen.lock().unwrap_or_else(PoisonError::into_inner);
-        loop {
-            let found = seen
-                .iter()
-                .find(|packet| packet.at >= after && is_it(packet));
-            if let Some(found) = found {
-                return Some(*found);
-            }
-            let left = end.checked_duration_since(Instant::now())?;
-            (seen, _) = news
-                .wait_timeout(seen, left)
-                .unwrap_or_else(PoisonError::into_inner);
-        }
+        self.0
+            .first(limit, |packet| packet.at >= after && is_it(packet))
     }
 }
 
