@@ -41,6 +41,7 @@ impl Arrivals {
         let (ready, is_ready) = mpsc::sync_channel(1);
         thread::spawn(move || {
             machine.enter();
+            moment::be_prompt();
             let mut socket = Socket::new(NETLINK_ROUTE).expect("descriptors are left");
             socket.bind(&SocketAddr::new(0, 0)).expect("a plain socket");
             socket.add_membership(GROUP).expect("everybody may");

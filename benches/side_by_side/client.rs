@@ -13,6 +13,7 @@ use socket2::{Domain, Protocol, Socket, Type};
 
 use super::lab::namespace::Namespace;
 use super::lab::network::{Cable, Switch};
+use super::moment;
 
 /// How it asks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,6 +46,7 @@ impl Client {
         let stop = Arc::clone(&is_over);
         let thread = thread::spawn(move || {
             namespace.enter();
+            moment::be_prompt();
             let ask = questioner(address, way);
             let began = Instant::now();
             for number in 0_u32.. {

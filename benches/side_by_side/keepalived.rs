@@ -140,6 +140,7 @@ impl Node {
         let output = child.stderr.take().expect("asked for");
         let lines = Arc::clone(&self.lines);
         thread::spawn(move || {
+            super::moment::be_prompt();
             for line in BufReader::new(output).lines().map_while(Result::ok) {
                 let entry = Said {
                     at: Instant::now(),

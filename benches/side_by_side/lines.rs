@@ -28,6 +28,7 @@ impl Lines {
         let lines = Self(Record::new());
         let store = lines.clone();
         thread::spawn(move || {
+            moment::be_prompt();
             let mut rest = Vec::new();
             loop {
                 let at = moment::now();

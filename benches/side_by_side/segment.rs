@@ -14,6 +14,7 @@ use nix::sys::time::TimeSpec;
 use socket2::{Domain, Protocol, SockFilter, Socket, Type};
 
 use super::lab::namespace::run_batch;
+use super::lab::stranger::contains;
 use super::moment::Moment;
 use super::record::Record;
 
@@ -21,13 +22,16 @@ use super::record::Record;
 const ETH_P_ALL: u16 = 0x0003;
 /// Room for packets that come faster than they are read.
 const BUFFER: usize = 4 << 20;
-/// Longer packets are cut; all that is read of one is at its beginning.
-const GLANCE: usize = 128;
+/// Longer packets are cut.
+const GLANCE: usize = 2048;
+/// What all heartbeats have in them. Other messages are signs of life only where they have a number: acknowledgements and
+/// requests to send again have none and may be recordings.
+const HEARTBEAT: &[u8] = b"t=status";
 
 /// What a packet is, as far as it matters here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
-    /// Of a pair: heartbeat's port, or VRRP, signed or not. From this address.
+    /// Of a pair: a heartbeat, or VRRP, signed or not. From this address.
     SignOfLife(Ipv4Addr),
     /// Somebody tells, unasked, that it has this address.
     Announcement(Ipv4Addr),
@@ -183,7 +187,9 @@ fn ip(packet: &[u8]) -> Option<Kind> {
     let payload = packet.get(usize::from(packet.first()? & 15) * 4..)?;
     match packet.get(9)? {
         &VRRP | &AH => Some(Kind::SignOfLife(source)),
-        &UDP if payload.get(2..4)? == HEARTBEAT_PORT => Some(Kind::SignOfLife(source)),
+        &UDP if payload.get(2..4)? == HEARTBEAT_PORT => {
+            contains(payload, HEARTBEAT).then_some(Kind::SignOfLife(source))
+        }
         &ICMP if payload.first()? == &0 => {
             let number = *payload.get(6..)?.first_chunk()?;
             Some(Kind::Pong(source, u16::from_be_bytes(number)))
