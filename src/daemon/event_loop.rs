@@ -47,7 +47,6 @@ use crate::os::alarm::Alarm;
 const PACKETS_PER_TURN: usize = 256;
 /// How long what was sent last may take to leave over a serial line: a line can stand still.
 const FAREWELL: Duration = Duration::from_secs(1);
-
 /// How often it is looked whether others can find us still.
 const UPKEEP: Duration = Duration::from_secs(5);
 
@@ -145,6 +144,17 @@ pub struct Daemon {
     tally: Tally,
 }
 
+/// How a turn ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Turn {
+    /// Another one follows.
+    Whole,
+    /// The core is done, and everything has been said.
+    Last,
+    /// The system does not let this process wait for events.
+    Failed,
+}
+
 impl Daemon {
     /// Ready for its first turn.
     pub fn new(identity: Identity, cluster: Core, devices: Devices, recorder: Recorder) -> Self {
@@ -174,43 +184,41 @@ impl Daemon {
         let mut events = Events::with_capacity(256);
         self.devices.service_manager.ready(&self.summary());
         loop {
-            match self.wait(&mut events) {
-                Err(error) if error.kind() != std::io::ErrorKind::Interrupted => {
-                    ::log::error!(target: "CRIT:heartbeat", "Cannot wait for events: {error}. Resources are left as they are");
-                    return exit_status::FAILED;
-                }
-                _ => {}
+            match self.turn(&mut events, pid_file) {
+                Turn::Whole => {}
+                Turn::Last => return self.leave(),
+                Turn::Failed => return exit_status::FAILED,
             }
-            let woken = clock::now();
-            self.take_note(&events);
-            self.read();
-            self.answer_clients(clock::now());
-            self.judge();
-            self.act();
-            let now = clock::now();
-            self.tell(now);
-            if self.upkeep_at <= now {
-                self.upkeep_at = now + UPKEEP;
-                let Devices {
-                    control,
-                    fifo,
-                    metrics,
-                    poll,
-                    ..
-                } = &mut self.devices;
-                control.restore(poll.registry());
-                metrics.restore(poll.registry());
-                fifo.restore(poll.registry());
-                pid_file.restore();
+        }
+    }
+
+    /// One turn: waits until something comes or is due, takes everything in, lets the core judge, does what it says.
+    pub fn turn(&mut self, events: &mut Events, pid_file: &mut PidFile) -> Turn {
+        match self.wait(events) {
+            Err(error) if error.kind() != std::io::ErrorKind::Interrupted => {
+                ::log::error!(target: "CRIT:heartbeat", "Cannot wait for events: {error}. Resources are left as they are");
+                return Turn::Failed;
             }
-            // Only a turn that came this far shows that this node is alive, and only if it did not take too long: a disk
-            // may have held it up just now.
-            self.prove_life(clock::now());
-            self.devices.service_manager.turn(now);
-            self.tally.turns.observe(clock::now().since(woken));
-            if self.may_leave(now) {
-                return self.leave();
-            }
+            _ => {}
+        }
+        let woken = clock::now();
+        self.take_note(events);
+        self.read();
+        self.answer_clients(clock::now());
+        self.judge();
+        self.act();
+        let now = clock::now();
+        self.tell(now);
+        self.stay_found(now, pid_file);
+        // Only a turn that came this far shows that this node is alive, and only if it did not take too long: a disk
+        // may have held it up just now.
+        self.prove_life(clock::now());
+        self.devices.service_manager.turn(now);
+        self.tally.turns.observe(clock::now().since(woken));
+        if self.may_leave(now) {
+            Turn::Last
+        } else {
+            Turn::Whole
         }
     }
 

@@ -58,6 +58,24 @@ pub fn run(line: &CommandLine, places: &Places) -> u8 {
     exit
 }
 
+/// A daemon with everything open, before its first turn, and the lock on its state directory. Neither in the background nor
+/// with a pid file: that is left to who takes the turns.
+///
+/// # Errors
+/// What [`run`] would have told, in words.
+pub fn open(
+    line: &CommandLine,
+    places: &Places,
+    config: Config,
+) -> Result<(Daemon, Flock<File>), String> {
+    let start = Start {
+        line,
+        places,
+        announce: None,
+    };
+    start.prepare(config).map_err(|refusal| refusal.text)
+}
+
 fn begin(line: &CommandLine, places: &Places) -> u8 {
     if line.foreground {
         return Start {

@@ -1,13 +1,33 @@
 //! What clients of the control socket ask for.
 
 use super::super::journal::Journal;
+use super::super::pid_file::PidFile;
 use super::super::reload::Running;
 use super::super::{agreement, fencing, maintenance, moves, reasons, status};
-use super::{Daemon, Devices, Identity};
+use super::{Daemon, Devices, Identity, UPKEEP};
 use crate::cluster::Instant;
 use crate::control::{Answer, Direction, Request, Status};
 
 impl Daemon {
+    /// Makes again what others find this daemon by, should somebody have removed it.
+    pub(super) fn stay_found(&mut self, now: Instant, pid_file: &mut PidFile) {
+        if now < self.upkeep_at {
+            return;
+        }
+        self.upkeep_at = now + UPKEEP;
+        let Devices {
+            control,
+            fifo,
+            metrics,
+            poll,
+            ..
+        } = &mut self.devices;
+        control.restore(poll.registry());
+        metrics.restore(poll.registry());
+        fifo.restore(poll.registry());
+        pid_file.restore();
+    }
+
     /// Before the core judges, because clients may ask for something that it has to act on.
     pub(super) fn answer_clients(&mut self, now: Instant) {
         let Self {
