@@ -1,7 +1,10 @@
 //! Ours beside heartbeat 3.0.6 and keepalived, in one run on one machine.
 //!
 //! `cargo bench --bench side_by_side -- [SCENARIO…]`; `make bench` runs all. Each scenario puts its figures into the [`sheet`],
-//! which becomes a table and `target/side_by_side/SCENARIO.json`; `docs/performance.md` is made from those.
+//! which becomes a table and `target/side_by_side/SCENARIO.json`. From those,
+//!
+//!     cargo bench --bench side_by_side -- table      prints all figures in one table
+//!     cargo bench --bench side_by_side -- report     writes the tables of docs/performance.md
 #![allow(
     clippy::disallowed_methods,
     reason = "a measurement stands outside of the daemon: it reads the real clock"
@@ -14,11 +17,14 @@ mod arrivals;
 mod client;
 mod contest;
 mod failover;
+mod growth;
 mod keepalived;
 mod lines;
 mod moment;
+mod page;
 mod planned_move;
 mod record;
+mod report;
 mod scenario;
 mod segment;
 mod series;
@@ -32,7 +38,7 @@ use std::process::ExitCode;
 use lab::sandbox;
 
 /// Tells the inside of a sandbox which scenario is its own.
-const ONLY: &str = "HB_BENCH_ONLY";
+const ONLY: &str = "HB_BENCH_SCENARIO";
 
 fn main() -> ExitCode {
     let words: Vec<String> = env::args().skip(1).collect();
@@ -45,6 +51,11 @@ fn main() -> ExitCode {
         .map(String::as_str)
         .filter(|word| !word.starts_with('-'))
         .collect();
+    match names.as_slice() {
+        ["report"] => return exit(report::write().map(|()| true)),
+        ["table"] => return exit(report::print()),
+        _ => {}
+    }
     let chosen = match scenario::chosen(&names) {
         Ok(chosen) => chosen,
         Err(reason) => {
@@ -67,10 +78,17 @@ fn main() -> ExitCode {
             met = false;
         }
     }
-    if met {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
+    exit(Ok(met))
+}
+
+fn exit(met: Result<bool, String>) -> ExitCode {
+    match met {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(reason) => {
+            eprintln!("{reason}");
+            ExitCode::FAILURE
+        }
     }
 }
 
@@ -90,9 +108,5 @@ fn each_in_its_sandbox(chosen: &[&scenario::Scenario]) -> ExitCode {
             }
         }
     }
-    if met {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
-    }
+    exit(Ok(met))
 }

@@ -46,6 +46,11 @@ impl Scenario {
     }
 }
 
+/// The names of all, in the order in which they run.
+pub fn names() -> impl Iterator<Item = &'static str> {
+    ALL.iter().map(|scenario| scenario.name)
+}
+
 /// The scenarios of these names; all where there are none.
 ///
 /// # Errors

@@ -3,10 +3,10 @@
 use std::fmt;
 use std::fs;
 use std::io;
-use std::path::Path;
 
 use serde_json::{Value, json};
 
+use super::report;
 use super::series::Series;
 use super::system::System;
 
@@ -169,7 +169,7 @@ impl Sheet {
 
     /// Writes `target/side_by_side/NAME.json`.
     pub fn save(&self) -> io::Result<()> {
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/side_by_side");
+        let folder = report::folder();
         fs::create_dir_all(&folder)?;
         let text = format!("{:#}\n", self.to_json());
         fs::write(folder.join(format!("{}.json", self.name)), text)
@@ -191,6 +191,7 @@ impl Sheet {
         json!({
             "scenario": self.name,
             "title": self.title,
+            "machine": report::machine(),
             "figures": rows.collect::<Vec<_>>(),
             "skipped": self.skipped.iter().map(|(system, reason)| json!({"system": system.to_string(), "reason": reason})).collect::<Vec<_>>(),
             "remarks": self.remarks,
