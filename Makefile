@@ -6,7 +6,9 @@
 # make load LOAD_SECONDS=600    ours and Debian's heartbeat 3.0.6 side by side under far too much load and in a swap storm; as root
 # make prove SEED=0 RUNS=100000    the simulator for hours, all few cuts around a move, and mistakes planted to be found
 # make fuzz SECONDS=60    every reader of foreign bytes, and runs of a pair, for a minute each; needs nightly and cargo-fuzz
-# make deb, make rpm, make tarball, make lint, make bench, make uninstall
+# make bench   ours, Debian's heartbeat 3.0.6 and keepalived side by side, and the counts; hours, as root
+# make counts CASES="seal turn"    what the parts of a heartbeat cost in instructions, against their limits; needs valgrind
+# make deb, make rpm, make tarball, make lint, make uninstall
 
 CARGO     ?= $(shell command -v cargo || echo "$$HOME/.cargo/bin/cargo")
 export CARGO
@@ -60,11 +62,13 @@ STALL_SECONDS ?= 600
 LOAD_SECONDS ?= 600
 # in which `make tarball` is built
 PROFILE ?= release
+# beginnings of the names of what `make counts` counts; all when there are none
+CASES ?=
 # how long `make fuzz` spends on each of TARGETS; on all when there are none
 SECONDS ?= 60
 TARGETS ?=
 
-.PHONY: all build test chaos stalls load demo prove fuzz lint bench install uninstall deb rpm tarball clean
+.PHONY: all build test chaos stalls load demo prove fuzz lint counts bench install uninstall deb rpm tarball clean
 
 all: build
 
@@ -133,9 +137,19 @@ lint:
 	if command -v shellcheck >/dev/null; then packaging/scripts | xargs shellcheck -x; fi
 	if command -v mandoc >/dev/null && [ -n "$(PAGES)" ]; then mandoc -T lint -W warning $(PAGES); fi
 
+# as users get it: panics end the program, which no bench of Cargo's has
+counts:
+	@packaging/prerequisites counts
+	$(CARGO) build --release --locked --example counts
+	PATH="$$PATH:$(dir $(CARGO))" $(or $(CARGO_TARGET_DIR),target)/release/examples/counts $(CASES)
+
 bench:
-	@packaging/prerequisites build
-	$(CARGO) bench --locked
+	@packaging/prerequisites bench
+	failed=0; \
+	$(MAKE) --no-print-directory counts || failed=1; \
+	$(CARGO) bench --locked --bench side_by_side || failed=1; \
+	$(CARGO) bench --locked --bench side_by_side -- table || failed=1; \
+	exit $$failed
 
 install: build
 	@packaging/may-install "$(DESTDIR)" $(addprefix $(BINDIR)/,$(COMMANDS)) $(SBINDIR)/heartbeat $(LIBEXECDIR)/heartbeat \
