@@ -86,7 +86,8 @@ impl Budget {
         }
     }
 
-    /// While a full heartbeat is under way nothing else is heard on the line.
+    /// A node that starts sends full heartbeats until the other one says that it has heard of it, and is heard as often as the
+    /// line carries one. Later a short one need not wait for the end of a full one.
     fn is_full_too_long(self) -> bool {
         self.time(self.bytes.full) > self.deadtime / 2
     }
@@ -105,7 +106,7 @@ impl Budget {
             message: "a full heartbeat keeps the serial line busy for more than half of deadtime"
                 .to_owned(),
             label: format!(
-                "{} ms for one of {full} bytes at {} baud, of {} ms; one is sent whenever a node has something to tell",
+                "{} ms for one of {full} bytes at {} baud, of {} ms; a node that starts sends nothing else",
                 self.time(full).as_millis(),
                 self.baud,
                 self.deadtime.as_millis()
@@ -275,7 +276,7 @@ mod tests {
         );
         assert_eq!(
             label,
-            "250 ms for one of 240 bytes at 9600 baud, of 499 ms; one is sent whenever a node has something to tell"
+            "250 ms for one of 240 bytes at 9600 baud, of 499 ms; a node that starts sends nothing else"
         );
         assert_eq!(
             help,

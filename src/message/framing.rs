@@ -15,7 +15,8 @@ const END: &[u8] = b"<<<";
 /// message after a damaged or cut-off one. Here every line that ends with a start marker can start a
 /// message. Where that cannot be told from a field, both are handed out as one: see [`super::open`].
 ///
-/// A short heartbeat is a line by itself. Inside a message it shows that this was cut off, as it can't be a field.
+/// A short heartbeat is a line by itself. As it can't be a field, it may also stand between two lines of a message, which a
+/// slow line would else be busy with for too long: then it is handed out first, and the message without it.
 #[derive(Debug, Clone, Default)]
 pub struct TextFrames {
     buffer: Vec<u8>,
@@ -29,6 +30,16 @@ pub struct TextFrames {
     collecting: bool,
     /// Short heartbeats are no more than other lines.
     messages_only: bool,
+    /// The short heartbeat that was found inside a message last.
+    inset: Vec<u8>,
+}
+
+/// What was found.
+enum Found {
+    /// Here.
+    Frame { first: usize, end: usize },
+    /// A short heartbeat inside a message, which is out of that now.
+    Inset,
 }
 
 impl TextFrames {
@@ -71,11 +82,13 @@ impl TextFrames {
 
     /// The text of the next message, markers included, or a short heartbeat with its newline. Whether it is a good one is for the parser.
     pub fn next_frame(&mut self) -> Option<&[u8]> {
-        let (first, end) = self.find()?;
-        self.buffer.get(first..end)
+        match self.find()? {
+            Found::Frame { first, end } => self.buffer.get(first..end),
+            Found::Inset => Some(&self.inset),
+        }
     }
 
-    fn find(&mut self) -> Option<(usize, usize)> {
+    fn find(&mut self) -> Option<Found> {
         loop {
             let rest = self.buffer.get(self.searched..)?;
             let Some(newline) = rest.iter().position(|&byte| byte == b'\n') else {
@@ -88,8 +101,13 @@ impl TextFrames {
             self.searched = end;
             let alone = !self.collecting || end - self.done > MAX_WIRE;
             if let Some(length) = self.short_in(line, alone) {
+                if !alone {
+                    self.take_out(start, end);
+                    return Some(Found::Inset);
+                }
                 self.skip_to(end);
-                return Some((end.saturating_sub(length), end));
+                let first = end.saturating_sub(length);
+                return Some(Found::Frame { first, end });
             }
             if line.ends_with(START) {
                 // No field is just `>>>`, so there the message before was cut off.
@@ -102,7 +120,7 @@ impl TextFrames {
             } else if line.starts_with(END) {
                 let first = self.done;
                 self.skip_to(end);
-                return Some((first, end));
+                return Some(Found::Frame { first, end });
             }
         }
     }
@@ -115,6 +133,13 @@ impl TextFrames {
             short::is_short(line).then_some(line)
         };
         found.filter(|_| !self.messages_only).map(<[u8]>::len)
+    }
+
+    /// Takes a whole line out of the message that is being collected.
+    fn take_out(&mut self, start: usize, end: usize) {
+        self.inset.clear();
+        self.inset.extend(self.buffer.drain(start..end));
+        (self.line, self.searched) = (start, start);
     }
 
     fn skip_to(&mut self, place: usize) {
@@ -255,6 +280,11 @@ mod tests {
             (format!("noise{short}!\x07{other}"), vec![short, other]),
             (format!("{long}{short}{long}\n{other}"), vec![short, other]),
             (short.replace('\n', "\r\n"), vec![short]),
+            // Between two lines of a message.
+            (
+                format!(">>>\n{short}a=1!\n{other}{short}<<<\n{other}"),
+                vec![short, other, short, message, other],
+            ),
             // A message that was cut off between lines, and inside one.
             (format!(">>>\na=1\n{short}{message}"), vec![short, message]),
             (

@@ -1,5 +1,6 @@
 //! A link that exists only in numbers: delay, loss, duplication, corruption, and for a serial line a
-//! byte rate with a queue in which the newest heartbeat replaces a waiting one.
+//! byte rate with a queue in which the newest heartbeat replaces a waiting one, and a short one goes out between two lines
+//! of whatever is under way.
 
 use std::collections::VecDeque;
 use std::rc::Rc;
@@ -104,6 +105,8 @@ pub struct VirtualLink {
 #[derive(Default)]
 struct SerialLine {
     moving: Option<Cargo>,
+    /// A short heartbeat, which overtakes what moves.
+    short: Option<Cargo>,
     waiting: VecDeque<Cargo>,
     /// For how long other messages were sent while a heartbeat waited.
     held_up: Time,
@@ -185,16 +188,16 @@ impl VirtualLink {
             }
             return None;
         }
+        if cargo.packet.is_short {
+            line.short = Some(cargo);
+            return None;
+        }
         let is_heartbeat = cargo.packet.is_heartbeat;
         let waiting = line
             .waiting
             .iter()
             .position(|other| other.packet.is_heartbeat);
         match waiting {
-            Some(place)
-                if is_heartbeat
-                    && cargo.packet.is_short
-                    && !line.waiting[place].packet.is_short => {}
             Some(place) if is_heartbeat => {
                 let waiting = &line.waiting[place];
                 let is_same_run = cargo.packet.generation == waiting.packet.generation;
@@ -219,8 +222,14 @@ impl VirtualLink {
         let Some(line) = self.lines.get_mut(from) else {
             return (None, None);
         };
+        let is_long = line.moving.as_ref().is_some_and(|m| !m.packet.is_short);
+        if let Some(short) = line.short.take_if(|_| is_long) {
+            let time = transmission(&short, rate); // which the end of the message is later by
+            return (Some(short), Some(time));
+        }
         let left = line.moving.take();
-        line.moving = line.next(self.old.get(from) == Some(&true), rate);
+        let short = line.short.take();
+        line.moving = short.or_else(|| line.next(self.old.get(from) == Some(&true), rate));
         let next = line.moving.as_ref().map(|cargo| transmission(cargo, rate));
         (left, next)
     }
@@ -229,6 +238,7 @@ impl VirtualLink {
     pub fn forget(&mut self, from: usize) {
         if let Some(line) = self.lines.get_mut(from) {
             line.waiting.clear();
+            line.short = None;
         }
     }
 }

@@ -43,11 +43,12 @@ impl Pace {
         }
     }
 
-    /// The most that is given ahead of the line: a tenth of a second's worth, about half a heartbeat at 9600.
+    /// The most that is given ahead of the line, and that whatever is more urgent waits for: a twentieth of a second's worth,
+    /// about a short heartbeat at 9600.
     fn window(&self) -> usize {
-        usize::try_from(self.baud / BITS / 10)
+        usize::try_from(self.baud / BITS / 20)
             .unwrap_or(usize::MAX)
-            .clamp(32, 512)
+            .clamp(32, 256)
     }
 
     fn line_time(&self, bytes: usize) -> Duration {

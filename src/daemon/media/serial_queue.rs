@@ -2,6 +2,9 @@
 //!
 //! A serial port is slow and its driver takes kilobytes without a word, so whatever is handed over early is old
 //! when it leaves. Therefore the driver is fed by the pace of the line, and what waits here can still be replaced.
+//!
+//! A message can take a slow line longer than the peer waits for a sign of life. So a short heartbeat, which goes only to a
+//! node that reads it there, waits for no more than the end of a line: it goes out between two lines of a message.
 
 use std::collections::VecDeque;
 use std::rc::Rc;
@@ -42,6 +45,10 @@ pub struct SerialQueue {
     /// What must precede the next message so that it starts on a line of its own.
     prefix: &'static [u8],
     current: Option<Current>,
+    /// A short heartbeat under way: it goes before `current`, or between two lines of it.
+    inset: Option<Current>,
+    /// The newest short heartbeat, where that has not been begun.
+    short: Option<Rc<Packet>>,
     heartbeat: Option<Waiting>,
     messages: VecDeque<Rc<Packet>>,
     bytes: usize,
@@ -61,6 +68,28 @@ struct Current {
     written: usize,
 }
 
+impl Current {
+    fn new(packet: Rc<Packet>) -> Self {
+        Self { packet, written: 0 }
+    }
+
+    fn rest(&self) -> &[u8] {
+        self.packet.text.get(self.written..).unwrap_or_default()
+    }
+
+    /// Whether what was written of it ends with a line, or nothing was.
+    fn is_between_lines(&self) -> bool {
+        let written = self.packet.text.get(..self.written).unwrap_or_default();
+        written.last().is_none_or(|&byte| byte == b'\n')
+    }
+
+    /// So many bytes were written; true when those were the last.
+    fn advance(&mut self, count: usize) -> bool {
+        self.written = self.written.saturating_add(count);
+        self.written >= self.packet.text.len()
+    }
+}
+
 #[derive(Debug)]
 struct Waiting {
     packet: Rc<Packet>,
@@ -77,6 +106,8 @@ impl SerialQueue {
             pace: Pace::new(baud),
             prefix: LINE_END,
             current: None,
+            inset: None,
+            short: None,
             heartbeat: None,
             messages: VecDeque::with_capacity(MAX_MESSAGES),
             bytes: 0,
@@ -89,7 +120,7 @@ impl SerialQueue {
     }
 
     /// Lets a packet wait. A heartbeat takes the place of a waiting one; for others the oldest make room. A short heartbeat
-    /// has nothing to say where a full one waits, and is behind no other message.
+    /// takes the place of a short one only, and is behind no other message.
     pub fn push(&mut self, now: Instant, packet: &Rc<Packet>) {
         let length = packet.text.len();
         if length == 0 {
@@ -129,7 +160,8 @@ impl SerialQueue {
             self.give_up_line(now);
             return Step::Flush { stalled: true };
         }
-        if self.current.is_none() && self.has_next(now) {
+        let is_idle = self.current.is_none() && self.inset.is_none();
+        if is_idle && self.has_next(now) {
             if self.pace.may_hold_leftovers(now) {
                 self.pace.forget(now);
                 self.prefix = if self.prefix.is_empty() {
@@ -143,24 +175,28 @@ impl SerialQueue {
                 self.begin(now);
             }
         }
+        let may_insert = self.current.as_ref().is_some_and(Current::is_between_lines);
+        if may_insert && self.inset.is_none() {
+            self.inset = self.short.take().map(Current::new);
+        }
         let room = self.pace.room(now);
-        if self.current.is_none() || room == 0 || self.pace.is_blocked_at(now) {
-            self.wake = self
-                .pace
-                .wake(now, self.current.is_some() || self.has_next(now));
+        let is_idle = self.current.is_none() && self.inset.is_none();
+        if is_idle || room == 0 || self.pace.is_blocked_at(now) {
+            self.wake = self.pace.wake(now, !is_idle || self.has_next(now));
             return Step::Wait;
         }
         if !self.prefix.is_empty() {
             return Step::Write(self.prefix);
         }
-        let Some(current) = &self.current else {
+        let Some(current) = self.inset.as_ref().or(self.current.as_ref()) else {
             return Step::Wait;
         };
-        let rest = current
-            .packet
-            .text
-            .get(current.written..)
-            .unwrap_or_default();
+        let mut rest = current.rest();
+        if self.short.is_some()
+            && let Some(end) = rest.iter().position(|&byte| byte == b'\n')
+        {
+            rest = rest.get(..=end).unwrap_or(rest);
+        }
         Step::Write(rest.get(..room).unwrap_or(rest))
     }
 
@@ -171,11 +207,16 @@ impl SerialQueue {
             self.prefix = self.prefix.get(count..).unwrap_or_default();
             return;
         }
-        if let Some(current) = &mut self.current {
-            current.written = current.written.saturating_add(count);
-            if current.written >= current.packet.text.len() {
-                self.current = None;
-            }
+        let current = if self.inset.is_some() {
+            &mut self.inset
+        } else {
+            &mut self.current
+        };
+        if current
+            .as_mut()
+            .is_some_and(|current| current.advance(count))
+        {
+            *current = None;
         }
     }
 
@@ -203,22 +244,24 @@ impl SerialQueue {
     /// Whether something waits, or the line has not had the time for what was written.
     pub fn has_unsent(&self, now: Instant) -> bool {
         self.current.is_some()
+            || self.inset.is_some()
+            || self.short.is_some()
             || self.heartbeat.is_some()
             || !self.messages.is_empty()
             || self.pace.is_busy(now)
     }
 
     fn push_heartbeat(&mut self, now: Instant, packet: &Rc<Packet>) {
-        let place = if packet.is_short {
-            0
-        } else {
-            self.messages.len()
-        };
+        if packet.is_short {
+            self.short = Some(Rc::clone(packet));
+            return;
+        }
+        if self.current.is_none() {
+            self.short = None; // it does not wait for the end of a line, but for a line that stands still
+        }
         let (before, since) = match &self.heartbeat {
-            Some(waiting) if packet.is_short && !waiting.packet.is_short => return,
-            Some(waiting) if waiting.packet.is_short => (place, waiting.since),
             Some(waiting) => (waiting.before, waiting.since),
-            None => (place, now),
+            None => (self.messages.len(), now),
         };
         self.heartbeat = Some(Waiting {
             packet: Rc::clone(packet),
@@ -233,13 +276,16 @@ impl SerialQueue {
         if self.generation != 0 {
             self.messages.clear();
             (self.bytes, self.heartbeat, self.current) = (0, None, None);
+            (self.short, self.inset) = (None, None);
             (self.is_outdated, self.prefix) = (true, CUT);
         }
         self.generation = generation;
     }
 
     fn has_next(&self, now: Instant) -> bool {
-        self.heartbeat_is_due(now) || (!self.stalled && !self.messages.is_empty())
+        self.short.is_some()
+            || self.heartbeat_is_due(now)
+            || (!self.stalled && !self.messages.is_empty())
     }
 
     fn heartbeat_is_due(&self, now: Instant) -> bool {
@@ -249,12 +295,16 @@ impl SerialQueue {
     }
 
     fn begin(&mut self, now: Instant) {
+        if let Some(short) = self.short.take() {
+            self.inset = Some(Current::new(short));
+            return;
+        }
         let packet = if self.heartbeat_is_due(now) {
             self.heartbeat.take().map(|waiting| waiting.packet)
         } else {
             self.pop_message()
         };
-        self.current = packet.map(|packet| Current { packet, written: 0 });
+        self.current = packet.map(Current::new);
     }
 
     fn pop_message(&mut self) -> Option<Rc<Packet>> {
@@ -271,6 +321,7 @@ impl SerialQueue {
         self.pace.forget(now);
         self.stalled = true;
         self.prefix = CUT;
+        self.inset = None;
         // A heartbeat that did not get out in this time is old; anything else not begun may still be news.
         if self
             .current

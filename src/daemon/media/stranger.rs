@@ -229,11 +229,12 @@ impl Listener {
             self.inside = Some(0);
             return;
         }
-        if self.inside.is_some() {
-            // A short heartbeat shows that the message before it was cut off.
-            let is_over = line.starts_with(b"<<<") || short_at_end(line) == Some(line);
-            if is_over && !self.is_cut {
+        if let Some(length) = self.inside {
+            if line.starts_with(b"<<<") && !self.is_cut {
                 self.inside = None;
+            } else if short_at_end(line) == Some(line) {
+                // It stands between two lines of the message and is none of it.
+                self.inside = Some(length.saturating_sub(line.len()));
             }
             return;
         }

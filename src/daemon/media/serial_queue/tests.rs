@@ -218,25 +218,84 @@ fn a_short_heartbeat_waits_for_nothing_and_does_not_replace_what_has_more_to_tel
     }
     line.run(10 * SECOND);
     assert_eq!(line.received(), (0..10).collect::<Vec<_>>());
-    let places = shorts(&line);
-    assert!(
-        places.len() >= 7,
-        "each goes out before the next but one message: {places:?}"
-    );
+    assert_eq!(shorts(&line), (0..10).collect::<Vec<_>>());
 
     let mut line = Line::new(9600);
     line.push(&message(1));
     line.push(&message(2));
     line.push(&short(3));
-    line.push(&heartbeat(4)); // takes its place behind the messages
-    line.push(&short(5)); // says nothing that this one does not
+    line.push(&heartbeat(4));
+    line.push(&short(5)); // before the end of the first line of the first message
     line.run(2 * SECOND);
-    assert_eq!((line.received(), shorts(&line)), (vec![1, 2, 4], vec![]));
+    assert_eq!((line.received(), shorts(&line)), (vec![1, 2, 4], vec![5]));
     line.push(&short(6));
     line.push(&short(7));
     line.run(SECOND);
-    assert_eq!(shorts(&line), [6, 7]);
+    assert_eq!(shorts(&line), [5, 6, 7]);
     assert_eq!(line.queue.take_dropped(), 0);
+}
+
+/// A message of so many lines of 21 bytes, and some more.
+fn of_lines(number: u32, lines: usize) -> Packet {
+    let mut packet = Packet::clone(&packet(number, false, 0));
+    let fill = "fill=xxxxxxxxxxxxxxx\n".repeat(lines);
+    packet.text = format!(">>>\nseq={number}\n{fill}z=end\n<<<\n").into_bytes();
+    packet
+}
+
+#[test]
+fn whatever_a_line_is_busy_with_a_short_heartbeat_leaves_it_within_an_eighth_of_a_second() {
+    for baud in [9600, 19_200, 115_200] {
+        for mut line in [Line::new(baud), Line::blind(baud)] {
+            for number in 0..20 {
+                line.push(&Rc::new(of_lines(number, 20))); // 440 bytes
+            }
+            let full = Packet {
+                is_heartbeat: true,
+                ..of_lines(20, 10)
+            };
+            line.push(&Rc::new(full));
+            let half = Duration::from_micros(10 * 440 * 10_000_000 / line.baud);
+            let mut number = 0;
+            for _ in 0..half.as_millis() / 125 {
+                line.push(&short(number));
+                line.run(SECOND / 8);
+                assert_eq!(shorts(&line).last(), Some(&number), "{baud}");
+                number += 1;
+            }
+            line.run(half * 3);
+            let mut received = line.received();
+            received.sort_unstable();
+            assert_eq!(received, (0..21).collect::<Vec<_>>(), "{baud}");
+            assert_eq!(shorts(&line), (0..number).collect::<Vec<_>>(), "{baud}");
+        }
+    }
+}
+
+#[test]
+fn a_short_heartbeat_is_cut_like_everything_else_and_the_newest_one_tries_a_line_that_stands_still()
+{
+    let mut line = Line::new(9600);
+    line.push(&Rc::new(of_lines(1, 20)));
+    line.run(SECOND / 10);
+    line.push(&short(1));
+    line.moves = false;
+    for number in 2..50 {
+        line.push(&short(number));
+        line.run(SECOND / 10);
+    }
+    line.push(&heartbeat(50)); // what has waited for five seconds says nothing new
+    line.moves = true;
+    line.run(2 * SECOND);
+    assert_eq!(line.received(), [50]);
+    assert!(
+        shorts(&line).iter().all(|&number| number >= 40),
+        "{:?}",
+        shorts(&line)
+    );
+    line.push(&short(51));
+    line.run(SECOND);
+    assert_eq!(shorts(&line).last(), Some(&51));
 }
 
 #[test]
