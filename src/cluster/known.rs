@@ -37,6 +37,8 @@ pub(super) struct Shorts {
     pub(super) heard_number: Option<u64>,
     /// Generation and number of the newest that proved nothing but life.
     pub(super) counted: (u64, u64),
+    /// When that came: in the peer's rhythm it is a heartbeat like any other.
+    pub(super) lived: Option<Instant>,
 }
 
 impl Shorts {

@@ -102,6 +102,11 @@ impl Links {
         self.forms().any(|(_, form)| form == Form::Classic)
     }
 
+    /// Whether one of them is not.
+    pub fn has_network(&self) -> bool {
+        self.forms().any(|(_, form)| form != Form::Classic)
+    }
+
     /// How many there are.
     pub fn count(&self) -> u8 {
         u8::try_from(self.links.len()).unwrap_or(u8::MAX)

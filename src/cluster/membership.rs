@@ -414,7 +414,15 @@ impl Cluster {
                 silence: interval,
             });
             self.unanswered_since = None;
-        } else if interval > self.settings.warntime {
+        } else {
+            self.tell_late(self.shorts.lived.max(Some(last)), now);
+        }
+    }
+
+    /// Tells of a heartbeat that comes now, long after the one before.
+    pub(super) fn tell_late(&mut self, last: Option<Instant>, now: Instant) {
+        let interval = last.map_or(Duration::ZERO, |last| now.since(last));
+        if interval > self.settings.warntime {
             self.report(Report::LateHeartbeat {
                 node: self.peer_name(),
                 interval,

@@ -201,7 +201,20 @@ impl Outgoing {
         packet
     }
 
-    /// The same for a heartbeat of which each link gets a copy of its own, in the form that it carries, with the field `via`
+    /// The same without the form that serial lines carry, for what has no number.
+    pub fn finish_for_networks(&mut self, signing: Signing<'_>, seconds: u64) -> Rc<Packet> {
+        self.complete(false, seconds);
+        let (mut packet, _) = self.take_buffer(false);
+        if let Some(buffers) = Rc::get_mut(&mut packet) {
+            self.head(buffers, false, None);
+            self.sign(&self.message, signing, buffers);
+            buffers.text.clear();
+        }
+        self.unnumbered.push_back(Rc::clone(&packet));
+        packet
+    }
+
+    /// As [`finish`](Self::finish), for a heartbeat of which each link gets a copy of its own, in the form that it carries, with the field `via`
     /// that says by which link it goes; on a serial line the short form where that is given. Each copy is signed by itself;
     /// who asks for that number later gets one that names no link.
     pub fn finish_for(

@@ -34,7 +34,7 @@ impl Cluster {
 
     /// The short form of the heartbeat begun last, where serial lines are to get that.
     pub(super) fn shorten(&mut self) -> Option<Short> {
-        if !self.shorts.peer_says || !self.links.has_serial() {
+        if !self.spares_serial() {
             self.shorts.said_in = None; // this heartbeat may say another state than the last one noted
             return None;
         }
@@ -55,6 +55,11 @@ impl Cluster {
             hears: self.directions.stated,
             has: self.shorts.heard_number,
         })
+    }
+
+    /// Whether serial lines carry no more than they must: the peer has shown that it is one of ours, with such a line itself.
+    pub(super) fn spares_serial(&self) -> bool {
+        self.shorts.peer_says && self.links.has_serial()
     }
 
     /// What a heartbeat of the peer says that it knows of the run `answering` of ours.
@@ -128,6 +133,8 @@ impl Cluster {
             return;
         }
         self.shorts.counted = said;
+        self.tell_late(self.shorts.lived.max(self.peer.last_heartbeat), now);
+        self.shorts.lived = Some(now);
         self.note_life(now);
         if let Some(run) = &mut self.peer.former {
             run.doubt();

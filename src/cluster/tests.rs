@@ -266,6 +266,9 @@ impl Pair {
                         };
                         for link in (0..LINKS).filter(carries).filter(is_for) {
                             let has_text = !packet.text.is_empty();
+                            if !has_text && self.link_names[link].starts_with('/') {
+                                continue; // a line carries nothing else
+                            }
                             let is_line = link == 0 || packet.datagram.is_empty();
                             if has_text && is_line && !(self.carries_text)(&packet.text) {
                                 continue;

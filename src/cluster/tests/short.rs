@@ -4,7 +4,9 @@ use super::super::known;
 use super::super::refusals::RefusalKind;
 use super::old_peer::{old_heartbeat, old_message};
 use super::*;
+use crate::cluster::Packet;
 use crate::message::{Message, SignedShort, is_short};
+use std::rc::Rc;
 
 const KEEPALIVE: Duration = Duration::from_millis(200);
 const DEADTIME: Duration = Duration::from_secs(1);
@@ -90,6 +92,64 @@ fn a_line_alone_carries_short_heartbeats_and_nothing_is_late() {
     }
 }
 
+/// What a node sends to acknowledge a number.
+fn acknowledgement(pair: &mut Pair, node: usize) -> Option<Rc<Packet>> {
+    let cluster = pair.nodes[node].as_mut().expect("it runs");
+    cluster.send_acknowledgement(5);
+    let mut sent = None;
+    while let Some(action) = cluster.next_action() {
+        if let Action::Send(packet) = action {
+            sent = Some(packet);
+        }
+    }
+    sent
+}
+
+#[test]
+fn an_acknowledgement_is_spared_a_line_between_two_of_ours_and_no_network() {
+    let mut pair = together(with_a_line());
+    let packet = acknowledgement(&mut pair, 0).expect("for the networks");
+    assert!(packet.text.is_empty() && !packet.datagram.is_empty());
+    let mut message = Message::new();
+    message::open(&packet.datagram, &keys(), &mut message).expect("a good one");
+    assert_eq!(message.text("ackseq"), Some("5"));
+
+    let mut pair = with_a_line();
+    pair.link_names = ["/dev/ttyS0", "/dev/ttyS1", "/dev/ttyS2"];
+    let mut pair = together(pair);
+    assert!(acknowledgement(&mut pair, 1).is_none(), "there is none");
+}
+
+/// Whatever a peer has shown in a former run: only what this run of it says counts.
+#[test]
+fn a_peer_that_says_nothing_of_states_gets_acknowledgements_on_a_line() {
+    let mut pair = together(line_alone());
+    pair.kill(0);
+    let bytes = &old_heartbeat(1_000_000, 1, "up");
+    hears(&mut pair, 1, LINE, bytes);
+    let packet = acknowledgement(&mut pair, 1).expect("for all links");
+    let mut message = Message::new();
+    message::open(&packet.text, &keys(), &mut message).expect("a good one");
+    assert_eq!(message.text("t"), Some("NS_ackmsg"));
+}
+
+/// What was lost before anything acknowledged it, and long after, is still sent again.
+#[test]
+fn what_is_lost_on_a_line_without_acknowledgements_is_sent_again() {
+    let mut pair = together(line_alone());
+    pair.run(Duration::from_secs(20));
+    let cluster = pair.nodes[0].as_mut().expect("it runs");
+    assert_eq!(cluster.peer.acknowledged, 0, "nothing was");
+    cluster.send_node_list_request();
+    while cluster.next_action().is_some() {} // and this is lost
+    let lost = cluster.outgoing.last();
+    pair.run(Duration::from_secs(2));
+    let cluster = pair.nodes[1].as_ref().expect("it runs");
+    assert_eq!(cluster.peer.incoming.missing(), 0);
+    assert!(cluster.peer.incoming.highest() > lost);
+    assert_eq!(pair.said(1, "lost packet"), 1, "{:#?}", pair.log);
+}
+
 #[test]
 fn what_changes_is_said_in_full_at_once_and_short_ones_follow() {
     let mut pair = together(line_alone());
@@ -158,6 +218,9 @@ fn where_the_full_one_is_lost_short_ones_prove_life_and_nothing_else() {
     pair.carries_text = |_| true;
     pair.run(Duration::from_secs(1));
     assert_ne!(view(&pair), before, "now it has heard");
+    for node in 0..2 {
+        assert_eq!(pair.said(node, "Late heartbeat"), 0, "{:#?}", pair.log);
+    }
 }
 
 /// A node that has just begun: its first heartbeat gets through, then nothing long for longer than deadtime.
