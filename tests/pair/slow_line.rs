@@ -1,6 +1,6 @@
 //! A serial line alone, as slow as they come.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::lab::journal::Mark;
 use crate::lab::{Pair, Setup, claim, eventually};
@@ -9,6 +9,38 @@ use crate::lab::{Pair, Setup, claim, eventually};
 const RATE: u64 = 960;
 /// How long the line is looked at.
 const WHILE: Duration = Duration::from_secs(6);
+
+/// Short heartbeats have no more while their numbers are as small as here.
+const SHORT: u64 = 48;
+
+#[test]
+fn a_line_alone_carries_short_heartbeats_and_nothing_else_while_nothing_changes() {
+    claim(|| {
+        let mut pair = Pair::alone(Setup {
+            keepalive: 100,
+            deadtime: 3000, // other tests run beside this one
+            baud: 19_200,
+            media: Some("serial /dev/ttyS0\n"),
+            ..Setup::default()
+        });
+        pair.serve_on_a();
+        let carried = |pair: &Pair| [0, 1].map(|sender| pair.modem.carried(sender));
+        // In the first seconds there is much that is new to both.
+        eventually("there is no room for anything else", || {
+            let (before, begin) = (carried(&pair), Instant::now());
+            pair.assert_stays(0, WHILE);
+            let beats = begin.elapsed().as_millis() / 100 + 2;
+            let most = SHORT * u64::try_from(beats).unwrap_or(0);
+            let pieces = before.into_iter().zip(carried(&pair));
+            let used: Vec<u64> = pieces.map(|(before, after)| after - before).collect();
+            println!("{used:?} bytes in {WHILE:?}, of {most}");
+            used.iter().all(|used| (500..most).contains(used))
+        });
+        for machine in [&pair.a, &pair.b] {
+            assert!(!machine.log().has(Mark::START, "is dead"));
+        }
+    });
+}
 
 /// Thirty full heartbeats alone would take the line longer than it is looked at.
 #[test]
