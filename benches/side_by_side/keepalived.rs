@@ -77,15 +77,23 @@ impl Keepalived {
                 "eth1",
                 Ipv4Addr::new(192, 168, 9, hosts[index]),
             );
-            let text = configuration(wanted, PRIORITIES[index]);
-            fs::write(machine.file("keepalived.conf"), text).expect("our own file system");
             Node {
                 machine,
                 daemon: None,
                 lines: Arc::default(),
             }
         });
-        Self { nodes }
+        let pair = Self { nodes };
+        pair.write(wanted);
+        pair
+    }
+
+    /// Writes the files anew, for daemons that are started after that.
+    pub fn write(&self, wanted: &Wanted) {
+        for (node, priority) in self.nodes.iter().zip(PRIORITIES) {
+            let text = configuration(wanted, priority);
+            fs::write(node.machine.file("keepalived.conf"), text).expect("our own file system");
+        }
     }
 }
 

@@ -1,5 +1,7 @@
 //! The scenarios by their names.
 
+use super::fastest;
+use super::serial;
 use super::sheet::Sheet;
 use super::system::System;
 use super::{failover, planned_move, start};
@@ -29,6 +31,16 @@ const ALL: &[Scenario] = &[
         name: "start",
         title: "both nodes start at once",
         run: start::measure,
+    },
+    Scenario {
+        name: "fastest",
+        title: "shortest deadtime that holds on a quiet machine",
+        run: fastest::measure,
+    },
+    Scenario {
+        name: "serial",
+        title: "how busy a serial line is",
+        run: serial::measure,
     },
 ];
 
