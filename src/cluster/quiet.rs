@@ -24,4 +24,9 @@ impl Quiet {
         self.told_at = Some(now);
         Some(std::mem::take(&mut self.untold))
     }
+
+    /// Counts one that is not to be told now, whenever the last line was.
+    pub fn count_untold(&mut self) {
+        self.untold += 1;
+    }
 }

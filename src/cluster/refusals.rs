@@ -1,6 +1,7 @@
 //! Packets that were refused: counted always, told once in a while.
 
 use std::fmt;
+use std::time::Duration;
 
 use super::quiet::Quiet;
 use super::time::Instant;
@@ -35,18 +36,32 @@ pub const KINDS: [RefusalKind; 7] = [
     RefusalKind::OutOfPlace,
 ];
 
+/// The shortest time between two lines of any kinds: who floods us with all of them shall not fill the log either.
+const BETWEEN: Duration = Duration::from_secs(1);
+
 /// Counters of refused packets by kind.
 #[derive(Debug, Clone, Default)]
 pub struct Refusals {
     totals: [u64; KINDS.len()],
     told: [Quiet; KINDS.len()],
+    /// When a packet of any kind was told.
+    told_at: Option<Instant>,
 }
 
 impl Refusals {
     /// Counts one. `Some(n)` when it is time to tell: `n` were refused since the last line, this one included.
     pub fn count(&mut self, kind: RefusalKind, now: Instant) -> Option<u64> {
         *self.totals.get_mut(kind as usize)? += 1;
-        self.told.get_mut(kind as usize)?.count(now)
+        let told = self.told.get_mut(kind as usize)?;
+        if self.told_at.is_some_and(|at| now.since(at) < BETWEEN) {
+            told.count_untold(); // its line comes with one of those that follow
+            return None;
+        }
+        let count = told.count(now);
+        if count.is_some() {
+            self.told_at = Some(now);
+        }
+        count
     }
 
     /// How many of a kind were refused in this run.
@@ -101,5 +116,28 @@ mod tests {
         assert_eq!(lines, [1, 60_000]);
         assert_eq!(refusals.total(RefusalKind::NotAuthentic), 61_000);
         assert_eq!(refusals.total(RefusalKind::Replay), 0);
+    }
+
+    #[test]
+    fn a_flood_of_all_kinds_gets_one_line_a_second_and_no_packet_is_left_out_of_the_counts() {
+        let mut refusals = Refusals::default();
+        let mut lines = Vec::new();
+        for millisecond in 0..62_000_u64 {
+            let now = Instant::from_micros(millisecond * 1000);
+            for kind in KINDS {
+                let count = refusals.count(kind, now);
+                lines.extend(count.map(|count| (millisecond, kind, count)));
+            }
+        }
+        assert_eq!(lines.len(), KINDS.len() + 2, "{lines:?}");
+        for pair in lines.windows(2) {
+            assert!(pair[1].0 - pair[0].0 >= 1000, "{pair:?}");
+        }
+        let firsts = lines.iter().zip(KINDS).zip(0..);
+        for ((line, kind), second) in firsts {
+            // Those of the first second of its flood are told, too.
+            assert_eq!(*line, (second * 1000, kind, second * 1000 + 1));
+        }
+        assert_eq!(lines[KINDS.len()], (60_000, KINDS[0], 60_000));
     }
 }

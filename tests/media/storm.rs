@@ -2,7 +2,11 @@
 
 use std::net::UdpSocket;
 
-use crate::bench::{Node, PORT, Wire, bcast, in_namespace, mcast, packet, serial, until};
+use heartbeat::config::Medium;
+
+use crate::bench::{
+    Node, PORT, Wire, bcast, in_namespace, mcast, now, packet, serial, ucast6, until,
+};
 
 const FLOOD: usize = 20 * 1024 * 1024;
 
@@ -101,6 +105,85 @@ fn a_device_with_more_than_its_share_is_remembered() {
                 .map(|number| packet(number, false).datagram.clone())
                 .collect();
             assert_eq!(numbers, sent);
+        },
+    );
+}
+
+#[test]
+fn a_quiet_link_is_read_in_the_first_turn_however_much_waits_on_another() {
+    in_namespace(
+        "storm::a_quiet_link_is_read_in_the_first_turn_however_much_waits_on_another",
+        |world| {
+            world.cable("hb0", 0);
+            world.cable("hb1", 1);
+            for (flooded, quiet) in [(0, 1), (1, 0)] {
+                let media = || vec![bcast("hb0"), bcast("hb1")];
+                let mut a = Node::open(media()).expect("open");
+                let mut b = world.on_b(|| Node::open(media())).expect("open");
+                let gun = world
+                    .on_b(|| UdpSocket::bind("0.0.0.0:0"))
+                    .expect("a socket");
+                let garbage = Noise(1).bytes(100);
+                for _ in 0..90 {
+                    let target = format!("10.88.{flooded}.1:{PORT}");
+                    gun.send_to(&garbage, target).expect("sent");
+                }
+                let beat = packet(1, true);
+                b.send(&beat);
+                // What was sent over a cable of the laboratory is there already.
+                a.turn(now());
+                let first: Vec<u8> = a.received.iter().take(2).map(|(link, _)| *link).collect();
+                assert!(first.contains(&quiet), "by turns: {first:?}");
+                assert!(a.has_received(quiet, &beat.datagram));
+                assert!(a.media.has_more(), "the flood goes on in the next turn");
+            }
+        },
+    );
+}
+
+#[test]
+fn more_waits_for_a_loop_that_stands_still_than_a_plain_socket_holds() {
+    in_namespace(
+        "storm::more_waits_for_a_loop_that_stands_still_than_a_plain_socket_holds",
+        |world| {
+            world.cable("hb0", 0);
+            let gun = world
+                .on_b(|| UdpSocket::bind("0.0.0.0:0"))
+                .expect("a socket");
+            let garbage = Noise(1).bytes(1400);
+            let plain = UdpSocket::bind("10.88.0.1:7000").expect("a socket");
+            plain.set_nonblocking(true).expect("set");
+            for _ in 0..5000 {
+                let _ = gun.send_to(&garbage, "10.88.0.1:7000");
+            }
+            let mut buffer = [0; 1500];
+            let holds = (0..5000)
+                .take_while(|_| plain.recv(&mut buffer).is_ok())
+                .count();
+            assert!((1..5000).contains(&holds), "it was filled: {holds}");
+
+            let kinds: [(Medium, &str); 2] = [
+                (bcast("hb0"), "10.88.0.1"),
+                (ucast6("hb0", "fd88:0::2"), "fd88:0::1"),
+            ];
+            for (medium, to) in kinds {
+                let gun = world.on_b(|| match to.contains(':') {
+                    true => UdpSocket::bind("[::]:0"),
+                    false => UdpSocket::bind("0.0.0.0:0"),
+                });
+                let gun = gun.expect("a socket");
+                let mut a = Node::open(vec![medium]).expect("open");
+                // No turn meanwhile.
+                for _ in 0..holds * 3 / 2 {
+                    let _ = gun.send_to(&garbage, (to, PORT));
+                }
+                let beat = packet(1, true);
+                gun.send_to(&beat.datagram, (to, PORT)).expect("sent");
+                until("the heartbeat behind the garbage is read", |time| {
+                    a.turn(time);
+                    a.has_received(0, &beat.datagram)
+                });
+            }
         },
     );
 }
