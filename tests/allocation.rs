@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use heartbeat::cluster::{
     Action, Cluster, Event, FailbackCondition, FencingSettings, GroupId, GroupOutcome,
-    GroupSettings, Instant, LinkId, PingSettings, Settings,
+    GroupSettings, Instant, LinkId, Packet, PingSettings, Settings,
 };
 use heartbeat::config::{AutoFailback, StopFailure};
 use heartbeat::message::{Key, Keys, Message, Method, TextFrames, open, seal};
@@ -141,8 +141,9 @@ fn settings(node: usize) -> Settings {
     }
 }
 
-/// Both nodes exchange every packet over three links until neither has more to say.
-fn exchange(nodes: &mut [Cluster; 2], now: Instant) {
+/// Both nodes exchange every packet over three links until neither has more to say. Who listens hears what the second
+/// one says.
+fn exchange(nodes: &mut [Cluster; 2], now: Instant, mut overhear: impl FnMut(&Packet)) {
     let mut quiet = 0;
     let mut node = 0;
     while quiet < 2 {
@@ -159,6 +160,9 @@ fn exchange(nodes: &mut [Cluster; 2], now: Instant) {
             match action {
                 Action::Send(packet) => {
                     quiet = 0;
+                    if node == 1 {
+                        overhear(&packet);
+                    }
                     let bytes = [&packet.text, &packet.datagram, &packet.datagram];
                     for (link, bytes) in (0..).map(LinkId).zip(bytes) {
                         if packet.link.is_none_or(|only| only == link) {
@@ -184,11 +188,84 @@ fn a_quiet_pair_on_three_links_allocates_nothing() {
     let mut pass = |seconds: u64| {
         for _ in 0..seconds {
             now = now + Duration::from_secs(1);
-            exchange(&mut nodes, now);
+            exchange(&mut nodes, now, |_| ());
         }
     };
     pass(600); // the history of sent messages fills, and its buffers are used again from then on
     let before = ALLOCATIONS.get();
     pass(3600);
+    assert_eq!(ALLOCATIONS.get() - before, 0);
+}
+
+/// The same message from somebody who has another key.
+fn forged(datagram: &[u8], keys: &Keys) -> [Vec<u8>; 2] {
+    let (mut original, mut changed) = (Message::new(), Message::new());
+    open(datagram, keys, &mut original).unwrap();
+    for field in original.fields().filter(|field| field.name != b"auth") {
+        changed.push(field).unwrap();
+    }
+    let mut stranger = keys.clone();
+    for key in stranger.entries.iter_mut().flatten() {
+        key.text = b"another secret".to_vec();
+    }
+    let (mut datagram, mut text) = (Vec::new(), Vec::new());
+    seal(&changed, &stranger, 2, true, &mut datagram, &mut text).unwrap();
+    [datagram, text]
+}
+
+#[test]
+fn a_datagram_that_is_no_message_or_not_authentic_is_refused_before_anything_is_allocated() {
+    let now = Instant::from_micros(1_000_000);
+    let keys = settings(0).keys;
+    let mut nodes = [0, 1].map(|node| Cluster::new(now, settings(node)));
+    let mut said = Vec::new();
+    exchange(&mut nodes, now, |packet| said.push(packet.datagram.clone()));
+    assert!(!said.is_empty());
+    let [wrong, _] = forged(&said[0], &keys);
+    let mut cut = said[0].clone();
+    cut.truncate(cut.len() - 10);
+    let mut longer = b"###\n999999999:".to_vec();
+    longer.resize(1400, b'x');
+    for bytes in [&wrong[..], &cut, &longer, &[7; 1400], b"", b"###\n"] {
+        let mut message = Message::new(); // it has no memory yet
+        let before = ALLOCATIONS.get();
+        let refused = open(bytes, &keys, &mut message);
+        assert_eq!(ALLOCATIONS.get(), before, "{}", bytes.escape_ascii());
+        assert!(refused.is_err());
+    }
+}
+
+#[test]
+fn a_flood_of_garbage_forged_and_replayed_packets_allocates_nothing() {
+    let mut now = Instant::from_micros(1_000_000);
+    let keys = settings(0).keys;
+    let mut nodes = [0, 1].map(|node| Cluster::new(now, settings(node)));
+    let mut flood: Vec<Vec<u8>> = vec![
+        vec![7; 1400],
+        b"###\n99:".to_vec(),
+        b">>>\nt=status\n".to_vec(),
+    ];
+    for _ in 0..600 {
+        now = now + Duration::from_secs(1);
+        exchange(&mut nodes, now, |packet| {
+            // Some is for a serial line alone.
+            if flood.len() < 300 && !packet.datagram.is_empty() {
+                flood.extend(forged(&packet.datagram, &keys));
+                flood.extend([packet.datagram.clone(), packet.text.clone()]);
+            }
+        });
+    }
+    let [victim, _] = &mut nodes;
+    let mut pass = || {
+        for (bytes, link) in flood.iter().zip((0..3).cycle().map(LinkId)) {
+            victim.handle(now, Event::Received { link, bytes });
+            while let Some(action) = victim.next_action() {
+                assert!(matches!(action, Action::Report(_)), "answered: {action:?}");
+            }
+        }
+    };
+    pass(); // the first of a kind is told
+    let before = ALLOCATIONS.get();
+    (0..100).for_each(|_| pass());
     assert_eq!(ALLOCATIONS.get() - before, 0);
 }
