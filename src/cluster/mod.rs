@@ -184,6 +184,8 @@ pub struct Cluster {
     failback: Failback,
     hardware: Hardware,
     refusals: Refusals,
+    /// See [`Cluster::unheeded`].
+    unheeded: u64,
     status: NodeStatus,
     leaving: Leaving,
     fencing: Fencing,
@@ -312,6 +314,7 @@ impl Cluster {
             failback: Failback::default(),
             hardware: Hardware::default(),
             refusals: Refusals::default(),
+            unheeded: 0,
             status: NodeStatus::Init,
             leaving: Leaving::No,
             fencing: Fencing::default(),
@@ -408,6 +411,11 @@ impl Cluster {
     /// The next thing to do. To be asked until there is nothing.
     pub fn next_action(&mut self) -> Option<Action> {
         self.actions.pop_front()
+    }
+
+    /// Whether there is something to do.
+    pub fn has_actions(&self) -> bool {
+        !self.actions.is_empty()
     }
 
     /// When the next `Tick` is needed even if nothing happens.

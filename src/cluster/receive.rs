@@ -31,6 +31,11 @@ impl Cluster {
         match message::open(bytes, &self.settings.keys, &mut message) {
             Ok(opened) => {
                 if let Err(kind) = self.admit(link, opened.key, &message, None, now) {
+                    let is_unheeded = matches!(
+                        kind,
+                        RefusalKind::Incomplete | RefusalKind::UnknownNode | RefusalKind::Replay
+                    );
+                    self.unheeded += u64::from(is_unheeded);
                     let source = message.text("src").unwrap_or_default();
                     self.refuse(kind, link, format_args!("src={source:.99}"), now);
                 }
@@ -46,6 +51,7 @@ impl Cluster {
                     | Rejection::WeakKey
                     | Rejection::WrongSignature => RefusalKind::NotAuthentic,
                 };
+                self.unheeded += 1;
                 self.refuse(kind, link, format_args!("{rejection}"), now);
             }
         }
@@ -120,7 +126,11 @@ impl Cluster {
                     .or(self.peer.uuid);
             }
             Arrival::Late => {}
-            Arrival::Copy | Arrival::Old => return Ok(()),
+            Arrival::Copy => return Ok(()),
+            Arrival::Old => {
+                self.unheeded += 1;
+                return Ok(());
+            }
         }
         let mut outcome = Ok(());
         if header.kind == "status" {

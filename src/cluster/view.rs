@@ -127,6 +127,12 @@ impl Cluster {
         self.refusals.total(kind)
     }
 
+    /// How many packets came that changed nothing but counters, be they no messages, not authentic, or heard before on the
+    /// same link. Such a packet needs no `Tick`.
+    pub fn unheeded(&self) -> u64 {
+        self.unheeded
+    }
+
     /// What is to be remembered of the peer over our own restart.
     pub fn peer_memory(&self) -> PeerMemory {
         let is_highest = self.peer.generation == self.peer.highest_generation;

@@ -2,12 +2,13 @@
 
 mod clients;
 mod news;
+mod noise;
 mod proof_of_life;
 mod telling;
 pub mod tokens;
+mod waiting;
 
 use std::collections::VecDeque;
-use std::io;
 use std::time::Duration;
 
 use mio::{Events, Poll};
@@ -43,8 +44,6 @@ use crate::config::Config;
 use crate::control::Places;
 use crate::os::alarm::Alarm;
 
-/// Packets taken in one turn; what remains is read in the next, after deadlines were looked at.
-const PACKETS_PER_TURN: usize = 256;
 /// How long what was sent last may take to leave over a serial line: a line can stand still.
 const FAREWELL: Duration = Duration::from_secs(1);
 /// How often it is looked whether others can find us still.
@@ -142,6 +141,11 @@ pub struct Daemon {
     last_heartbeat: Instant,
     /// What is counted for metrics.
     tally: Tally,
+    /// What is due first, and for when the alarm was set.
+    due: Instant,
+    alarm_at: Option<Instant>,
+    /// The last turn ended early: there was only noise on the links.
+    was_noise: bool,
 }
 
 /// How a turn ended.
@@ -176,6 +180,9 @@ impl Daemon {
             is_starving: false,
             last_heartbeat: Instant::default(),
             tally: Tally::default(),
+            due: Instant::default(),
+            alarm_at: None,
+            was_noise: false,
         }
     }
 
@@ -202,7 +209,11 @@ impl Daemon {
             _ => {}
         }
         let woken = clock::now();
-        self.take_note(events);
+        let links_alone = self.take_note(events);
+        if self.read_links() && links_alone && self.is_undisturbed(clock::now()) {
+            self.was_noise = true;
+            return Turn::Whole;
+        }
         self.read();
         self.answer_clients(clock::now());
         self.judge();
@@ -230,66 +241,14 @@ impl Daemon {
         self.leave_at.is_some_and(all_is_said) && programs.are_over()
     }
 
-    /// Until something comes or is due. The timeout alone does not count suspends: after one, a node would go on with what it
-    /// holds for the rest of it.
-    fn wait(&mut self, events: &mut Events) -> io::Result<()> {
-        let time = self.time_to_wait();
-        let Devices { poll, alarm, .. } = &mut self.devices;
-        let due = clock::now() + time;
-        if !time.is_zero() {
-            // Without it the wait ends by its timeout.
-            let _ = alarm.set(Duration::from_micros(due.as_micros()));
-        }
-        let waited = poll.poll(events, Some(time));
-        let now = clock::now();
-        if now >= due && !time.is_zero() {
-            self.tally.lateness.observe(now.since(due));
-        }
-        waited
-    }
-
-    fn time_to_wait(&self) -> Duration {
-        let devices = &self.devices;
-        let has_more = devices.media.has_more()
-            || devices.pings.has_more()
-            || devices.control.has_more(&self.journal.events)
-            || devices.metrics.has_more();
-        if has_more || !self.outcomes.is_empty() || devices.failback.has_answer() {
-            return Duration::ZERO;
-        }
-        let now = clock::now();
-        let watchdog = devices.watchdog.as_ref().filter(|_| !self.is_starving);
-        let others = [
-            devices.media.next_deadline(),
-            devices.resources.next_deadline(),
-            devices.control.next_deadline(),
-            devices.service_manager.next_deadline(),
-            devices.programs.next_deadline(),
-            devices.hooks.next_deadline(),
-            devices.failback.next_deadline(),
-            devices.readiness.next_deadline(),
-            devices.fencer.next_deadline(),
-            devices.fifo.next_deadline(),
-            devices.metrics.next_deadline(),
-            devices.alerts.next_deadline(),
-            watchdog.map(Watchdog::next_deadline),
-            Some(self.upkeep_at),
-            // From then on the programs are waited for.
-            self.leave_at.filter(|at| *at > now),
-        ];
-        others
-            .into_iter()
-            .flatten()
-            .fold(self.cluster.next_deadline(), Instant::min)
-            .since(now)
-    }
-
-    /// Whose device became ready. Signals are acted on at once: they are few.
-    fn take_note(&mut self, events: &Events) {
+    /// Whose device became ready: true where these are links alone. Signals are acted on at once: they are few.
+    fn take_note(&mut self, events: &Events) -> bool {
         let now = clock::now();
         let mut signalled = false;
+        let mut links_alone = true;
         for event in events {
             let token = event.token().0;
+            links_alone &= tokens::MEDIA.contains(&token);
             if token == tokens::SIGNALS {
                 signalled = true;
             } else if tokens::CONTROL.contains(&token) {
@@ -313,6 +272,7 @@ impl Daemon {
                 self.take_signal(signal);
             }
         }
+        links_alone
     }
 
     fn take_signal(&mut self, signal: Signal) {
@@ -339,8 +299,8 @@ impl Daemon {
         }
     }
 
-    /// Everything that happened goes to the core before it judges: a daemon that was held up finds the
-    /// heartbeats that came meanwhile before it finds that time has passed.
+    /// What came by other ways than links. Everything that happened goes to the core before it judges: a daemon that was held
+    /// up finds the heartbeats that came meanwhile before it finds that time has passed.
     fn read(&mut self) {
         let Devices {
             media,
@@ -348,13 +308,6 @@ impl Daemon {
             resources,
             ..
         } = &mut self.devices;
-        for _ in 0..PACKETS_PER_TURN {
-            let Some((link, bytes)) = media.receive() else {
-                break;
-            };
-            self.cluster
-                .handle(clock::now(), Event::Received { link, bytes });
-        }
         while let Some(node) = pings.receive() {
             self.cluster
                 .handle(clock::now(), Event::PingAnswered { node });

@@ -8,7 +8,8 @@ use nix::sys::signal::Signal;
 
 use crate::lab::machine::{Machine, here};
 use crate::lab::network::Failure;
-use crate::lab::{Link, Pair, Setup, claim, eventually, files};
+use crate::lab::stranger::Stranger;
+use crate::lab::{Link, Networks, Pair, Setup, claim, eventually, files};
 use crate::openmetrics::{Form, Metrics, fetch, read};
 
 const REQUEST: &str = "GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n";
@@ -34,7 +35,11 @@ fn told(machine: &Machine) -> Vec<String> {
 }
 
 fn pair() -> Pair {
-    let pair = Pair::alone(Setup::default());
+    pair_on(&Networks::new())
+}
+
+fn pair_on(networks: &Networks) -> Pair {
+    let pair = Pair::new(networks, Setup::default());
     let own = here();
     let own = own.display();
     let tell = format!(
@@ -108,6 +113,45 @@ fn a_stuck_alert_delays_no_takeover_and_the_next_ones_wait_for_it() {
         pair.b.signal(Signal::SIGTERM);
         pair.b.wait_stopped();
         assert!(!pair.b.file("ha.d/run/metrics").exists());
+        pair.assert_never_two_owners();
+    });
+}
+
+/// Else who floods a link takes as much of a processor as he likes.
+#[test]
+fn packets_that_nobody_heeds_take_no_whole_turns_of_the_loop() {
+    claim(|| {
+        const PACKETS: f64 = 10_000.0;
+        let networks = Networks::new();
+        let stranger = Stranger::new(&networks.service, [10, 77, 1, 66].into(), 694);
+        let mut pair = pair_on(&networks);
+        pair.serve_on_a();
+        let recorded = stranger.heard_from("beta");
+        assert!(!recorded.is_empty(), "the pair is heard");
+        let mut forged = recorded[0].clone();
+        let last = forged.len() - 5;
+        forged[last] ^= 1;
+        let counts = || {
+            let metrics = scrape(&pair.a);
+            let all = metrics.samples.iter();
+            let refused =
+                all.filter(|(name, _)| name.starts_with("heartbeat_messages_refused_total"));
+            let refused: f64 = refused.map(|(_, count)| count).sum();
+            (refused, metrics.value("heartbeat_loop_turn_seconds_count"))
+        };
+        let before = counts();
+        let mut after = before;
+        eventually("the flood is refused", || {
+            for _ in 0..500 {
+                stranger.say(&forged);
+                stranger.say(b"noise");
+            }
+            after = counts();
+            after.0 - before.0 >= PACKETS
+        });
+        let (refused, turns) = (after.0 - before.0, after.1 - before.1);
+        assert!(turns < refused / 10.0, "{refused} packets in {turns} turns");
+        assert!(turns > 0.0, "and what is due is done");
         pair.assert_never_two_owners();
     });
 }

@@ -320,3 +320,37 @@ fn what_a_line_may_have_damaged_is_not_put_down_to_the_keys_alone() {
     assert!(told("/dev/ttyS0").contains("bytes were lost on the line, authkeys differs"));
     assert!(told("eth0").contains("they don't authenticate; authkeys differs"));
 }
+
+/// After such a packet the loop waits on as it did: nothing may be due before what it knows of.
+#[test]
+fn what_needs_no_tick_is_counted_and_moves_no_deadline() {
+    let mut old = Old::settled(AutoFailback::On);
+    let (generation, number, now) = (old.generation, old.number + 1, old.pair.now);
+    let beat = old_heartbeat(generation, number, "active");
+    let node = old.node_mut();
+    let mut hear = |bytes: &[u8]| {
+        let before = node.unheeded();
+        let link = LinkId(0);
+        node.handle(now, Event::Received { link, bytes });
+        let is_quiet = !node.has_actions();
+        while node.next_action().is_some() {}
+        (node.unheeded() - before, is_quiet, node.next_deadline())
+    };
+    let (unheeded, _, deadline) = hear(&beat);
+    assert_eq!(unheeded, 0, "news");
+    let mut forged = beat.clone();
+    if let Some(byte) = forged.iter_mut().find(|byte| **byte == b'a') {
+        *byte = b'b';
+    }
+    let former = old_heartbeat(generation - 1, number + 1, "active");
+    let noise = [&beat[..], &forged, &former, b"noise", b"", &[7; 1400]];
+    for round in 0..2 {
+        for bytes in noise {
+            let (unheeded, is_quiet, due) = hear(bytes);
+            assert_eq!((unheeded, due), (1, deadline), "{}", bytes.escape_ascii());
+            // The first of a kind is told.
+            assert!(is_quiet || round == 0, "{}", bytes.escape_ascii());
+        }
+    }
+    assert_eq!(hear(&old_heartbeat(generation, number + 1, "active")).0, 0);
+}

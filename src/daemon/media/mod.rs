@@ -206,6 +206,11 @@ impl Media {
             .any(|device| matches!(&device.state, State::Open(Port::Serial(serial)) if serial.has_unsent(now)))
     }
 
+    /// Whether there is something to tell.
+    pub fn has_reports(&self) -> bool {
+        !self.reports.is_empty()
+    }
+
     /// The next thing to tell.
     pub fn next_report(&mut self) -> Option<MediaReport> {
         self.reports.pop_front()
