@@ -111,6 +111,7 @@ impl Cluster {
             let copy = (number, short.is_some());
             self.copy_heard(is_first_here.then_some(link), message, copy, now);
         }
+        self.unheeded += u64::from(arrival == Arrival::Old);
         match arrival {
             Arrival::New => {
                 self.note_life(now);
@@ -126,11 +127,7 @@ impl Cluster {
                     .or(self.peer.uuid);
             }
             Arrival::Late => {}
-            Arrival::Copy => return Ok(()),
-            Arrival::Old => {
-                self.unheeded += 1;
-                return Ok(());
-            }
+            Arrival::Copy | Arrival::Old => return Ok(()),
         }
         let mut outcome = Ok(());
         if header.kind == "status" {
