@@ -5,6 +5,7 @@ use super::serial;
 use super::sheet::Sheet;
 use super::system::System;
 use super::{failover, planned_move, start};
+use super::{growth_links, upkeep};
 
 /// Something to be measured.
 pub struct Scenario {
@@ -41,6 +42,16 @@ const ALL: &[Scenario] = &[
         name: "serial",
         title: "how busy a serial line is",
         run: serial::measure,
+    },
+    Scenario {
+        name: "upkeep",
+        title: "what a resting pair costs",
+        run: upkeep::measure,
+    },
+    Scenario {
+        name: "growth_links",
+        title: "what a resting pair costs by its number of links, keepalive 100 ms",
+        run: growth_links::measure,
     },
 ];
 

@@ -28,6 +28,8 @@ pub struct Watch {
     off: Vec<Arc<AtomicBool>>,
     /// By machine: it runs 3.0.6, whose addresses go away for a moment when they come.
     blinks: Vec<Arc<AtomicBool>>,
+    /// Nobody looks any more.
+    rests: Arc<AtomicBool>,
     /// By machine, then by address.
     holds: Vec<Arc<Mutex<Vec<Vec<Hold>>>>>,
 }
@@ -46,16 +48,18 @@ impl Watch {
     pub fn new(machines: &[&Namespace], addresses: &[Ipv4Addr]) -> Self {
         let off: Vec<Arc<AtomicBool>> = machines.iter().map(|_| Arc::default()).collect();
         let blinks: Vec<Arc<AtomicBool>> = machines.iter().map(|_| Arc::default()).collect();
+        let rests = Arc::<AtomicBool>::default();
         let each = machines.iter().zip(off.iter().zip(&blinks));
         let holds = each.map(|(machine, (off, blinks))| {
             let holds = Arc::new(Mutex::new(vec![Vec::new(); addresses.len()]));
             let (machine, addresses, seen) =
                 (machine.share(), addresses.to_vec(), Arc::clone(&holds));
             let (off, blinks) = (Arc::clone(off), Arc::clone(blinks));
+            let rests = Arc::clone(&rests);
             thread::spawn(move || {
                 machine.enter();
                 // Until nobody asks any more.
-                while Arc::strong_count(&seen) > 1 {
+                while Arc::strong_count(&seen) > 1 && !rests.load(Ordering::SeqCst) {
                     let blink = if blinks.load(Ordering::SeqCst) {
                         BLINK
                     } else {
@@ -73,8 +77,14 @@ impl Watch {
             addresses,
             off,
             blinks,
+            rests,
             holds,
         }
+    }
+
+    /// Looks no more, for good: to look a thousand times a second costs more than the daemons that are looked at.
+    pub fn rest(&self) {
+        self.rests.store(true, Ordering::SeqCst);
     }
 
     /// Whether a machine runs 3.0.6, whose addresses go away for a moment when they come.
