@@ -5,6 +5,10 @@ use std::time::Duration;
 use crate::cluster::Instant;
 use crate::os::clock;
 
+/// How much later may be done what is only to be looked after now and then: it does not wake this machine by itself while there
+/// is a heartbeat in that time, with which it can be done.
+pub const LENIENCE: Duration = Duration::from_secs(1);
+
 /// Time since boot, suspends included: what every interval is measured with.
 pub fn now() -> Instant {
     Instant::from_micros(u64::try_from(clock::since_boot().as_micros()).unwrap_or(u64::MAX))

@@ -141,9 +141,8 @@ pub struct Daemon {
     last_heartbeat: Instant,
     /// What is counted for metrics.
     tally: Tally,
-    /// What is due first, and for when the alarm was set.
+    /// What is due first.
     due: Instant,
-    alarm_at: Option<Instant>,
     /// The last turn ended early: there was only noise on the links.
     was_noise: bool,
 }
@@ -181,7 +180,6 @@ impl Daemon {
             last_heartbeat: Instant::default(),
             tally: Tally::default(),
             due: Instant::default(),
-            alarm_at: None,
             was_noise: false,
         }
     }

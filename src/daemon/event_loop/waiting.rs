@@ -26,10 +26,9 @@ impl Daemon {
         } else {
             due.since(clock::now())
         };
-        if !time.is_zero() && self.alarm_at != Some(due) {
+        if !time.is_zero() {
             // Without it the wait ends by its timeout.
             let _ = alarm.set(Duration::from_micros(due.as_micros()));
-            self.alarm_at = Some(due);
         }
         let waited = poll.poll(events, Some(time));
         let now = clock::now();
@@ -64,7 +63,7 @@ impl Daemon {
             devices.metrics.next_deadline(),
             devices.alerts.next_deadline(),
             watchdog.map(Watchdog::next_deadline),
-            Some(self.upkeep_at),
+            Some(self.upkeep_at + clock::LENIENCE),
             // From then on the programs are waited for.
             self.leave_at.filter(|at| *at > now),
         ];
