@@ -49,6 +49,28 @@ fn every_kind_of_network_medium_carries_messages_both_ways() {
 }
 
 #[test]
+fn what_a_node_says_to_everybody_does_not_come_back_to_it() {
+    in_namespace(
+        "network::what_a_node_says_to_everybody_does_not_come_back_to_it",
+        |world| {
+            world.cable("hb0", 0);
+            let mut node = Node::open(vec![bcast("hb0")]).expect("open");
+            let mut beside = Node::open(vec![bcast("hb0")]).expect("open");
+            let mut other = world.on_b(|| Node::open(vec![bcast("hb0")])).expect("open");
+            assert_hears(&mut node, &mut other, 0, 1);
+            assert_hears(&mut node, &mut beside, 0, 2);
+            // Whatever comes later would come behind its own words.
+            assert_hears(&mut beside, &mut node, 0, 3);
+            assert_hears(&mut other, &mut node, 0, 4);
+            for number in [1, 2] {
+                let own = packet(number, true).datagram.clone();
+                assert!(!node.has_received(0, &own), "{number} came back");
+            }
+        },
+    );
+}
+
+#[test]
 fn an_interface_without_a_broadcast_address_is_heard_all_the_same() {
     in_namespace(
         "network::an_interface_without_a_broadcast_address_is_heard_all_the_same",

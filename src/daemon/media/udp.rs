@@ -223,7 +223,20 @@ impl Maker<'_> {
             .map_err(self.fail("set SO_REUSEADDR"))?;
         self.bind_device(&receive)?;
         self.bind(&receive, (Ipv4Addr::UNSPECIFIED, port).into())?;
+        self.ignore_echoes(&send, &receive);
         Ok((send, receive, (address, port).into()))
+    }
+
+    /// Each heartbeat would come back and wake this node once more. Where the kernel has no such filter, the core knows its own
+    /// words.
+    fn ignore_echoes(&self, send: &Socket, receive: &Socket) {
+        let own_port = self
+            .bind(send, (Ipv4Addr::UNSPECIFIED, 0).into())
+            .ok()
+            .and_then(|()| send.local_addr().ok()?.as_socket());
+        if let Some(own) = own_port {
+            let _ = socket::ignore_echoes(receive, own.port());
+        }
     }
 
     fn unicast(&self, host: &str, peer: Option<IpAddr>, port: u16) -> Result<Sockets, UdpError> {
