@@ -32,8 +32,10 @@ use crate::resource::group::Answer;
 use crate::resource::placement::Placement;
 use crate::resource::{Action, Standing};
 
-/// How often it is looked whether what was started is still there, where the kernel says nothing.
+/// How often it is looked whether what was started is still there, for as long as something is missing.
 const LOOK: Duration = Duration::from_secs(2);
+/// The same while nothing is. The kernel tells of every change, so that this only finds what it had no room to tell.
+const LOOK_AT_REST: Duration = Duration::from_secs(20);
 /// After the kernel has said something, so that many changes together are looked at once.
 const LOOK_AFTER_NEWS: Duration = Duration::from_millis(50);
 
@@ -199,10 +201,14 @@ impl FloatingAddresses {
         if self.held.is_empty() || self.look_at > now {
             return useless;
         }
-        self.look_at = now + LOOK;
+        self.look_at = now + LOOK_AT_REST;
         let mut held = std::mem::take(&mut self.held);
         for (address, held) in &mut held {
-            match self.addresses.presence(&held.exact) {
+            let presence = self.addresses.presence(&held.exact);
+            if !matches!(presence, Ok(Presence::Right(_))) {
+                self.look_at = now + LOOK;
+            }
+            match presence {
                 Ok(Presence::Right(interface)) => self.is_right(now, *address, held, &interface),
                 Ok(presence) if held.losses.may_put_back(now) => {
                     self.repair(now, *address, held, &presence);
