@@ -16,27 +16,35 @@ struct Counting;
 
 thread_local! {
     static ALLOCATIONS: Cell<usize> = const { Cell::new(0) };
+    static BYTES: Cell<usize> = const { Cell::new(0) };
 }
 
-fn count() {
+fn count(taken: usize, given_back: usize) {
     ALLOCATIONS.with(|allocations| allocations.set(allocations.get() + 1));
+    settle(taken, given_back);
+}
+
+/// What another thread has taken may be given back here.
+fn settle(taken: usize, given_back: usize) {
+    BYTES.with(|bytes| bytes.set(bytes.get().wrapping_add(taken).wrapping_sub(given_back)));
 }
 
 // SAFETY: every call goes to the system allocator unchanged.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        count();
+        count(layout.size(), 0);
         // SAFETY: the caller keeps the contract, which is the same.
         unsafe { System.alloc(layout) }
     }
 
     unsafe fn dealloc(&self, place: *mut u8, layout: Layout) {
+        settle(0, layout.size());
         // SAFETY: as above.
         unsafe { System.dealloc(place, layout) }
     }
 
     unsafe fn realloc(&self, place: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        count();
+        count(size, layout.size());
         // SAFETY: as above.
         unsafe { System.realloc(place, layout, size) }
     }
@@ -181,8 +189,12 @@ fn exchange(nodes: &mut [Cluster; 2], now: Instant, mut overhear: impl FnMut(&Pa
     }
 }
 
+/// What a node has after its history is full.
+const MOST_BYTES: usize = 500 * 1024;
+
 #[test]
-fn a_quiet_pair_on_three_links_allocates_nothing() {
+fn a_quiet_pair_on_three_links_allocates_nothing_and_has_little() {
+    let without = BYTES.get();
     let mut now = Instant::from_micros(1_000_000);
     let mut nodes = [0, 1].map(|node| Cluster::new(now, settings(node)));
     let mut pass = |seconds: u64| {
@@ -195,6 +207,8 @@ fn a_quiet_pair_on_three_links_allocates_nothing() {
     let before = ALLOCATIONS.get();
     pass(3600);
     assert_eq!(ALLOCATIONS.get() - before, 0);
+    let each = BYTES.get().wrapping_sub(without) / nodes.len();
+    assert!(each < MOST_BYTES, "{each} bytes a node");
 }
 
 /// The same message from somebody who has another key.

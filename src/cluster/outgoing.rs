@@ -71,8 +71,8 @@ struct Sent {
     number: u64,
     /// As it was sent; without either form where each link got a copy of its own.
     packet: Rc<Packet>,
-    /// What it says then, to be signed should somebody ask; else empty.
-    body: Message,
+    /// What it says then, written but not signed, should somebody ask; else empty. There are hundreds of these.
+    body: Vec<u8>,
     resent_at: Option<Instant>,
 }
 
@@ -98,15 +98,9 @@ pub struct Outgoing {
     unnumbered: VecDeque<Rc<Packet>>,
     /// Copies of heartbeats that name their link, kept for their buffers.
     copies: VecDeque<Rc<Packet>>,
-    spare: Spare,
-    answers: Answers,
-}
-
-/// Memory that is used again for each heartbeat.
-#[derive(Debug, Default)]
-struct Spare {
-    beginning: Vec<u8>,
+    /// The field that a copy has for itself; its memory is used again for each.
     via: Message,
+    answers: Answers,
 }
 
 /// How much was answered lately.
@@ -144,7 +138,7 @@ impl Outgoing {
             history: VecDeque::with_capacity(HISTORY),
             unnumbered: VecDeque::with_capacity(SPARE),
             copies: VecDeque::new(),
-            spare: Spare::default(),
+            via: Message::new(),
             answers: Answers::default(),
         }
     }
@@ -231,15 +225,14 @@ impl Outgoing {
         if let Some(buffers) = Rc::get_mut(&mut packet) {
             self.head(buffers, true, None);
         }
-        body.copy_from(&self.message);
-        self.keep(packet, body);
+        self.message.write_nested(&mut body);
         let kept = links.len() * KEPT_COPIES;
         let is_long = |form: Form| brief.is_none() || form == Form::Netstring;
         let has_long = links.clone().any(|(_, form)| is_long(form));
-        let mut spare = std::mem::take(&mut self.spare);
+        let mut via = std::mem::take(&mut self.via);
         let (keys, key, inner) = (signing.keys, signing.key, self.identity.inner_auth);
         let common = has_long
-            .then(|| Copies::of(&self.message, keys, key, inner, &mut spare.beginning).ok())
+            .then(|| Copies::of(&self.message, keys, key, inner, &body).ok())
             .flatten();
         for (link, form) in links {
             let oldest = (self.copies.len() >= kept)
@@ -250,13 +243,14 @@ impl Outgoing {
                 self.head(buffers, true, Some(link));
                 match brief.filter(|_| !is_long(form)) {
                     Some(brief) => self.sign_short(signing, link, brief, buffers),
-                    None => sign_copy(common.as_ref(), (link, form), &mut spare.via, buffers),
+                    None => sign_copy(common.as_ref(), (link, form), &mut via, buffers),
                 }
             }
             self.copies.push_back(Rc::clone(&copy));
             give(copy);
         }
-        self.spare = spare;
+        self.via = via;
+        self.keep(packet, body);
     }
 
     /// Writes the short form of a heartbeat for one link. As in [`sign`](Self::sign): where that fails the form is empty.
@@ -321,7 +315,7 @@ impl Outgoing {
         );
     }
 
-    fn keep(&mut self, packet: Rc<Packet>, body: Message) {
+    fn keep(&mut self, packet: Rc<Packet>, body: Vec<u8>) {
         self.history.push_back(Sent {
             number: self.last,
             packet,
@@ -395,20 +389,20 @@ impl Outgoing {
         message.push_fmt("ttl", format_args!("{}", self.identity.ttl));
     }
 
-    /// A packet and a message whose buffers can be written: the oldest of the history once that is full and has been sent
+    /// A packet and the memory for a message whose buffers can be written: the oldest of the history once that is full and has been sent
     /// by every link, so that a heartbeat allocates nothing in the long run.
-    fn take_buffer(&mut self, is_numbered: bool) -> (Rc<Packet>, Message) {
+    fn take_buffer(&mut self, is_numbered: bool) -> (Rc<Packet>, Vec<u8>) {
         if is_numbered {
             let is_full = self.history.len() >= HISTORY;
             let oldest = is_full.then(|| self.history.pop_front()).flatten();
             let (packet, body) = oldest.map(|sent| (sent.packet, sent.body)).unzip();
-            let mut body: Message = body.unwrap_or_default();
+            let mut body: Vec<u8> = body.unwrap_or_default();
             body.clear();
             (unshared(packet), body)
         } else {
             let is_full = self.unnumbered.len() >= SPARE;
             let oldest = is_full.then(|| self.unnumbered.pop_front()).flatten();
-            (unshared(oldest), Message::new())
+            (unshared(oldest), Vec::new())
         }
     }
 
@@ -417,8 +411,9 @@ impl Outgoing {
         let mut packet = Packet::default();
         if let Some(sent) = self.history.get(place) {
             packet = Packet::clone(&sent.packet);
-            if !sent.body.is_empty() {
-                self.sign(&sent.body, signing, &mut packet);
+            let mut message = Message::new();
+            if !sent.body.is_empty() && message::parse_nested(&sent.body, &mut message).is_ok() {
+                self.sign(&message, signing, &mut packet);
             }
         }
         packet.is_heartbeat = false;

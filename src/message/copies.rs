@@ -25,21 +25,17 @@ pub struct Copies<'a> {
 
 impl<'a> Copies<'a> {
     /// Of a message, to be signed by entry `key`; with `inner_auth` as with [`seal`](super::seal). The message has no field
-    /// `auth`. `beginning` is memory to be used again; it is written over.
+    /// `auth`. `written` is what [`Message::write_nested`] made of it.
     pub fn of(
         message: &'a Message,
         keys: &'a Keys,
         key: u8,
         inner_auth: bool,
-        beginning: &'a mut Vec<u8>,
+        written: &'a [u8],
     ) -> Result<Self, Unsealed> {
         let fresh = Signer::new(keys.entry(key).ok_or(Unsealed::UnknownKey(key))?);
         debug_assert!(message.fields().all(|field| field.name != AUTH));
-        beginning.clear();
-        beginning.put(netstring::START);
-        for field in message.fields() {
-            netstring::put_field(field, beginning);
-        }
+        let beginning = written.strip_suffix(netstring::END).unwrap_or(written);
         let mut outer = fresh.clone();
         outer.put(beginning);
         let has_inner = inner_auth && !sealing::has_struct(message);
@@ -107,8 +103,8 @@ impl<'a> Copies<'a> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::seal_as;
     use super::super::sealing::tests::{heartbeat, keys};
+    use super::super::{parse_nested, seal_as};
     use super::*;
 
     #[test]
@@ -118,8 +114,9 @@ mod tests {
         for message in [Message::new(), heartbeat(), nested] {
             for (key, inner_auth) in [(0, true), (1, false), (2, true), (15, true), (15, false)] {
                 let keys = keys(key);
-                let mut memory = b"old".to_vec();
-                let copies = Copies::of(&message, &keys, key, inner_auth, &mut memory)
+                let mut written = b"old".to_vec();
+                message.write_nested(&mut written);
+                let copies = Copies::of(&message, &keys, key, inner_auth, &written)
                     .expect("the key is there");
                 for (form, via) in [
                     (Form::Netstring, "0"),
@@ -140,14 +137,29 @@ mod tests {
     }
 
     #[test]
+    fn what_is_written_is_read_again() {
+        let mut nested = heartbeat();
+        nested.push_struct("s", &heartbeat()).expect("it fits");
+        nested.push_list("l", ["one", "two"]).expect("it fits");
+        for message in [Message::new(), heartbeat(), nested] {
+            let (mut written, mut read) = (b"old".to_vec(), heartbeat());
+            message.write_nested(&mut written);
+            parse_nested(&written, &mut read).expect("our own words");
+            assert_eq!(read, message);
+        }
+    }
+
+    #[test]
     fn what_cannot_be_sealed_leaves_the_buffer_empty() {
-        let mut memory = Vec::new();
-        let unknown = Copies::of(&heartbeat(), &keys(2), 9, true, &mut memory).err();
+        let mut written = Vec::new();
+        heartbeat().write_nested(&mut written);
+        let unknown = Copies::of(&heartbeat(), &keys(2), 9, true, &written).err();
         assert_eq!(unknown, Some(Unsealed::UnknownKey(9)));
         let mut huge = Message::new();
         huge.push_text("b", &"x".repeat(MAX_WIRE));
         let keys = keys(2);
-        let copies = Copies::of(&huge, &keys, 2, true, &mut memory).expect("the key is there");
+        huge.write_nested(&mut written);
+        let copies = Copies::of(&huge, &keys, 2, true, &written).expect("the key is there");
         for form in [Form::Netstring, Form::Classic] {
             let mut out = b"old".to_vec();
             assert_eq!(
