@@ -25,9 +25,9 @@ pub fn read(fd: BorrowedFd<'_>, buffer: &mut [u8]) -> io::Result<usize> {
     Ok(nix::unistd::read(fd, buffer)?)
 }
 
-/// Hands bytes to the driver, as many as it takes.
-pub fn write(fd: BorrowedFd<'_>, bytes: &[u8]) -> io::Result<usize> {
-    Ok(nix::unistd::write(fd, bytes)?)
+/// Hands bytes to the driver, the one part behind the other, as many as it takes.
+pub fn write(fd: BorrowedFd<'_>, parts: [&[u8]; 2]) -> io::Result<usize> {
+    Ok(nix::sys::uio::writev(fd, &parts.map(io::IoSlice::new))?)
 }
 
 /// `linux/ioctls.h`; the C library's list lacks it.

@@ -138,9 +138,14 @@ impl SerialPort {
         if !self.end_break(now) {
             return Ok(written);
         }
+        let mut is_empty = false;
         loop {
             // Drivers that cannot count say 0 or refuse; the queue keeps its own count beside.
-            let held = self.opened.port.bytes_to_write().unwrap_or(0);
+            let held = if std::mem::take(&mut is_empty) {
+                0
+            } else {
+                self.opened.port.bytes_to_write().unwrap_or(0)
+            };
             let outcome = match self
                 .queue
                 .step(now, usize::try_from(held).unwrap_or(usize::MAX))
@@ -148,10 +153,10 @@ impl SerialPort {
                 Step::Wait => return Ok(written),
                 Step::Flush { stalled } => {
                     written.stalled |= stalled;
-                    let _ = self.opened.port.clear(ClearBuffer::Output);
+                    is_empty = self.opened.port.clear(ClearBuffer::Output).is_ok();
                     continue;
                 }
-                Step::Write(bytes) => tty::write(tty::descriptor(&self.opened.port), bytes),
+                Step::Write(parts) => tty::write(tty::descriptor(&self.opened.port), parts),
             };
             match outcome {
                 Ok(count) => self.queue.wrote(now, count),

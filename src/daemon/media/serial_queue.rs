@@ -27,8 +27,8 @@ const LINE_END: &[u8] = b"\n";
 /// What is to be done with the port now.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Step<'a> {
-    /// Give these bytes to the driver, then call [`SerialQueue::wrote`].
-    Write(&'a [u8]),
+    /// Give these bytes to the driver, first the one part and then the other, and call [`SerialQueue::wrote`].
+    Write([&'a [u8]; 2]),
     /// Discard what the driver still holds.
     Flush {
         /// Whether the line was found standing still.
@@ -185,9 +185,6 @@ impl SerialQueue {
             self.wake = self.pace.wake(now, !is_idle || self.has_next(now));
             return Step::Wait;
         }
-        if !self.prefix.is_empty() {
-            return Step::Write(self.prefix);
-        }
         let Some(current) = self.inset.as_ref().or(self.current.as_ref()) else {
             return Step::Wait;
         };
@@ -197,16 +194,17 @@ impl SerialQueue {
         {
             rest = rest.get(..=end).unwrap_or(rest);
         }
-        Step::Write(rest.get(..room).unwrap_or(rest))
+        let prefix = self.prefix.get(..room).unwrap_or(self.prefix);
+        let room = room.saturating_sub(prefix.len());
+        Step::Write([prefix, rest.get(..room).unwrap_or(rest)])
     }
 
     /// The driver took this many of the bytes given last; 0 when it took none.
     pub fn wrote(&mut self, now: Instant, count: usize) {
         self.pace.wrote(now, count);
-        if !self.prefix.is_empty() {
-            self.prefix = self.prefix.get(count..).unwrap_or_default();
-            return;
-        }
+        let of_prefix = count.min(self.prefix.len());
+        self.prefix = self.prefix.get(of_prefix..).unwrap_or_default();
+        let count = count.saturating_sub(of_prefix);
         let current = if self.inset.is_some() {
             &mut self.inset
         } else {

@@ -98,7 +98,7 @@ impl<'a> End<'a> {
         }
         let room = usize::try_from(self.baud / 200).unwrap_or(usize::MAX);
         let piece = self.out.get(..room.max(16)).unwrap_or(&self.out);
-        match tty::write(tty::descriptor(&self.opened.port), piece) {
+        match tty::write(tty::descriptor(&self.opened.port), [piece, b""]) {
             Ok(count) => {
                 self.out.drain(..count.min(self.out.len()));
                 let time = self.line_time(count);

@@ -58,7 +58,8 @@ impl Line {
                     self.flushes += usize::from(stalled);
                     self.held.clear();
                 }
-                Step::Write(bytes) => {
+                Step::Write(parts) => {
+                    let bytes = parts.concat();
                     let count = bytes.len().min(self.capacity - self.held.len());
                     self.held.extend(bytes.iter().take(count));
                     self.queue.wrote(self.now, count);
