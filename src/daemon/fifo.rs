@@ -166,14 +166,14 @@ impl Fifo {
 
     /// False when there is nothing, or the writer has to wait.
     fn read_more(&mut self) -> bool {
-        let mut buffer = [0; 4096];
         let most = usize::try_from(self.credit.bytes).unwrap_or(0);
+        let (Some(file), true) = (&mut self.file, self.stirred && most > 0) else {
+            return false;
+        };
+        // Asked in every turn, and nearly always in vain: only now is there anything to make room for.
+        let mut buffer = [0; 4096];
         let most = most.min(buffer.len());
-        let (Some(file), true, Some(room)) = (
-            &mut self.file,
-            self.stirred && most > 0,
-            buffer.get_mut(..most),
-        ) else {
+        let Some(room) = buffer.get_mut(..most) else {
             return false;
         };
         match file.read(room) {
