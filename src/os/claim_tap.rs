@@ -1,6 +1,5 @@
 //! Hearing machines say that an address is theirs: ARP, and the neighbour advertisements of IPv6.
 
-use std::collections::BTreeSet;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::os::fd::{AsRawFd, RawFd};
@@ -128,16 +127,17 @@ fn last_word(address: IpAddr) -> u32 {
 }
 
 /// The longest mask under which these are few enough to be compared, and what they are under it.
-fn narrowest(words: &BTreeSet<u32>) -> (u32, Vec<u32>) {
-    let masks = (0..32).map(|host_bits| u32::MAX << host_bits);
-    let mut masked = masks.map(|mask| {
-        let values: BTreeSet<u32> = words.iter().map(|word| word & mask).collect();
-        (mask, values)
-    });
-    let found = masked.find(|(_, values)| values.len() <= MOST_COMPARISONS);
-    found.map_or((0, vec![0]), |(mask, values)| {
-        (mask, values.into_iter().collect())
-    })
+fn narrowest(mut values: Vec<u32>) -> (u32, Vec<u32>) {
+    values.sort_unstable();
+    for mask in (0..32).map(|host_bits| u32::MAX << host_bits) {
+        // Those that are sorted stay so.
+        values.iter_mut().for_each(|word| *word &= mask);
+        values.dedup();
+        if values.len() <= MOST_COMPARISONS {
+            return (mask, values);
+        }
+    }
+    (0, vec![0])
 }
 
 /// What to do, how many instructions to leave out if a comparison holds and if it does not, and a number.
@@ -147,7 +147,7 @@ pub type Instruction = (u16, u8, u8, u32);
 /// also those of their neighbours.
 pub fn filter(is_ipv4: bool, addresses: impl Iterator<Item = IpAddr>) -> Vec<Instruction> {
     let words = addresses.filter(|address| address.is_ipv4() == is_ipv4);
-    let (mask, values) = narrowest(&words.map(last_word).collect());
+    let (mask, values) = narrowest(words.map(last_word).collect());
     program(is_ipv4, mask, &values)
 }
 
@@ -240,7 +240,7 @@ mod tests {
 
     fn filter(addresses: &[IpAddr]) -> Vec<Instruction> {
         let words = addresses.iter().copied().map(last_word).collect();
-        let (mask, values) = narrowest(&words);
+        let (mask, values) = narrowest(words);
         program(addresses[0].is_ipv4(), mask, &values)
     }
 

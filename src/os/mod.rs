@@ -1,6 +1,7 @@
 //! Safe wrappers over system calls. The only folder where `unsafe` may appear; it knows nothing of ours.
 
 pub mod account;
+mod address_requests;
 pub mod alarm;
 pub mod child;
 pub mod claim_tap;

@@ -6,12 +6,10 @@ use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use netlink_packet_core::{
-    NLM_F_ACK, NLM_F_CREATE, NLM_F_DUMP, NLM_F_DUMP_INTR, NLM_F_EXCL, NLM_F_REQUEST, NetlinkBuffer,
-    NetlinkHeader, NetlinkMessage, NetlinkPayload, NlaBuffer, NlasIterator,
+    NLM_F_DUMP, NLM_F_DUMP_INTR, NLM_F_REQUEST, NetlinkBuffer, NetlinkHeader, NetlinkMessage,
+    NetlinkPayload, NlaBuffer, NlasIterator,
 };
-use netlink_packet_route::address::{
-    AddressAttribute, AddressFlags, AddressHeader, AddressHeaderFlags, AddressMessage, AddressScope,
-};
+use netlink_packet_route::address::{AddressHeader, AddressHeaderFlags, AddressMessage};
 use netlink_packet_route::link::{LinkFlags, LinkHeader, LinkLayerType, LinkMessage};
 use netlink_packet_route::route::{RouteHeader, RouteMessage, RouteType};
 use netlink_packet_route::{AddressFamily, RouteNetlinkMessage};
@@ -19,10 +17,18 @@ use netlink_sys::{Socket, SocketAddr, protocols::NETLINK_ROUTE};
 use nix::sys::socket::{setsockopt, sockopt};
 use nix::sys::time::TimeVal;
 
+pub use super::address_requests::{Address, Change, Wish};
+use super::address_requests::{
+    IFA_ADDRESS, IFA_BROADCAST, IFA_LABEL, IFA_LOCAL, NLMSG_ERROR, RTM_NEWADDR, Requests, result,
+};
+
 /// An answer that takes longer than this will not come.
 const ANSWER_LIMIT: TimeVal = TimeVal::new(1, 0);
 /// A dump that was disturbed by a change is asked for again this often.
 const DUMP_ATTEMPTS: usize = 5;
+/// Addresses that are changed with one message: many enough that its cost does not count, few enough that nothing waits
+/// for long, and that the kernel has room for as many objections.
+const MOST_TOGETHER: usize = 64;
 /// The kernel never builds a larger piece of a dump.
 const RECEIVE_BUFFER: usize = 64 * 1024;
 
@@ -30,16 +36,10 @@ const RECEIVE_BUFFER: usize = 64 * 1024;
 // crate's own decoders refuse a whole message over one attribute that is newer than they are; picking the
 // few attributes wanted here works on every kernel.
 const RTM_NEWLINK: u16 = 16;
-const RTM_NEWADDR: u16 = 20;
 const RTM_NEWROUTE: u16 = 24;
-const NLMSG_ERROR: u16 = 2;
 const NLMSG_DONE: u16 = 3;
 const IFLA_ADDRESS: u16 = 1;
 const IFLA_IFNAME: u16 = 3;
-const IFA_ADDRESS: u16 = 1;
-const IFA_LOCAL: u16 = 2;
-const IFA_LABEL: u16 = 3;
-const IFA_BROADCAST: u16 = 4;
 const RTA_DST: u16 = 1;
 const RTA_OIF: u16 = 4;
 const RTA_GATEWAY: u16 = 5;
@@ -64,25 +64,6 @@ pub struct Interface {
     pub ethernet: Option<[u8; 6]>,
 }
 
-/// An address on an interface.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Address {
-    /// The interface.
-    pub interface: u32,
-    /// The address.
-    pub address: IpAddr,
-    /// Prefix length.
-    pub prefix: u8,
-    /// IPv4 only: the label, which is the interface's name when none was asked for.
-    pub label: Option<String>,
-    /// IPv4 only: the broadcast address.
-    pub broadcast: Option<Ipv4Addr>,
-    /// IPv4 only: another address of the same network on this interface came before this one.
-    pub secondary: bool,
-    /// IPv6 only: the kernel found it in use elsewhere and does not let anybody use it.
-    pub is_refused: bool,
-}
-
 /// A network that is reached without a gateway.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Network {
@@ -94,15 +75,6 @@ pub struct Network {
     pub prefix: u8,
     /// Lower is preferred.
     pub metric: u32,
-}
-
-/// What became of a request to add or remove.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Change {
-    /// It was done.
-    Made,
-    /// It was so already.
-    AlreadySo,
 }
 
 /// A routing netlink socket.
@@ -147,35 +119,34 @@ impl Netlink {
         self.dump(&request, RTM_NEWROUTE, |payload| network(payload, like))
     }
 
-    /// Adds an address. `secondary` is the kernel's to decide and not looked at.
-    pub fn add(&mut self, address: &Address) -> io::Result<Change> {
-        let mut message = address_message(address);
-        if address.address.is_ipv6() {
-            // A floating address was in use elsewhere a moment ago; waiting for duplicate address
-            // detection would keep it unusable for a second or more.
-            message.header.flags = AddressHeaderFlags::Nodad;
-            message
-                .attributes
-                .push(AddressAttribute::Flags(AddressFlags::Nodad));
+    /// Adds or removes addresses, in this order: what became of each. They go to the kernel in few messages, and what it
+    /// does not object to is done. Where its answer is lost, those that it was about count as failed.
+    pub fn change<'a>(
+        &mut self,
+        wish: Wish,
+        addresses: impl Iterator<Item = &'a Address>,
+    ) -> Vec<io::Result<Change>> {
+        let mut all = addresses.peekable();
+        let mut outcomes = Vec::new();
+        while all.peek().is_some() {
+            let first = self.sequence.wrapping_add(1);
+            let mut requests = Requests::new(wish, first);
+            all.by_ref()
+                .take(MOST_TOGETHER)
+                .for_each(|address| requests.add(address));
+            self.sequence = self.sequence.wrapping_add(requests.number());
+            outcomes.extend(self.carry_out(requests));
         }
-        if let Some(broadcast) = address.broadcast {
-            message
-                .attributes
-                .push(AddressAttribute::Broadcast(broadcast));
-        }
-        let request = RouteNetlinkMessage::NewAddress(message);
-        let flags = NLM_F_REQUEST | NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL;
-        change(
-            self.exchange(&request, flags, &mut |_, _| ()),
-            &[libc::EEXIST],
-        )
+        outcomes
     }
 
-    /// Removes an address. Gone with its interface counts as removed.
-    pub fn remove(&mut self, address: &Address) -> io::Result<Change> {
-        let request = RouteNetlinkMessage::DelAddress(address_message(address));
-        let answer = self.exchange(&request, NLM_F_REQUEST | NLM_F_ACK, &mut |_, _| ());
-        change(answer, &[libc::EADDRNOTAVAIL, libc::ENODEV])
+    fn carry_out(&mut self, requests: Requests) -> Vec<io::Result<Change>> {
+        let (bytes, mut answers) = requests.seal();
+        let mut told = self.socket.send(&bytes, 0).map(drop);
+        while told.is_ok() && !answers.are_complete() {
+            told = self.receive().and_then(|()| answers.read(&self.buffer));
+        }
+        answers.outcomes(told)
     }
 
     fn dump<T>(
@@ -278,52 +249,6 @@ pub fn read_answer(
     Ok(None)
 }
 
-/// Both ends of an answer begin with zero or a negative error number.
-fn result(payload: &[u8]) -> io::Result<()> {
-    let code = payload
-        .first_chunk()
-        .map_or(0, |bytes| i32::from_ne_bytes(*bytes));
-    if code == 0 {
-        Ok(())
-    } else {
-        Err(io::Error::from_raw_os_error(code.saturating_neg()))
-    }
-}
-
-fn change(answer: io::Result<bool>, already: &[i32]) -> io::Result<Change> {
-    match answer {
-        Ok(_) => Ok(Change::Made),
-        Err(error)
-            if error
-                .raw_os_error()
-                .is_some_and(|code| already.contains(&code)) =>
-        {
-            Ok(Change::AlreadySo)
-        }
-        Err(error) => Err(error),
-    }
-}
-
-fn address_message(address: &Address) -> AddressMessage {
-    let mut message = AddressMessage::default();
-    message.header.family = family(address.address);
-    message.header.prefix_len = address.prefix;
-    message.header.scope = scope(address.address);
-    message.header.index = address.interface;
-    message
-        .attributes
-        .push(AddressAttribute::Local(address.address));
-    message
-        .attributes
-        .push(AddressAttribute::Address(address.address));
-    if let Some(label) = &address.label {
-        message
-            .attributes
-            .push(AddressAttribute::Label(label.clone()));
-    }
-    message
-}
-
 fn family(address: IpAddr) -> AddressFamily {
     if address.is_ipv4() {
         AddressFamily::Inet
@@ -332,19 +257,11 @@ fn family(address: IpAddr) -> AddressFamily {
     }
 }
 
-fn scope(address: IpAddr) -> AddressScope {
-    match address {
-        IpAddr::V4(v4) if v4.is_loopback() => AddressScope::Host,
-        IpAddr::V4(v4) if v4.is_link_local() => AddressScope::Link,
-        _ => AddressScope::Universe,
-    }
-}
-
 /// The interface of which a part of an answer tells.
 pub fn interface(payload: &[u8]) -> Option<Interface> {
     let header = LinkHeader::parse(payload).ok()?;
     let attributes = payload.get(16..)?;
-    let name = text(&attribute(attributes, IFLA_IFNAME)?);
+    let name = text(attribute(attributes, IFLA_IFNAME)?);
     let with_arp =
         header.link_layer_type == LinkLayerType::Ether && !header.flags.contains(LinkFlags::Noarp);
     Some(Interface {
@@ -365,12 +282,12 @@ pub fn address(payload: &[u8]) -> Option<Address> {
     let attributes = payload.get(8..)?;
     // On a point-to-point interface IFA_ADDRESS is the other end; IPv6 gives IFA_ADDRESS only.
     let own = attribute(attributes, IFA_LOCAL).or_else(|| attribute(attributes, IFA_ADDRESS))?;
-    let address = ip(&own)?;
+    let address = ip(own)?;
     Some(Address {
         interface: header.index,
         address,
         prefix: header.prefix_len,
-        label: attribute(attributes, IFA_LABEL).map(|bytes| text(&bytes)),
+        label: attribute(attributes, IFA_LABEL).map(text),
         broadcast: attribute(attributes, IFA_BROADCAST)
             .and_then(|bytes| <[u8; 4]>::try_from(bytes).ok())
             .map(Ipv4Addr::from),
@@ -402,17 +319,20 @@ pub fn network(payload: &[u8], like: IpAddr) -> Option<Network> {
     };
     Some(Network {
         interface: number(RTA_OIF)?,
-        destination: ip(&attribute(attributes, RTA_DST)?)?,
+        destination: ip(attribute(attributes, RTA_DST)?)?,
         prefix: header.destination_prefix_length,
         metric: number(RTA_PRIORITY).unwrap_or(0),
     })
 }
 
-fn attribute(attributes: &[u8], kind: u16) -> Option<Vec<u8>> {
+fn attribute(attributes: &[u8], kind: u16) -> Option<&[u8]> {
     NlasIterator::new(attributes)
         .map_while(Result::ok)
         .find(|found: &NlaBuffer<&[u8]>| found.kind() == kind)
-        .map(|found| found.value().to_vec())
+        .and_then(|found| {
+            let length = usize::from(found.length());
+            found.into_inner().get(4..length)
+        })
 }
 
 fn text(bytes: &[u8]) -> String {

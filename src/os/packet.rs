@@ -2,6 +2,7 @@
 
 use std::io;
 use std::mem;
+use std::os::fd::AsRawFd;
 
 use socket2::{Domain, SockAddr, SockAddrStorage, Socket, Type};
 
@@ -21,16 +22,65 @@ impl PacketSocket {
     /// Sends a frame, its Ethernet header included. Never blocks.
     pub fn send(&self, interface: u32, frame: &[u8]) -> io::Result<()> {
         let index = i32::try_from(interface).map_err(io::Error::other)?;
-        let kind = match frame.get(12..14) {
-            Some(&[high, low]) => u16::from_ne_bytes([high, low]),
-            _ => {
-                return Err(io::Error::new(
-                    io::ErrorKind::InvalidInput,
-                    "not an Ethernet frame",
-                ));
-            }
+        self.0
+            .send_to(frame, &address(index, kind(frame)?))
+            .map(drop)
+    }
+
+    /// Sends frames of one protocol, their Ethernet headers included, with one system call. Never blocks. How many of them
+    /// were sent, from the first on: fewer than all when the interface takes no more for the moment.
+    ///
+    /// # Errors
+    /// Why not even the first one was sent.
+    pub fn send_all(&self, interface: u32, frames: &[&[u8]]) -> io::Result<usize> {
+        let index = i32::try_from(interface).map_err(io::Error::other)?;
+        let Some(first) = frames.first() else {
+            return Ok(0);
         };
-        self.0.send_to(frame, &address(index, kind)).map(drop)
+        let to = address(index, kind(first)?);
+        let mut parts: Vec<libc::iovec> = Vec::with_capacity(frames.len());
+        for frame in frames {
+            if kind(frame)? != kind(first)? {
+                let reason = "frames of several protocols";
+                return Err(io::Error::new(io::ErrorKind::InvalidInput, reason));
+            }
+            parts.push(libc::iovec {
+                iov_base: frame.as_ptr().cast_mut().cast(),
+                iov_len: frame.len(),
+            });
+        }
+        let header = |part: &mut libc::iovec| {
+            // SAFETY: integers and pointers, for which zeroes are valid.
+            let mut header: libc::mmsghdr = unsafe { mem::zeroed() };
+            header.msg_hdr.msg_name = to.as_ptr().cast_mut().cast();
+            header.msg_hdr.msg_namelen = to.len();
+            header.msg_hdr.msg_iov = part;
+            header.msg_hdr.msg_iovlen = 1;
+            header
+        };
+        let mut headers: Vec<libc::mmsghdr> = parts.iter_mut().map(header).collect();
+        let number = u32::try_from(headers.len()).unwrap_or(u32::MAX);
+        // SAFETY: so many headers are there. Each names the address and one of the parts, which are not touched before the
+        // call ends, and each part a frame that the caller lends; the kernel only reads those.
+        let sent = unsafe { libc::sendmmsg(self.0.as_raw_fd(), headers.as_mut_ptr(), number, 0) };
+        usize::try_from(sent).map_err(|_| io::Error::last_os_error())
+    }
+}
+
+/// Whether frames were not sent because the interface, or the socket, takes no more for the moment.
+pub fn is_busy(error: &io::Error) -> bool {
+    let is_full = error.raw_os_error() == Some(libc::ENOBUFS);
+    is_full || error.kind() == io::ErrorKind::WouldBlock
+}
+
+/// What the kernel calls the protocol of a frame.
+fn kind(frame: &[u8]) -> io::Result<u16> {
+    match frame.get(12..14) {
+        Some(&[high, low]) => Ok(u16::from_ne_bytes([high, low])),
+        _ => Err(io::Error::new(
+            io::ErrorKind::InvalidInput,
+            "not an Ethernet frame",
+        )),
     }
 }
 

@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::io;
-use std::net::IpAddr;
 use std::path::PathBuf;
 
-use super::placement::{Machine, Placement, PlacementError, network_of};
+use super::address_table::Table;
+use super::placement::{Machine, Placement, PlacementError};
 use crate::config::AddressSpec;
-use crate::os::netlink::{Address, Change, Interface, Netlink, Network};
+use crate::os::netlink::{Address, Change, Interface, Netlink, Network, Wish};
+use crate::os::netlink_news::News;
 
 /// Why an address could not be added, removed or looked for.
 #[derive(Debug)]
@@ -26,20 +27,14 @@ pub enum AddressError {
 
 /// The addresses of this machine, as far as floating ones are concerned.
 ///
-/// What the kernel has is read once and kept until [`forget`](Self::forget), so that a thousand addresses
-/// moved in one go do not read a table of a thousand entries a thousand times.
+/// What the kernel has is read once and kept until [`forget`](Self::forget) or until [news](Self::heed) tell of something
+/// else, so that a thousand addresses moved in one go do not read a table of a thousand entries a thousand times.
 #[derive(Debug)]
 pub struct Addresses {
     netlink: Netlink,
     table: Option<Table>,
     /// By family: whether IPv4.
     networks: BTreeMap<bool, Vec<Network>>,
-}
-
-#[derive(Debug, Default)]
-struct Table {
-    interfaces: Vec<Interface>,
-    addresses: BTreeMap<IpAddr, Vec<Address>>,
 }
 
 /// How an address stands that was started.
@@ -78,6 +73,20 @@ impl Addresses {
     pub fn forget(&mut self) {
         self.table = None;
         self.networks.clear();
+    }
+
+    /// Forgets the routes that were read. Of those there are no news.
+    pub fn forget_routes(&mut self) {
+        self.networks.clear();
+    }
+
+    /// Whether news tell of something else than what is known here, such as what was done here; then all is forgotten.
+    pub fn heed(&mut self, news: &News) -> bool {
+        let is_known = self.table.as_ref().is_some_and(|table| table.agrees(news));
+        if !is_known {
+            self.forget();
+        }
+        !is_known
     }
 
     /// The Ethernet addresses of this machine, those of the interfaces that were there first in front.
@@ -144,7 +153,7 @@ impl Addresses {
     /// The interface of this name, while there is one.
     pub fn interface_named(&mut self, name: &str) -> Result<Option<Interface>, AddressError> {
         let table = table(&mut self.table, &mut self.netlink)?;
-        let mut all = table.interfaces.iter();
+        let mut all = table.interfaces().iter();
         Ok(all.find(|interface| interface.name == name).cloned())
     }
 
@@ -159,11 +168,11 @@ impl Addresses {
         }
         let table = table(&mut self.table, &mut self.netlink)?;
         let machine = Machine {
-            interfaces: &table.interfaces,
+            interfaces: table.interfaces(),
             addresses: if is_complete {
                 Vec::new()
             } else {
-                table.addresses.values().flatten().collect()
+                table.one_of_each_network().collect()
             },
             networks: self.networks.get(&is_ipv4).map_or(&[][..], Vec::as_slice),
         };
@@ -172,56 +181,98 @@ impl Addresses {
 
     /// Adds the address where it belongs. No error when it is there already.
     pub fn add(&mut self, placement: &Placement) -> Result<Change, AddressError> {
-        let entry = &placement.entry;
-        let change = self
-            .netlink
-            .add(entry)
-            .map_err(|error| AddressError::Kernel {
+        let mut changes = self.add_all(std::slice::from_ref(placement));
+        changes.pop().unwrap_or(Ok(Change::AlreadySo))
+    }
+
+    /// Adds addresses where they belong, in this order: what became of each.
+    pub fn add_all(&mut self, placements: &[Placement]) -> Vec<Result<Change, AddressError>> {
+        let entries = placements.iter().map(|placement| &placement.entry);
+        let changes = self.netlink.change(Wish::Add, entries);
+        let each = changes.into_iter().zip(placements);
+        each.map(|(change, placement)| {
+            let entry = &placement.entry;
+            if let (Ok(Change::Made), Some(table)) = (&change, &mut self.table) {
+                table.add(entry.clone());
+            }
+            change.map_err(|error| AddressError::Kernel {
                 wish: format!(
                     "add {}/{} to {}",
                     entry.address, entry.prefix, placement.interface.name
                 ),
                 error,
-            })?;
-        if let Some(table) = self.table.as_mut().filter(|_| change == Change::Made) {
-            table.insert(entry.clone());
-        }
-        Ok(change)
+            })
+        })
+        .collect()
     }
 
     /// Removes the address from its interface, or without one from any but the loopback. No error when it is
     /// not there.
     pub fn remove(&mut self, spec: &AddressSpec) -> Result<Removed, AddressError> {
-        let mut removed = Removed::default();
-        for entry in table(&mut self.table, &mut self.netlink)?.matching(spec) {
-            let table = table(&mut self.table, &mut self.netlink)?;
-            let Some(interface) = table.interface(entry.interface).cloned() else {
+        let mut removed = self.remove_all(&[spec]);
+        removed.pop().unwrap_or(Ok(Removed::default()))
+    }
+
+    /// Removes addresses, in this order: what became of each.
+    pub fn remove_all(&mut self, specs: &[&AddressSpec]) -> Vec<Result<Removed, AddressError>> {
+        let mut removed: Vec<Result<Removed, AddressError>> = Vec::new();
+        let mut wishes = Vec::new();
+        let mut promotions: BTreeMap<String, io::Result<Promotion>> = BTreeMap::new();
+        for (place, spec) in specs.iter().enumerate() {
+            let mut told = Removed::default();
+            let table = match table(&mut self.table, &mut self.netlink) {
+                Ok(table) => table,
+                Err(error) => {
+                    removed.push(Err(error));
+                    continue;
+                }
+            };
+            for entry in table.matching(spec) {
+                let Some(interface) = table.interface(entry.interface).cloned() else {
+                    continue;
+                };
+                if table.has_secondaries(&entry) {
+                    let promotion = promotions.entry(interface.name.clone());
+                    let promotion = promotion.or_insert_with(|| Promotion::begin(&interface.name));
+                    told.warning = promotion.as_ref().err().map(|error| {
+                        let (address, name) = (entry.address, &interface.name);
+                        format!(
+                            "other addresses of its network on {name} may vanish together with {address}: cannot set \
+                             net.ipv4.conf.{name}.promote_secondaries to 1: {error}"
+                        )
+                    });
+                }
+                table.delete(&entry);
+                wishes.push((place, entry, interface));
+            }
+            removed.push(Ok(told));
+        }
+        let entries = wishes.iter().map(|(_, entry, _)| entry);
+        let changes = self.netlink.change(Wish::Remove, entries);
+        let mut is_known = promotions.is_empty(); // else another address is the first of that network now
+        for (change, (place, entry, interface)) in changes.into_iter().zip(wishes) {
+            let Some(removed) = removed.get_mut(place) else {
                 continue;
             };
-            let name = &interface.name;
-            let promotion = table
-                .has_secondaries(&entry)
-                .then(|| Promotion::begin(name));
-            if let Some(Err(error)) = &promotion {
-                removed.warning = Some(format!(
-                    "other addresses of its network on {name} may vanish together with {}: cannot set \
-                     net.ipv4.conf.{name}.promote_secondaries to 1: {error}",
-                    entry.address,
-                ));
+            match (change, removed.as_mut()) {
+                (Ok(_), Ok(removed)) => removed.from.push(interface),
+                (Ok(_), Err(_)) => {}
+                (Err(error), _) => {
+                    is_known = false;
+                    let Address {
+                        address, prefix, ..
+                    } = entry;
+                    *removed = Err(AddressError::Kernel {
+                        wish: format!("remove {address}/{prefix} from {}", interface.name),
+                        error,
+                    });
+                }
             }
-            self.netlink
-                .remove(&entry)
-                .map_err(|error| AddressError::Kernel {
-                    wish: format!("remove {}/{} from {name}", entry.address, entry.prefix),
-                    error,
-                })?;
-            match (&promotion, &mut self.table) {
-                (None, Some(table)) => table.delete(&entry),
-                _ => self.table = None, // another address is the first of that network now
-            }
-            removed.from.push(interface);
         }
-        Ok(removed)
+        if !is_known {
+            self.table = None;
+        }
+        removed
     }
 }
 
@@ -236,72 +287,12 @@ fn is_exactly(entry: &Address, exact: &AddressSpec) -> bool {
 fn table<'a>(
     table: &'a mut Option<Table>,
     netlink: &mut Netlink,
-) -> Result<&'a Table, AddressError> {
-    let known = match table.take() {
-        Some(known) => known,
-        None => Table::read(netlink).map_err(kernel("read the interfaces and addresses"))?,
-    };
-    Ok(table.insert(known))
-}
-
-impl Table {
-    fn read(netlink: &mut Netlink) -> io::Result<Self> {
-        let mut table = Self {
-            interfaces: netlink.interfaces()?,
-            ..Self::default()
-        };
-        for entry in netlink.addresses()? {
-            table.insert(entry);
-        }
-        Ok(table)
+) -> Result<&'a mut Table, AddressError> {
+    if table.is_none() {
+        let read = Table::read(netlink).map_err(kernel("read the interfaces and addresses"))?;
+        *table = Some(read);
     }
-
-    fn insert(&mut self, entry: Address) {
-        self.addresses.entry(entry.address).or_default().push(entry);
-    }
-
-    fn delete(&mut self, entry: &Address) {
-        if let Some(entries) = self.addresses.get_mut(&entry.address) {
-            entries.retain(|other| other != entry);
-        }
-    }
-
-    fn interface(&self, index: u32) -> Option<&Interface> {
-        self.interfaces
-            .iter()
-            .find(|interface| interface.index == index)
-    }
-
-    fn matching(&self, spec: &AddressSpec) -> Vec<Address> {
-        let fits = |entry: &&Address| {
-            self.interface(entry.interface)
-                .is_some_and(|interface| match &spec.interface {
-                    Some(name) => interface.name == *name,
-                    None => !interface.loopback,
-                })
-        };
-        self.addresses
-            .get(&spec.address)
-            .into_iter()
-            .flatten()
-            .filter(fits)
-            .cloned()
-            .collect()
-    }
-
-    /// Whether this is the first address of its network on its interface and others hang on it: unless told
-    /// otherwise, the kernel removes those together with it.
-    fn has_secondaries(&self, entry: &Address) -> bool {
-        let network = |entry: &Address| {
-            (
-                entry.interface,
-                entry.prefix,
-                network_of(entry.address, entry.prefix),
-            )
-        };
-        let mut others = self.addresses.values().flatten();
-        !entry.secondary && others.any(|other| other.secondary && network(other) == network(entry))
-    }
+    Ok(table.get_or_insert_default())
 }
 
 fn kernel(wish: &str) -> impl FnOnce(io::Error) -> AddressError {
@@ -350,47 +341,7 @@ impl fmt::Display for AddressError {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::resource::placement::tests::{entry, interface};
-
-    fn table() -> Table {
-        let interfaces = vec![
-            interface(1, "lo"),
-            interface(2, "eth0"),
-            interface(3, "eth1"),
-        ];
-        let mut table = Table {
-            interfaces,
-            ..Table::default()
-        };
-        table.insert(entry(1, "10.9.9.9", 32));
-        table.insert(entry(2, "172.16.1.203", 24));
-        table.insert(entry(3, "172.16.0.1", 16));
-        table
-    }
-
-    fn matches(address: &str, interface: Option<&str>) -> usize {
-        let address = address.parse().expect("a test address");
-        let interface = interface.map(str::to_owned);
-        let spec = AddressSpec {
-            prefix: Some(30),
-            interface,
-            ..AddressSpec::bare(address)
-        };
-        table().matching(&spec).len()
-    }
-
-    #[test]
-    fn an_address_on_the_loopback_is_not_the_floating_one() {
-        assert_eq!(matches("10.9.9.9", None), 0);
-        assert_eq!(matches("10.9.9.9", Some("lo")), 1);
-    }
-
-    #[test]
-    fn an_address_is_found_with_any_prefix_but_on_its_interface_only() {
-        assert_eq!(matches("172.16.1.203", None), 1);
-        assert_eq!(matches("172.16.1.203", Some("eth0")), 1);
-        assert_eq!(matches("172.16.1.203", Some("eth1")), 0);
-    }
+    use crate::resource::placement::tests::entry;
 
     #[test]
     fn an_address_is_right_only_with_its_prefix_label_and_broadcast() {
@@ -428,18 +379,5 @@ mod tests {
             assert!(!is_exactly(&wrong, &exact), "{wrong:?}");
         }
         assert!(is_exactly(&right, &AddressSpec::bare(right.address)));
-    }
-
-    #[test]
-    fn only_the_first_address_of_a_network_holds_others() {
-        let mut table = table();
-        let floating = Address {
-            secondary: true,
-            ..entry(2, "172.16.1.200", 24)
-        };
-        table.insert(floating.clone());
-        assert!(table.has_secondaries(&entry(2, "172.16.1.203", 24)));
-        assert!(!table.has_secondaries(&entry(3, "172.16.0.1", 16)));
-        assert!(!table.has_secondaries(&floating));
     }
 }

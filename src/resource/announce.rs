@@ -22,6 +22,10 @@ pub(super) const BROADCAST: [u8; 6] = [0xff; 6];
 pub(super) const ARP: u16 = 0x0806;
 pub(super) const ARP_REQUEST: u16 = 1;
 const ARP_REPLY: u16 = 2;
+/// The length of a frame with ARP for IPv4.
+const ARP_FRAME: usize = 42;
+/// Their numbers, and the lengths of their addresses.
+const ETHERNET_AND_IPV4: [u8; 6] = [0, 1, 8, 0, 6, 4];
 const IPV6: u16 = 0x86dd;
 const ICMPV6: u8 = 58;
 const ALL_NODES: Ipv6Addr = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 1);
@@ -34,10 +38,38 @@ pub struct Due {
     pub address: IpAddr,
     /// The interface to send on.
     pub interface: u32,
-    /// Whole Ethernet frames.
-    pub frames: Vec<Vec<u8>>,
+    /// What to send.
+    pub frames: Frames,
+    /// How often it was announced before.
+    sent: usize,
+    ethernet: [u8; 6],
+}
+
+impl Due {
     /// Whether it is the first time.
-    pub is_first: bool,
+    pub fn is_first(&self) -> bool {
+        self.sent == 0
+    }
+}
+
+/// The whole Ethernet frames of one announcement.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Frames {
+    /// Some systems listen to one form of gratuitous ARP, some to the other.
+    Arp([[u8; ARP_FRAME]; 2]),
+    /// An unsolicited neighbour advertisement.
+    Neighbour(Vec<u8>),
+}
+
+impl Frames {
+    /// One after the other.
+    pub fn each(&self) -> impl Iterator<Item = &[u8]> {
+        let (arp, neighbour) = match self {
+            Self::Arp(both) => (both.as_slice(), None),
+            Self::Neighbour(frame) => (&[][..], Some(frame.as_slice())),
+        };
+        arp.iter().map(<[u8; ARP_FRAME]>::as_slice).chain(neighbour)
+    }
 }
 
 /// Addresses that are being announced. Points in time are durations since an arbitrary beginning.
@@ -122,27 +154,52 @@ impl Announcements {
     pub fn next_due(&mut self, now: Duration) -> Option<Due> {
         let &(_, address) = self.queue.first().filter(|(due, _)| *due <= now)?;
         self.queue.pop_first();
-        let mut announcement = self.running.remove(&address)?;
+        let announcement = self.running.get_mut(&address)?;
         let Announcement {
             interface,
             ethernet,
             sent,
             ..
-        } = announcement;
+        } = *announcement;
         let refresh = || Some(spread(address, self.refresh?));
         if let Some(gap) = GAPS.get(sent).copied().or_else(refresh) {
             announcement.sent = sent.saturating_add(1);
             // From now and not from when it was due: after a delay they must not go out all at once.
             announcement.due = now.saturating_add(gap);
             self.queue.insert((announcement.due, address));
-            self.running.insert(address, announcement);
+        } else {
+            self.running.remove(&address);
         }
         Some(Due {
             address,
             interface,
             frames: frames(address, ethernet),
-            is_first: sent == 0,
+            sent,
+            ethernet,
         })
+    }
+
+    /// What was just taken as due could not be sent yet: it is due again at that time, and counts as not announced. One that
+    /// was begun anew since is left alone.
+    pub fn put_back(&mut self, at: Duration, due: &Due) {
+        let expected = due.sent.saturating_add(1);
+        match self.running.get_mut(&due.address) {
+            Some(announcement) if announcement.sent == expected => {
+                self.queue.remove(&(announcement.due, due.address));
+                (announcement.sent, announcement.due) = (due.sent, at);
+            }
+            Some(_) => return,
+            None => {
+                let announcement = Announcement {
+                    interface: due.interface,
+                    ethernet: due.ethernet,
+                    sent: due.sent,
+                    due: at,
+                };
+                self.running.insert(due.address, announcement);
+            }
+        }
+        self.queue.insert((at, due.address));
     }
 
     /// When [`next_due`](Self::next_due) has something to give.
@@ -162,21 +219,35 @@ fn spread(address: IpAddr, time: Duration) -> Duration {
     (time / 256).saturating_mul(192 + share)
 }
 
-/// The frames of one announcement. Some systems listen to one form of gratuitous ARP, some to the other.
-fn frames(address: IpAddr, ethernet: [u8; 6]) -> Vec<Vec<u8>> {
-    let gratuitous = |operation, address| {
-        let mut frame = header(BROADCAST, ethernet, ARP);
-        let (sender, target) = ((ethernet, address), (BROADCAST, address));
-        arp(&mut frame, operation, sender, target);
-        frame
-    };
+/// The frames of one announcement.
+fn frames(address: IpAddr, ethernet: [u8; 6]) -> Frames {
     match address {
-        IpAddr::V4(address) => vec![
-            gratuitous(ARP_REQUEST, address),
-            gratuitous(ARP_REPLY, address),
-        ],
-        IpAddr::V6(address) => vec![neighbour_advertisement(address, ethernet)],
+        IpAddr::V4(address) => {
+            let both = [ARP_REQUEST, ARP_REPLY];
+            Frames::Arp(both.map(|operation| gratuitous(operation, address, ethernet)))
+        }
+        IpAddr::V6(address) => Frames::Neighbour(neighbour_advertisement(address, ethernet)),
     }
+}
+
+/// Written into place: there are thousands of them at once.
+fn gratuitous(operation: u16, address: Ipv4Addr, ethernet: [u8; 6]) -> [u8; ARP_FRAME] {
+    let mut frame = [0; ARP_FRAME];
+    let parts: [&[u8]; 9] = [
+        &BROADCAST,
+        &ethernet,
+        &ARP.to_be_bytes(),
+        &ETHERNET_AND_IPV4,
+        &operation.to_be_bytes(),
+        &ethernet,
+        &address.octets(),
+        &BROADCAST,
+        &address.octets(),
+    ];
+    for (place, byte) in frame.iter_mut().zip(parts.into_iter().flatten()) {
+        *place = *byte;
+    }
+    frame
 }
 
 /// Appends an ARP packet, from one and about another pair of addresses.
@@ -186,7 +257,7 @@ pub(super) fn arp(
     sender: ([u8; 6], Ipv4Addr),
     target: ([u8; 6], Ipv4Addr),
 ) {
-    frame.extend([0, 1, 8, 0, 6, 4]); // Ethernet, IPv4, lengths of their addresses
+    frame.extend(ETHERNET_AND_IPV4);
     frame.extend(operation.to_be_bytes());
     for (ethernet, address) in [sender, target] {
         frame.extend(ethernet);
@@ -284,7 +355,7 @@ mod tests {
             )
         };
         assert_eq!(
-            frames.iter().map(|frame| hex(frame)).collect::<Vec<_>>(),
+            frames.each().map(hex).collect::<Vec<_>>(),
             [expected("0001"), expected("0002")]
         );
     }
@@ -292,8 +363,8 @@ mod tests {
     #[test]
     fn a_neighbour_advertisement_overrides_and_adds_up() {
         let frames = frames("fd00::9".parse().expect("an address"), MAC);
-        let [frame] = frames.as_slice() else {
-            panic!("one frame, not {}", frames.len())
+        let Frames::Neighbour(frame) = &frames else {
+            panic!("one frame, not {frames:?}")
         };
         assert_eq!(
             hex(frame),
@@ -315,10 +386,10 @@ mod tests {
         while let Some(now) = announcements.next_deadline() {
             let due = announcements.next_due(now).expect("its deadline has come");
             assert_eq!(
-                (due.address, due.interface, due.frames.len()),
+                (due.address, due.interface, due.frames.each().count()),
                 (address, 2, 2)
             );
-            assert_eq!(due.is_first, times.is_empty());
+            assert_eq!(due.is_first(), times.is_empty());
             times.push(now.as_millis());
             assert_eq!(announcements.next_due(now), None);
         }
@@ -359,7 +430,7 @@ mod tests {
         let mut announcements = Announcements::default();
         announcements.once_more(second, address, 2, MAC);
         let due = announcements.next_due(second).expect("it is due");
-        assert_eq!((due.address, due.is_first), (address, false));
+        assert_eq!((due.address, due.is_first()), (address, false));
         assert_eq!(announcements.next_deadline(), None, "no more than that");
         announcements.begin(second, address, 2, MAC);
         announcements.once_more(second * 9, address, 2, MAC);
@@ -388,6 +459,34 @@ mod tests {
             Some(stays)
         );
         assert_eq!(announcements.next_due(Duration::ZERO), None);
+    }
+
+    #[test]
+    fn what_could_not_be_sent_is_due_again_as_often_as_before() {
+        let address = IpAddr::from([10, 0, 0, 9]);
+        let second = Duration::from_secs(1);
+        let mut announcements = Announcements::default();
+        announcements.begin(Duration::ZERO, address, 2, MAC);
+        let due = announcements.next_due(Duration::ZERO).expect("it is due");
+        announcements.put_back(second, &due);
+        let mut times = Vec::new();
+        while let Some(now) = announcements.next_deadline() {
+            let due = announcements.next_due(now).expect("its deadline has come");
+            assert_eq!(due.is_first(), times.is_empty());
+            times.push(now.as_millis());
+            if times.len() == 8 {
+                announcements.put_back(now + second, &due); // the last one, which is not known any more
+            }
+        }
+        assert_eq!(
+            times,
+            [1000, 1200, 1400, 1600, 1800, 11_800, 31_800, 61_800, 62_800]
+        );
+        announcements.begin(second, address, 2, MAC);
+        let due = announcements.next_due(second).expect("it is due");
+        announcements.begin(second * 2, address, 3, MAC);
+        announcements.put_back(second * 9, &due);
+        assert_eq!(announcements.next_deadline(), Some(second * 2));
     }
 
     #[test]

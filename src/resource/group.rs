@@ -307,6 +307,35 @@ impl Sequence {
         starts && !self.overtaken
     }
 
+    /// What it goes on with if all goes well, in this order: an action, and the resources that it is carried out on one
+    /// after the other, that at hand among them. Whoever carries out several at once gives the answers one by one all the
+    /// same. Of resources that are to be started, the status is asked first.
+    pub fn ahead(&self) -> Option<(Action, impl Iterator<Item = usize> + use<'_>)> {
+        let (action, first, number) = match self.position {
+            _ if self.overtaken => return None,
+            Position::Checking(resource) | Position::Starting(resource) => (
+                Action::Start,
+                resource,
+                self.length.saturating_sub(resource),
+            ),
+            Position::Stopping { resource, .. } => {
+                let number = resource.saturating_add(1).saturating_sub(self.lowest());
+                (Action::Stop, resource, number)
+            }
+            _ => return None,
+        };
+        let resources = (0..number).map(move |step| match action {
+            Action::Stop => first.saturating_sub(step),
+            _ => first.saturating_add(step),
+        });
+        let is_left_out =
+            move |resource: &usize| action == Action::Stop && self.never_began == Some(*resource);
+        Some((
+            action,
+            resources.filter(move |resource| !is_left_out(resource)),
+        ))
+    }
+
     /// What this is for by now.
     pub fn aim(&self) -> Aim {
         match self.position {
@@ -347,7 +376,7 @@ impl Sequence {
 
     /// Goes on with the resource left of `resource`.
     fn stop_below(&mut self, resource: usize) {
-        let lowest = self.restart.map_or(0, |restart| restart.spared);
+        let lowest = self.lowest();
         match resource.checked_sub(1).filter(|next| *next >= lowest) {
             Some(next) if self.never_began == Some(next) => self.stop_below(next),
             Some(resource) => {
@@ -364,6 +393,11 @@ impl Sequence {
                 None => self.position = Position::Finished(self.when_stopped),
             },
         }
+    }
+
+    /// What is left of this one is not stopped.
+    fn lowest(&self) -> usize {
+        self.restart.map_or(0, |restart| restart.spared)
     }
 
     fn retry_stop(&mut self, resource: usize, retries: u32) {
@@ -742,6 +776,53 @@ mod tests {
             assert_eq!(sequence.aim(), Aim::Start);
             assert_eq!(play(sequence, answers, stop_before), expected);
         }
+    }
+
+    fn ahead(sequence: &Sequence) -> String {
+        let Some((action, resources)) = sequence.ahead() else {
+            return "nothing".to_owned();
+        };
+        let resources: Vec<String> = resources.map(|resource| resource.to_string()).collect();
+        format!("{} {}", action.word(), resources.join(" "))
+    }
+
+    #[test]
+    fn what_lies_ahead_is_what_comes_if_all_goes_well() {
+        let next =
+            |sequence: &mut Sequence| while let Some(Step::Tell(_)) = sequence.next_step() {};
+        let mut sequence = Sequence::new(Aim::Start, 3, Some(0));
+        assert_eq!(ahead(&sequence), "start 0 1 2");
+        for (answer, expected) in [
+            (STOPPED, "start 0 1 2"),
+            (Succeeded, "start 1 2"),
+            (RUNS, "start 2"),
+            (STOPPED, "start 2"),
+            // The group may have run all along, so it is stopped as well.
+            (NeverBegan, "stop 2 1 0"),
+            (Succeeded, "stop 1 0"),
+        ] {
+            next(&mut sequence);
+            sequence.answer(answer);
+            assert_eq!(ahead(&sequence), expected, "{answer:?}");
+        }
+        let mut sequence = Sequence::new(Aim::Start, 3, Some(0));
+        next(&mut sequence);
+        sequence.overtake_by_stop();
+        assert_eq!(ahead(&sequence), "nothing", "before what runs has ended");
+        assert_eq!(ahead(&Sequence::new(Aim::Stop, 3, None)), "stop 2 1 0");
+        assert_eq!(ahead(&Sequence::new(Aim::Probe, 3, None)), "nothing");
+        assert_eq!(ahead(&Sequence::restart(1, 3, None)), "stop 2 1");
+        assert_eq!(ahead(&Sequence::change(1, 2, 2, None)), "stop 3 2");
+    }
+
+    #[test]
+    fn what_never_began_is_not_ahead_of_a_stop() {
+        let mut sequence = Sequence::new(Aim::Start, 2, Some(0));
+        for answer in [STOPPED, Succeeded, STOPPED, NeverBegan] {
+            while let Some(Step::Tell(_)) = sequence.next_step() {}
+            sequence.answer(answer);
+        }
+        assert_eq!(ahead(&sequence), "stop 0");
     }
 
     #[test]

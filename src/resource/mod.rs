@@ -9,11 +9,12 @@
 //! | [`meta_data`] | what an agent says of itself |
 //! | [`soundness`] | what keeps a file from being run |
 //! | [`environment`] | what scripts find around them |
-//! | [`placement`], [`address`] | floating addresses: where they belong; adding and removing them |
+//! | [`placement`], [`address`] | floating addresses: where they belong; adding and removing many at once |
 //! | [`culprit`] | which other program looks after an interface |
 //! | [`announce`], [`inquiry`] | telling the neighbours where an address is now; asking whether anybody has it |
 
 pub mod address;
+mod address_table;
 pub mod announce;
 pub mod catalogue;
 pub mod classic;

@@ -39,12 +39,26 @@ pub struct Placement {
     pub entry: Address,
 }
 
+impl Placement {
+    /// The address as it is once it was added here.
+    pub fn exactly(&self) -> AddressSpec {
+        AddressSpec {
+            address: self.entry.address,
+            prefix: Some(self.entry.prefix),
+            interface: Some(self.interface.name.clone()),
+            label: self.entry.label.clone(),
+            broadcast: self.entry.broadcast,
+        }
+    }
+}
+
 /// What a place is chosen from.
 #[derive(Debug)]
 pub struct Machine<'a> {
     /// All interfaces.
     pub interfaces: &'a [Interface],
-    /// All addresses. May be left out for an address that is given with interface and prefix length.
+    /// All addresses, or of each network on each interface one. May be left out for an address that is given with interface
+    /// and prefix length.
     pub addresses: Vec<&'a Address>,
     /// All networks of the address's family. May be left out likewise.
     pub networks: &'a [Network],

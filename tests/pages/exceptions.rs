@@ -95,7 +95,7 @@ pub const SPEAKERS: &[(&str, &str, Voice)] = &[
     ("src/daemon/unready.rs", "address_reason", Voice::Reason),
     ("src/daemon/unready.rs", "unit_reasons", Voice::Reason),
     ("src/daemon/unready.rs", "device_reason", Voice::Reason),
-    ("src/resource/address.rs", "remove", Voice::Warn),
+    ("src/resource/address.rs", "remove_all", Voice::Warn),
 ];
 
 /// Calls that answer somebody with a sentence. The findings of `heartbeat doctor` are none of them: each says what to do, on a
