@@ -48,13 +48,7 @@ fn address(segment: usize, node: usize) -> Ipv4Addr {
     Ipv4Addr::new(10, 78, segment, node.saturating_add(1))
 }
 
-fn one(
-    sheet: &mut Sheet,
-    switches: &[Switch; 16],
-    system: System,
-    links: usize,
-    period: Duration,
-) {
+fn one(sheet: &mut Sheet, switches: &[Switch; 16], system: System, links: usize, period: Duration) {
     let [first, second, rest @ ..] = switches;
     let networks = Networks {
         service: first.clone(),

@@ -141,7 +141,10 @@ fn keepalived(sheet: &mut Sheet, networks: &Networks, keepalive: Duration, perio
     let master = pair.nodes[0].line_after(since, "MASTER STATE", PATIENCE);
     assert!(master.is_some(), "keepalived did not become master");
     thread::sleep(SETTLING);
-    let daemons = pair.nodes.each_ref().map(super::keepalived::Node::processes);
+    let daemons = pair
+        .nodes
+        .each_ref()
+        .map(super::keepalived::Node::processes);
     let costs = Cost::of(&daemons, period);
     add(sheet, System::Keepalived, keepalive, &costs, 0.0);
     match advertisements(&pair.nodes[1].machine, keepalive * 30) {

@@ -1,7 +1,9 @@
 //! Carries out what the core asks of resource groups: scripts and units as child processes, addresses
 //! directly. Groups are independent of each other; within one group one action runs at a time.
 
+mod addresses;
 mod agents;
+mod ahead;
 mod at_once;
 mod care;
 mod carrier_look;
@@ -50,8 +52,6 @@ pub(super) use agents::make_scratch;
 
 /// Child processes at the same time.
 const MOST_CHILDREN: usize = 64;
-/// Actions on built-in addresses in one turn of the event loop.
-const MOST_ADDRESS_ACTIONS: usize = 500;
 /// Long past, so: at once.
 const AT_ONCE: Instant = Instant::from_micros(0);
 
@@ -227,7 +227,7 @@ impl Resources {
             };
             self.send_out(now, errand);
         }
-        self.floating.begin_turn(MOST_ADDRESS_ACTIONS);
+        self.floating.begin_turn(now);
         self.floating.hear(now);
         while let Some((group, answer)) = self.floating.next_decided() {
             self.answer(group, answer);
@@ -238,6 +238,7 @@ impl Resources {
                 break;
             }
         }
+        self.floating.end_turn();
         self.searches.turn(now);
         self.look_after_running(now);
         self.look_for_carriers(now);
@@ -377,13 +378,13 @@ impl Resources {
         action: Action,
     ) -> Option<Answer> {
         let group = self.groups.get_mut(index)?;
-        let is_start = group.sequence.as_ref().is_some_and(Sequence::is_starting);
         let (word, found) = group.resources.get_mut(resource)?;
         if found.is_err() {
             // What lies on a disk of the same group is there only now.
             *found = self.places.find(word);
         }
         let found = match found {
+            Ok(Resource::Address { .. }) => return self.run_address(now, index, resource, action),
             Ok(found) => found,
             Err(error) => return Some(missing(word, error, action)),
         };
@@ -408,10 +409,6 @@ impl Resources {
             }
             _ if action == Action::Status => {}
             _ => log::info!(target: TAG, "Running {}", errand.invocation),
-        }
-        if let Resource::Address { spec, agent, .. } = found {
-            let address = (&*spec, agent.as_str());
-            return self.floating.run(now, index, address, action, is_start);
         }
         if self.has_room() && self.children.has_time() {
             self.send_out(now, errand);

@@ -8,6 +8,7 @@ mod agents;
 mod bench;
 mod leftovers;
 mod namespace;
+mod rows;
 mod scripts;
 mod strangers;
 mod units;

@@ -84,6 +84,7 @@ impl Resources {
             self.floating.let_go(address);
         }
         let length = group.resources.len();
+        group.forget_row();
         group.sequence = Some(Sequence::restart(resource, length, self.stop_retries));
         self.ready.push_back(index);
     }

@@ -142,6 +142,11 @@ impl Checks {
         self.running.remove(&address)
     }
 
+    /// Whether an address is being checked.
+    pub fn has(&self, address: IpAddr) -> bool {
+        self.running.contains_key(&address)
+    }
+
     /// All addresses that are being checked.
     pub fn addresses(&self) -> impl Iterator<Item = IpAddr> {
         self.running.keys().copied()

@@ -1,7 +1,6 @@
 //! Hearing on the networks who says that he has an address of ours. Whatever is shouted there costs little: what does
 //! not concern us stays in the kernel, and who shouts too much is not listened to for a while.
 
-use std::collections::BTreeSet;
 use std::io;
 use std::net::IpAddr;
 use std::os::fd::AsRawFd;
@@ -27,7 +26,7 @@ pub(super) struct Ears {
     /// IPv4, IPv6.
     taps: [Option<ClaimTap>; 2],
     /// What the taps are set to.
-    concern: BTreeSet<IpAddr>,
+    concern: Vec<IpAddr>,
     /// It can't be heard, and that was told.
     is_deaf: bool,
     /// There may be something.
@@ -44,7 +43,7 @@ impl Ears {
             registry,
             token,
             taps: [None, None],
-            concern: BTreeSet::new(),
+            concern: Vec::new(),
             is_deaf: false,
             stirred: false,
             heard: 0,
@@ -64,7 +63,7 @@ impl Ears {
     }
 
     /// Listens for claims of these addresses and no others.
-    pub fn listen(&mut self, now: Instant, concern: BTreeSet<IpAddr>) {
+    pub fn listen(&mut self, now: Instant, concern: Vec<IpAddr>) {
         self.concern = concern;
         if self.muted_until.is_none_or(|until| until <= now) {
             self.muted_until = None;

@@ -1,8 +1,10 @@
 //! Built-in addresses: added, removed and announced without a child process.
 
+mod announcing;
 mod carriers;
 mod claims;
 mod inquiry;
+mod together;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::io;
@@ -11,9 +13,11 @@ use std::os::fd::AsRawFd;
 use std::path::Path;
 use std::time::Duration;
 
+use log::Level;
 use mio::unix::SourceFd;
 use mio::{Interest, Registry, Token};
 
+use super::ahead::Ahead;
 use super::carrier_look::CarrierLook;
 use super::checks::Checks;
 use super::ears::Ears;
@@ -22,7 +26,8 @@ use super::question::Inquiry;
 use super::rivals::{Lines, Rivals};
 use crate::cluster::{Ethernet, Instant};
 use crate::config::AddressSpec;
-use crate::os::netlink::Interface;
+use crate::daemon::clock;
+use crate::os::netlink::{Change, Interface};
 use crate::os::netlink_news::NetlinkNews;
 use crate::os::packet::PacketSocket;
 use crate::resource::address::{AddressError, Addresses, Presence};
@@ -32,6 +37,8 @@ use crate::resource::group::Answer;
 use crate::resource::placement::Placement;
 use crate::resource::{Action, Standing};
 
+/// So long addresses are added and removed in one turn of the event loop, and a little longer where one step takes long.
+const SHARE: Duration = Duration::from_millis(2);
 /// How often it is looked whether what was started is still there, for as long as something is missing.
 const LOOK: Duration = Duration::from_secs(2);
 /// The same while nothing is. The kernel tells of every change, so that this only finds what it had no room to tell.
@@ -46,15 +53,19 @@ pub use claims::RivalView;
 pub(super) struct FloatingAddresses {
     addresses: Addresses,
     news: NetlinkNews,
-    /// There may be news.
-    stirred: bool,
+    ahead: Ahead,
     /// Those that were started and that nobody asked to stop since.
     held: BTreeMap<IpAddr, Held>,
     look_at: Instant,
     announcements: Announcements,
     /// Opened with the first announcement, because it needs a privilege that the rest does not.
     socket: Option<PacketSocket>,
-    share: usize,
+    /// An interface takes no more before then.
+    announce_from: Instant,
+    /// How often in a row it took no more.
+    pauses: u32,
+    /// No more than what is under way is done in this turn after that.
+    until: Instant,
     ears: Ears,
     /// Addresses have come or gone since it was said what to listen for.
     concern_changed: bool,
@@ -105,12 +116,14 @@ impl FloatingAddresses {
         Ok(Self {
             addresses,
             news,
-            stirred: true,
+            ahead: Ahead::default(),
             held: BTreeMap::new(),
             look_at: Instant::default(),
             announcements: Announcements::new(refresh),
             socket: None,
-            share: 0,
+            announce_from: Instant::default(),
+            pauses: 0,
+            until: Instant::default(),
             ears: Ears::new(registry.try_clone()?, token),
             concern_changed: false,
             own: None,
@@ -143,18 +156,20 @@ impl FloatingAddresses {
 
     /// A descriptor has become readable.
     pub fn stir(&mut self) {
-        self.stirred = true;
         self.ears.stir();
     }
 
-    /// From now on the kernel is asked anew, and at most `share` times for something to be done.
-    pub fn begin_turn(&mut self, share: usize) {
-        self.addresses.forget();
-        self.share = share;
+    /// Takes in what has changed, and gives addresses their share of the time.
+    pub fn begin_turn(&mut self, now: Instant) {
+        self.take_news(now);
+        self.addresses.forget_routes();
+        self.until = clock::now() + SHARE;
     }
 
+    /// Whether the kernel is to be asked for nothing more in this turn. What was done for resources that did not have their
+    /// turn yet comes first.
     pub fn share_is_used_up(&self) -> bool {
-        self.share == 0
+        self.ahead.is_empty() && clock::now() >= self.until
     }
 
     /// Carries out an action for a group. An address that is there already when it is to be started is announced all
@@ -163,18 +178,31 @@ impl FloatingAddresses {
     pub fn run(
         &mut self,
         now: Instant,
-        group: usize,
+        (group, is_start): (usize, bool),
         (spec, agent): (&AddressSpec, &str),
         action: Action,
-        is_start: bool,
+        level: Level,
     ) -> Option<Answer> {
-        self.share = self.share.saturating_sub(1);
+        let is_added = is_start && self.ahead.has_added(group, spec.address);
+        if is_added && action == Action::Status && level > log::max_level() {
+            return Some(Answer::Found(Standing::Stopped));
+        }
         let tag = format!("{agent}({agent}_{})", spec.address);
         let answer = match action {
-            Action::Status => self.status(now, spec, &tag, is_start),
-            Action::Start if self.begin_check(now, group, spec, &tag) => return None,
-            Action::Start => self.start(now, spec, &tag).map(|()| Answer::Succeeded),
-            Action::Stop => self.stop(spec, &tag).map(|()| Answer::Succeeded),
+            Action::Status if is_added => {
+                log::log!(target: &tag, level, "Resource is stopped");
+                Ok(Answer::Found(Standing::Stopped))
+            }
+            Action::Status => self.status(now, spec, (&tag, level), is_start),
+            Action::Start if !is_added && self.begin_check(now, group, spec, &tag) => return None,
+            Action::Start => {
+                let started = self.start(now, group, spec, (&tag, level));
+                started.map(|()| Answer::Succeeded)
+            }
+            Action::Stop => {
+                let stopped = self.stop(group, spec, (&tag, level));
+                stopped.map(|()| Answer::Succeeded)
+            }
         };
         Some(answer.unwrap_or_else(|error| {
             log::error!(target: &tag, "{error}");
@@ -190,6 +218,7 @@ impl FloatingAddresses {
     pub fn let_go(&mut self, address: IpAddr) {
         self.concern_changed |= self.held.remove(&address).is_some();
         self.announcements.cancel(address);
+        self.ahead.forget(address);
         self.cancel_check(address);
     }
 
@@ -197,11 +226,11 @@ impl FloatingAddresses {
     /// those that are of no use here because they don't stay, once in a while.
     pub fn restore(&mut self, now: Instant) -> Vec<IpAddr> {
         let mut useless = Vec::new();
-        self.take_news(now);
         if self.held.is_empty() || self.look_at > now {
             return useless;
         }
         self.look_at = now + LOOK_AT_REST;
+        self.addresses.forget();
         let mut held = std::mem::take(&mut self.held);
         for (address, held) in &mut held {
             let presence = self.addresses.presence(&held.exact);
@@ -235,15 +264,18 @@ impl FloatingAddresses {
             .filter(|(address, _)| addresses.contains(address))
         {
             if let Ok(Presence::Right(interface)) = self.addresses.presence(&held.exact) {
-                self.begin_announcing(now, *address, &interface, &held.tag);
+                let tag = (held.tag.as_str(), Level::Info);
+                self.begin_announcing(now, *address, &interface, tag);
             }
         }
         self.held = held;
     }
 
+    /// What was done here is no news.
     fn take_news(&mut self, now: Instant) {
-        if std::mem::take(&mut self.stirred) && self.news.take() {
-            self.stirred = true; // there may be more than was taken
+        let (addresses, mut is_news) = (&mut self.addresses, false);
+        while self.news.take(|news| is_news |= addresses.heed(&news)) {}
+        if is_news {
             self.own = None;
             self.own_is_news = true;
             self.own_at = self.own_at.max(now + LOOK_AFTER_NEWS);
@@ -258,7 +290,8 @@ impl FloatingAddresses {
         (held.index, held.ethernet) = (interface.index, interface.ethernet);
         if interface.running && !std::mem::replace(&mut held.carrier, interface.running) {
             log::info!(target: &held.tag, "{} has a carrier again", interface.name);
-            self.begin_announcing(now, address, interface, &held.tag);
+            let tag = (held.tag.as_str(), Level::Info);
+            self.begin_announcing(now, address, interface, tag);
         }
         held.carrier = interface.running;
     }
@@ -305,29 +338,9 @@ impl FloatingAddresses {
         }
     }
 
-    /// Sends what is due.
-    pub fn announce(&mut self, now: Instant) {
-        while let Some(due) = self.announcements.next_due(since_boot(now)) {
-            let sent = self.send(due.interface, &due.frames);
-            if let Err(error) =
-                sent.map_err(|error| format!("Cannot announce {}: {error}", due.address))
-            {
-                if due.is_first {
-                    log::warn!("{error}");
-                } else {
-                    log::debug!("{error}");
-                }
-            }
-        }
-    }
-
     pub fn next_deadline(&self) -> Option<Instant> {
-        let announcement = self
-            .announcements
-            .next_deadline()
-            .map(|due| Instant::from_micros(u64::try_from(due.as_micros()).unwrap_or(u64::MAX)));
         let look = (!self.held.is_empty()).then_some(self.look_at);
-        announcement
+        self.next_announcement()
             .into_iter()
             .chain(look)
             .chain(self.next_claim_deadline())
@@ -339,17 +352,18 @@ impl FloatingAddresses {
         &mut self,
         now: Instant,
         spec: &AddressSpec,
-        tag: &str,
+        (tag, level): (&str, Level),
         is_start: bool,
     ) -> Result<Answer, AddressError> {
         let holders = self.addresses.holders(spec)?;
         if is_start {
-            log::info!(target: tag, "{}", if holders.is_empty() { "Resource is stopped" } else { "Running OK" });
+            log::log!(target: tag, level, "{}", if holders.is_empty() { "Resource is stopped" } else { "Running OK" });
             for interface in &holders {
-                self.begin_announcing(now, spec.address, interface, tag);
+                self.begin_announcing(now, spec.address, interface, (tag, level));
             }
             if let Some(interface) = holders.first() {
-                self.hold(spec, tag, interface)?;
+                let exact = self.addresses.exactly(spec)?;
+                self.hold(spec, tag, interface, exact);
             }
         }
         Ok(Answer::Found(if holders.is_empty() {
@@ -359,19 +373,35 @@ impl FloatingAddresses {
         }))
     }
 
-    fn start(&mut self, now: Instant, spec: &AddressSpec, tag: &str) -> Result<(), AddressError> {
-        let placement = self.addresses.place(spec)?;
-        log::info!(target: tag, "Adding {placement}");
-        self.addresses.add(&placement)?;
+    fn start(
+        &mut self,
+        now: Instant,
+        group: usize,
+        spec: &AddressSpec,
+        (tag, level): (&str, Level),
+    ) -> Result<(), AddressError> {
+        let (placement, change) = match self.ahead.take_added(group, spec.address) {
+            Some((_, placement, change)) => (placement, change),
+            None => {
+                let placement = self.addresses.place(spec)?;
+                let change = self.addresses.add(&placement);
+                (placement, change)
+            }
+        };
+        log::log!(target: tag, level, "Adding {placement}");
+        let exact = match change? {
+            Change::Made => placement.exactly(),
+            Change::AlreadySo => self.addresses.exactly(spec)?,
+        };
         if !placement.interface.up {
             log::warn!(
                 target: tag,
                 "{} is down: nobody can reach {} before it is up", placement.interface.name, spec.address,
             );
         }
-        self.begin_announcing(now, spec.address, &placement.interface, tag);
-        self.hold(spec, tag, &placement.interface)?;
-        log::info!(target: tag, "Success");
+        self.begin_announcing(now, spec.address, &placement.interface, (tag, level));
+        self.hold(spec, tag, &placement.interface, exact);
+        log::log!(target: tag, level, "Success");
         Ok(())
     }
 
@@ -390,19 +420,15 @@ impl FloatingAddresses {
             place => place?,
         };
         self.addresses.add(&placement)?;
-        self.begin_announcing(now, held.spec.address, &placement.interface, &held.tag);
+        let tag = (held.tag.as_str(), Level::Info);
+        self.begin_announcing(now, held.spec.address, &placement.interface, tag);
         Ok(placement)
     }
 
-    fn hold(
-        &mut self,
-        spec: &AddressSpec,
-        tag: &str,
-        interface: &Interface,
-    ) -> Result<(), AddressError> {
+    fn hold(&mut self, spec: &AddressSpec, tag: &str, interface: &Interface, exact: AddressSpec) {
         let held = Held {
             spec: spec.clone(),
-            exact: self.addresses.exactly(spec)?,
+            exact,
             tag: tag.to_owned(),
             losses: Losses::default(),
             rivals: Rivals::default(),
@@ -412,17 +438,24 @@ impl FloatingAddresses {
         };
         self.held.insert(spec.address, held);
         self.concern_changed = true;
-        Ok(())
     }
 
-    fn stop(&mut self, spec: &AddressSpec, tag: &str) -> Result<(), AddressError> {
+    fn stop(
+        &mut self,
+        group: usize,
+        spec: &AddressSpec,
+        (tag, level): (&str, Level),
+    ) -> Result<(), AddressError> {
         self.let_go(spec.address); // whatever becomes of the removal
-        let removed = self.addresses.remove(spec)?;
+        let removed = match self.ahead.take_removed(group, spec.address) {
+            Some(removed) => removed?,
+            None => self.addresses.remove(spec)?,
+        };
         if let Some(warning) = removed.warning {
             log::warn!(target: tag, "{warning}");
         }
         for interface in removed.from {
-            log::info!(target: tag, "Removed {} from device {}", spec.address, interface.name);
+            log::log!(target: tag, level, "Removed {} from device {}", spec.address, interface.name);
         }
         Ok(())
     }
@@ -432,30 +465,19 @@ impl FloatingAddresses {
         now: Instant,
         address: IpAddr,
         interface: &Interface,
-        tag: &str,
+        (tag, level): (&str, Level),
     ) {
         let Some(ethernet) = interface.ethernet else {
             return;
         };
         if address.is_ipv4() {
-            log::info!(
-                target: tag,
+            log::log!(
+                target: tag, level,
                 "send_arp -i 200 -r 5 {} {address} auto not_used not_used", interface.name,
             );
         }
         self.announcements
             .begin(since_boot(now), address, interface.index, ethernet);
-    }
-
-    fn send(&mut self, interface: u32, frames: &[Vec<u8>]) -> io::Result<()> {
-        let socket = match self.socket.take() {
-            Some(socket) => socket,
-            None => PacketSocket::open()?,
-        };
-        let socket = self.socket.insert(socket);
-        frames
-            .iter()
-            .try_for_each(|frame| socket.send(interface, frame))
     }
 }
 

@@ -1,10 +1,12 @@
 //! One resource group, what is being done to it, and the lines about it that people know.
 
 use std::net::IpAddr;
+use std::ops::Range;
 
 use super::{TAG, TAG_CRIT};
 use crate::cluster::GroupId;
 use crate::config::{AddressSpec, ResourceWord};
+use crate::resource::Action;
 use crate::resource::catalogue::{CatalogueError, Places, Resource};
 use crate::resource::group::{Aim, Note, Sequence};
 
@@ -23,6 +25,10 @@ pub(super) struct Group {
     pub runs: bool,
     /// The file does not have it any more.
     pub is_removed: bool,
+    /// The addresses in a row that were looked at last.
+    row: Range<usize>,
+    /// Which of them were begun last, and with what.
+    begun: Option<(usize, Action)>,
 }
 
 /// A resource and what it turned out to be.
@@ -59,6 +65,8 @@ impl Group {
             departing: 0,
             runs: false,
             is_removed: false,
+            row: 0..0,
+            begun: None,
         }
     }
 
@@ -89,7 +97,36 @@ impl Group {
                 *found = places.find(word);
             }
         }
+        self.forget_row();
         self.sequence = Some(Sequence::new(aim, self.resources.len(), stop_retries));
+    }
+
+    /// Its resources, or what is done to them, are others now.
+    pub fn forget_row(&mut self) {
+        (self.row, self.begun) = (0..0, None);
+    }
+
+    /// The built-in addresses in a row that this one is among.
+    pub fn row(&mut self, resource: usize) -> Range<usize> {
+        if !self.row.contains(&resource) {
+            let is_other = |found: &&Found| !matches!(found.1, Ok(Resource::Address { .. }));
+            let is_other = |place: &usize| {
+                self.resources
+                    .get(*place)
+                    .is_none_or(|found| is_other(&found))
+            };
+            let start = (0..resource).rev().find(is_other);
+            let start = start.map_or(0, |other| other.saturating_add(1));
+            let end = (resource..self.resources.len()).find(is_other);
+            self.row = start..end.unwrap_or(self.resources.len());
+        }
+        self.row.clone()
+    }
+
+    /// Whether such an action is the first one on this row of addresses.
+    pub fn begin_row(&mut self, start: usize, action: Action) -> bool {
+        let begun = Some((start, action)).filter(|_| action != Action::Status);
+        begun.is_some() && std::mem::replace(&mut self.begun, begun) != begun
     }
 
     /// The built-in addresses among its resources, from this one on.

@@ -117,6 +117,7 @@ impl Resources {
             self.floating.let_go(address);
         }
         let sequence = Sequence::change(stay, length, group.departing, self.stop_retries);
+        group.forget_row();
         group.sequence = Some(sequence);
         self.monitors.rest(now, index);
         self.ready.push_back(index);

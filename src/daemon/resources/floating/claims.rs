@@ -4,6 +4,8 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
+use log::Level;
+
 use super::{FloatingAddresses, Held, since_boot};
 use crate::cluster::{Ethernet, Instant, MOST_ETHERNET};
 use crate::config::AddressSpec;
@@ -200,7 +202,7 @@ impl FloatingAddresses {
     }
 
     pub(super) fn ask(&mut self, interface: u32, address: IpAddr, ethernet: Ethernet) {
-        if let Err(error) = self.send(interface, &[question(address, ethernet)]) {
+        if let Err(error) = self.send(interface, &[&question(address, ethernet)]) {
             log::warn!("Cannot ask whether anybody has {address}: {error}");
         }
     }
@@ -236,7 +238,7 @@ impl FloatingAddresses {
                 written(ethernet), check.interface_name, spec.address,
             );
         }
-        let answer = match self.start(now, &spec, &tag) {
+        let answer = match self.start(now, group, &spec, (&tag, Level::Info)) {
             Ok(()) => Answer::Succeeded,
             Err(error) => {
                 log::error!(target: &tag, "{error}");
