@@ -13,6 +13,14 @@
 #[path = "../../tests/lab/mod.rs"]
 mod lab;
 
+#[path = "../../tests/load/tap.rs"]
+#[allow(
+    dead_code,
+    reason = "one scenario asks less of it than the load runs do"
+)]
+mod tap;
+
+mod addresses;
 mod arrivals;
 mod client;
 mod contest;

@@ -2,6 +2,7 @@
 
 use super::fastest;
 use super::serial;
+use super::addresses;
 use super::sheet::Sheet;
 use super::system::System;
 use super::{failover, planned_move, start};
@@ -52,6 +53,16 @@ const ALL: &[Scenario] = &[
         name: "growth_links",
         title: "what a resting pair costs by its number of links, keepalive 100 ms",
         run: growth_links::measure,
+    },
+    Scenario {
+        name: "addresses",
+        title: "many floating addresses, from declared dead",
+        run: addresses::measure,
+    },
+    Scenario {
+        name: "growth_addresses",
+        title: "what addresses and groups cost, and whether heartbeats are late by them",
+        run: addresses::growth,
     },
 ];
 

@@ -94,6 +94,13 @@ impl Machine {
         self.fixed.push(address.into());
     }
 
+    /// Gives an interface another address of this machine's own (prefix length 16), which it has after every boot.
+    pub fn add_wide_address(&mut self, interface: &str, address: Ipv4Addr) {
+        let line = format!("address add {address}/16 broadcast + dev {interface}");
+        self.namespace.within(|| run_batch("ip", &[line]));
+        self.fixed.push(address.into());
+    }
+
     /// A file of this machine as the outside sees it.
     pub fn file(&self, path: &str) -> PathBuf {
         self.directory.join(path)
