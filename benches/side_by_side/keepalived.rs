@@ -181,6 +181,15 @@ impl Node {
         })
     }
 
+    /// When the lines with this text came, of those that came after a moment; all lines where the text is empty.
+    pub fn lines_after(&self, since: Instant, text: &str) -> Vec<Instant> {
+        let lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
+        let found = lines
+            .iter()
+            .filter(|said| said.at >= since && said.line.contains(text));
+        found.map(|said| said.at).collect()
+    }
+
     /// Waits for the first line with this text that came after a moment, in time since 1970: when it came.
     pub fn said_after(&self, since: Duration, text: &str, limit: Duration) -> Option<Duration> {
         wait_for(limit, || {

@@ -1,12 +1,13 @@
 //! The scenarios by their names.
 
-use super::fastest;
-use super::serial;
-use super::addresses;
+use std::time::Duration;
+
 use super::sheet::Sheet;
 use super::system::System;
-use super::{failover, planned_move, start};
-use super::{growth_links, upkeep};
+use super::{
+    addresses, failover, fastest, floods, growth_links, loss, planned_move, serial, start, stress,
+    upkeep,
+};
 
 /// Something to be measured.
 pub struct Scenario {
@@ -64,6 +65,21 @@ const ALL: &[Scenario] = &[
         title: "what addresses and groups cost, and whether heartbeats are late by them",
         run: addresses::growth,
     },
+    Scenario {
+        name: "loss",
+        title: "false deaths while messages are lost on both of two links",
+        run: loss::measure,
+    },
+    Scenario {
+        name: "stress",
+        title: "false deaths while processors, memory and disk are busy",
+        run: stress::measure,
+    },
+    Scenario {
+        name: "floods",
+        title: "garbage, forged and replayed packets on both of two links",
+        run: floods::measure,
+    },
 ];
 
 impl Scenario {
@@ -71,7 +87,7 @@ impl Scenario {
     pub fn measure(&self) -> Sheet {
         let mut sheet = Sheet::new(self.name, self.title);
         for system in System::ALL {
-            if let Err(reason) = system.can_run() {
+            if let Err(reason) = system.can_run().and_then(|()| is_asked_for(system)) {
                 sheet.skip(system, &reason);
             }
         }
@@ -107,4 +123,20 @@ pub fn runs(default: usize) -> usize {
     let asked = std::env::var("HB_BENCH_RUNS").ok();
     let asked = asked.and_then(|word| word.parse().ok());
     asked.map_or(default, |asked: usize| asked.clamp(1, default))
+}
+
+/// How many seconds something is to last that a figure counts over: `default`, or fewer where `HB_BENCH_SECONDS` says so.
+pub fn lasting(default: u64) -> Duration {
+    let asked = std::env::var("HB_BENCH_SECONDS").ok();
+    let asked = asked.and_then(|word| word.parse().ok());
+    let seconds = asked.map_or(default, |asked: u64| asked.clamp(1, default));
+    Duration::from_secs(seconds)
+}
+
+/// Whether `HB_BENCH_ONLY` names this system, or nothing.
+fn is_asked_for(system: System) -> Result<(), String> {
+    match std::env::var("HB_BENCH_ONLY") {
+        Ok(only) if only != system.to_string() => Err(format!("HB_BENCH_ONLY is {only}")),
+        _ => Ok(()),
+    }
 }

@@ -50,3 +50,8 @@ impl Series {
         &self.0
     }
 }
+
+/// A count as a measurement.
+pub fn number(count: usize) -> f64 {
+    u32::try_from(count).map_or(f64::INFINITY, f64::from)
+}

@@ -21,6 +21,15 @@ impl System {
     /// All of them.
     pub const ALL: [Self; 3] = [Self::Ours, Self::Original, Self::Keepalived];
 
+    /// A letter for names that must be short.
+    pub fn letter(self) -> char {
+        match self {
+            Self::Ours => 'o',
+            Self::Original => 'h',
+            Self::Keepalived => 'k',
+        }
+    }
+
     /// Whether it can run here, and if not, why.
     pub fn can_run(self) -> Result<(), String> {
         match self {

@@ -220,9 +220,9 @@ impl Answers {
 
     /// What became of each. With an error in place of the rest of the answer, what was not objected to before may have been
     /// done or not, and counts as failed.
-    pub fn outcomes(self, told: io::Result<()>) -> Vec<io::Result<Change>> {
+    pub fn outcomes(self, told: &io::Result<()>) -> Vec<io::Result<Change>> {
         let already = self.wish.already();
-        let outcome = |objection: Option<io::Error>| match (objection, &told) {
+        let outcome = |objection: Option<io::Error>| match (objection, told) {
             (Some(error), _)
                 if error
                     .raw_os_error()
@@ -375,7 +375,7 @@ mod tests {
         datagram
     }
 
-    fn told(answers: Answers, end: io::Result<()>) -> Vec<String> {
+    fn told(answers: Answers, end: &io::Result<()>) -> Vec<String> {
         let outcomes = answers.outcomes(end).into_iter();
         let told = outcomes.map(|outcome| match outcome {
             Ok(change) => format!("{change:?}"),
@@ -399,7 +399,10 @@ mod tests {
             assert_eq!(answers.are_complete(), complete, "{sequence}");
         }
         let nodev = format!("{:?}", Some(libc::ENODEV));
-        assert_eq!(told(answers, Ok(())), ["Made", "AlreadySo", &nodev, "Made"]);
+        assert_eq!(
+            told(answers, &Ok(())),
+            ["Made", "AlreadySo", &nodev, "Made"]
+        );
     }
 
     #[test]
@@ -410,6 +413,6 @@ mod tests {
             .expect("sound");
         let lost = Err(io::Error::from_raw_os_error(libc::ENOBUFS));
         let nobufs = format!("{:?}", Some(libc::ENOBUFS));
-        assert_eq!(told(answers, lost), ["AlreadySo", &nobufs]);
+        assert_eq!(told(answers, &lost), ["AlreadySo", &nobufs]);
     }
 }

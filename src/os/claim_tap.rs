@@ -131,7 +131,9 @@ fn narrowest(mut values: Vec<u32>) -> (u32, Vec<u32>) {
     values.sort_unstable();
     for mask in (0..32).map(|host_bits| u32::MAX << host_bits) {
         // Those that are sorted stay so.
-        values.iter_mut().for_each(|word| *word &= mask);
+        for word in &mut values {
+            *word &= mask;
+        }
         values.dedup();
         if values.len() <= MOST_COMPARISONS {
             return (mask, values);

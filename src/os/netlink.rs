@@ -146,7 +146,7 @@ impl Netlink {
         while told.is_ok() && !answers.are_complete() {
             told = self.receive().and_then(|()| answers.read(&self.buffer));
         }
-        answers.outcomes(told)
+        answers.outcomes(&told)
     }
 
     fn dump<T>(

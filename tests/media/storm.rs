@@ -167,9 +167,13 @@ fn more_waits_for_a_loop_that_stands_still_than_a_plain_socket_holds() {
                 (ucast6("hb0", "fd88:0::2"), "fd88:0::1"),
             ];
             for (medium, to) in kinds {
-                let gun = world.on_b(|| match to.contains(':') {
-                    true => UdpSocket::bind("[::]:0"),
-                    false => UdpSocket::bind("0.0.0.0:0"),
+                let gun = world.on_b(|| {
+                    let any = if to.contains(':') {
+                        "[::]:0"
+                    } else {
+                        "0.0.0.0:0"
+                    };
+                    UdpSocket::bind(any)
                 });
                 let gun = gun.expect("a socket");
                 let mut a = Node::open(vec![medium]).expect("open");

@@ -67,7 +67,7 @@ impl Ours {
         let words: Vec<String> = words.collect();
         let lines = match shape {
             Shape::OneLine => format!("alpha {}\n", words.join(" ")),
-            Shape::Lines => words.iter().map(|word| format!("alpha {word}\n")).collect(),
+            Shape::Lines => format!("alpha {}\n", words.join("\nalpha ")),
         };
         for (index, machine) in [&mut pair.a, &mut pair.b].into_iter().enumerate() {
             fs::write(machine.file("ha.d/haresources"), &lines).expect("our own file system");

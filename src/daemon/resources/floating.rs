@@ -380,13 +380,13 @@ impl FloatingAddresses {
         spec: &AddressSpec,
         (tag, level): (&str, Level),
     ) -> Result<(), AddressError> {
-        let (placement, change) = match self.ahead.take_added(group, spec.address) {
-            Some((_, placement, change)) => (placement, change),
-            None => {
-                let placement = self.addresses.place(spec)?;
-                let change = self.addresses.add(&placement);
-                (placement, change)
-            }
+        let ahead = self.ahead.take_added(group, spec.address);
+        let (placement, change) = if let Some((_, placement, change)) = ahead {
+            (placement, change)
+        } else {
+            let placement = self.addresses.place(spec)?;
+            let change = self.addresses.add(&placement);
+            (placement, change)
         };
         log::log!(target: tag, level, "Adding {placement}");
         let exact = match change? {
