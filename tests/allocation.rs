@@ -173,7 +173,8 @@ fn exchange(nodes: &mut [Cluster; 2], now: Instant, mut overhear: impl FnMut(&Pa
                     }
                     let bytes = [&packet.text, &packet.datagram, &packet.datagram];
                     for (link, bytes) in (0..).map(LinkId).zip(bytes) {
-                        if packet.link.is_none_or(|only| only == link) {
+                        let is_for = packet.link.is_none_or(|only| only == link);
+                        if is_for && !bytes.is_empty() {
                             to.handle(now, Event::Received { link, bytes });
                         }
                     }
