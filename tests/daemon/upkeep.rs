@@ -64,6 +64,9 @@ fn the_whole_program_stays_in_memory_and_what_is_only_reserved_takes_none() {
             "{mapping:?}"
         );
     }
+    let of_the_loop = all.iter().find(|mapping| mapping.name == "[stack]");
+    let has_room = |stack: &Mapping| stack.is_locked && stack.resident >= 64;
+    assert!(of_the_loop.is_some_and(has_room), "{of_the_loop:?}");
     let stacks = |mapping: &&Mapping| mapping.name.is_empty() && mapping.is_readable;
     let reserved = |mapping: &&Mapping| mapping.is_locked && mapping.resident < mapping.size / 2;
     let stacks = all.iter().filter(stacks).filter(reserved).count();
