@@ -11,7 +11,8 @@ use heartbeat::cluster::{GroupId, GroupOutcome, Instant};
 use heartbeat::daemon::resources::Resources;
 use nix::errno::Errno;
 use nix::sys::socket::{
-    AddressFamily, LinkAddr, SockFlag, SockProtocol, SockType, recvfrom, socket,
+    AddressFamily, LinkAddr, SockFlag, SockProtocol, SockType, recvfrom, setsockopt, socket,
+    sockopt,
 };
 
 /// The addresses of an interface, one `address/prefix [brd …] scope … label` each, without lifetimes.
@@ -222,6 +223,11 @@ impl Ear {
             SockProtocol::EthAll,
         )
         .expect("a socket");
+        // Hundreds of frames come in a row, and what has no room is not heard.
+        let room = 4 << 20;
+        setsockopt(&socket, sockopt::RcvBufForce, &room)
+            .or_else(|_| setsockopt(&socket, sockopt::RcvBuf, &room))
+            .expect("a limit");
         let shown = ip(&format!("-o link show dev {interface}"));
         let interface = shown
             .split(':')
