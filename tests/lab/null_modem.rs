@@ -211,7 +211,6 @@ fn relay(
         for sender in 0..2 {
             let way = &mut flight[sender];
             way.credit = match bytes_per_second {
-                Some(_) if way.bytes.is_empty() => 0.0, // an idle line saves nothing up
                 Some(rate) => (way.credit + rate * elapsed).min(rate / 20.0),
                 None => f64::from(u32::MAX),
             };
