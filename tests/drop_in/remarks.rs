@@ -281,6 +281,14 @@ pub const WITH_OURS: &[(Program, Remark)] = &[
     (
         Program::Ours,
         only(
+            &["loss"],
+            "WARN: Link *: is up and carries badly: ",
+            "three messages in ten are lost; 3.0.6 does not look",
+        ),
+    ),
+    (
+        Program::Ours,
+        only(
             &["pause"],
             "alpha heartbeat: *CRIT: This node did not run for",
             "3.0.6 does not know, and takes more instead of giving up",
