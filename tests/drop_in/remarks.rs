@@ -155,6 +155,12 @@ pub const BETWEEN_OLD: &[Remark] = &[
         "it is",
     ),
     only(&["many"], "WARN: node alpha: is dead", "it is"),
+    on(
+        Links::Several,
+        &["many"],
+        "WARN: glib: TTY write timeout on [",
+        "on a slow computer alpha is dead for so long that what waits at its end of the line is all that a line takes",
+    ),
     only(PARTITIONS, "WARN: node * is dead", "it can't be heard"),
     only(
         PARTITIONS,
@@ -281,9 +287,9 @@ pub const WITH_OURS: &[(Program, Remark)] = &[
     (
         Program::Ours,
         only(
-            &["loss"],
+            &["loss", "many"],
             "WARN: Link *: is up and carries badly: ",
-            "three messages in ten are lost; 3.0.6 does not look",
+            "three messages in ten are lost, or heartbeats wait for what 64 groups have to say; 3.0.6 does not look",
         ),
     ),
     (
@@ -436,8 +442,8 @@ pub const WITH_OURS: &[(Program, Remark)] = &[
         Program::Old306,
         only(
             PARTITIONS,
-            "ERROR: Both machines own foreign resources!",
-            "with its like it would stop everything at once; with ours it keeps all, and ours tells it first that it has all too",
+            "ERROR: Both machines own * resources!",
+            "with its like it would stop everything at once; with ours it keeps all, and ours tells it first that it has all too, or half of it, if ours hears it first",
         ),
     ),
 ];
