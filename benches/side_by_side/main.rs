@@ -23,6 +23,7 @@ mod tap;
 mod addresses;
 mod ammunition;
 mod arrivals;
+mod bare_loop;
 mod client;
 mod contest;
 mod endurance;

@@ -1,19 +1,18 @@
 //! When a machine sends its heartbeats, by the kernel's clock, and nothing of what others send it.
 
-use std::io::IoSliceMut;
-use std::os::fd::AsRawFd;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
 use heartbeat::os::interface;
-use nix::sys::socket::{ControlMessageOwned, LinkAddr, MsgFlags, recvmsg, setsockopt, sockopt};
-use nix::sys::time::TimeSpec;
+use nix::sys::socket::{setsockopt, sockopt};
 use socket2::{Domain, Protocol, SockFilter, Socket, Type};
 
 use super::lab::namespace::Namespace;
 use super::lab::stranger::contains;
+use super::moment::Moment;
+use super::segment::receive;
 
 /// How long a read waits, after which the tap looks whether it is wanted still.
 const LOOK: Duration = Duration::from_millis(200);
@@ -23,7 +22,7 @@ const VRRP: [u8; 2] = [112, 51];
 
 /// A tap on what one machine sends over one interface.
 pub struct Outgoing {
-    seen: Arc<Mutex<Vec<Duration>>>,
+    seen: Arc<Mutex<Vec<Moment>>>,
     is_wanted: Arc<AtomicBool>,
 }
 
@@ -51,7 +50,7 @@ impl Outgoing {
     }
 
     /// The longest time without a heartbeat between two moments since 1970, those at both ends included.
-    pub fn longest_pause(&self, [from, until]: [Duration; 2]) -> Duration {
+    pub fn longest_pause(&self, [from, until]: [Moment; 2]) -> Duration {
         let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         let times = seen.iter().copied();
         let times = times.filter(|time| (from..until).contains(time));
@@ -99,26 +98,13 @@ pub fn everything() -> Socket {
 }
 
 /// When the next packet was sent, if it is a heartbeat.
-fn heartbeat_time(socket: &Socket, interface: u32) -> Option<Duration> {
+fn heartbeat_time(socket: &Socket, interface: u32) -> Option<Moment> {
     let mut buffer = [0; 2048];
-    let mut control = nix::cmsg_space!(TimeSpec);
-    let mut parts = [IoSliceMut::new(&mut buffer)];
-    let received = recvmsg::<LinkAddr>(
-        socket.as_raw_fd(),
-        &mut parts,
-        Some(&mut control),
-        MsgFlags::empty(),
-    )
-    .ok()?;
-    let time = received.cmsgs().ok()?.find_map(|message| match message {
-        ControlMessageOwned::ScmTimestampns(time) => Some(Duration::from(time)),
-        _ => None,
-    });
-    let (length, from) = (received.bytes, received.address?);
-    if u32::try_from(from.ifindex()) != Ok(interface) {
+    let (time, length, by) = receive(socket, &mut buffer)?;
+    if by != interface {
         return None;
     }
     let frame = buffer.get(..length)?;
     let is_vrrp = frame.get(PROTOCOL).is_some_and(|word| VRRP.contains(word));
-    (is_vrrp || contains(frame, b"t=status")).then_some(time?)
+    (is_vrrp || contains(frame, b"t=status")).then_some(time)
 }

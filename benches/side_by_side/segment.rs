@@ -7,9 +7,7 @@ use std::thread;
 use std::time::Duration;
 
 use heartbeat::os::interface;
-use nix::sys::socket::{
-    ControlMessageOwned, MsgFlags, SockaddrStorage, recvmsg, setsockopt, sockopt,
-};
+use nix::sys::socket::{ControlMessageOwned, LinkAddr, MsgFlags, recvmsg, setsockopt, sockopt};
 use nix::sys::time::TimeSpec;
 use socket2::{Domain, Protocol, SockFilter, Socket, Type};
 
@@ -71,7 +69,7 @@ impl Segments {
         let store = segments.clone();
         thread::spawn(move || {
             let mut buffer = [0; GLANCE];
-            while let Some((at, length)) = receive(&socket, &mut buffer) {
+            while let Some((at, length, _)) = receive(&socket, &mut buffer) {
                 let frame = buffer.get(..length).unwrap_or_default();
                 if let Some((ethernet, kind)) = read(frame) {
                     store.0.add([Seen { at, ethernet, kind }]);
@@ -132,11 +130,11 @@ fn filter(indexes: &[u32]) -> Vec<SockFilter> {
     program
 }
 
-/// The next packet: when the kernel saw it, and how much of the buffer it fills.
-fn receive(socket: &Socket, buffer: &mut [u8]) -> Option<(Moment, usize)> {
+/// The next packet: when the kernel saw it, how much of the buffer it fills, and the number of the interface that it went by.
+pub fn receive(socket: &Socket, buffer: &mut [u8]) -> Option<(Moment, usize, u32)> {
     let mut control = nix::cmsg_space!(TimeSpec);
     let mut parts = [IoSliceMut::new(buffer)];
-    let received = recvmsg::<SockaddrStorage>(
+    let received = recvmsg::<LinkAddr>(
         socket.as_raw_fd(),
         &mut parts,
         Some(&mut control),
@@ -147,7 +145,8 @@ fn receive(socket: &Socket, buffer: &mut [u8]) -> Option<(Moment, usize)> {
         ControlMessageOwned::ScmTimestampns(time) => Some(time),
         _ => None,
     });
-    Some((time?.into(), received.bytes))
+    let interface = u32::try_from(received.address?.ifindex()).ok()?;
+    Some((time?.into(), received.bytes, interface))
 }
 
 /// Who sent an Ethernet frame, and what is in it.

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use socket2::{Domain, Protocol, Socket, Type};
 
+use super::bare_loop::{self, BARE_LOOP};
 use super::keepalived::{Keepalived, Wanted};
 use super::lab::machine::Machine;
 use super::lab::network::Switch;
@@ -21,6 +22,9 @@ const KEEPALIVES: [(Duration, f64); 2] = [
     (Duration::from_secs(1), 0.01),
     (Duration::from_millis(100), 0.08),
 ];
+const PROCESSOR: &str = "processor time a minute";
+/// One holds the address, the other would take it.
+const NODES: [&str; 2] = ["serving", "waiting"];
 /// KiB.
 const MOST_MEMORY: f64 = 3.0 * 1024.0;
 /// What begins with a pair is over by then: probes, first words, the lists of nodes.
@@ -46,6 +50,7 @@ pub fn measure(sheet: &mut Sheet) {
                 System::Keepalived => keepalived(sheet, &networks, keepalive, period),
             }
         }
+        bare(sheet, &networks, keepalive, period);
     }
     sheet.remark("heartbeat, both: serial 115200 and two networks; keepalived: one network, unsigned. Each holds one address.");
     sheet.remark(
@@ -111,6 +116,24 @@ fn heartbeat(
     add_bytes(sheet, system, keepalive, "serial", serial, sent);
     for node in [0, 1] {
         pair.power_off(node);
+    }
+}
+
+/// What is left to gain.
+fn bare(sheet: &mut Sheet, networks: &Networks, keepalive: Duration, period: Duration) {
+    let is_fast = keepalive < Duration::from_secs(1);
+    let pair = Pair::new(
+        networks,
+        Setup {
+            twin: if is_fast { "-bare-fast" } else { "-bare" },
+            ..Setup::default()
+        },
+    );
+    pair.watch.rest();
+    let costs = bare_loop::processor(&pair, keepalive, period);
+    for (node, cost) in NODES.into_iter().zip(costs) {
+        let figure = figure(PROCESSOR, keepalive, node);
+        sheet.add_reference(&figure, BARE_LOOP, "s", Series::new([cost]));
     }
 }
 
@@ -180,20 +203,14 @@ fn advertisements(machine: &Machine, period: Duration) -> std::io::Result<(u64, 
     Ok((count, bytes))
 }
 
-/// The first node serves, the other waits.
 fn add(sheet: &mut Sheet, system: System, keepalive: Duration, costs: &[Cost], most: f64) {
-    for (node, cost) in ["serving", "waiting"].into_iter().zip(costs) {
+    for (node, cost) in NODES.into_iter().zip(costs) {
         let mut add = |what: &str, unit, value, bars: &[Bar]| {
-            let figure = format!("{what}, keepalive {keepalive:?}, {node}");
+            let figure = figure(what, keepalive, node);
             let bars = if system == System::Ours { bars } else { &[] };
             sheet.add(&figure, system, unit, Series::new([value]), bars);
         };
-        add(
-            "processor time a minute",
-            "s",
-            cost.processor,
-            &[Bar::Median(most)],
-        );
+        add(PROCESSOR, "s", cost.processor, &[Bar::Median(most)]);
         add("times woken a minute", "", cost.wakeups, &[]);
         add("context switches a minute", "", cost.switches, &[]);
         add(
@@ -206,6 +223,10 @@ fn add(sheet: &mut Sheet, system: System, keepalive: Duration, costs: &[Cost], m
         add("processes", "", cost.processes, &[Bar::Median(1.0)]);
         add("threads", "", cost.threads, &[]);
     }
+}
+
+fn figure(what: &str, keepalive: Duration, node: &str) -> String {
+    format!("{what}, keepalive {keepalive:?}, {node}")
 }
 
 fn add_bytes(
