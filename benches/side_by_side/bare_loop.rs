@@ -112,7 +112,7 @@ impl Links {
             self.wait(due.saturating_duration_since(Instant::now()));
         }
         let minutes = began.elapsed().as_secs_f64() / 60.0;
-        (time() - before).as_secs_f64() / minutes
+        time().saturating_sub(before).as_secs_f64() / minutes
     }
 
     fn send(&mut self) {
