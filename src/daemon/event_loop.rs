@@ -143,6 +143,10 @@ pub struct Daemon {
     tally: Tally,
     /// What is due first.
     due: Instant,
+    /// When the last wait ended.
+    woken: Instant,
+    /// How much later than it should have that was: what this machine was held up by.
+    late: Duration,
     /// The last turn ended early: there was only noise on the links.
     was_noise: bool,
 }
@@ -180,6 +184,8 @@ impl Daemon {
             last_heartbeat: Instant::default(),
             tally: Tally::default(),
             due: Instant::default(),
+            woken: clock::now(),
+            late: Duration::ZERO,
             was_noise: false,
         }
     }
@@ -199,16 +205,12 @@ impl Daemon {
 
     /// One turn: waits until something comes or is due, takes everything in, lets the core judge, does what it says.
     pub fn turn(&mut self, events: &mut Events, pid_file: &mut PidFile) -> Turn {
-        match self.wait(events) {
-            Err(error) if error.kind() != std::io::ErrorKind::Interrupted => {
-                ::log::error!(target: "CRIT:heartbeat", "Cannot wait for events: {error}. Resources are left as they are");
-                return Turn::Failed;
-            }
-            _ => {}
+        if let Err(error) = self.wait(events) {
+            ::log::error!(target: "CRIT:heartbeat", "Cannot wait for events: {error}. Resources are left as they are");
+            return Turn::Failed;
         }
-        let woken = clock::now();
         let links_alone = self.take_note(events);
-        if self.read_links() && links_alone && self.is_undisturbed(clock::now()) {
+        if self.read_backlog() && links_alone && self.is_undisturbed(clock::now()) {
             self.was_noise = true;
             return Turn::Whole;
         }
@@ -223,7 +225,7 @@ impl Daemon {
         // may have held it up just now.
         self.prove_life(clock::now());
         self.devices.service_manager.turn(now);
-        self.tally.turns.observe(clock::now().since(woken));
+        self.tally.turns.observe(clock::now().since(self.woken));
         if self.may_leave(now) {
             Turn::Last
         } else {

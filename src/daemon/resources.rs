@@ -204,12 +204,19 @@ impl Resources {
     /// Goes on as far as possible. Call it once in every turn of the event loop: after actions were asked
     /// for, child output or SIGCHLD was signalled, or the deadline has come.
     pub fn turn(&mut self, now: Instant) {
+        if self.go_on_with_groups(now) {
+            self.look_for_carriers(now);
+        }
+    }
+
+    /// Goes on with groups and what is in them. False where nothing may be done now.
+    fn go_on_with_groups(&mut self, now: Instant) -> bool {
         // Where the daemon did not run for a while, the core has the first word: perhaps all of this has to stop
         // (S3), and nothing of it may be begun, added or announced before. Once: a slow machine gets on, too.
         let pause = now.since(std::mem::replace(&mut self.last_turn, now));
         self.is_put_off = pause >= self.keepalive && !self.is_put_off;
         if self.is_put_off || self.leftovers.remain(now) {
-            return;
+            return false;
         }
         self.children.turn(now);
         self.undead
@@ -228,7 +235,6 @@ impl Resources {
             self.send_out(now, errand);
         }
         self.floating.begin_turn(now);
-        self.floating.hear(now);
         while let Some((group, answer)) = self.floating.next_decided() {
             self.answer(group, answer);
         }
@@ -241,7 +247,7 @@ impl Resources {
         self.floating.end_turn();
         self.searches.turn(now);
         self.look_after_running(now);
-        self.look_for_carriers(now);
+        true
     }
 
     /// Takes an answer to an earlier request.
@@ -259,6 +265,7 @@ impl Resources {
         }
         let is_due = !self.ready.is_empty()
             || !self.outcomes.is_empty()
+            || self.floating.has_answered()
             || !self.waiting.is_empty() && self.has_room();
         let at_once = is_due.then_some(AT_ONCE);
         let pause = self.pausing.first().map(|&(until, _)| until);

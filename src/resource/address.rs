@@ -189,10 +189,18 @@ impl Addresses {
     pub fn add_all(&mut self, placements: &[Placement]) -> Vec<Result<Change, AddressError>> {
         let entries = placements.iter().map(|placement| &placement.entry);
         let changes = self.netlink.change(Wish::Add, entries);
+        // Where the kernel objected, or did not answer, what is there is to be read: of an answer that was lost each address may
+        // be there, and a stop must find it.
+        let is_known = changes
+            .iter()
+            .all(|change| matches!(change, Ok(Change::Made)));
+        if !is_known {
+            self.table = None;
+        }
         let each = changes.into_iter().zip(placements);
         each.map(|(change, placement)| {
             let entry = &placement.entry;
-            if let (Ok(Change::Made), Some(table)) = (&change, &mut self.table) {
+            if let Some(table) = &mut self.table {
                 table.add(entry.clone());
             }
             change.map_err(|error| AddressError::Kernel {
@@ -250,29 +258,46 @@ impl Addresses {
         let entries = wishes.iter().map(|(_, entry, _)| entry);
         let changes = self.netlink.change(Wish::Remove, entries);
         let mut is_known = promotions.is_empty(); // else another address is the first of that network now
+        let mut denied = Vec::new();
         for (change, (place, entry, interface)) in changes.into_iter().zip(wishes) {
             let Some(removed) = removed.get_mut(place) else {
                 continue;
             };
+            is_known &= matches!(change, Ok(Change::Made));
             match (change, removed.as_mut()) {
-                (Ok(_), Ok(removed)) => removed.from.push(interface),
-                (Ok(_), Err(_)) => {}
-                (Err(error), _) => {
-                    is_known = false;
-                    let Address {
-                        address, prefix, ..
-                    } = entry;
-                    *removed = Err(AddressError::Kernel {
-                        wish: format!("remove {address}/{prefix} from {}", interface.name),
-                        error,
-                    });
+                (Ok(change), Ok(removed)) => {
+                    removed.from.push(interface);
+                    denied.extend((change == Change::AlreadySo).then_some(place));
                 }
+                (Ok(_), Err(_)) => {}
+                (Err(error), _) => *removed = Err(not_removed(&entry, &interface.name, error)),
             }
         }
         if !is_known {
             self.table = None;
         }
+        for place in denied {
+            let left = specs.get(place).and_then(|spec| self.left_of(spec));
+            if let (Some(error), Some(removed)) = (left, removed.get_mut(place)) {
+                *removed = Err(error);
+            }
+        }
         removed
+    }
+
+    /// Why an address does not count as removed of which the kernel said that it was not there: it is listed still. So it is
+    /// with one that has another address as its peer, and with one of an interface that was made anew meanwhile.
+    fn left_of(&mut self, spec: &AddressSpec) -> Option<AddressError> {
+        let table = match table(&mut self.table, &mut self.netlink) {
+            Ok(table) => table,
+            Err(error) => return Some(error),
+        };
+        let left = table.matching(spec);
+        let left = left.first()?;
+        let interface = table.interface(left.interface);
+        let name = interface.map_or("its interface", |interface| &interface.name);
+        let reason = io::Error::other("the kernel says that it is not there, and lists it");
+        Some(not_removed(left, name, reason))
     }
 }
 
@@ -293,6 +318,13 @@ fn table<'a>(
         *table = Some(read);
     }
     Ok(table.get_or_insert_default())
+}
+
+fn not_removed(entry: &Address, interface: &str, error: io::Error) -> AddressError {
+    AddressError::Kernel {
+        wish: format!("remove {}/{} from {interface}", entry.address, entry.prefix),
+        error,
+    }
 }
 
 fn kernel(wish: &str) -> impl FnOnce(io::Error) -> AddressError {

@@ -160,7 +160,7 @@ impl Machine<'_> {
 }
 
 /// The address with its host bits cleared.
-pub(super) fn network_of(address: IpAddr, prefix: u8) -> IpAddr {
+pub(crate) fn network_of(address: IpAddr, prefix: u8) -> IpAddr {
     match address {
         IpAddr::V4(v4) => {
             let mask = u32::MAX

@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
 
+use crate::lab::journal::Mark;
 use crate::lab::stranger::Stranger;
 use crate::lab::web::{Client, serve_on};
 use crate::lab::{Networks, Pair, Setup, claim, eventually, files, throughout};
@@ -245,5 +246,55 @@ fn a_node_that_was_stopped_for_long_yields_when_it_goes_on() {
             "it yields at once, not after {:?}",
             double[0].1 - resumed
         );
+    });
+}
+
+/// Whoever stood still for almost deadtime finds the heartbeats of the living peer behind what strangers sent meanwhile.
+#[test]
+fn heartbeats_behind_noise_are_heard_before_a_silence_is_judged() {
+    claim(|| {
+        const NOISE: usize = 300;
+        let networks = Networks::new();
+        let stranger = Stranger::new(&networks.service, [10, 77, 1, 66].into(), 694);
+        let mut pair = Pair::new(
+            &networks,
+            Setup {
+                keepalive: 700,
+                deadtime: 1500,
+                media: Some("bcast eth0\n"),
+                ..Setup::default()
+            },
+        );
+        pair.a.start();
+        // Else they speak at the same time, and either both have been silent for long when one of them goes on or none has.
+        throughout(Duration::from_millis(350), "half of keepalive", || true);
+        pair.b.start();
+        pair.watch.expect_owner(0, pair.address());
+        pair.expect_settled();
+        for _ in 0..5 {
+            // So the peer has been silent for longer when it goes on, and it itself for less than deadtime.
+            let said = stranger.heard_from("alpha").len();
+            eventually("its next heartbeat", || {
+                stranger.heard_from("alpha").len() > said
+            });
+            pair.a.signal(Signal::SIGSTOP);
+            let stopped = Instant::now();
+            for _ in 0..NOISE {
+                stranger.say(b"noise");
+            }
+            let still = Duration::from_millis(1300);
+            throughout(
+                still.saturating_sub(stopped.elapsed()),
+                "it stands still",
+                || true,
+            );
+            pair.a.signal(Signal::SIGCONT);
+            pair.expect_settled();
+        }
+        let lines = pair.a.log().since(Mark::START);
+        let deaths = lines.iter().filter(|line| line.contains("is dead"));
+        assert_eq!(deaths.count(), 0, "{lines:#?}");
+        pair.assert_stays(0, pair.long_enough());
+        pair.assert_never_two_owners();
     });
 }

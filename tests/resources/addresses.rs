@@ -610,6 +610,26 @@ fn an_address_is_announced_again_when_its_cable_is_back() {
 }
 
 #[test]
+fn an_address_taken_without_a_carrier_is_announced_when_there_is_one() {
+    in_namespace(
+        "addresses::an_address_taken_without_a_carrier_is_announced_when_there_is_one",
+        || {
+            ip("link add vm3 type veth peer name vm4");
+            ip("link set vm3 up");
+            let resources = "10.0.0.2/24/vm3 10.0.0.1/24/vm3"; // what comes first is looked at at once
+            let mut bench = Bench::new(&Directory::new().group(resources));
+            assert_eq!(bench.start(0), GroupOutcome::Started);
+            ip("link set vm4 up");
+            bench.until("word of it", |_| {
+                let told = logged("vm3 has a carrier again");
+                let of_second = told.iter().any(|line| line.contains("10.0.0.1"));
+                of_second.then_some(())
+            });
+        },
+    );
+}
+
+#[test]
 fn after_a_pause_nothing_is_done_before_the_core_was_asked() {
     let directory = Directory::new().group("192.0.2.1/32/none0");
     let mut resources = Bench::new(&directory).resources;

@@ -220,3 +220,45 @@ fn every_address_of_a_row_and_of_many_groups_is_announced_in_both_forms() {
         },
     );
 }
+
+#[test]
+fn an_address_that_the_kernel_lists_still_is_not_stopped() {
+    in_namespace(
+        "rows::an_address_that_the_kernel_lists_still_is_not_stopped",
+        || {
+            cable();
+            // Whoever asks for its removal without its peer is told that there is no such address.
+            ip("address add 10.0.1.1 peer 10.0.2.1/32 dev vm3");
+            let mut bench = Bench::new(&Directory::new().group("10.0.1.1/32/vm3"));
+            assert_eq!(bench.start(0), GroupOutcome::Started);
+            bench.resources.stop(GroupId(0));
+            bench.until("word of it", |_| {
+                (!logged("and lists it").is_empty()).then_some(())
+            });
+            assert_eq!(addresses("vm3").len(), 1);
+            ip("address del 10.0.1.1 peer 10.0.2.1/32 dev vm3");
+            assert_eq!(bench.outcome(0), GroupOutcome::Stopped);
+        },
+    );
+}
+
+#[test]
+fn an_address_goes_where_the_one_before_it_opens_a_narrower_network() {
+    in_namespace(
+        "rows::an_address_goes_where_the_one_before_it_opens_a_narrower_network",
+        || {
+            cable();
+            ip("link add vm5 type veth peer name vm6");
+            ip("link set vm5 up");
+            ip("link set vm6 up");
+            ip("address add 10.0.0.9/8 dev vm5");
+            let row = "10.9.0.1/24/vm3 10.9.0.2 10.9.0.3 10.8.0.1";
+            let mut bench = Bench::new(&Directory::new().group(row));
+            assert_eq!(bench.start(0), GroupOutcome::Started);
+            assert_eq!(addresses("vm3").len(), 3);
+            assert_eq!(addresses("vm5").len(), 2);
+            assert_eq!(bench.stop(0), GroupOutcome::Stopped);
+            assert_eq!(addresses("vm3"), [""; 0]);
+        },
+    );
+}

@@ -21,20 +21,28 @@ impl Daemon {
             media, poll, alarm, ..
         } = &mut self.devices;
         let due = self.due;
+        let began = clock::now();
         let time = if media.has_more() {
             Duration::ZERO
         } else {
-            due.since(clock::now())
+            due.since(began)
         };
         if !time.is_zero() {
             // Without it the wait ends by its timeout.
             let _ = alarm.set(Duration::from_micros(due.as_micros()));
         }
-        let waited = poll.poll(events, Some(time));
+        let mut waited = poll.poll(events, Some(time));
+        // So it is after SIGSTOP, too. What has come meanwhile must be known of before anything is judged (S1).
+        while matches!(&waited, Err(error) if error.kind() == io::ErrorKind::Interrupted) {
+            waited = poll.poll(events, Some(Duration::ZERO));
+        }
         let now = clock::now();
         if now >= due && !time.is_zero() {
             self.tally.lateness.observe(now.since(due));
         }
+        // What was due already was so from the last turn on.
+        self.late = now.since(if due > began { due } else { self.woken });
+        self.woken = now;
         waited
     }
 

@@ -58,6 +58,9 @@ impl Resources {
         let address = (&spec, agent.as_str());
         let of = (index, is_start);
         let answer = self.floating.run(now, of, address, action, level);
+        if answer == Some(Answer::Failed) {
+            self.floating.forget_ahead(index);
+        }
         if let Some((number, word)) = told
             && answer == Some(Answer::Succeeded)
         {

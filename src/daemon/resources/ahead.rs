@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use crate::config::AddressSpec;
-use crate::os::netlink::Change;
+use crate::os::netlink::{Address, Change};
 use crate::resource::address::{AddressError, Removed};
-use crate::resource::placement::Placement;
+use crate::resource::placement::{Placement, network_of};
 
 /// An address that was added, for this group.
 pub(super) type Added = (usize, Placement, Result<Change, AddressError>);
@@ -57,6 +57,24 @@ impl Ahead {
     /// Nothing of this address holds any more: it is given up.
     pub fn forget(&mut self, address: IpAddr) {
         self.added.remove(&address);
+    }
+
+    /// Nothing that was done for a group holds any more.
+    pub fn forget_group(&mut self, group: usize) {
+        self.added.retain(|_, (owner, ..)| *owner != group);
+        self.removed.retain(|_, (owner, _)| *owner != group);
+    }
+
+    /// Whether one that will be added brings a network in which this one belongs rather than where it would be placed now.
+    pub fn makes_room_for(&self, entry: &Address) -> bool {
+        self.adding.iter().any(|(_, placement)| {
+            let Address {
+                address, prefix, ..
+            } = placement.entry;
+            prefix > entry.prefix
+                && address.is_ipv4() == entry.address.is_ipv4()
+                && network_of(address, prefix) == network_of(entry.address, prefix)
+        })
     }
 
     /// Whether an address was removed for a group, and that is not told yet.

@@ -8,10 +8,12 @@ impl Resources {
     /// anything that can wait is done.
     ///
     /// Where this machine stood still meanwhile, for keepalive or longer, nothing is done. The next [`turn`](Self::turn) finds
-    /// the same pause and leaves the first word to the core (S3).
+    /// the same pause and leaves the first word to the core (S3): also one of which only the smaller part is over yet.
     pub fn begin_at_once(&mut self, now: Instant) {
-        if !self.is_put_off && now.since(self.last_turn) < self.keepalive {
-            self.turn(now);
+        let last_turn = self.last_turn;
+        if !self.is_put_off && now.since(last_turn) < self.keepalive {
+            self.go_on_with_groups(now);
+            self.last_turn = last_turn;
         }
     }
 }

@@ -39,6 +39,8 @@ use crate::resource::{Action, Standing};
 
 /// So long addresses are added and removed in one turn of the event loop, and a little longer where one step takes long.
 const SHARE: Duration = Duration::from_millis(2);
+/// The kernel's news are taken in one turn as often as this; more is left for the next one.
+const MOST_NEWS: usize = 16;
 /// How often it is looked whether what was started is still there, for as long as something is missing.
 const LOOK: Duration = Duration::from_secs(2);
 /// The same while nothing is. The kernel tells of every change, so that this only finds what it had no room to tell.
@@ -84,6 +86,8 @@ pub(super) struct FloatingAddresses {
     inquiry: Inquiry,
     /// Groups whose start has waited for a check.
     decided: VecDeque<(usize, Answer)>,
+    /// The kernel has more to tell than was taken in one turn.
+    has_more_news: bool,
 }
 
 #[derive(Debug)]
@@ -136,6 +140,7 @@ impl FloatingAddresses {
             checks: Checks::new(check),
             inquiry: Inquiry::default(),
             decided: VecDeque::new(),
+            has_more_news: false,
         })
     }
 
@@ -159,10 +164,11 @@ impl FloatingAddresses {
         self.ears.stir();
     }
 
-    /// Takes in what has changed, and gives addresses their share of the time.
+    /// Takes in what has changed and what others say, and gives addresses their share of the time.
     pub fn begin_turn(&mut self, now: Instant) {
         self.take_news(now);
         self.addresses.forget_routes();
+        self.hear(now);
         self.until = clock::now() + SHARE;
     }
 
@@ -274,8 +280,12 @@ impl FloatingAddresses {
     /// What was done here is no news.
     fn take_news(&mut self, now: Instant) {
         let (addresses, mut is_news) = (&mut self.addresses, false);
-        while self.news.take(|news| is_news |= addresses.heed(&news)) {}
-        if is_news {
+        self.has_more_news =
+            (0..MOST_NEWS).all(|_| self.news.take(|news| is_news |= addresses.heed(&news)));
+        if self.has_more_news {
+            addresses.forget(); // what comes next may tell of anything
+        }
+        if is_news || self.has_more_news {
             self.own = None;
             self.own_is_news = true;
             self.own_at = self.own_at.max(now + LOOK_AFTER_NEWS);
@@ -339,6 +349,9 @@ impl FloatingAddresses {
     }
 
     pub fn next_deadline(&self) -> Option<Instant> {
+        if self.has_more_news {
+            return Some(Instant::default());
+        }
         let look = (!self.held.is_empty()).then_some(self.look_at);
         self.next_announcement()
             .into_iter()
@@ -434,7 +447,7 @@ impl FloatingAddresses {
             rivals: Rivals::default(),
             index: interface.index,
             ethernet: interface.ethernet,
-            carrier: true,
+            carrier: interface.running,
         };
         self.held.insert(spec.address, held);
         self.concern_changed = true;

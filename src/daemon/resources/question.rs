@@ -78,8 +78,13 @@ impl Inquiry {
     }
 
     /// Whether it is over: one answer is enough.
+    pub fn has_answer(&self) -> bool {
+        self.request.is_some() && (self.served.is_some() || self.checks.next_deadline().is_none())
+    }
+
+    /// What came of it, once it is over.
     pub fn take_answer(&mut self) -> Option<Answered> {
-        let is_over = self.served.is_some() || self.checks.next_deadline().is_none();
+        let is_over = self.has_answer();
         let request = self.request.take_if(|_| is_over)?;
         let answered = Answered {
             request,

@@ -35,6 +35,11 @@ impl FloatingAddresses {
         Some(answered)
     }
 
+    /// Whether there is something to be taken with [`next_answered`](Self::next_answered).
+    pub fn has_answered(&self) -> bool {
+        self.inquiry.has_answer()
+    }
+
     /// Goes on with the question.
     pub(super) fn go_on_asking(&mut self, now: Instant) {
         while let Some(due) = self.inquiry.next_question(now) {

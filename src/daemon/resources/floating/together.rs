@@ -51,11 +51,21 @@ impl FloatingAddresses {
             Err(_) => return false,
         }
         // Why it has no place is told when its turn comes.
-        let placement = self.addresses.place(spec).ok();
-        let placement = placement.map(|placement| (group, placement));
-        let has_place = placement.is_some();
-        self.ahead.adding.extend(placement);
-        has_place
+        let Ok(placement) = self.addresses.place(spec) else {
+            return false;
+        };
+        let is_complete = spec.prefix.is_some() && spec.interface.is_some();
+        if !is_complete && self.ahead.makes_room_for(&placement.entry) {
+            return false;
+        }
+        self.ahead.adding.push((group, placement));
+        true
+    }
+
+    /// What was carried out for a group ahead of its turn counts for nothing any more: not everything went well. What comes next
+    /// for it finds what is there.
+    pub fn forget_ahead(&mut self, group: usize) {
+        self.ahead.forget_group(group);
     }
 
     /// Whether no more are to be wanted before these are carried out.
