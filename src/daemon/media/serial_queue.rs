@@ -250,12 +250,13 @@ impl SerialQueue {
     }
 
     fn push_heartbeat(&mut self, now: Instant, packet: &Rc<Packet>) {
-        if packet.is_short {
-            self.short = Some(Rc::clone(packet));
-            return;
+        // Without `current` a short one does not wait for the end of a line, but for a line that stands still.
+        if packet.is_short || self.current.is_none() {
+            self.inset.take_if(|inset| inset.written == 0); // that is as old as what waits
+            self.short = packet.is_short.then(|| Rc::clone(packet));
         }
-        if self.current.is_none() {
-            self.short = None; // it does not wait for the end of a line, but for a line that stands still
+        if packet.is_short {
+            return;
         }
         let (before, since) = match &self.heartbeat {
             Some(waiting) => (waiting.before, waiting.since),

@@ -300,6 +300,32 @@ fn a_short_heartbeat_is_cut_like_everything_else_and_the_newest_one_tries_a_line
 }
 
 #[test]
+fn a_short_heartbeat_of_which_nothing_was_written_is_replaced_by_a_newer_one() {
+    let mut line = Line::new(9600);
+    line.capacity = 11; // up to the end of a line of the message
+    line.moves = false;
+    line.push(&message(1));
+    (2..5).for_each(|number| line.push(&short(number)));
+    (line.capacity, line.moves) = (4096, true);
+    line.run(SECOND);
+    assert_eq!((line.received(), shorts(&line)), (vec![1], vec![4]));
+
+    // The driver takes nothing: then there is no line whose end it waits for.
+    for (newer, expected) in [
+        (short(2), (vec![], vec![2])),
+        (heartbeat(2), (vec![2], vec![])),
+    ] {
+        let mut line = Line::new(9600);
+        line.capacity = 0;
+        line.push(&short(1));
+        line.push(&newer);
+        line.capacity = 4096;
+        line.run(SECOND);
+        assert_eq!((line.received(), shorts(&line)), expected);
+    }
+}
+
+#[test]
 fn a_heartbeat_keeps_its_place_unless_that_takes_too_long() {
     let mut line = Line::new(115_200);
     line.push(&message(1));
