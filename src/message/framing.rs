@@ -1,7 +1,7 @@
 //! A serial byte stream cut into classic messages and short heartbeats.
 
 use super::MAX_WIRE;
-use super::short::{self, LONGEST_SHORT};
+use super::short::{self, LONGEST_SHORT, MOST_INSETS};
 
 const START: &[u8] = b">>>\n";
 const END: &[u8] = b"<<<";
@@ -16,7 +16,8 @@ const END: &[u8] = b"<<<";
 /// message. Where that cannot be told from a field, both are handed out as one: see [`super::open`].
 ///
 /// A short heartbeat is a line by itself. As it can't be a field, it may also stand between two lines of a message, which a
-/// slow line would else be busy with for too long: then it is handed out first, and the message without it.
+/// slow line would else be busy with for too long: then it is handed out first, and the message without it. More than
+/// [`MOST_INSETS`] in a row are the end of the message, whose own end was lost.
 #[derive(Debug, Clone, Default)]
 pub struct TextFrames {
     buffer: Vec<u8>,
@@ -32,6 +33,8 @@ pub struct TextFrames {
     messages_only: bool,
     /// The short heartbeat that was found inside a message last.
     inset: Vec<u8>,
+    /// So many were found since the last other line of it. Empty lines don't count: a sender may begin anything with one.
+    insets: u8,
 }
 
 /// What was found.
@@ -101,13 +104,17 @@ impl TextFrames {
             self.searched = end;
             let alone = !self.collecting || end - self.done > MAX_WIRE;
             if let Some(length) = self.short_in(line, alone) {
-                if !alone {
+                if !alone && self.insets < MOST_INSETS {
+                    self.insets += 1;
                     self.take_out(start, end);
                     return Some(Found::Inset);
                 }
                 self.skip_to(end);
                 let first = end.saturating_sub(length);
                 return Some(Found::Frame { first, end });
+            }
+            if line != b"\n" {
+                self.insets = 0;
             }
             if line.ends_with(START) {
                 // No field is just `>>>`, so there the message before was cut off.
@@ -306,6 +313,33 @@ mod tests {
         let mut messages = TextFrames::of_messages();
         messages.push(format!("{short}{message}").as_bytes());
         assert_eq!(messages.next_frame(), Some(message.as_bytes()));
+    }
+
+    /// Between two nodes that have nothing else to say.
+    #[test]
+    fn a_message_whose_end_was_lost_is_given_up_at_the_third_short_heartbeat_in_a_row() {
+        let (short, message) = ("!1.0.0.-.-.2AAAA+/AAAAAAAAAA\n", ">>>\na=1!\n<<<\n");
+        let cut = ">>>\na=1<<<\n";
+        for (stream, expected) in [
+            (
+                format!("{cut}{short}{short}\n{short}noise{short}{message}"),
+                vec![short, short, short, short, message],
+            ),
+            // As a sender does at most.
+            (
+                format!(">>>\n{short}{short}a=1!\n{short}{short}<<<\n{short}"),
+                vec![short, short, short, short, message, short],
+            ),
+            (
+                format!("{cut}{short}{short}{message}{short}"),
+                vec![short, short, message, short],
+            ),
+        ] {
+            for piece in [1, 2, 3, 7, 50, stream.len()] {
+                let found = frames(stream.as_bytes(), piece);
+                assert_eq!(found, expected, "{stream:?} by {piece}");
+            }
+        }
     }
 
     #[test]

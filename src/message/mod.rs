@@ -42,7 +42,9 @@ pub use netstring::list_items;
 pub use opening::{Opened, claimed_key, open, parse_nested};
 pub use rejection::{Malformed, Rejection, Unsealed};
 pub use sealing::{seal, seal_as};
-pub use short::{LONGEST_SHORT, Short, SignedShort, Track, is_short, seal_short, short_at_end};
+pub use short::{
+    LONGEST_SHORT, MOST_INSETS, Short, SignedShort, Track, is_short, seal_short, short_at_end,
+};
 
 /// The most bytes that a message may have in either form (262 143 in heartbeat 3.0.6).
 pub const MAX_WIRE: usize = 262_143;

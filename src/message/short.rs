@@ -27,6 +27,10 @@ use super::{Sink as _, opening};
 /// The most bytes that one has, its newline included.
 pub const LONGEST_SHORT: usize = 96;
 
+/// The most that a sender puts between two lines of a message. Where one more comes, the message was cut off, and its end is
+/// not awaited any longer.
+pub const MOST_INSETS: u8 = 2;
+
 /// What it begins with.
 const MARK: u8 = b'!';
 /// Parts one from the next.

@@ -4,7 +4,8 @@
 //! when it leaves. Therefore the driver is fed by the pace of the line, and what waits here can still be replaced.
 //!
 //! A message can take a slow line longer than the peer waits for a sign of life. So a short heartbeat, which goes only to a
-//! node that reads it there, waits for no more than the end of a line: it goes out between two lines of a message.
+//! node that reads it there, waits for no more than the end of a line: it goes out between two lines of a message. Where they
+//! come faster than the line carries them, the message goes on by a line after every [`MOST_INSETS`].
 
 use std::collections::VecDeque;
 use std::rc::Rc;
@@ -12,6 +13,7 @@ use std::time::Duration;
 
 use super::serial_pace::Pace;
 use crate::cluster::{Instant, Packet};
+use crate::message::MOST_INSETS;
 
 /// The most messages that wait beside the one heartbeat.
 pub const MAX_MESSAGES: usize = 64;
@@ -66,25 +68,34 @@ pub struct SerialQueue {
 struct Current {
     packet: Rc<Packet>,
     written: usize,
+    /// So many short heartbeats went out since the last line of it.
+    insets: u8,
 }
 
 impl Current {
     fn new(packet: Rc<Packet>) -> Self {
-        Self { packet, written: 0 }
+        Self {
+            packet,
+            written: 0,
+            insets: 0,
+        }
     }
 
     fn rest(&self) -> &[u8] {
         self.packet.text.get(self.written..).unwrap_or_default()
     }
 
-    /// Whether what was written of it ends with a line, or nothing was.
-    fn is_between_lines(&self) -> bool {
+    /// Whether a short heartbeat may go out now: what was written of it ends with a line, or nothing was.
+    fn may_be_parted(&self) -> bool {
         let written = self.packet.text.get(..self.written).unwrap_or_default();
-        written.last().is_none_or(|&byte| byte == b'\n')
+        self.insets < MOST_INSETS && written.last().is_none_or(|&byte| byte == b'\n')
     }
 
     /// So many bytes were written; true when those were the last.
     fn advance(&mut self, count: usize) -> bool {
+        if count > 0 {
+            self.insets = 0;
+        }
         self.written = self.written.saturating_add(count);
         self.written >= self.packet.text.len()
     }
@@ -175,7 +186,7 @@ impl SerialQueue {
                 self.begin(now);
             }
         }
-        let may_insert = self.current.as_ref().is_some_and(Current::is_between_lines);
+        let may_insert = self.current.as_ref().is_some_and(Current::may_be_parted);
         if may_insert && self.inset.is_none() {
             self.inset = self.short.take().map(Current::new);
         }
@@ -205,16 +216,15 @@ impl SerialQueue {
         let of_prefix = count.min(self.prefix.len());
         self.prefix = self.prefix.get(of_prefix..).unwrap_or_default();
         let count = count.saturating_sub(of_prefix);
-        let current = if self.inset.is_some() {
-            &mut self.inset
-        } else {
-            &mut self.current
+        let Some(inset) = &mut self.inset else {
+            self.current.take_if(|current| current.advance(count));
+            return;
         };
-        if current
-            .as_mut()
-            .is_some_and(|current| current.advance(count))
-        {
-            *current = None;
+        if inset.advance(count) {
+            self.inset = None;
+            if let Some(current) = &mut self.current {
+                current.insets = current.insets.saturating_add(1);
+            }
         }
     }
 

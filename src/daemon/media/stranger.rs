@@ -8,7 +8,7 @@ use std::fmt;
 use std::time::Duration;
 
 use crate::cluster::Instant;
-use crate::message::{MAX_WIRE, is_short, short_at_end};
+use crate::message::{MAX_WIRE, MOST_INSETS, is_short, short_at_end};
 
 /// No line of interest is longer.
 const LONGEST: usize = 256;
@@ -97,6 +97,8 @@ pub struct Listener {
     is_cut: bool,
     /// How far a message has come whose end is awaited.
     inside: Option<usize>,
+    /// So many short heartbeats have come since the last other line of it.
+    insets: u8,
     noise: u64,
     lately: Lately,
     found: Option<(Stranger, Instant)>,
@@ -126,6 +128,7 @@ impl Listener {
             line: Vec::new(),
             is_cut: false,
             inside: None,
+            insets: 0,
             noise: 0,
             lately: Lately::default(),
             found: None,
@@ -226,15 +229,19 @@ impl Listener {
                 self.noise = self.noise.saturating_sub(marker);
                 self.lately.bytes = self.lately.bytes.saturating_sub(marker);
             }
-            self.inside = Some(0);
+            (self.inside, self.insets) = (Some(0), 0);
             return;
         }
         if let Some(length) = self.inside {
             if line.starts_with(b"<<<") && !self.is_cut {
                 self.inside = None;
             } else if short_at_end(line) == Some(line) {
-                // It stands between two lines of the message and is none of it.
-                self.inside = Some(length.saturating_sub(line.len()));
+                // It stands between two lines of the message and is none of it, unless the message was cut off.
+                let is_inset = self.insets < MOST_INSETS;
+                self.inside = is_inset.then(|| length.saturating_sub(line.len()));
+                self.insets = self.insets.saturating_add(1);
+            } else if !line.is_empty() {
+                self.insets = 0;
             }
             return;
         }
@@ -458,6 +465,24 @@ mod tests {
         listener.push(SHORT);
         listener.heard(SHORT);
         assert_eq!(listener.judge(second(10)), None, "the other node is there");
+        assert_eq!(listener.noise(), 12);
+    }
+
+    #[test]
+    fn a_message_whose_end_was_lost_hides_a_stranger_for_three_short_heartbeats() {
+        let mut listener = Listener::new("alpha");
+        listener.push(b">>>\nt=status\n");
+        let lines = [SHORT, SHORT, b"src=beta\n", SHORT, SHORT, b"seq=1<<<\n"];
+        for bytes in lines {
+            listener.push(bytes);
+        }
+        assert!(listener.inside.is_some(), "as a sender does at most");
+        for bytes in [SHORT, SHORT, b"\n", SHORT] {
+            listener.push(bytes);
+        }
+        assert_eq!(listener.noise(), 0);
+        listener.push(b"\r\nbeta login: ");
+        assert_eq!(listener.judge(second(10)), Some(Stranger::Login));
         assert_eq!(listener.noise(), 12);
     }
 

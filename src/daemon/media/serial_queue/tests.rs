@@ -299,6 +299,19 @@ fn a_short_heartbeat_is_cut_like_everything_else_and_the_newest_one_tries_a_line
     assert_eq!(shorts(&line).last(), Some(&51));
 }
 
+/// Three in a row are for the receiver the end of a message that was cut off.
+#[test]
+fn short_heartbeats_that_come_faster_than_the_line_carries_them_let_a_message_through() {
+    let mut line = Line::new(1200); // one takes 0.3 s
+    line.push(&Rc::new(of_lines(1, 10)));
+    for number in 0..150 {
+        line.push(&short(number));
+        line.run(SECOND / 10);
+    }
+    assert_eq!(line.received(), [1]);
+    assert!(shorts(&line).len() > 30, "{:?}", shorts(&line));
+}
+
 #[test]
 fn a_short_heartbeat_of_which_nothing_was_written_is_replaced_by_a_newer_one() {
     let mut line = Line::new(9600);
