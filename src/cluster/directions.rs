@@ -79,14 +79,15 @@ impl Cluster {
     }
 
     /// A copy of a heartbeat of the peer came in, on `link` where it is the first one there. Two copies come on one link where
-    /// two links of the peer lead to it, as to a switch.
+    /// two links of the peer lead to it, as to a switch. True where it tells of a link what no copy did before, which is to be
+    /// judged.
     pub(super) fn copy_heard(
         &mut self,
         link: Option<LinkId>,
         message: &Message,
         (number, is_short): (u64, bool),
         now: Instant,
-    ) {
+    ) -> bool {
         let incoming = &mut self.peer.incoming;
         let (keepalive, deadtime) = (self.settings.keepalive, self.peer.deadtime);
         let (directions, longest) = (&mut self.directions, deadtime / 2);
@@ -101,6 +102,7 @@ impl Cluster {
             let place = usize::from(link.0);
             directions.ours.hear(place, copy, keepalive, longest);
         }
+        let mut tells = link.is_some();
         let via = message.text(VIA).and_then(hex);
         if let Some(via) = via.and_then(|via| u8::try_from(via).ok())
             && let Some(first) = incoming.came_by(number, via, deadtime, now)
@@ -113,7 +115,9 @@ impl Cluster {
             };
             let place = usize::from(via);
             directions.theirs.hear(place, copy, keepalive, longest);
+            tells = true;
         }
+        tells
     }
 
     /// What a heartbeat of a peer of ours says that it hears; `answering` is the run of ours that it has heard.

@@ -107,11 +107,12 @@ impl Cluster {
             };
             self.qualities.hear(link, heard, now);
         }
+        let mut is_heeded = arrival != Arrival::Old;
         if header.kind == "status" {
             let copy = (number, short.is_some());
-            self.copy_heard(is_first_here.then_some(link), message, copy, now);
+            is_heeded |= self.copy_heard(is_first_here.then_some(link), message, copy, now);
         }
-        self.unheeded += u64::from(arrival == Arrival::Old);
+        self.unheeded += u64::from(!is_heeded);
         match arrival {
             Arrival::New => {
                 self.note_life(now);

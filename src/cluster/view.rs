@@ -127,8 +127,8 @@ impl Cluster {
         self.refusals.total(kind)
     }
 
-    /// How many packets came that changed nothing but counters, be they no messages, not authentic, or heard before on the
-    /// same link. Such a packet needs no `Tick`.
+    /// How many packets came that changed nothing but counters, be they no messages, not authentic, or copies that tell of no
+    /// link, ours or the peer's, what was not known. Such a packet needs no `Tick`.
     pub fn unheeded(&self) -> u64 {
         self.unheeded
     }

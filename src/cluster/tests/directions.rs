@@ -233,3 +233,40 @@ fn two_links_to_one_network_are_both_heard() {
         assert_eq!(pair.said(node, "one-way"), 0);
     }
 }
+
+/// Where the first of those copies was heeded and the second one not, the link would stay closed until something else is due.
+#[test]
+fn a_copy_that_tells_of_another_link_of_the_peer_needs_a_tick_and_a_recording_does_not() {
+    let mut pair = Pair::together(AutoFailback::On);
+    (pair.wires[1], pair.wires[2]) = ([false; 2], [false; 2]);
+    pair.run(Duration::from_secs(2));
+    let now = pair.now + KEEPALIVE;
+    let mut copies = Vec::new();
+    let cluster = pair.nodes[1].as_mut().expect("it runs");
+    cluster.handle(now, Event::Tick);
+    while let Some(action) = cluster.next_action() {
+        if let Action::Send(packet) = action
+            && packet.is_heartbeat
+        {
+            copies.push(packet.datagram.clone());
+        }
+    }
+    assert_eq!(copies.len(), LINKS);
+    let cluster = pair.nodes[0].as_mut().expect("it runs");
+    let mut hear = |copy: usize| {
+        let before = cluster.unheeded();
+        let (link, bytes) = (LinkId(0), &copies[copy][..]);
+        cluster.handle(now, Event::Received { link, bytes });
+        let unheeded = cluster.unheeded() - before;
+        (unheeded, cluster.directions.theirs.bits())
+    };
+    assert_eq!(hear(0), (0, Some(0b001)));
+    assert_eq!(
+        hear(1),
+        (0, Some(0b011)),
+        "by its second link, on our first"
+    );
+    for _ in 0..100 {
+        assert_eq!([hear(0), hear(1)], [(1, Some(0b011)); 2]);
+    }
+}
