@@ -103,7 +103,7 @@ impl Cluster {
         self.is_catching_up = true;
         if matches!(self.peer.status, NodeStatus::Up | NodeStatus::Active) && !self.peer.has_left {
             self.peer.last_heard = now; // its silence may be ours
-            self.peer.last_heartbeat = None;
+            self.forget_rhythm();
             self.links.excuse_silence(now);
         } else {
             self.peer.status = NodeStatus::Init; // it may have come and started everything: listen first
@@ -226,7 +226,7 @@ impl Cluster {
         self.peer.is_leaving = false;
         self.peer.acknowledged = 0;
         self.peer.plea = Plea::default();
-        self.peer.last_heartbeat = None;
+        self.forget_rhythm();
         self.peer.takes_over_until = None;
         self.peer.takeover_ended = 0;
         self.claims_number = 0;
@@ -397,6 +397,11 @@ impl Cluster {
         self.questions = Questions::default();
         self.forget_peer_s_pings();
         self.fail_move(MoveFailure::PeerLost);
+    }
+
+    /// Whatever comes next is not late: the pause is ours, or another run begins.
+    fn forget_rhythm(&mut self) {
+        (self.peer.last_heartbeat, self.shorts.lived) = (None, None);
     }
 
     fn note_rhythm(&mut self, now: Instant) {

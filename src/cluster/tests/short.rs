@@ -570,3 +570,18 @@ fn nor_does_it_to_a_node_that_was_started_again() {
     let memory = node.peer_memory();
     assert_eq!((memory.generation, memory.sequence), counted);
 }
+
+#[test]
+fn a_pause_of_our_own_makes_no_sign_of_life_late() {
+    let (mut pair, _) = lost_before_a_sign_of_life();
+    cut_off(&mut pair);
+    pair.texts.clear();
+    pair.run(KEEPALIVE * 2);
+    let line = shorts(&pair, 0).pop().expect("it was not carried");
+    pair.now = pair.now + DEADTIME * 3;
+    hears(&mut pair, 1, LINE, &line);
+    let cluster = pair.nodes[1].as_ref().expect("it runs");
+    assert_eq!(cluster.shorts.lived, Some(pair.now));
+    assert_eq!(pair.said(1, "This node did not run for"), 1);
+    assert_eq!(pair.said(1, "Late heartbeat"), 0, "{:#?}", pair.log);
+}
