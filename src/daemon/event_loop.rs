@@ -145,8 +145,10 @@ pub struct Daemon {
     due: Instant,
     /// When the last wait ended.
     woken: Instant,
-    /// How much later than it should have that was: what this machine was held up by.
+    /// How long this machine was held up before that: at least so long nothing was read.
     late: Duration,
+    /// When the links were read last.
+    read_until: Instant,
     /// The last turn ended early: there was only noise on the links.
     was_noise: bool,
 }
@@ -186,6 +188,7 @@ impl Daemon {
             due: Instant::default(),
             woken: clock::now(),
             late: Duration::ZERO,
+            read_until: clock::now(),
             was_noise: false,
         }
     }

@@ -120,14 +120,15 @@ impl Netlink {
     }
 
     /// Adds or removes addresses, in this order: what became of each. They go to the kernel in few messages, and what it
-    /// does not object to is done. Where its answer is lost, those that it was about count as failed.
+    /// does not object to is done. Where its answer is lost, those that it was about count as failed. Also whether no answer
+    /// was.
     pub fn change<'a>(
         &mut self,
         wish: Wish,
         addresses: impl Iterator<Item = &'a Address>,
-    ) -> Vec<io::Result<Change>> {
+    ) -> (Vec<io::Result<Change>>, bool) {
         let mut all = addresses.peekable();
-        let mut outcomes = Vec::new();
+        let (mut outcomes, mut is_answered) = (Vec::new(), true);
         while all.peek().is_some() {
             let first = self.sequence.wrapping_add(1);
             let mut requests = Requests::new(wish, first);
@@ -135,18 +136,20 @@ impl Netlink {
                 .take(MOST_TOGETHER)
                 .for_each(|address| requests.add(address));
             self.sequence = self.sequence.wrapping_add(requests.number());
-            outcomes.extend(self.carry_out(requests));
+            let (carried_out, is_known) = self.carry_out(requests);
+            outcomes.extend(carried_out);
+            is_answered &= is_known;
         }
-        outcomes
+        (outcomes, is_answered)
     }
 
-    fn carry_out(&mut self, requests: Requests) -> Vec<io::Result<Change>> {
+    fn carry_out(&mut self, requests: Requests) -> (Vec<io::Result<Change>>, bool) {
         let (bytes, mut answers) = requests.seal();
         let mut told = self.socket.send(&bytes, 0).map(drop);
         while told.is_ok() && !answers.are_complete() {
             told = self.receive().and_then(|()| answers.read(&self.buffer));
         }
-        answers.outcomes(&told)
+        (answers.outcomes(&told), told.is_ok())
     }
 
     fn dump<T>(

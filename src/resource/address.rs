@@ -188,19 +188,16 @@ impl Addresses {
     /// Adds addresses where they belong, in this order: what became of each.
     pub fn add_all(&mut self, placements: &[Placement]) -> Vec<Result<Change, AddressError>> {
         let entries = placements.iter().map(|placement| &placement.entry);
-        let changes = self.netlink.change(Wish::Add, entries);
-        // Where the kernel objected, or did not answer, what is there is to be read: of an answer that was lost each address may
-        // be there, and a stop must find it.
-        let is_known = changes
-            .iter()
-            .all(|change| matches!(change, Ok(Change::Made)));
-        if !is_known {
+        let (changes, is_answered) = self.netlink.change(Wish::Add, entries);
+        // Of an answer that was lost each address may be there, and a stop must find it. So must it where somebody else was first.
+        let is_there = |change: &io::Result<Change>| matches!(change, Ok(Change::AlreadySo));
+        if !is_answered || changes.iter().any(is_there) {
             self.table = None;
         }
         let each = changes.into_iter().zip(placements);
         each.map(|(change, placement)| {
             let entry = &placement.entry;
-            if let Some(table) = &mut self.table {
+            if let (Ok(Change::Made), Some(table)) = (&change, &mut self.table) {
                 table.add(entry.clone());
             }
             change.map_err(|error| AddressError::Kernel {
@@ -256,7 +253,7 @@ impl Addresses {
             removed.push(Ok(told));
         }
         let entries = wishes.iter().map(|(_, entry, _)| entry);
-        let changes = self.netlink.change(Wish::Remove, entries);
+        let (changes, _) = self.netlink.change(Wish::Remove, entries);
         let mut is_known = promotions.is_empty(); // else another address is the first of that network now
         let mut denied = Vec::new();
         for (change, (place, entry, interface)) in changes.into_iter().zip(wishes) {

@@ -53,7 +53,7 @@ impl TightLoop {
     /// Adds and announces them: when it began.
     pub fn run(&mut self) -> Duration {
         let began = now();
-        let outcomes = self.netlink.change(Wish::Add, self.entries.iter());
+        let (outcomes, _) = self.netlink.change(Wish::Add, self.entries.iter());
         for frames in self.frames.chunks(TOGETHER) {
             let frames: Vec<&[u8]> = frames.iter().map(<[u8; 42]>::as_slice).collect();
             let sent = self.packets.send_all(self.interface, &frames);

@@ -29,6 +29,7 @@ impl Daemon {
                 is_noise &= self.read_links();
             }
         }
+        self.read_until = clock::now();
         is_noise
     }
 

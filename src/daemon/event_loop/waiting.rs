@@ -33,15 +33,21 @@ impl Daemon {
         }
         let mut waited = poll.poll(events, Some(time));
         // So it is after SIGSTOP, too. What has come meanwhile must be known of before anything is judged (S1).
+        let mut may_have_stood_still = false;
         while matches!(&waited, Err(error) if error.kind() == io::ErrorKind::Interrupted) {
+            may_have_stood_still = true;
             waited = poll.poll(events, Some(Duration::ZERO));
         }
         let now = clock::now();
         if now >= due && !time.is_zero() {
             self.tally.lateness.observe(now.since(due));
         }
-        // What was due already was so from the last turn on.
-        self.late = now.since(if due > began { due } else { self.woken });
+        let waited_on = now.since(due.max(began)); // later than something was due, or than there was to be a wait at all
+        self.late = if may_have_stood_still {
+            Duration::MAX
+        } else {
+            waited_on.max(began.since(self.read_until))
+        };
         self.woken = now;
         waited
     }

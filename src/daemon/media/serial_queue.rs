@@ -331,6 +331,9 @@ impl SerialQueue {
         self.stalled = true;
         self.prefix = CUT;
         self.inset = None;
+        if let Some(current) = &mut self.current {
+            current.insets = 0;
+        }
         // A heartbeat that did not get out in this time is old; anything else not begun may still be news.
         if self
             .current
