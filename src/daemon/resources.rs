@@ -4,7 +4,6 @@
 mod addresses;
 mod agents;
 mod ahead;
-mod at_once;
 mod care;
 mod carrier_look;
 mod carriers;
@@ -20,6 +19,7 @@ mod network;
 mod question;
 mod reload;
 mod rivals;
+mod turns;
 mod verdict;
 mod vigil;
 
@@ -199,14 +199,6 @@ impl Resources {
     /// Asks whether anything of a group runs.
     pub fn probe(&mut self, group: GroupId) {
         self.request(group, Aim::Probe);
-    }
-
-    /// Goes on as far as possible. Call it once in every turn of the event loop: after actions were asked
-    /// for, child output or SIGCHLD was signalled, or the deadline has come.
-    pub fn turn(&mut self, now: Instant) {
-        if self.go_on_with_groups(now) {
-            self.look_for_carriers(now);
-        }
     }
 
     /// Goes on with groups and what is in them. False where nothing may be done now.

@@ -56,7 +56,6 @@ pub const NOT_ALONE: &[&str] = &[
     "is for whoever helps you. Passwords were left out as far as they can be told; look into it before you give it away",
     "is ready to run resource group *.",
     "local resources",
-    "remove */* from",
     "read",
     "the version of the program",
     "this node",

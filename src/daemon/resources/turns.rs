@@ -1,9 +1,17 @@
-//! Beginning with what the core has just asked for, in the same turn of the event loop.
+//! When resources go on: once in every turn of the event loop, and once more with what the core has just asked for.
 
 use super::Resources;
 use crate::cluster::Instant;
 
 impl Resources {
+    /// Goes on as far as possible. Call it once in every turn of the event loop: after actions were asked
+    /// for, child output or SIGCHLD was signalled, or the deadline has come.
+    pub fn turn(&mut self, now: Instant) {
+        if self.go_on_with_groups(now) {
+            self.look_for_carriers(now);
+        }
+    }
+
     /// Goes on with what was asked for since this turn of the loop had its [`turn`](Self::turn): an address is there before
     /// anything that can wait is done.
     ///
