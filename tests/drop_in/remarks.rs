@@ -309,6 +309,14 @@ pub const WITH_OURS: &[(Program, Remark)] = &[
         ),
     ),
     (
+        Program::Ours,
+        only(
+            &["pause"],
+            "beta heartbeat: *CRIT: Both machines own resource group * alpha gives it up.",
+            "they do until alpha has stopped it, and alpha says so before it has",
+        ),
+    ),
+    (
         Program::Old306,
         only(
             &["pause"],
