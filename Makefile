@@ -56,6 +56,9 @@ CHAOS_SECONDS ?= 60
 # what `make prove` begins with, and how much it runs
 SEED ?= 0
 RUNS ?= 100000
+# two nodes of 3.0.6 show what is expected of ours: they do not change, and all links together tell whether a case does.
+# All: make test SKIPPED=
+SKIPPED ?= --skip old_and_old::on_
 # the longest stall of `make stalls`
 STALL_SECONDS ?= 600
 # how long the load of `make load` lasts
@@ -80,7 +83,7 @@ test:
 	@packaging/prerequisites test
 	failed=0; \
 	$(CARGO) test --locked --no-fail-fast -- --test-threads=4 || failed=1; \
-	$(CARGO) test --locked --test drop_in -- --test-threads=8 || failed=1; \
+	$(CARGO) test --locked --test drop_in -- --test-threads=8 $(SKIPPED) || failed=1; \
 	exit $$failed
 
 chaos:

@@ -52,12 +52,6 @@ pub const DIFFERENCES: &[Difference] = &[
         reason: "3.0.6 takes this word for `all`",
         sometimes: false,
     },
-    stays_in_transition("crash"),
-    stays_in_transition("fresh"),
-    stays_in_transition("many"),
-    stays_in_transition("return_on"),
-    stays_in_transition("return_off"),
-    stays_in_transition("return_legacy"),
     out_of_order("groups can be moved"),
     out_of_order("afterwards one node holds everything and says so"),
     out_of_order("and it stays so"),
@@ -81,16 +75,6 @@ const fn restarts(case: &'static str, expectation: &'static str, sometimes: bool
         expectation,
         reason: "after a partition both nodes of 3.0.6 stop everything, two seconds after the heal, and start anew",
         sometimes,
-    }
-}
-
-const fn stays_in_transition(case: &'static str) -> Difference {
-    Difference {
-        case,
-        pairings: &[OLD_AND_OLD],
-        expectation: "the survivor says that it holds all",
-        reason: "seen once: a node of 3.0.6 that has taken everything from another one says `transition` for ever; why is not known",
-        sometimes: true,
     }
 }
 

@@ -10,8 +10,9 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::differences;
+use crate::lab::journal::Mark;
 use crate::lab::machine::Machine;
-use crate::lab::{PATIENCE, Pair, Program, Setup, files};
+use crate::lab::{PATIENCE, Pair, Program, Setup, files, sandbox};
 use crate::log_check;
 use crate::pairing::{Media, Pairing};
 use crate::recorded;
@@ -42,6 +43,9 @@ pub const SCRIPTS: Duration = Duration::from_secs(8);
 
 /// How long something is waited for that is not expected to come.
 const HOPELESS: Duration = Duration::from_secs(8);
+
+/// How often it is looked whether something has come true: mostly with several programs, which take time from the daemons.
+const LOOK: Duration = Duration::from_millis(50);
 
 /// The pair of one case.
 pub struct Stage {
@@ -119,8 +123,15 @@ pub fn play(case: &'static str, pairing: Pairing, media: Media, script: &Case) {
     for (expectation, failure) in log_check::verdicts(&stage) {
         stage.check(expectation, failure.is_empty(), failure);
     }
+    if (0..2).any(|node| stage.loses_messages(node)) {
+        sandbox::excuse("a node of 3.0.6 lost a message of its own");
+    }
     differences::judge(case, pairing, complete, &stage.verdicts);
 }
+
+/// What 3.0.6 says when a message that it sends to itself has arrived empty: what somebody asked for, or that it has
+/// taken over. It never does the first, and says `transition` for ever without the second.
+pub const LOST: &str = "msg2string: Message with zero fields";
 
 impl Stage {
     /// Waits until something is true; the case is over when that does not happen.
@@ -141,7 +152,7 @@ impl Stage {
         let end = Instant::now() + limit;
         let mut held = holds(&self.pair);
         while !held && Instant::now() < end {
-            thread::sleep(Duration::from_millis(20));
+            thread::sleep(LOOK);
             held = holds(&self.pair);
         }
         if held {
@@ -250,6 +261,10 @@ impl Stage {
             ]
         });
         format!("owners {owners:?}; cl_status {words:?}")
+    }
+
+    fn loses_messages(&self, node: usize) -> bool {
+        self.is_old(node) && self.machine(node).debug_log().has(Mark::START, LOST)
     }
 
     fn check_owners(&mut self) {

@@ -290,7 +290,8 @@ impl Machine {
 
     /// Whether an address is on this machine now.
     pub fn holds(&self, address: Ipv4Addr) -> bool {
-        self.namespace.within(|| super::watch::is_local(address))
+        self.namespace
+            .within(|| super::watch::Probe::new().is_local(address))
     }
 
     /// Runs a command of its heartbeat there: what it printed and its exit status.

@@ -22,6 +22,7 @@ pub mod null_modem;
 pub mod pair;
 pub mod program;
 pub mod sandbox;
+pub mod standstill;
 pub mod stranger;
 pub mod usage;
 pub mod watch;

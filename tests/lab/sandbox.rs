@@ -7,12 +7,13 @@ use std::fs;
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
-use std::process::{Command, Stdio};
+use std::process::{Command, ExitStatus, Stdio};
 use std::sync::{Condvar, Mutex, OnceLock, PoisonError};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::namespace::{run, run_script};
+use super::standstill;
 
 const MARK: &str = "HB_LAB_INSIDE";
 
@@ -77,12 +78,17 @@ pub fn possible() -> Result<(), String> {
 /// The first process of a sandbox: a shell, which collects what others leave behind, around the program.
 const FIRST: [&str; 3] = ["sh", "-c", "\"$0\" \"$@\"; exit $?"];
 
-/// Says once why tests are skipped, past the test harness, which hides what passing tests print.
+/// Says once why tests are skipped.
 pub fn tell_skipped(reason: &str) {
     static TOLD: OnceLock<()> = OnceLock::new();
     if TOLD.set(()).is_ok() {
-        let _ = writeln!(io::stderr(), "\nthese tests are skipped: {reason}");
+        say(&format!("these tests are skipped: {reason}"));
     }
+}
+
+/// Tells whoever runs the tests, past the harness, which hides what passing tests print.
+fn say(what: &str) {
+    let _ = writeln!(io::stderr(), "\n{what}");
 }
 
 /// The options for unshare(1) that work here: as root plainly, else with a user namespace.
@@ -138,12 +144,48 @@ pub fn command() -> Result<Command, String> {
     Ok(command)
 }
 
+/// How often a test is played at most that fails each time for a reason that is not ours.
+const PLAYS: usize = 4;
+
 /// Runs the test whose closure has this type name in a sandbox and passes its verdict on.
 /// At most `at_once` sandboxes run at a time.
+///
+/// A test that fails is played again when the computer itself stood still meanwhile (see [`standstill`]) or the test
+/// found something else that was not our daemon's and spoils it (see [`excuse`]), and only then.
 pub fn run_test_inside(closure: &str, at_once: usize) {
     let path = closure.trim_end_matches("::{{closure}}");
     let name = path.split_once("::").map_or(path, |(_crate, rest)| rest);
     let _permit = Permit::take(at_once);
+    standstill::watch();
+    for play in 1..=PLAYS {
+        let began = Instant::now();
+        let (status, output) = play_inside(name);
+        if status.success() {
+            return;
+        }
+        let stood = standstill::since(began)
+            .map(|stood| format!("this computer stood still for {stood:.1?} meanwhile"));
+        let told = output.lines().find_map(|line| line.strip_prefix(EXCUSE));
+        match stood.or(told.map(str::to_owned)) {
+            Some(reason) if play < PLAYS => say(&format!(
+                "{name} failed, which says nothing, for {reason}: played again"
+            )),
+            Some(reason) => panic!("{name} failed {PLAYS} times; now {reason}; see above"),
+            None => panic!("{name} failed inside its sandbox ({status}); see above"),
+        }
+    }
+}
+
+/// How a line begins that tells why a test may be played again.
+const EXCUSE: &str = "no verdict if this fails: ";
+
+/// Says inside of a sandbox that something happened that spoils the test and is not ours: it is played again should it fail.
+pub fn excuse(reason: &str) {
+    println!("{EXCUSE}{reason}");
+}
+
+/// Runs one test in a sandbox, and prints and returns what it prints.
+fn play_inside(name: &str) -> (ExitStatus, String) {
     let options = unshare_options().expect("checked by the caller");
     let program: OsString = env::current_exe()
         .expect("a running program has a file")
@@ -173,10 +215,7 @@ pub fn run_test_inside(closure: &str, at_once: usize) {
         output.contains("running 1 test"),
         "no test is named {name:?}"
     );
-    assert!(
-        status.success(),
-        "{name} failed inside its sandbox ({status}); see above"
-    );
+    (status, output)
 }
 
 /// Prints what comes as it comes; all of it.

@@ -1,10 +1,12 @@
 //! Watching floating addresses: which machine holds each one, from when to when, to a millisecond.
 
-use std::net::{Ipv4Addr, UdpSocket};
+use std::net::{Ipv4Addr, SocketAddrV4};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
+
+use socket2::{Domain, Protocol, Socket, Type};
 
 use super::namespace::Namespace;
 use super::{PATIENCE, wait_for};
@@ -38,10 +40,25 @@ pub struct Watch {
 /// it again. Longer than that lasts even if it is interrupted, and shorter than any stop and start by scripts.
 const BLINK: Duration = Duration::from_millis(30);
 
-/// Whether this address belongs to the calling thread's machine: only then a socket can be bound to it.
-pub fn is_local(address: Ipv4Addr) -> bool {
-    UdpSocket::bind((address, 0)).is_ok()
+/// A question that costs so little that it can be asked a thousand times a second: a raw socket can be bound as often
+/// as one likes, and only to an address of its machine.
+pub struct Probe(Socket);
+
+impl Probe {
+    /// One for the calling thread's machine.
+    pub fn new() -> Self {
+        let protocol = Protocol::from(IPPROTO_RAW); // nothing is ever received by it
+        Self(Socket::new(Domain::IPV4, Type::RAW, Some(protocol)).expect("root of the sandbox"))
+    }
+
+    /// Whether this address belongs to the machine.
+    pub fn is_local(&self, address: Ipv4Addr) -> bool {
+        self.0.bind(&SocketAddrV4::new(address, 0).into()).is_ok()
+    }
 }
+
+/// The number of the protocol whose sockets only send.
+const IPPROTO_RAW: i32 = 255;
 
 impl Watch {
     /// Watches from now on.
@@ -58,6 +75,7 @@ impl Watch {
             let rests = Arc::clone(&rests);
             thread::spawn(move || {
                 machine.enter();
+                let probe = Probe::new();
                 // Until nobody asks any more.
                 while Arc::strong_count(&seen) > 1 && !rests.load(Ordering::SeqCst) {
                     let blink = if blinks.load(Ordering::SeqCst) {
@@ -65,7 +83,7 @@ impl Watch {
                     } else {
                         Duration::ZERO
                     };
-                    look(&addresses, &seen, &off, blink);
+                    look(&probe, &addresses, &seen, &off, blink);
                     thread::sleep(Duration::from_millis(1));
                 }
             });
@@ -186,10 +204,16 @@ impl Watch {
     }
 }
 
-fn look(addresses: &[Ipv4Addr], seen: &Mutex<Vec<Vec<Hold>>>, off: &AtomicBool, blink: Duration) {
+fn look(
+    probe: &Probe,
+    addresses: &[Ipv4Addr],
+    seen: &Mutex<Vec<Vec<Hold>>>,
+    off: &AtomicBool,
+    blink: Duration,
+) {
     let state = |&address: &Ipv4Addr| {
         let before = Instant::now();
-        let present = is_local(address) && !off.load(Ordering::SeqCst);
+        let present = probe.is_local(address) && !off.load(Ordering::SeqCst);
         (before, present, Instant::now())
     };
     let states: Vec<(Instant, bool, Instant)> = addresses.iter().map(state).collect();

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::{AT_HOME, Places, both_serve, served};
 use crate::lab::{PATIENCE, wait_for};
-use crate::stage::{Case, Outcome, SCRIPTS, Stage};
+use crate::stage::{Case, LOST, Outcome, SCRIPTS, Stage};
 
 /// `hb_standby` with each of its words.
 pub const STANDBY: Case = Case {
@@ -49,6 +49,7 @@ pub fn ask(
     let before: Vec<_> = moving
         .map(|address| (address, stage.pair.watch.owners(address)))
         .collect();
+    // 3.0.6 may lose the message: then he has to ask again
     for _ in 0..3 {
         let mark = stage.machine(node).log().mark();
         // Ours refuses while the other is not done with what went before.
@@ -92,9 +93,6 @@ pub fn ask(
     );
     Ok(())
 }
-
-/// What 3.0.6 says when it has lost a message, mostly what somebody asks for: he has to ask again.
-const LOST: &str = "msg2string: Message with zero fields";
 
 /// The exit status of ours for what can't be done now.
 const REFUSED: i32 = 2;

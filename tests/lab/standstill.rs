@@ -1,0 +1,64 @@
+//! Whether this computer itself stood still. A virtual machine whose host does not let it run for seconds looks, to
+//! everything on it, like nodes that all hung at once: what a test of times says then it says of the host.
+
+use std::sync::{Mutex, OnceLock, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use super::null_modem::run_before_others;
+
+/// How often the clock is looked at.
+const PULSE: Duration = Duration::from_millis(20);
+
+/// What no computer that runs needs to wake the thread that comes before all others. A tenth of the shortest dead time
+/// of a test that others may share the computer with.
+const LIMIT: Duration = Duration::from_millis(250);
+
+/// When the computer went on, and how long it had stood still.
+static SEEN: Mutex<Vec<(Instant, Duration)>> = Mutex::new(Vec::new());
+
+/// Looks from now on, for good.
+pub fn watch() {
+    static STARTED: OnceLock<()> = OnceLock::new();
+    STARTED.get_or_init(|| {
+        thread::spawn(|| {
+            run_before_others();
+            let mut last = Instant::now();
+            loop {
+                thread::sleep(PULSE);
+                let now = Instant::now();
+                if let Some(stood) = longer_than_it_takes(now - last) {
+                    let mut seen = SEEN.lock().unwrap_or_else(PoisonError::into_inner);
+                    seen.push((now, stood));
+                }
+                last = now;
+            }
+        });
+    });
+}
+
+/// The longest standstill that ended after `moment`.
+pub fn since(moment: Instant) -> Option<Duration> {
+    thread::sleep(PULSE * 2); // one that ends now is told with the next pulse
+    let seen = SEEN.lock().unwrap_or_else(PoisonError::into_inner);
+    let after = seen.iter().filter(|(end, _)| *end > moment);
+    after.map(|(_, stood)| *stood).max()
+}
+
+fn longer_than_it_takes(between_pulses: Duration) -> Option<Duration> {
+    let stood = between_pulses.saturating_sub(PULSE);
+    (stood > LIMIT).then_some(stood)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_thread_that_wakes_a_little_late_is_no_standstill() {
+        assert_eq!(longer_than_it_takes(PULSE), None);
+        assert_eq!(longer_than_it_takes(PULSE + LIMIT), None);
+        let long = Duration::from_secs(3);
+        assert_eq!(longer_than_it_takes(PULSE + long), Some(long));
+    }
+}
