@@ -126,7 +126,7 @@ impl Listener {
         Self {
             own: format!("src={local_node}").into_bytes(),
             line: Vec::new(),
-            is_cut: false,
+            is_cut: true, // the port is opened in the middle of whatever comes
             inside: None,
             insets: 0,
             noise: 0,
@@ -312,7 +312,7 @@ fn tells_as_modem(line: &str) -> bool {
 fn is_foreign(text: &str) -> bool {
     let is_field = text.split_once('=').is_some_and(|(name, _)| {
         let is_name = |c: char| c.is_ascii_alphanumeric() || c == '_';
-        (1..=20).contains(&name.len()) && name.chars().all(is_name)
+        name.len() <= 20 && name.chars().all(is_name)
     });
     let is_text = text.chars().all(|c| c.is_ascii_graphic() || c == ' ');
     is_text && !is_field && !text.contains("<<<") && !text.contains(">>>")
@@ -355,9 +355,9 @@ mod tests {
             (b"\r\nERROR\r\n", Some(Modem)),
             (b"\r\nNO CARRIER\r\n", Some(Modem)),
             (b"\r\nCONNECT 9600\r\n", Some(Modem)),
-            (b"RINGING ROUND\r\n", unknown("RINGING ROUND")),
+            (b"\r\nRINGING ROUND\r\n", unknown("RINGING ROUND")),
             (
-                b"$GPGGA,123519,4807.038,N\r\n",
+                b"07.038,N\r\n$GPGGA,123519,4807.038,N\r\n",
                 unknown("$GPGGA,123519,4807.038,N"),
             ),
             (&rubbish, Some(Rubbish)),
@@ -365,6 +365,9 @@ mod tests {
             (b"", None),
             (b"\n\n\r\n", None),
             (b"s=12\nauth=1 abcdef\n<<<\n", None),
+            (b"=1c\nttl=3\n<<<\n", None),
+            (b"0 0 17\nttl=3\n<<<\n", None), // the end of a value
+            (b"\n=1c\nttl=3\n<<<\n", None), // its beginning was lost on the way
             (MESSAGE, None),
         ] {
             assert_eq!(found(&[bytes]), stranger, "{}", bytes.escape_ascii());
