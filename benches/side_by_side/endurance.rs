@@ -55,6 +55,18 @@ pub struct Since {
     used: [Used; 2],
 }
 
+/// When a line was logged: a script writes `2026/11/30_22:05:24` behind its name, a daemon begins with `Nov 30 22:05:24`.
+fn second_of(line: &str) -> String {
+    let mut words = line.split_whitespace();
+    let of_script = words.clone().find(|word| {
+        word.starts_with(char::is_numeric) && word.contains('_') && word.contains(':')
+    });
+    match of_script {
+        Some(time) => time.to_owned(),
+        None => words.by_ref().take(3).collect(),
+    }
+}
+
 /// What a daemon uses of its machine, and what reached it.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Used {
@@ -189,10 +201,7 @@ impl Pairing {
             Kind::Heartbeat(pair) => {
                 let machine = if node == 0 { &pair.a } else { &pair.b };
                 for line in machine.log().since(since.logs[node]) {
-                    let time = line.split_whitespace().find(|word| word.contains('_'));
-                    *seconds
-                        .entry(time.unwrap_or_default().to_owned())
-                        .or_default() += 1;
+                    *seconds.entry(second_of(&line)).or_default() += 1;
                 }
             }
             Kind::Keepalived(pair) => {
@@ -205,7 +214,7 @@ impl Pairing {
         seconds.into_values().max().unwrap_or(0)
     }
 
-    /// All lines that a node has logged.
+    /// How many lines a node has logged.
     pub fn lines(&self, since: &Since, node: usize) -> usize {
         match &self.kind {
             Kind::Heartbeat(_) => self.machine(node).log().since(since.logs[node]).len(),

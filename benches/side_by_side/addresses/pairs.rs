@@ -200,17 +200,18 @@ impl Other {
         this
     }
 
-    /// The owner's power is gone: how long the other node takes from when it says that it becomes the master.
-    pub fn take_over(&mut self) -> Times {
+    /// The owner's power is gone: how long the other node takes from when it says that it becomes the master. `None` when it
+    /// does not say so, for it had become that while the owner lived.
+    pub fn take_over(&mut self) -> Option<Times> {
         let (dies, takes) = (self.owner, 1 - self.owner);
         self.pair.nodes[dies].machine.cut_all(Failure::Silent);
         self.sightings.clear();
         let died = self.pair.nodes[dies].power_off();
-        let line = self.pair.nodes[takes].line_after(died, "Entering MASTER STATE", LIMIT);
-        let death = since_1970(line.expect("it becomes the master"));
+        let line = self.pair.nodes[takes].line_after(died, "Entering MASTER STATE", PATIENCE);
+        let death = since_1970(line?);
         let times = self.sightings.times(takes, self.count, 1, death, LIMIT);
         self.owner = takes;
-        times.expect("the other node takes over")
+        Some(times.expect("the other node takes over"))
     }
 
     /// The other node comes back, and serves nothing.

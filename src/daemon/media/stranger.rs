@@ -367,7 +367,7 @@ mod tests {
             (b"s=12\nauth=1 abcdef\n<<<\n", None),
             (b"=1c\nttl=3\n<<<\n", None),
             (b"0 0 17\nttl=3\n<<<\n", None), // the end of a value
-            (b"\n=1c\nttl=3\n<<<\n", None), // its beginning was lost on the way
+            (b"\n=1c\nttl=3\n<<<\n", None),  // its beginning was lost on the way
             (MESSAGE, None),
         ] {
             assert_eq!(found(&[bytes]), stranger, "{}", bytes.escape_ascii());
