@@ -320,8 +320,8 @@ pub const WITH_OURS: &[(Program, Remark)] = &[
         Program::Old306,
         only(
             &["pause"],
-            "alpha heartbeat: *WARN: T_STARTING received during takeover.",
-            "ours is there before the takeover has ended, and asks",
+            "WARN: T_STARTING received during takeover.",
+            "ours is there, or goes on as another run, before the takeover has ended, and asks",
         ),
     ),
     (
