@@ -57,14 +57,11 @@ pub struct Since {
 
 /// When a line was logged: a script writes `2026/11/30_22:05:24` behind its name, a daemon begins with `Nov 30 22:05:24`.
 fn second_of(line: &str) -> String {
-    let mut words = line.split_whitespace();
-    let of_script = words.clone().find(|word| {
+    let of_script = line.split_whitespace().find(|word| {
         word.starts_with(char::is_numeric) && word.contains('_') && word.contains(':')
     });
-    match of_script {
-        Some(time) => time.to_owned(),
-        None => words.by_ref().take(3).collect(),
-    }
+    let of_daemon = || line.split_whitespace().take(3).collect();
+    of_script.map_or_else(of_daemon, str::to_owned)
 }
 
 /// What a daemon uses of its machine, and what reached it.
