@@ -115,7 +115,10 @@ impl SerialPort {
     /// The next message text among the bytes read so far.
     pub fn next_text(&mut self) -> Option<&[u8]> {
         let text = self.frames.next_frame();
-        self.heard |= text.is_some();
+        if text.is_some() {
+            self.heard = true;
+            self.queue.heard();
+        }
         text
     }
 

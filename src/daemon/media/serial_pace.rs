@@ -8,6 +8,10 @@ use crate::cluster::Instant;
 const STALL: Duration = Duration::from_millis(500);
 /// How long a line must have been quiet before leftovers on a port that cannot count them are thrown away.
 const QUIET: Duration = Duration::from_millis(50);
+/// So many bytes may stand in a port that cannot count them without a word from the other side: about four heartbeats. While
+/// it talks, what was written is taken to arrive, late as it may be: a pseudo terminal on a busy machine was seen to need
+/// seconds, and what is thrown away meanwhile is the end of our own last message.
+const UNHEARD: usize = 1024;
 /// Bits that one byte takes on the line: start, eight, stop.
 const BITS: u64 = 10;
 
@@ -25,8 +29,8 @@ pub struct Pace {
     counts: bool,
     /// Since when the driver takes nothing, and when to try again.
     blocked: Option<(Instant, Instant)>,
-    /// Something was written since the driver was last emptied.
-    dirty: bool,
+    /// So many bytes were written since the driver was last emptied, or the other side last heard.
+    unheard: usize,
 }
 
 impl Pace {
@@ -39,7 +43,7 @@ impl Pace {
             moved_at: Instant::default(),
             counts: false,
             blocked: None,
-            dirty: false,
+            unheard: 0,
         }
     }
 
@@ -80,7 +84,7 @@ impl Pace {
             return;
         }
         self.blocked = None;
-        self.dirty = true;
+        self.unheard = self.unheard.saturating_add(count);
         if self.held == 0 {
             self.moved_at = now;
         }
@@ -94,7 +98,12 @@ impl Pace {
         self.moved_at = now;
         self.held = 0;
         self.blocked = None;
-        self.dirty = false;
+        self.unheard = 0;
+    }
+
+    /// The other side has said something.
+    pub fn heard(&mut self) {
+        self.unheard = 0;
     }
 
     fn ahead(&self, now: Instant) -> usize {
@@ -146,7 +155,10 @@ impl Pace {
 
     /// A port that cannot count may hold what nobody fetched; on a line that works it holds nothing by now.
     pub fn may_hold_leftovers(&self, now: Instant) -> bool {
-        !self.counts && self.dirty && self.blocked.is_none() && now >= self.idle_at + QUIET
+        !self.counts
+            && self.unheard >= UNHEARD
+            && self.blocked.is_none()
+            && now >= self.idle_at + QUIET
     }
 
     /// When to look again; `more` when something waits to be written.

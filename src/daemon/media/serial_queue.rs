@@ -228,6 +228,11 @@ impl SerialQueue {
         }
     }
 
+    /// A message of the other side came in on this line, so what is written to it is likely fetched as well.
+    pub fn heard(&mut self) {
+        self.pace.heard();
+    }
+
     /// What the driver held was thrown away, and the line is not in anybody's way any more.
     pub fn emptied(&mut self, now: Instant) {
         self.give_up_line(now);
