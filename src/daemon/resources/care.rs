@@ -59,7 +59,7 @@ impl Resources {
     pub(super) fn look_after_running(&mut self, now: Instant) {
         let useless = self.floating.restore(now);
         self.tell_useless(&useless);
-        self.floating.announce(now);
+        self.floating.announce(now, !self.ready.is_empty());
         for remedy in self.monitors.turn(now, &self.groups) {
             self.remedy(remedy);
         }

@@ -1,4 +1,5 @@
-//! Announcements go out many at a time, and never so many in a row that a heartbeat would be late by them.
+//! Announcements go out many at a time, and never so many in a row that a heartbeat would be late by them. Addresses that are
+//! still to be added come first: what stands behind them in a group waits for their presence, and for no announcement.
 
 use std::io;
 use std::time::Duration;
@@ -13,15 +14,17 @@ use crate::resource::announce::Due;
 const SHARE: Duration = Duration::from_micros(1500);
 /// Announcements that are sent with one system call.
 const TOGETHER: usize = 32;
+/// So long an address that is there waits with its first word for others that are still to be added.
+const PATIENCE: Duration = Duration::from_millis(30);
 /// After this time it is tried again whether an interface takes more.
 const PAUSE: Duration = Duration::from_millis(1);
 /// So often in a row; then it does not take them.
 const MOST_PAUSES: u32 = 500;
 
 impl FloatingAddresses {
-    /// Sends what is due.
-    pub fn announce(&mut self, now: Instant) {
-        if self.announce_from > now {
+    /// Sends what is due. Where addresses are still `adding`, which takes this turn's time, that waits for a moment.
+    pub fn announce(&mut self, now: Instant, adding: bool) {
+        if self.announce_from > now || (adding && may_wait(now, self.next_announcement())) {
             return;
         }
         let until = clock::now() + SHARE;
@@ -93,8 +96,26 @@ impl FloatingAddresses {
     }
 }
 
+/// Whether what is due first may wait for addresses that are still to be added.
+fn may_wait(now: Instant, due: Option<Instant>) -> bool {
+    due.is_none_or(|due| now.since(due) < PATIENCE)
+}
+
 /// Whether they can be sent with one system call.
 fn goes_with(one: &Due, other: &Due) -> bool {
     let kind = |due: &Due| (due.interface, due.address.is_ipv4());
     kind(one) == kind(other)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_due_waits_for_addresses_still_to_be_added_and_not_for_long() {
+        let due = Instant::from_micros(1_000_000);
+        assert!(may_wait(due, None));
+        assert!(may_wait(due + PATIENCE / 2, Some(due)));
+        assert!(!may_wait(due + PATIENCE, Some(due)));
+    }
 }
