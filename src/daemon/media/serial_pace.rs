@@ -8,9 +8,9 @@ use crate::cluster::Instant;
 const STALL: Duration = Duration::from_millis(500);
 /// How long a line must have been quiet before leftovers on a port that cannot count them are thrown away.
 const QUIET: Duration = Duration::from_millis(50);
-/// So many bytes may stand in a port that cannot count them without a word from the other side: about four heartbeats. While
-/// it talks, what was written is taken to arrive, late as it may be: a pseudo terminal on a busy machine was seen to need
-/// seconds, and what is thrown away meanwhile is the end of our own last message.
+/// So many bytes may stand in a port that cannot count them without a word from the other side: four full heartbeats, or
+/// twenty short ones. While it talks, what was written is taken to arrive, late as it may be: a pseudo terminal on a busy
+/// machine was seen to need seconds, and what is thrown away meanwhile is the end of our own last message.
 const UNHEARD: usize = 1024;
 /// Bits that one byte takes on the line: start, eight, stop.
 const BITS: u64 = 10;
