@@ -8,7 +8,7 @@ use crate::cluster::Instant;
 const STALL: Duration = Duration::from_millis(500);
 /// How long a line must have been quiet before leftovers on a port that cannot count them are thrown away.
 const QUIET: Duration = Duration::from_millis(50);
-/// So many bytes may stand in a port that cannot count them without a word from the other side: four full heartbeats, or
+/// Nothing is thrown away before so many bytes were written without a word from the other side: four full heartbeats, or
 /// twenty short ones. While it talks, what was written is taken to arrive, late as it may be: a pseudo terminal on a busy
 /// machine was seen to need seconds, and what is thrown away meanwhile is the end of our own last message.
 const UNHEARD: usize = 1024;
@@ -29,7 +29,9 @@ pub struct Pace {
     counts: bool,
     /// Since when the driver takes nothing, and when to try again.
     blocked: Option<(Instant, Instant)>,
-    /// So many bytes were written since the driver was last emptied, or the other side last heard.
+    /// Something was written since the driver was last emptied.
+    dirty: bool,
+    /// So many bytes were written since the other side was last heard.
     unheard: usize,
 }
 
@@ -43,6 +45,7 @@ impl Pace {
             moved_at: Instant::default(),
             counts: false,
             blocked: None,
+            dirty: false,
             unheard: 0,
         }
     }
@@ -84,6 +87,7 @@ impl Pace {
             return;
         }
         self.blocked = None;
+        self.dirty = true;
         self.unheard = self.unheard.saturating_add(count);
         if self.held == 0 {
             self.moved_at = now;
@@ -98,7 +102,7 @@ impl Pace {
         self.moved_at = now;
         self.held = 0;
         self.blocked = None;
-        self.unheard = 0;
+        self.dirty = false;
     }
 
     /// The other side has said something.
@@ -156,6 +160,7 @@ impl Pace {
     /// A port that cannot count may hold what nobody fetched; on a line that works it holds nothing by now.
     pub fn may_hold_leftovers(&self, now: Instant) -> bool {
         !self.counts
+            && self.dirty
             && self.unheard >= UNHEARD
             && self.blocked.is_none()
             && now >= self.idle_at + QUIET
